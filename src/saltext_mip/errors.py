@@ -1,0 +1,104 @@
+"""Every error that a person may see, as one small tree.
+
+An error class's docstring *is* its message, a template over the facts that it is raised with, so
+that text and code cannot drift apart::
+
+    MipError
+    ├── Misuse                 the command's arguments
+    │   ├── UnknownFederation
+    │   ├── UnknownNode
+    │   └── AmbiguousNode
+    ├── DeclarationError       the pillar
+    ├── UnsafeName             a file or folder name that could leave its folder
+    ├── NodeError              one node, or several
+    │   ├── NodesMissing       (temporary)
+    │   ├── NodesFailed
+    │   └── BadAnswer
+    ├── DataError              data, CDEs and what is made of them
+    ├── Refused                what may not be done now, and why
+    └── Busy                   another command holds the federation (temporary)
+
+``permanent`` tells whether the same again would fail the same way: a temporary error is retried by
+whoever retries, a permanent one waits until something changes. Errors are raised where the fact is
+known and shaped for Salt at its edge, in one place. No error carries the value of a cell.
+"""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+from typing import Any
+
+
+class MipError(Exception):
+    """{message}"""
+
+    permanent = True
+    exit_code = 1
+
+    def __init__(self, message: str = "", /, **facts: Any) -> None:
+        self.facts: dict[str, Any] = {"message": message, **facts}
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return cleandoc(type(self).__doc__ or "").format_map(self.facts).rstrip()
+
+
+class Misuse(MipError):
+    """{message}"""
+
+    exit_code = 2
+
+
+class UnknownFederation(Misuse):
+    """There is no federation '{name}' in the pillar; declared: {declared}."""
+
+
+class UnknownNode(Misuse):
+    """Federation '{federation}' has no node '{name}'; its nodes: {declared}."""
+
+
+class AmbiguousNode(Misuse):
+    """'{name}' fits more than one node of '{federation}': {nodes}. Use the minion id."""
+
+
+class DeclarationError(MipError):
+    """Pillar, key {key}: {message}"""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message, key=key)
+
+
+class UnsafeName(MipError):
+    """The name {name} is not allowed here: {message}"""
+
+
+class NodeError(MipError):
+    """{message}"""
+
+
+class NodesMissing(NodeError):
+    """No answer from {nodes}. {message}"""
+
+    permanent = False
+
+
+class NodesFailed(NodeError):
+    """Failed on {nodes}: {message}"""
+
+
+class BadAnswer(NodeError):
+    """The answer of {node} is not to be believed: {message}"""
+
+
+class DataError(MipError):
+    """{message}"""
+
+
+class Refused(MipError):
+    """{message}"""
+
+
+class Busy(MipError):
+    """Federation '{federation}' is held by {holder}; waited {waited:.0f} s. {message}"""
+
+    permanent = False

@@ -1,0 +1,248 @@
+"""What is declared: federations, their nodes, and every name and path that follows from them.
+
+A :class:`Federation` is made from the value of ``mip:federations:<fed>`` in the pillar, checked
+against ``schemas/pillar.json``. Nothing else of the project reads pillar keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from saltext_mip import schemas
+from saltext_mip.errors import AmbiguousNode, DeclarationError, UnknownFederation, UnknownNode
+
+Role = Literal["master", "ui", "worker"]
+MissingWorker = Literal["fail", "skip", "keep"]
+
+CDE_FILE = "CDEsMetadata.json"
+DATABASE_FILE = "datasets.db"
+PATHOLOGIES_FILE = "pathologies.json"
+ENROLLED_FILE = ".mip-data"
+STATE_ROOT = Path("var/lib/mip")
+
+DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "ui_path": "/opt/mip-deployment/Federation",
+        "missing_worker": "fail",
+        "min_count": 10,
+        "labels": {"pathologies": {}, "datasets": {}},
+        "datacatalogue": {"protocol": "http", "host": "datacatalogue.mip.ebrains.eu:8086"},
+        "compile": {"subjectcode": False},
+        "images": {},
+        "services": {},
+        "swarm": {
+            "endpoint_mode": "dnsrr",
+            "network": {
+                "name": "mip-federation",
+                "subnet": "10.20.30.0/24",
+                "gateway": "10.20.30.254",
+                "encrypted": True,
+            },
+        },
+        "reactor": {"settle": 30, "missing_worker": "keep", "max_removed": 1, "resync": 900},
+        "ssh": {"user": "mipadmin", "port": 22},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: ``id`` is the minion's, ``short`` is ``ms``, ``ui`` or ``wk1``…"""
+
+    id: str
+    role: Role
+    short: str
+    address: str
+    hostname: str
+    hospital: str | None = None
+    contact: str | None = None
+    data_path: Path = Path("/")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that it may be called, compared whole."""
+        names = (self.id, self.short, self.hospital, self.address)
+        return tuple(name for name in names if name)
+
+
+@dataclass(frozen=True)
+class Federation:
+    """A declared federation. Nodes: master, ui, then the workers in the order of the pillar.
+
+    ``settings`` holds the optional keys with their defaults filled in (``settings["swarm"]``…).
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    settings: Mapping[str, Any] = field(hash=False)
+
+    @classmethod
+    def from_pillar(cls, name: str, declared: Any) -> Federation:
+        """Check and take what the pillar declares; :class:`DeclarationError` names the key."""
+        key = f"mip:federations:{name}"
+        if first := schemas.first_error("pillar", declared):
+            where = ":".join([key, *first[0].split(".")]) if first[0] else key
+            raise DeclarationError(where, first[1])
+        settings = _filled(DEFAULTS, declared)
+        data_path = settings.setdefault("data_path", f"/data/{name}")
+        nodes = _nodes(key, settings.pop("nodes"), data_path)
+        return cls(name=name, nodes=nodes, settings=MappingProxyType(settings))
+
+    @property
+    def master(self) -> Node:
+        return next(node for node in self.nodes if node.role == "master")
+
+    @property
+    def ui(self) -> Node | None:
+        return next((node for node in self.nodes if node.role == "ui"), None)
+
+    @property
+    def workers(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.role == "worker")
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(node.id for node in self.nodes)
+
+    @property
+    def min_count(self) -> int:
+        return int(self.settings["min_count"])
+
+    @property
+    def ui_path(self) -> Path:
+        return Path(self.settings["ui_path"])
+
+    @property
+    def pathologies_path(self) -> Path:
+        """Where the ui has its ``pathologies.json``."""
+        return self.ui_path / "config" / PATHOLOGIES_FILE
+
+    def by_id(self, node_id: str) -> Node:
+        for node in self.nodes:
+            if node.id == node_id:
+                return node
+        raise UnknownNode(federation=self.name, name=node_id, declared=", ".join(self.ids))
+
+    def node(self, name: str) -> Node:
+        """The node of that minion id, short name, hospital or address, compared whole.
+
+        A minion id is unique, so it wins; any other name that fits two nodes is an error.
+        """
+        exact = [node for node in self.nodes if node.id == name]
+        found = exact or [node for node in self.nodes if name in node.names]
+        if not found:
+            declared = ", ".join(f"{node.id} ({node.short})" for node in self.nodes)
+            raise UnknownNode(federation=self.name, name=name, declared=declared)
+        if len(found) > 1:
+            fits = ", ".join(node.id for node in found)
+            raise AmbiguousNode(federation=self.name, name=name, nodes=fits)
+        return found[0]
+
+    def state(self, root: Path) -> Path:
+        """The folder of our state, on the pusher and on nodes alike, under Salt's ``root_dir``."""
+        return root / STATE_ROOT / self.name
+
+
+def federations(pillar: Mapping[str, Any]) -> dict[str, Federation]:
+    """All federations of a pillar, by name. A node may be in one only."""
+    mip = pillar.get("mip")
+    declared = mip.get("federations") if isinstance(mip, Mapping) else None
+    if declared is None:
+        return {}
+    if not isinstance(declared, Mapping):
+        raise DeclarationError("mip:federations", "must be of type object")
+    found = {}
+    for name, value in declared.items():
+        _check_name(name)
+        found[name] = Federation.from_pillar(name, value)
+    owner: dict[str, str] = {}
+    for federation in found.values():
+        for node in federation.nodes:
+            if node.id in owner:
+                raise DeclarationError(
+                    f"mip:federations:{federation.name}:nodes:{node.id}",
+                    f"the node is in federation '{owner[node.id]}' already",
+                )
+            owner[node.id] = federation.name
+    return found
+
+
+def pick(found: Mapping[str, Federation], name: str | None) -> Federation:
+    """The federation of that name; without a name the only one."""
+    declared = ", ".join(found) or "none"
+    if name is None:
+        if len(found) == 1:
+            return next(iter(found.values()))
+        raise UnknownFederation(name="", declared=declared)
+    if name not in found:
+        raise UnknownFederation(name=name, declared=declared)
+    return found[name]
+
+
+def _check_name(name: Any) -> None:
+    if first := schemas.first_error("name", name):
+        raise DeclarationError(f"mip:federations:{name}", f"the federation's name {first[1]}")
+
+
+def _filled(defaults: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+    """``declared`` over ``defaults``, folder by folder; as plain dicts in the pillar's order."""
+    out: dict[str, Any] = {
+        key: _filled(value, {}) if isinstance(value, Mapping) else value
+        for key, value in defaults.items()
+    }
+    for key, value in declared.items():
+        below = defaults.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            out[key] = _filled(below, value)
+        else:
+            out[key] = value
+    return out
+
+
+def _nodes(key: str, declared: Mapping[str, Any], data_path: str) -> tuple[Node, ...]:
+    made = []
+    workers = 0
+    for node_id, facts in declared.items():
+        role: Role = facts["role"]
+        if role == "worker":
+            workers += 1
+        made.append(
+            Node(
+                id=node_id,
+                role=role,
+                short={"master": "ms", "ui": "ui"}.get(role, f"wk{workers}"),
+                address=facts["address"],
+                hostname=facts.get("hostname", node_id),
+                hospital=facts.get("hospital"),
+                contact=facts.get("contact"),
+                data_path=Path(facts.get("data_path", data_path)),
+            )
+        )
+    _one(key, made, "master", required=True)
+    _one(key, made, "ui", required=False)
+    _distinct_hostnames(key, made)
+    order = {"master": 0, "ui": 1, "worker": 2}
+    return tuple(sorted(made, key=lambda node: order[node.role]))
+
+
+def _one(key: str, nodes: Iterable[Node], role: str, *, required: bool) -> None:
+    ids = [node.id for node in nodes if node.role == role]
+    if len(ids) > 1:
+        raise DeclarationError(f"{key}:nodes", f"has more than one {role}: {', '.join(ids)}")
+    if required and not ids:
+        raise DeclarationError(f"{key}:nodes", f"lacks a node with role: {role}")
+
+
+def _distinct_hostnames(key: str, nodes: Iterable[Node]) -> None:
+    seen: dict[str, str] = {}
+    for node in nodes:
+        if node.hostname in seen:
+            raise DeclarationError(
+                f"{key}:nodes:{node.id}:hostname",
+                f"'{node.hostname}' is the hostname of '{seen[node.hostname]}' already",
+            )
+        seen[node.hostname] = node.id

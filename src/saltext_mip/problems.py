@@ -1,0 +1,357 @@
+"""Problems: what a person must mend, in words that never hold a cell's value.
+
+A :class:`Rule` has a name, a severity, whether it is *hard* (its violation keeps the file out of
+the federation) and a hint. A :class:`Problem` is one rule violated at one place; it is all that
+leaves a node. A :class:`Finding` is a problem with the values it stands on: it lives on the node
+that found it (report, ``mip.check``) and cannot be sent, since it has no wire form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from saltext_mip.errors import BadAnswer
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What is asked of data. ``text`` says what is wrong, ``hint`` what to do about it."""
+
+    name: str
+    severity: Severity
+    hard: bool
+    text: str
+    hint: str
+
+
+def _rules(*rules: Rule) -> dict[str, Rule]:
+    return {rule.name: rule for rule in rules}
+
+
+RULES: dict[str, Rule] = _rules(
+    # -- the form of a CSV file: such a file cannot be read as a table
+    Rule("Empty", "error", True, "the file is empty", "Write a header and rows, or remove it."),
+    Rule(
+        "NotUtf8",
+        "error",
+        True,
+        "bytes that are not UTF-8",
+        "Save the file as UTF-8 (in a spreadsheet: 'CSV UTF-8').",
+    ),
+    Rule("NulByte", "error", True, "a NUL byte", "Write the file again from its source."),
+    Rule(
+        "UnclosedQuote",
+        "error",
+        True,
+        "a quoted field that does not end",
+        "Close the quote; a quote inside a quoted field is written twice.",
+    ),
+    Rule(
+        "StrayQuote",
+        "error",
+        True,
+        "a quote inside a field that is not quoted",
+        "Quote the whole field and write the quotes inside it twice.",
+    ),
+    Rule(
+        "TooFewFields",
+        "error",
+        True,
+        "fewer fields than the header",
+        "Give every row as many fields as the header; empty ones too.",
+    ),
+    Rule(
+        "TooManyFields",
+        "error",
+        True,
+        "more fields than the header",
+        "Quote fields that hold a comma.",
+    ),
+    Rule(
+        "NoDatasetColumn",
+        "error",
+        True,
+        "the first line has no column 'dataset'",
+        "Give the file a header line with a column 'dataset'.",
+    ),
+    Rule(
+        "DuplicateColumn",
+        "error",
+        True,
+        "a column twice in the header",
+        "Keep one of the two columns.",
+    ),
+    Rule("EmptyColumnName", "error", True, "a column without a name", "Name or remove the column."),
+    Rule(
+        "DatasetEmpty",
+        "error",
+        True,
+        "rows without a value in 'dataset'",
+        "Fill in the code of the dataset in these rows.",
+    ),
+    Rule(
+        "DatasetUnsafe",
+        "error",
+        True,
+        "a dataset code with a control character",
+        "Use a code that can be shown on a line.",
+    ),
+    Rule("NoRows", "warning", False, "a header and no rows", "Add rows, or remove the file."),
+    Rule(
+        "FileChanging",
+        "error",
+        True,
+        "the file changed while it was read",
+        "Wait until it is copied; it is looked at again then.",
+    ),
+    Rule(
+        "Unreadable",
+        "error",
+        True,
+        "the file cannot be read",
+        "Check owner, mode and disk of the file.",
+    ),
+    Rule(
+        "UnsafeName",
+        "error",
+        True,
+        "a name that is not allowed (control character, or a link that leaves the folder)",
+        "Rename the file, or put the file itself in place of the link.",
+    ),
+    # -- a file against its CDE
+    Rule(
+        "UnknownColumn",
+        "error",
+        True,
+        "a column that the CDE does not have",
+        "Remove or rename the column, or have the variable added to the CDE.",
+    ),
+    Rule(
+        "NotANumber",
+        "error",
+        True,
+        "values that are not of the variable's type",
+        "Correct them, or leave the field empty.",
+    ),
+    Rule(
+        "NotWhole",
+        "error",
+        True,
+        "values that are not whole numbers",
+        "Correct them, or have the variable's type changed to real.",
+    ),
+    Rule(
+        "OutOfRange64",
+        "error",
+        True,
+        "numbers that the database cannot hold",
+        "Correct them: int holds 64 bits, real must be finite.",
+    ),
+    Rule(
+        "NotEnumerated",
+        "warning",
+        False,
+        "values that the variable's enumeration does not list",
+        "Correct them, or have them added to the CDE.",
+    ),
+    Rule(
+        "OutOfBounds",
+        "warning",
+        False,
+        "values below the variable's minimum or above its maximum",
+        "Correct them, or have the bounds changed in the CDE.",
+    ),
+    Rule(
+        "DoubledVisit",
+        "warning",
+        False,
+        "more than one row for a subject and visit",
+        "Keep one row a subject and visit.",
+    ),
+    Rule(
+        "BoundsNotWhole",
+        "note",
+        False,
+        "bounds in the CDE that METADATA cannot hold (not integers)",
+        "Nothing to do unless an algorithm needs them.",
+    ),
+    Rule(
+        "SubjectcodeLeftOut",
+        "note",
+        False,
+        "a column 'subjectcode' that the CDE does not have is left out",
+        "Nothing to do; with compile: {subjectcode: true} it is kept.",
+    ),
+    # -- CDEs
+    Rule(
+        "CdeMissing",
+        "error",
+        True,
+        "there is no CDE for this pathology",
+        "Put CDEsMetadata.json into the pathology's folder on the master.",
+    ),
+    Rule(
+        "CdeInvalid",
+        "error",
+        True,
+        "the CDE cannot be used",
+        "Correct CDEsMetadata.json on the master.",
+    ),
+    Rule(
+        "CatalogueNone",
+        "warning",
+        False,
+        "the data catalogue has no CDE for it; the master's is used",
+        "Publish it in the catalogue, or do without online_cdes.",
+    ),
+    # -- the federation
+    Rule(
+        "DuplicateDataset",
+        "warning",
+        False,
+        "one dataset code on more than one worker",
+        "Agree on codes of one's own, unless it is meant.",
+    ),
+    Rule(
+        "AmbiguousCode",
+        "warning",
+        False,
+        "dataset codes that the portal cannot tell apart, or that hold a comma",
+        "Rename one of them.",
+    ),
+    Rule(
+        "NotAFolder",
+        "note",
+        False,
+        "not a pathology's folder",
+        "Nothing to do unless it should be one.",
+    ),
+    Rule(
+        "NoData",
+        "note",
+        False,
+        "the folder has no CSV files",
+        "Nothing to do unless data should be there.",
+    ),
+    Rule(
+        "WorkerMissing",
+        "error",
+        True,
+        "the worker did not answer",
+        "Check its network, power and salt-minion.",
+    ),
+    Rule(
+        "MountGone",
+        "error",
+        True,
+        "the data path is not what was enrolled: '.mip-data' is missing",
+        "Mount the disk; or, if its data is meant to be new: salt-run mip.enable node=<node>.",
+    ),
+    Rule(
+        "NoDataPath",
+        "error",
+        True,
+        "the data path is not there",
+        "Create or mount it, or correct data_path in the pillar.",
+    ),
+    Rule(
+        "KeptAsItWas",
+        "note",
+        False,
+        "the file is served as it was when it was last good",
+        "Mend the problems of the file.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One rule violated at one place.
+
+    ``line`` is the 1-based line of the file where (the first) such row begins, ``lines`` the first
+    few of them, ``count`` how many rows or places; ``column`` a column's name in the header or CDE.
+    ``about`` may name more (a dataset's code, other nodes); it never holds a cell's value but the
+    codes of datasets.
+    """
+
+    rule: str
+    node: str | None = None
+    pathology: str | None = None
+    file: str | None = None
+    line: int | None = None
+    column: str | None = None
+    count: int = 1
+    lines: tuple[int, ...] = ()
+    about: str | None = None
+    strict: bool = field(default=False, compare=False)
+
+    @property
+    def definition(self) -> Rule:
+        return RULES[self.rule]
+
+    @property
+    def severity(self) -> Severity:
+        severity = self.definition.severity
+        return "error" if self.strict and severity == "warning" else severity
+
+    @property
+    def hard(self) -> bool:
+        """Whether it keeps the file out."""
+        return self.definition.hard or (self.strict and self.definition.severity == "warning")
+
+    def at(self, **where: Any) -> Problem:
+        """The same problem, its place filled in: ``at(node=..., pathology=..., file=...)``."""
+        return replace(self, **where)
+
+    def wire(self) -> dict[str, Any]:
+        """The form in which a node sends it: only what is set."""
+        out: dict[str, Any] = {"rule": self.rule}
+        for key in ("pathology", "file", "line", "column", "about"):
+            if (value := getattr(self, key)) is not None:
+                out[key] = value
+        if self.count != 1:
+            out["count"] = self.count
+        if self.lines:
+            out["lines"] = list(self.lines)
+        return out
+
+    @classmethod
+    def from_wire(cls, node: str, data: Mapping[str, Any]) -> Problem:
+        """What ``node`` sent, already of the schema's shape; an unknown rule is a bad answer."""
+        if data["rule"] not in RULES:
+            raise BadAnswer("it names a rule that does not exist", node=node)
+        fields = {key: data[key] for key in data if key != "lines"}
+        return cls(node=node, lines=tuple(data.get("lines", ())), **fields)
+
+    def shown(self, contact: str | None = None) -> dict[str, Any]:
+        """The form in which people and ``--out=json`` see it: all keys, with text and hint."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "node": self.node,
+            "pathology": self.pathology,
+            "file": self.file,
+            "line": self.line,
+            "lines": list(self.lines),
+            "column": self.column,
+            "count": self.count,
+            "about": self.about,
+            "message": self.definition.text,
+            "hint": self.definition.hint,
+            "contact": contact,
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A problem with the values it stands on, for the node's own eyes.
+
+    ``examples`` are pairs of line and value.
+    """
+
+    problem: Problem
+    examples: tuple[tuple[int, str], ...] = ()
