@@ -6,6 +6,8 @@ against ``schemas/pillar.json``. Nothing else of the project reads pillar keys.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,10 +83,14 @@ class Federation:
     settings: Mapping[str, Any] = field(hash=False)
 
     @classmethod
-    def from_pillar(cls, name: str, declared: Any) -> Federation:
-        """Check and take what the pillar declares; :class:`DeclarationError` names the key."""
+    def from_pillar(cls, name: str, declared: Any, *, check: bool = True) -> Federation:
+        """Check and take what the pillar declares; :class:`DeclarationError` names the key.
+
+        Without ``check`` the schema is left out: for a node that compares :attr:`digest` with that
+        of the pusher, which checked.
+        """
         key = f"mip:federations:{name}"
-        if first := schemas.first_error("pillar", declared):
+        if check and (first := schemas.first_error("pillar", declared)):
             where = ":".join([key, *first[0].split(".")]) if first[0] else key
             raise DeclarationError(where, first[1])
         settings = _filled(DEFAULTS, declared)
@@ -120,6 +126,18 @@ class Federation:
     def pathologies_path(self) -> Path:
         """Where the ui has its ``pathologies.json``."""
         return self.ui_path / "config" / PATHOLOGIES_FILE
+
+    @property
+    def digest(self) -> str:
+        """A digest of all that a node goes by; other on a node whose pillar is out of date."""
+        facts = [
+            self.name,
+            self.settings["ui_path"],
+            self.settings["min_count"],
+            self.settings["compile"],
+            [[node.id, node.role, node.hostname, str(node.data_path)] for node in self.nodes],
+        ]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def by_id(self, node_id: str) -> Node:
         for node in self.nodes:

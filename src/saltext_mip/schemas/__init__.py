@@ -7,8 +7,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import jsonschema
-
 
 @cache
 def load(name: str) -> dict[str, Any]:
@@ -20,6 +18,8 @@ def load(name: str) -> dict[str, Any]:
 
 @cache
 def _validator(name: str) -> Any:
+    import jsonschema  # a node whose declaration was checked pays no import
+
     schema = load(name)
     return jsonschema.validators.validator_for(schema)(schema)
 
@@ -30,7 +30,9 @@ def first_error(name: str, value: Any) -> tuple[str, str] | None:
     The key is a path such as ``nodes.fed1-ms.role``. The message never repeats the value itself: it
     may be a secret, or long.
     """
-    error = jsonschema.exceptions.best_match(_validator(name).iter_errors(value))
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator(name).iter_errors(value))
     if error is None:
         return None
     return ".".join(str(part) for part in error.absolute_path), _words(error)
