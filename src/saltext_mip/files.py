@@ -1,0 +1,402 @@
+"""Files that are whole, old or new, whatever happens; and names that stay inside their folder.
+
+Everything that this project writes goes through here. :func:`replace` writes a hidden file beside
+its target, syncs it, renames it over the target and syncs the folder, so that a reader, a crash or
+a full disk never sees a part. :class:`Staged` is the same in its halves, for files that may only
+change together. What a killed process left is recognised by its name and removed by the next write
+to the same target; one that is being written now is not, since its writer holds a lock on it.
+
+Our own state (:func:`write_state`, :func:`lock`…) is of the same make, 0600 in folders of 0700.
+``OSError`` passes through: who knows the node and the job words it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import stat
+import time
+import unicodedata
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.errors import Busy, MipError, UnsafeName
+
+NAME_BYTES = 255
+# ``.<name>.mip-<hex>`` is being written, or its writer died; ``.<name>.mip-staged-<hex>`` waits for
+# its commit, and outlives the process that wrote it
+WRITING = "mip"
+STAGED = "mip-staged"
+_HEX = 16
+_SIDE_FILES = ("-journal", "-wal", "-shm")  # what SQLite may leave beside a database of that name
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
+
+
+class StateBroken(MipError):
+    """{path} is not what this program wrote ({message}). Look at it, and move it away."""
+
+
+def check_name(name: str) -> str:
+    """``name`` if it is one legal component of a path; :class:`UnsafeName` otherwise."""
+    if why := _unsafe(name):
+        raise UnsafeName(why, name=f"'{shown(name)}'")
+    return name
+
+
+def _unsafe(name: str) -> str | None:
+    if name in ("", ".", ".."):
+        return "it is not the name of a file or folder"
+    if "/" in name:
+        return "it has a '/'"
+    if any(unicodedata.category(char) == "Cc" for char in name):
+        return "it has a control character"
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if size > NAME_BYTES:
+        return f"it is longer than {NAME_BYTES} bytes"
+    return None
+
+
+def inside(folder: Path, name: str) -> Path:
+    """``folder / name``, where ``name`` is legal and, if it is a link, leads to inside ``folder``.
+
+    It need not be there. :class:`UnsafeName` otherwise.
+    """
+    path = folder / check_name(name)
+    _real(path, folder)
+    return path
+
+
+def _real(path: Path, folder: Path) -> Path:
+    """Where ``path`` leads, which must be inside ``folder``; a link's target need not be there."""
+    if not path.is_symlink():
+        return path
+    real = Path(os.path.realpath(path))
+    home = Path(os.path.realpath(folder))
+    name = f"'{shown(path.name)}'"
+    if real.is_symlink():
+        raise UnsafeName("it is a link that leads nowhere", name=name)
+    if home not in real.parents:
+        raise UnsafeName("it is a link that leaves its folder", name=name)
+    return real
+
+
+def shown(text: str) -> str:
+    """``text`` for people's eyes: what could steer a terminal or reorder a line is escaped."""
+    return "".join(_escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return char
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+class Staged:
+    """One file on its way: written beside its target, then put in its place, or dropped.
+
+    ``target`` is the file itself where the path was a link. The halves of :func:`replace`::
+
+        staged = Staged.plan(path)      # nothing is written yet; staged.temp is its name
+        staged.write(content)           # or: staged.create(), and others write to staged.temp
+        staged.commit()                 # or: staged.abort()
+
+    From ``create`` to ``commit`` the file is locked, so that nobody sweeps it away; ``leave`` lets
+    go of it and lets it stand, for one of another process to commit.
+    """
+
+    def __init__(self, target: Path, temp: Path, mode: int | None = None) -> None:
+        self.target = target
+        self.temp = temp
+        self._mode = mode
+        self._fd: int | None = None
+
+    @classmethod
+    def plan(
+        cls, path: Path, *, folder: Path | None = None, mode: int | None = None, mark: str = WRITING
+    ) -> Staged:
+        """Where ``path`` would be written. A link is followed, but not out of ``folder``.
+
+        ``folder`` is the path's own unless given; ``mode`` that of the file replaced, or the
+        folder's for a new one, unless given. :class:`UnsafeName` where no file may be written.
+        """
+        check_name(path.name)
+        target = _real(path, folder or path.parent)
+        try:
+            found = target.lstat()
+        except FileNotFoundError:
+            found = None
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise UnsafeName("it is not a file", name=f"'{shown(path.name)}'")
+        # randbits: a name that nobody can lay a trap at, and that no two writers share
+        random = f"{secrets.randbits(4 * _HEX):0{_HEX}x}"
+        return cls(target, target.with_name(_stem(target.name, mark) + random), mode)
+
+    @classmethod
+    def stage(cls, path: Path, content: bytes, **plan: Any) -> Staged:
+        """:meth:`plan` and :meth:`write` at once."""
+        staged = cls.plan(path, **plan)
+        staged.write(content)
+        return staged
+
+    def create(self) -> None:
+        """An empty, locked ``temp`` that only we can read, for whoever fills it."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        while self._fd is None:
+            fd = os.open(self.temp, flags, 0o600)
+            _try_lock(fd)
+            if os.fstat(fd).st_nlink:
+                self._fd = fd
+            else:  # swept between open and lock, by another who took it for a leftover
+                os.close(fd)
+
+    def write(self, content: bytes) -> None:
+        """``temp`` with that content, whole and on disk; or no ``temp`` and the error."""
+        try:
+            self.create()
+            with open(self._opened(), "wb", closefd=False) as file:
+                file.write(content)
+            self.seal()
+        except BaseException:
+            self.abort()
+            raise
+
+    def seal(self) -> None:
+        """Owner, group and mode as they will be, and everything on disk."""
+        fd = self._opened()
+        try:
+            like = self.target.stat()
+            mode = stat.S_IMODE(like.st_mode) & 0o777
+        except FileNotFoundError:
+            like = self.target.parent.stat()
+            mode = like.st_mode & 0o666
+        own(fd, like)
+        os.fchmod(fd, mode if self._mode is None else self._mode)
+        os.fsync(fd)
+
+    def leave(self) -> None:
+        """Let go of ``temp``, which stays."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def commit(self) -> None:
+        """``temp`` in the target's place, on disk."""
+        self.temp.replace(self.target)
+        self.leave()
+        sync_folder(self.target.parent)
+
+    def abort(self) -> None:
+        """No ``temp``, nor what SQLite left beside it."""
+        for side in ("", *_SIDE_FILES):
+            self.temp.with_name(self.temp.name + side).unlink(missing_ok=True)
+        self.leave()
+
+    def _opened(self) -> int:
+        if self._fd is None:
+            raise ValueError(f"{self.temp} is not open")
+        return self._fd
+
+
+def replace(
+    path: Path, content: bytes, *, folder: Path | None = None, mode: int | None = None
+) -> bool:
+    """Put ``content`` in ``path``'s place; False if it is there already, and nothing is written.
+
+    Owner, group and mode as :meth:`Staged.plan` says. ``OSError`` leaves the file as it was.
+    """
+    staged = Staged.plan(path, folder=folder, mode=mode)
+    if holds(staged.target, content):
+        return False
+    sweep(staged.target)
+    staged.write(content)
+    try:
+        staged.commit()
+    except BaseException:
+        staged.abort()
+        raise
+    return True
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Whether ``path`` is a file with that content."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def sweep(target: Path, *, mark: str = WRITING, keep: Collection[Path] = ()) -> tuple[Path, ...]:
+    """Remove what killed processes left beside ``target``; what was removed.
+
+    A file that somebody writes now is locked, and stays; so do those of ``keep``.
+    """
+    wanted = re.compile(
+        re.escape(_stem(target.name, mark)) + f"([0-9a-f]{{{_HEX}}})(-journal|-wal|-shm)?"
+    )
+    with os.scandir(target.parent) as entries:
+        found = {
+            target.with_name(entry.name)
+            for entry in entries
+            if wanted.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        }
+    sides = {path for path in found if path.name.endswith(_SIDE_FILES)}
+    gone = [path for path in sorted(found - sides - set(keep)) if _unlink_dead(path)]
+    left = {path.name for path in found - sides} - {path.name for path in gone}
+    for path in sorted(sides):
+        if path.name.rpartition("-")[0] not in left:
+            path.unlink(missing_ok=True)
+            gone.append(path)
+    return tuple(gone)
+
+
+def sync_folder(folder: Path) -> None:
+    """What was renamed, made or removed there is on disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def is_ours(name: str) -> bool:
+    """Whether that is the name of a hidden file of ours, of any target."""
+    return bool(_OURS.fullmatch(name))
+
+
+_OURS = re.compile(rf"\..*\.mip(-staged)?-[0-9a-f]{{{_HEX}}}(-journal|-wal|-shm)?", re.DOTALL)
+
+
+def _stem(name: str, mark: str) -> str:
+    """A temporary file's name up to its random part, short enough also for the longest name."""
+    stem = f".{name}.{mark}-"
+    if len(os.fsencode(stem)) + _HEX + len(_SIDE_FILES[0]) <= NAME_BYTES:
+        return stem
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.{mark}-"
+
+
+def _try_lock(fd: int) -> bool:
+    """Whether ``fd`` is ours alone. Without locks nothing is: nothing protected, nothing swept."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if isinstance(error, BlockingIOError) or error.errno in _NO_LOCKS:
+            return False
+        raise
+    return True
+
+
+def _unlink_dead(path: Path) -> bool:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, PermissionError):  # renamed meanwhile, or another user's to sweep
+        return False
+    try:
+        if not _try_lock(fd):
+            return False
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
+    return True
+
+
+def own(fd: int, like: os.stat_result) -> None:
+    """Owner and group of ``like``. Only root may give a file away: another's stay their own."""
+    have = os.fstat(fd)
+    for uid, gid in ((-1, like.st_gid), (like.st_uid, -1)):
+        if uid in (-1, have.st_uid) and gid in (-1, have.st_gid):
+            continue
+        try:
+            os.fchown(fd, uid, gid)
+        except PermissionError:
+            if os.geteuid() == 0:
+                raise
+
+
+def private_folder(path: Path) -> None:
+    """A folder of our state, with its parents: those that were not there are 0700."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def write_state(path: Path, value: Any) -> bool:
+    """Write a JSON value of ours, whole, 0600; False if it is there already."""
+    private_folder(path.parent)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return replace(path, text.encode("utf-8", "surrogatepass") + b"\n", mode=0o600)
+
+
+def read_state(path: Path) -> Any:
+    """The JSON value written there; None where there is no file.
+
+    :class:`StateBroken` where it is not JSON: writes are whole, so it was not us, or the disk.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return json.loads(content.decode("utf-8", "surrogatepass"))
+    except ValueError as error:
+        raise StateBroken(type(error).__name__, path=path) from error
+
+
+def remove_state(path: Path) -> None:
+    """The file is gone, on disk too; it may have been gone already."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return
+    sync_folder(path.parent)
+
+
+@contextmanager
+def lock(
+    path: Path,
+    *,
+    federation: str,
+    holder: str,
+    wait: float = 0.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[None]:
+    """Hold the lock file ``path``, in which ``holder`` then stands for others to read.
+
+    Waits up to ``wait`` seconds for another, then raises :class:`Busy` that names them. A holder
+    that dies lets go.
+    """
+    private_folder(path.parent)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        begin = clock()
+        while not _try_lock(fd):
+            waited = clock() - begin
+            if waited >= wait:
+                who = os.pread(fd, 4096, 0).decode("utf-8", "replace").strip()
+                raise Busy(
+                    "Try again later, or give it more time: timeout=<seconds>.",
+                    federation=federation,
+                    holder=shown(who) or "another command",
+                    waited=waited,
+                )
+            sleep(min(0.2, wait - waited))
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
+        yield
+        os.ftruncate(fd, 0)
+    finally:
+        os.close(fd)
