@@ -245,6 +245,13 @@ RULES: dict[str, Rule] = _rules(
         "Check its network, power and salt-minion.",
     ),
     Rule(
+        "WorkerFailed",
+        "error",
+        True,
+        "the worker answered with an error, or not as it should",
+        "Read what it says; its log is /var/log/salt/minion.",
+    ),
+    Rule(
         "MountGone",
         "error",
         True,
