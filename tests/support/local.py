@@ -1,0 +1,398 @@
+"""A throw-away federation on loopback: a Salt master and minions as plain processes, as any user.
+
+::
+
+    with LocalFederation(workers=2) as fed:
+        fed.write_data("fed1-wk-h1", "dementia", "edsd.csv", b"dataset,age\\nedsd,70\\n")
+        ran = fed.salt_run("mip.consolidate", "federation=fed1")
+        print(ran.returncode, ran.json)
+
+Hosts are called as in a real one: ``pusher`` (the master), ``fed1-ms``, ``fed1-ui``,
+``fed1-wk-h1``… Each has a root folder of its own (``fed.root / host``), which is
+Salt's ``root_dir`` there, so our state is below it too; each node has its own data path, declared
+in the pillar.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from tests.support import processes, roots, salthost
+from tests.support.processes import Daemon
+from tests.support.salthost import Host
+
+PUSHER = "pusher"
+READY = "Minion is ready to receive requests!"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """The one JSON document on standard output; an error if there is none, or more."""
+        try:
+            return json.loads(self.stdout)
+        except json.JSONDecodeError as error:
+            raise AssertionError(f"no JSON ({error}):\n{self.stdout}\n{self.stderr}") from error
+
+
+class CommandFailed(AssertionError):
+    """A command that was to succeed did not."""
+
+    def __init__(self, command: Sequence[str], ran: Ran) -> None:
+        super().__init__(
+            f"exit code {ran.returncode}: {' '.join(command)}\n{ran.stdout}\n{ran.stderr}"
+        )
+
+
+class LocalFederation:
+    """One pusher, and one federation or several (``others={"fed2": 1}``: name and workers).
+
+    ``declare`` are further keys of the federation's pillar; ``master`` and ``minion`` further
+    settings of Salt's configuration.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        workers: int = 2,
+        federation: str = "fed1",
+        others: Mapping[str, int] | None = None,
+        declare: Mapping[str, Any] | None = None,
+        master: Mapping[str, Any] | None = None,
+        minion: Mapping[str, Any] | None = None,
+    ) -> None:
+        roots.sweep()
+        self.root = root or roots.make()
+        self.federation = federation
+        self.states = self.root / "states"
+        self.pillar_root = self.root / "pillar"
+        self._ports = (0, 0)
+        self._more_master = dict(master or {})
+        self._more_minion = dict(minion or {})
+        self._declared = {
+            name: self._declaration(name, index, count)
+            for index, (name, count) in enumerate({federation: workers, **(others or {})}.items())
+        }
+        self._declared[federation].update(declare or {})
+        self.hosts = {PUSHER: Host(self.root / PUSHER, "master")}
+        self.hosts |= {node: Host(self.root / node, "minion") for node in self.nodes()}
+        self._daemons: dict[str, Daemon] = {}
+
+    # -- what there is
+
+    def nodes(self, federation: str | None = None) -> list[str]:
+        """The minion ids of one federation, or of all: master, ui, workers."""
+        names = [federation] if federation else list(self._declared)
+        return [node for name in names for node in self._declared[name]["nodes"]]
+
+    def workers(self, federation: str | None = None) -> list[str]:
+        nodes = self._declared[federation or self.federation]["nodes"]
+        return [node for node, facts in nodes.items() if facts["role"] == "worker"]
+
+    def pillar(self, federation: str | None = None) -> dict[str, Any]:
+        """What is declared of a federation; a copy."""
+        copy: dict[str, Any] = json.loads(json.dumps(self._declared[federation or self.federation]))
+        return copy
+
+    def data_path(self, node: str) -> Path:
+        return self.root / node / "data" / self._federation_of(node)
+
+    def ui_path(self, federation: str | None = None) -> Path:
+        return Path(self._declared[federation or self.federation]["ui_path"])
+
+    @property
+    def pathologies(self) -> Path:
+        """What the ui of the (first) federation offers."""
+        return self.ui_path() / "config" / "pathologies.json"
+
+    def state(self, host: str = PUSHER, federation: str | None = None) -> Path:
+        """Our state of a federation on that host."""
+        return self.root / host / "var/lib/mip" / (federation or self.federation)
+
+    # -- start and stop
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start(self, *, timeout: float = 120) -> None:
+        """Everything up, and every minion heard from."""
+        self.prepare()
+        for host in self.hosts:
+            self._daemon(host).start()
+        self.wait_up(timeout=timeout)
+
+    def prepare(self) -> None:
+        """Folders, pillar, configuration and keys, without starting anything."""
+        roots.mark(self.root)
+        first, second = salthost.free_ports(2)
+        self._ports = (first, second)
+        for node in self.nodes():
+            if not node.endswith("-ui"):
+                self.data_path(node).mkdir(parents=True, exist_ok=True)
+        for name in self._declared:
+            (self.ui_path(name) / "config").mkdir(parents=True, exist_ok=True)
+        for folder in (self.states, self.pillar_root / "mip"):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._write_pillar()
+        pusher = self.hosts[PUSHER]
+        settings = salthost.master_settings(PUSHER, self._ports, self.states, self.pillar_root)
+        pusher.prepare({**settings, **self._more_master})
+        public = pusher.make_key()
+        for node in self.nodes():
+            host = self.hosts[node]
+            host.prepare({**salthost.minion_settings(node, self._ports), **self._more_minion})
+            pusher.trust(f"minions/{node}", host.make_key())
+            host.trust("minion_master.pub", public)
+
+    def stop(self) -> None:
+        """Everything down in good order, the minions first; the folders stay."""
+        minions = [daemon for host, daemon in self._daemons.items() if host != PUSHER]
+        processes.stop(minions)
+        if PUSHER in self._daemons:
+            processes.stop([self._daemons[PUSHER]])
+
+    def close(self) -> None:
+        """Everything down at once, and nothing left."""
+        processes.kill(list(self._daemons.values()))
+        shutil.rmtree(self.root)
+
+    # -- faults
+
+    def kill(self, host: str) -> None:
+        """``kill -9``, jobs included; returns when it is gone."""
+        self._daemon(host).kill()
+
+    def stop_node(self, host: str) -> None:
+        processes.stop([self._daemon(host)])
+
+    def hang(self, host: str) -> None:
+        self._daemon(host).hang()
+
+    def resume(self, host: str) -> None:
+        self._daemon(host).resume()
+
+    def start_node(self, host: str, *, timeout: float = 60) -> None:
+        """Start what was stopped or killed; returns when it is heard from."""
+        self.hosts[host].log.unlink(missing_ok=True)
+        self._daemon(host).start()
+        self.wait_up([host] if host != PUSHER else None, timeout=timeout)
+
+    def restart(self, host: str) -> None:
+        self.stop_node(host)
+        self.start_node(host)
+
+    def wait_up(self, nodes: Iterable[str] | None = None, *, timeout: float = 60) -> None:
+        """Until all of them (default: those that run) answer a ping."""
+        wanted = list(nodes or (node for node in self.nodes() if self._daemon(node).running))
+        until = time.monotonic() + timeout
+        # a ping costs a second of CPU: first let their own logs say that they are ready
+        waiting = set(wanted)
+        while waiting := {node for node in waiting if not self._says_ready(node)}:
+            self._give_up(until, waiting)
+            time.sleep(0.1)
+        while silent := set(wanted) - self.up(wanted):
+            self._give_up(until, silent)
+
+    def up(self, nodes: Sequence[str]) -> set[str]:
+        """Those of them that answer a ping now."""
+        if not nodes:
+            return set()
+        ran = self.salt("-L", ",".join(nodes), "test.ping", timeout=60, wait=2)
+        answers = json.loads(ran.stdout) if ran.stdout.startswith("{") else {}
+        return {node for node, answer in answers.items() if answer is True}
+
+    # -- commands
+
+    def salt_run(
+        self,
+        function: str,
+        *args: str,
+        out_json: bool = True,
+        check: bool = False,
+        timeout: float = 120,
+        stdin: str | None = None,
+    ) -> Ran:
+        """``salt-run`` on the pusher; with ``check`` a failure is an error."""
+        command = self.salt_run_command(function, *args, out_json=out_json)
+        return self._run(command, check=check, timeout=timeout, stdin=stdin)
+
+    def salt_run_command(self, function: str, *args: str, out_json: bool = True) -> list[str]:
+        """The same as a command line, for tests that start, kill or time it themselves."""
+        out = ["--out=json"] if out_json else []
+        return self._command("salt-run", PUSHER, *out, function, *args)
+
+    def salt(self, *args: str, out_json: bool = True, timeout: float = 120, wait: int = 15) -> Ran:
+        """``salt`` on the pusher, e.g. ``salt("fed1-wk-h1", "mip.datasets")``: one document."""
+        out = ["--out=json", "--static"] if out_json else []
+        return self._run(
+            self._command("salt", PUSHER, "-t", str(wait), *out, *args), timeout=timeout
+        )
+
+    def salt_call(
+        self,
+        node: str,
+        *args: str,
+        local: bool = False,
+        out_json: bool = True,
+        timeout: float = 120,
+    ) -> Ran:
+        """``salt-call`` on that node."""
+        out = ["--out=json"] if out_json else []
+        where = ["--local"] if local else []
+        return self._run(self._command("salt-call", node, *where, *out, *args), timeout=timeout)
+
+    def env(self) -> dict[str, str]:
+        """The environment of all commands: the tests' own, its commands first."""
+        path = f"{salthost.BIN}{os.pathsep}{os.environ.get('PATH', '')}"
+        return {**os.environ, "PATH": path, "PYTHONWARNINGS": "ignore"}
+
+    # -- data and declaration
+
+    def write_data(self, node: str, pathology: str, name: str, content: bytes) -> Path:
+        """Put a file where a hospital would."""
+        folder = self.data_path(node) / pathology
+        folder.mkdir(exist_ok=True)
+        path = folder / name
+        path.write_bytes(content)
+        return path
+
+    def declare(
+        self,
+        change: Callable[[dict[str, Any]], None] | Mapping[str, Any],
+        *,
+        federation: str | None = None,
+        refresh: bool = True,
+    ) -> None:
+        """Change a federation's pillar: further keys, or a function that changes it in place."""
+        declared = self._declared[federation or self.federation]
+        if callable(change):
+            change(declared)
+        else:
+            declared.update(change)
+        self._write_pillar()
+        if refresh:
+            self.salt("*", "saltutil.refresh_pillar", "wait=True")
+
+    # -- inside
+
+    def _declaration(self, name: str, index: int, workers: int) -> dict[str, Any]:
+        nodes: dict[str, Any] = {
+            f"{name}-ms": {"role": "master", "address": f"127.7{index}.0.10"},
+            f"{name}-ui": {"role": "ui", "address": f"127.7{index}.0.11"},
+        }
+        for number in range(1, workers + 1):
+            nodes[f"{name}-wk-h{number}"] = {
+                "role": "worker",
+                "hospital": f"h{number}",
+                "address": f"127.7{index}.{number // 200}.{20 + number % 200}",
+                "contact": f"it@h{number}.example",
+            }
+        for node, facts in nodes.items():
+            if facts["role"] != "ui":
+                facts["data_path"] = str(self.root / node / "data" / name)
+        return {"nodes": nodes, "ui_path": str(self.root / f"{name}-ui" / "mip/Federation")}
+
+    def _federation_of(self, node: str) -> str:
+        for name, declared in self._declared.items():
+            if node in declared["nodes"]:
+                return name
+        raise KeyError(node)
+
+    def _write_pillar(self) -> None:
+        top: dict[str, list[str]] = {PUSHER: []}
+        for name, declared in self._declared.items():
+            sls = yaml.safe_dump({"mip": {"federations": {name: declared}}}, sort_keys=False)
+            (self.pillar_root / "mip" / f"{name}.sls").write_text(sls, encoding="utf-8")
+            top[PUSHER].append(f"mip.{name}")
+            top[f"{name}-*"] = [f"mip.{name}"]
+        text = yaml.safe_dump({"base": top}, sort_keys=False)
+        (self.pillar_root / "top.sls").write_text(text, encoding="utf-8")
+
+    def _daemon(self, host: str) -> Daemon:
+        if host not in self._daemons:
+            place = self.hosts[host]
+            self._daemons[host] = Daemon(
+                [salthost.command(f"salt-{place.role}"), "-c", place.config, "-l", "quiet"],
+                log=place.output,
+                env=self.env(),
+            )
+        return self._daemons[host]
+
+    def _says_ready(self, node: str) -> bool:
+        log = self.hosts[node].log
+        return log.exists() and READY in log.read_text(encoding="utf-8", errors="replace")
+
+    def _give_up(self, until: float, missing: Iterable[str]) -> None:
+        for host, daemon in self._daemons.items():
+            if host in missing and not daemon.running:
+                raise AssertionError(f"{host} ended:\n{self._tail(host)}")
+        if time.monotonic() > until:
+            logs = "\n".join(self._tail(host) for host in (PUSHER, *missing))
+            raise AssertionError(f"no word from {', '.join(sorted(missing))}\n{logs}")
+
+    def _tail(self, host: str) -> str:
+        place = self.hosts[host]
+        lines = [
+            line
+            for path in (place.output, place.log)
+            if path.exists()
+            for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]
+        ]
+        return "\n".join([f"-- {host}", *lines])
+
+    def _command(self, name: str, host: str, *args: str) -> list[str]:
+        return [salthost.command(name), "-c", str(self.hosts[host].config), *args]
+
+    def _run(
+        self,
+        command: list[str],
+        *,
+        check: bool = False,
+        timeout: float = 120,
+        stdin: str | None = None,
+    ) -> Ran:
+        done = subprocess.run(
+            command,
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            env=self.env(),
+            timeout=timeout,
+            check=False,
+        )
+        ran = Ran(done.returncode, done.stdout, done.stderr)
+        if check and ran.returncode:
+            raise CommandFailed(command, ran)
+        return ran
