@@ -12,10 +12,6 @@ from collections.abc import Sequence
 from saltext_mip.data.cde import Cde
 from saltext_mip.problems import Finding, Problem
 
-# Grows when the same file and CDE may have another outcome than before: what was verified by an
-# earlier version is verified again, what was compiled is compiled again.
-RULES_VERSION = 1
-
 SUBJECTCODE = "subjectcode"
 
 

@@ -1,0 +1,129 @@
+"""JSON from other people's hands: read as the standard says, and no more than that.
+
+Python's reader takes ``NaN``, lets the second of two equal keys win, recurses as deep as a text
+asks for and leaves halves of characters in strings. Each of these becomes, further on, a file that
+another program refuses; so each is an error here, with the line it stands on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+#: Lists and objects inside one another; a real CDE has about ten.
+MAX_DEPTH = 200
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+
+
+class NotJson(ValueError):
+    """What is wrong, and on which 1-based line; ``line`` is None where that cannot be said."""
+
+    def __init__(self, message: str, line: int | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+class _Offence(Exception):
+    """Something that the reader met and whose line it does not know."""
+
+
+def loads(content: bytes) -> Any:
+    """The value of a UTF-8 JSON text, with or without a byte order mark; :class:`NotJson`."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise NotJson("bytes that are not UTF-8", line) from None
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
+        )
+    except json.JSONDecodeError as error:
+        raise NotJson(f"not JSON: {error.msg} (column {error.colno})", error.lineno) from None
+    except (_Offence, RecursionError, ValueError) as error:
+        # ValueError: an integer of thousands of digits, which Python refuses to make
+        found = next(_offences(text), None)
+        if found is None:
+            raise NotJson(f"not JSON: {error}", None) from None
+        raise NotJson(*found) from None
+    _check(value, text)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _Offence
+    return made
+
+
+def _constant(_name: str) -> Any:
+    raise _Offence
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _Offence
+    return number
+
+
+def _check(value: Any, text: str) -> None:
+    """That it is not too deep, and that each string can be written as UTF-8."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        if not level:
+            break
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, str) and not item.isascii() and not _whole(item):
+                raise NotJson(*next(_offences(text)))
+        level = below
+    else:
+        if any(isinstance(item, dict | list) for item in level):
+            raise NotJson(*next(_offences(text)))
+
+
+def _whole(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _offences(text: str) -> Iterator[tuple[str, int]]:
+    """What :func:`loads` refuses beyond bad syntax, in the order of the text, with lines."""
+    keys: list[set[str]] = []  # those so far of each object that is open; a list has none
+    string = ""
+    line, at = 1, 0
+    for token in _TOKEN.finditer(text):
+        line += text.count("\n", at, token.start())
+        at = token.start()
+        word = token.group()
+        if word[0] == '"':
+            string = json.loads(word, strict=False)
+            if not _whole(string):
+                yield "half of a character (a lone surrogate such as \\ud83d)", line
+        elif word in "{[":
+            keys.append(set())
+            if len(keys) > MAX_DEPTH:
+                yield f"more than {MAX_DEPTH} lists and objects inside one another", line
+        elif word in "}]":
+            keys.pop()
+        elif word == ":":
+            if string in keys[-1]:
+                yield f"the key {json.dumps(string)} twice in one object", line
+            keys[-1].add(string)
+        elif word != "," and not _finite(word):
+            yield f"a number that JSON does not have, or too large a one: {word[:20]}", line
+
+
+def _finite(word: str) -> bool:
+    return word in {"true", "false", "null"} or math.isfinite(float(word))
