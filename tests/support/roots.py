@@ -1,4 +1,4 @@
-"""Folders of tests that outlive no one: each says whose it is, and the next test removes orphans."""
+"""Folders of tests that outlive no one: each says whose it is, the next test removes orphans."""
 
 from __future__ import annotations
 

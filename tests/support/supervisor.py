@@ -3,8 +3,8 @@
 Salt's minion runs each job in a session of its own whose parent is init, so neither a process group
 nor a list of children finds them again. This program adopts all orphans below it (a *child
 subreaper*), takes orders by line on standard input (``TERM``, ``KILL``, ``STOP``, ``CONT``) and
-ends when nothing below it is left. The end of standard input means ``KILL``: that is what it reads when
-the test that holds the other end was killed itself.
+ends when nothing below it is left. The end of standard input means ``KILL``: that is what it reads
+when the test that holds the other end was killed itself.
 
 It is run as a file, by ``python -I -S``, and imports the standard library only: it starts in
 milliseconds and knows nothing of the project.
