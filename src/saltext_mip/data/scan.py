@@ -1,0 +1,388 @@
+"""The form of a CSV file, looked at in blocks: its rows, of which datasets, and what is wrong.
+
+The grammar is RFC 4180 with LF or CRLF and an optional byte order mark. A block that is as regular
+as nearly all are is *proved* so by a few operations on the whole of it, at memory speed: all bytes
+but commas, line ends and the like are deleted, and what is left must be one row's pattern, again
+and again. Any other block is taken apart row by row. Both ways come to the same, whatever the file.
+
+This module knows bytes, not files; :mod:`saltext_mip.data.tables` reads them and gives them in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from saltext_mip.data.grouped import Grouped
+from saltext_mip.problems import Finding
+
+DATASET = b"dataset"
+ROW_BYTES = 4 << 20  # a longer row is refused: memory is bounded by it
+COLUMNS = 32_767  # what SQLite can hold at most
+NAME_CHARS = 255  # of a column's name and of a dataset's code
+DATASETS = 1_000  # distinct ones in a file: more is a column of something else
+
+_BOM = b"\xef\xbb\xbf"
+_MARK, _STANDIN = b"\x01", b"\x02"
+# all that a block of plain rows may have beside values, and all that such a block may not have
+_SHAPE = b',\n\r"\x00' + _MARK
+_REST = bytes(byte for byte in range(256) if byte not in _SHAPE)
+_RECENT = 4  # datasets looked for at once: each costs a pass
+_CUTS = 512  # line ends tried, from the last, for one outside quotes
+
+_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_PLAIN = re.compile(rb'[^",\r\n]*+')
+# a quoted field with a comma, a line end or a quote in it
+_COMPLEX = re.compile(rb'(?<=[,\n])"(?![^",\r\n]*+"[,\r\n])[^"]*+(?:""[^"]*+)*+"(?=[,\n]|\r\n)')
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+class Scan:
+    """Feed it a file's bytes in order, then :meth:`finish`.
+
+    ``header``, ``rows``, ``datasets`` (code to rows, in order of first appearance) and ``findings``
+    are what it saw. A row that is itself wrong is a row, but counts for no dataset.
+    """
+
+    def __init__(self) -> None:
+        self.header: tuple[str, ...] = ()
+        self.rows = 0
+        self.datasets: dict[str, int] = {}
+        self._found = Grouped()
+        self._tail = b""
+        self._line = 1  # of what comes next
+        self._begun = False
+        self._stopped = False
+        self._open = False  # the tail begins with a row whose quote has not closed yet
+        self._commas = -1  # in a row; below 0 until the header is known
+        self._at = 0  # the place of the column 'dataset'
+        self._recent: tuple[bytes, ...] = ()
+        self._patterns: dict[bytes, bytes] = {}
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self._found.findings()
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes of the file."""
+        if self._stopped:
+            return
+        if not self._begun:
+            data = self._tail + data
+            if len(data) < len(_BOM):
+                self._tail = data
+                return
+            self._begin(data)
+            return
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._keep(self._tail + data)
+            return
+        body, rest = self._tail + data[:end], data[end:]
+        self._tail = b""
+        self._keep(body[self._blocks(body) :] + rest)
+
+    def finish(self) -> None:
+        """There are no more bytes."""
+        if not self._begun and not self._stopped:
+            self._begin(self._tail)
+        if not self._stopped and self._tail:
+            self._take_rows(self._tail, final=True)
+        self._tail = b""
+        if self._stopped:
+            return
+        if self._commas < 0:
+            self._found.add("Empty")
+        elif not self.rows:
+            self._found.add("NoRows")
+
+    # -- blocks
+
+    def _begin(self, data: bytes) -> None:
+        """The file's first bytes, three or all there are."""
+        self._begun = True
+        self._tail = b""
+        if data.startswith(_BOM):
+            data = data[len(_BOM) :]
+        if data:
+            self.feed(data)
+
+    def _keep(self, tail: bytes) -> None:
+        self._tail = tail
+        if len(tail) > ROW_BYTES:
+            self._found.add("UnclosedQuote" if self._open else "LineTooLong", self._line)
+            self._stop()
+
+    def _stop(self) -> None:
+        """Nothing that comes can be made sense of."""
+        self._stopped = True
+        self._tail = b""
+
+    def _blocks(self, body: bytes) -> int:
+        """Take the rows of ``body``, whole lines; how many bytes that was."""
+        self._open = False
+        if self._commas <= 0 or len(body) > ROW_BYTES or not _is_text(body):
+            return self._take_rows(body)
+        if b'"' not in body:
+            if rows := self._take_plain(body):
+                self._line += rows
+                return len(body)
+            return self._take_rows(body)
+        end = _outside_quotes(body)
+        cut = body[:end]
+        if cut and (plain := _unquoted(cut)) is not None and self._take_plain(plain):
+            self._line += cut.count(b"\n")
+            return end
+        return self._take_rows(body)
+
+    def _take_plain(self, body: bytes) -> int:
+        """Take ``body`` if it is nothing but good rows without quotes; how many, 0 if it is not."""
+        crlf = body.startswith(b"\r\n", body.find(b"\n") - 1)
+        line_end = b"\r\n" if crlf else b"\n"
+        counts = self._recent_datasets(body, line_end) or self._each_dataset(body, line_end)
+        if not counts:
+            return 0
+        rows = sum(counts.values())
+        if crlf and body.count(line_end) != rows:  # the proof does not see what is between the two
+            return 0
+        for code, count in counts.items():
+            name = code.decode()
+            self.datasets[name] = self.datasets.get(name, 0) + count
+        self.rows += rows
+        return rows
+
+    def _recent_datasets(self, body: bytes, line_end: bytes) -> dict[bytes, int] | None:
+        """The counts if all rows are regular and of recent datasets, which are looked for."""
+        if not self._recent or _MARK in body:
+            return None
+        if not 0 < self._at < self._commas:
+            return self._outer_datasets(body, line_end)
+        counts = {}
+        for code in self._recent:
+            field, mark = b",%b," % code, b",%b," % _MARK.ljust(len(code), b"x")
+            if len(self._recent) > 1:
+                counts[code] = body.count(field)
+            body = body.replace(field, mark)
+        # a mark in each row, in its place, and nowhere else
+        row = b"," * self._at + _MARK + b"," * (self._commas - self._at) + line_end
+        rows = self._regular(body, row)
+        if len(self._recent) == 1:
+            counts[self._recent[0]] = rows
+        return counts if rows else None
+
+    def _outer_datasets(self, body: bytes, line_end: bytes) -> dict[bytes, int] | None:
+        """The same where 'dataset' is the first or the last column: line ends tell its place."""
+        counts = {}
+        for code in self._recent:
+            if self._at:
+                counts[code] = body.count(b",%b%b" % (code, line_end))
+            else:
+                counts[code] = body.count(b"\n%b," % code) + body.startswith(code + b",")
+        rows = self._regular(body, b"," * self._commas + line_end)
+        return counts if rows and sum(counts.values()) == rows else None
+
+    def _each_dataset(self, body: bytes, line_end: bytes) -> dict[bytes, int] | None:
+        """The counts if all rows are regular, each looked at; its datasets are the recent ones."""
+        rows = self._regular(body, b"," * self._commas + line_end)
+        lines = body.split(line_end) if rows else []
+        if len(lines) != rows + 1:
+            return None
+        del lines[-1]
+        at, after = self._at, self._commas - self._at
+        if at <= after:
+            values = [line.split(b",", at + 1)[at] for line in lines]
+        else:
+            values = [line.rsplit(b",", after + 1)[-1 - after] for line in lines]
+        counts = Counter(values)
+        if not all(_is_code(code.decode()) for code in counts):
+            return None
+        if len(self.datasets.keys() | {code.decode() for code in counts}) > DATASETS:
+            return None
+        self._recent = tuple(counts) if len(counts) <= _RECENT else ()
+        return dict(counts)
+
+    def _regular(self, body: bytes, row: bytes) -> int:
+        """How many rows of that shape ``body`` is; 0 if it is anything else."""
+        shape = body.translate(None, _REST)
+        rows, rest = divmod(len(shape), len(row))
+        pattern = self._patterns.get(row, b"")
+        if len(pattern) < len(shape):
+            pattern = self._patterns[row] = row * rows
+        return rows if not rest and pattern.startswith(shape) else 0
+
+    # -- rows
+
+    def _take_rows(self, body: bytes, *, final: bool = False) -> int:
+        """Take the rows of ``body`` one by one; how many bytes that was. The last may be open."""
+        pos = 0
+        self._open = False
+        while pos < len(body) and not self._stopped:
+            end = body.find(b"\n", pos) + 1 or len(body)
+            wrong = None
+            if body.find(b'"', pos, end) < 0:
+                content = body[pos : end - 1] if body[end - 1] == 0x0A else body[pos:end]
+                if content[-1:] == b"\r" and len(content) < end - pos:
+                    content = content[:-1]
+                if b"\r" in content:
+                    wrong = "LoneReturn"
+                fields = content.split(b",") if end - pos <= ROW_BYTES else []
+            else:
+                fields, end, wrong = _row(body, pos)
+                if wrong == "UnclosedQuote" and not final:
+                    self._open = True
+                    return pos
+            self._take_row(body[pos:end], fields, wrong)
+            pos = end
+        return len(body)
+
+    def _take_row(self, raw: bytes, fields: list[bytes], wrong: str | None) -> None:
+        line = self._line
+        self._line += raw.count(b"\n")
+        if len(raw) > ROW_BYTES:
+            wrong = "LineTooLong"
+        if raw in (b"\n", b"\r\n"):
+            return
+        if not _is_utf8(raw):
+            wrong = "NotUtf8"
+        elif b"\x00" in raw:
+            wrong = "NulByte"
+        if self._commas < 0:
+            self._take_header(line, raw, fields, wrong)
+            return
+        self.rows += 1
+        if not wrong and len(fields) != self._commas + 1:
+            wrong = "TooFewFields" if len(fields) <= self._commas else "TooManyFields"
+        if wrong:
+            self._found.add(wrong, line, _text(raw))
+            return
+        code = fields[self._at].decode()
+        if not code.strip():
+            self._found.add("DatasetEmpty", line, column="dataset")
+        elif not _is_code(code):
+            self._found.add("DatasetUnsafe", line, code, column="dataset")
+        elif code in self.datasets:
+            self.datasets[code] += 1
+        elif len(self.datasets) < DATASETS:
+            self.datasets[code] = 1
+        else:
+            self._found.add("TooManyDatasets", line, code, column="dataset")
+            self._stop()
+
+    def _take_header(self, line: int, raw: bytes, fields: list[bytes], wrong: str | None) -> None:
+        if wrong or DATASET not in fields:
+            # this line may be a patient: nothing of it is said but that it is wrong
+            self._found.add(wrong or "NoDatasetColumn", None, _text(raw))
+            self._stop()
+            return
+        self._commas = len(fields) - 1
+        self._at = fields.index(DATASET)
+        names = [field.decode() for field in fields]
+        if len(names) > COLUMNS:
+            self._found.add("TooManyColumns", line)
+            self._stop()
+            return
+        for name, count in Counter(names).items():
+            if not name.strip():
+                self._found.add("EmptyColumnName", line, count=count)
+            elif len(name) > NAME_CHARS or _CONTROL.search(name):
+                self._found.add("ColumnUnsafe", line, name, count=count)
+            elif count > 1:
+                self._found.add("DuplicateColumn", line, column=name)
+        if not self._found.has("ColumnUnsafe"):
+            self.header = tuple(names)
+
+
+def _is_text(body: bytes) -> bool:
+    return b"\x00" not in body and _is_utf8(body)
+
+
+def _is_utf8(body: bytes) -> bool:
+    if body.isascii():
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_code(code: str) -> bool:
+    """Whether that can be a dataset's code, and be looked for in a block as it stands."""
+    return bool(code.strip()) and len(code) <= NAME_CHARS and not _CONTROL.search(code)
+
+
+def _outside_quotes(body: bytes) -> int:
+    """Where a cut leaves an even number of quotes before it, as far back as it is worth it."""
+    end = len(body)
+    odd = body.count(b'"') & 1
+    for _ in range(_CUTS):
+        if not odd:
+            return end
+        before = body.rfind(b"\n", 0, end - 1) + 1
+        odd ^= body.count(b'"', before, end) & 1
+        end = before
+    return 0
+
+
+def _unquoted(body: bytes) -> bytes | None:
+    """Rows of the same shape and simple values without a quote, or ``None`` if it is not so simple.
+
+    Simple is a quoted field that has no comma, line end or quote in it: its quotes are dropped. One
+    that has is put down as a sign that is no value. Whatever quote is not of a quoted field stays
+    in the way of the proof, and makes it fail.
+    """
+    if not _simple(body):
+        body = _COMPLEX.sub(_STANDIN, b"\n" + body)[1:]
+        if not _simple(body):
+            return None
+    return body.replace(b'"', b"")
+
+
+def _simple(body: bytes) -> bool:
+    """Whether each quote is the first or the last of a field that has two of them, nothing within.
+
+    Between two separators quotes come in pairs; and each is beside a separator.
+    """
+    quotes = body.translate(None, _NOT_QUOTES)
+    if b'"' in quotes.replace(b'""', b""):
+        return False
+    beside = body.count(b',"') + body.count(b'\n"') + body.startswith(b'"')
+    beside += body.count(b'",') + body.count(b'"\n') + body.count(b'"\r\n')
+    return beside == len(quotes.translate(None, b",\r\n"))
+
+
+_NOT_QUOTES = bytes(byte for byte in range(256) if byte not in b',\r\n"')
+
+
+def _row(body: bytes, pos: int) -> tuple[list[bytes], int, str | None]:
+    """The fields of the row at ``pos``, where the next begins, and the rule that it breaks."""
+    fields = []
+    size = len(body)
+    while True:
+        if body.startswith(b'"', pos):
+            found = _QUOTED.match(body, pos)
+            if found is None:
+                return [], size, "UnclosedQuote"
+            fields.append(found[0][1:-1].replace(b'""', b'"'))
+        else:
+            found = _PLAIN.match(body, pos)
+            assert found is not None  # noqa: S101 - it matches nothing, too
+            fields.append(found[0])
+        pos = found.end()
+        if pos == size:
+            return fields, size, None
+        match body[pos]:
+            case 0x2C:
+                pos += 1
+            case 0x0A:
+                return fields, pos + 1, None
+            case 0x0D if body.startswith(b"\n", pos + 1):
+                return fields, pos + 2, None
+            case byte:
+                # where a row goes wrong it ends with the line: the next is looked at for itself
+                end = body.find(b"\n", pos) + 1 or size
+                return fields, end, "LoneReturn" if byte == 0x0D else "StrayQuote"
+
+
+def _text(raw: bytes) -> str:
+    return raw[:400].decode(errors="replace").rstrip("\r\n")

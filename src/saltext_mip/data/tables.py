@@ -1,0 +1,132 @@
+"""One CSV file: its header, datasets, rows and fingerprint, and what is wrong with its form.
+
+A file is read once, whole, in blocks: memory is bounded whatever its size. What a block says is
+:mod:`saltext_mip.data.scan`'s to tell; here are the file, its hash, and that it held still.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from saltext_mip.data.scan import Scan
+from saltext_mip.problems import Finding, Problem
+
+BLOCK = 512 << 10  # bytes: more does not fit a core's cache, and is slower
+_ALONE = 4 << 20  # below it a second thread does not pay
+
+
+@dataclass(frozen=True)
+class Table:
+    """What one file holds.
+
+    ``header`` are the columns' names, () where they are not fit to be shown; ``datasets`` pairs of
+    code and rows, in the order of first appearance; ``size`` is in bytes, ``sha256`` in hex.
+    ``findings`` are what is wrong with its form: with a hard one it is not :attr:`sound`, and its
+    datasets are not to be used.
+    """
+
+    header: tuple[str, ...] = ()
+    datasets: tuple[tuple[str, int], ...] = ()
+    rows: int = 0
+    size: int = 0
+    sha256: str = ""
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        return not any(finding.problem.hard for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """By what a file is known again without reading it: bytes, mtime in ns, inode."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+def read(path: Path, *, progress: Callable[[int], None] | None = None) -> Table:
+    """The table in that file. One that cannot be read, or changes meanwhile, is a finding, too.
+
+    ``progress`` is called with the bytes read so far, now and then. A link is followed: whoever
+    does not trust it has looked where it leads.
+    """
+    return read_stamped(path, progress=progress)[0]
+
+
+def read_stamped(
+    path: Path, *, progress: Callable[[int], None] | None = None
+) -> tuple[Table, Stamp | None]:
+    """:func:`read`, and the stamp of what was read; ``None`` where it is to be read again."""
+    try:
+        # a FIFO would wait for a writer
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        return _unreadable(error), None
+    try:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            return _only("Unreadable", "it is not a file"), None
+        table = _read(fd, progress)
+        after, now = os.fstat(fd), path.stat()
+    except FileNotFoundError:  # renamed meanwhile
+        return _only("FileChanging"), None
+    except OSError as error:
+        return _unreadable(error), None
+    finally:
+        os.close(fd)
+    stamp = Stamp.of(before)
+    if not stamp == Stamp.of(after) == Stamp.of(now) or table.size != stamp.size:
+        return _only("FileChanging"), None
+    return table, stamp
+
+
+def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
+    scan = Scan()
+    digest = hashlib.sha256()
+    size = 0
+    if os.fstat(fd).st_size < _ALONE:
+        while block := os.read(fd, BLOCK):
+            size += len(block)
+            digest.update(block)
+            scan.feed(block)
+    else:
+        # hashing lets go of the interpreter: it runs beside reading and looking
+        with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
+            hashed: Future[None] | None = None
+            while block := os.read(fd, BLOCK):
+                size += len(block)
+                if hashed is not None:
+                    hashed.result()
+                hashed = pool.submit(digest.update, block)
+                scan.feed(block)
+                if progress is not None:
+                    progress(size)
+    scan.finish()
+    return Table(
+        header=scan.header,
+        datasets=tuple(scan.datasets.items()),
+        rows=scan.rows,
+        size=size,
+        sha256=digest.hexdigest(),
+        findings=scan.findings,
+    )
+
+
+def _unreadable(error: OSError) -> Table:
+    return _only("Unreadable", os.strerror(error.errno or 0))
+
+
+def _only(rule: str, about: str | None = None) -> Table:
+    return Table(findings=(Finding(Problem(rule, about=about)),))
