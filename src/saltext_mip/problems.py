@@ -307,6 +307,63 @@ RULES: dict[str, Rule] = _rules(
         "the file is served as it was when it was last good",
         "Mend the problems of the file.",
     ),
+    # -- rights in Keycloak
+    Rule(
+        "RightsSplit",
+        "error",
+        False,
+        "a name with a comma gets no rights: the portal would read it as several",
+        "Rename it.",
+    ),
+    Rule(
+        "RightsReserved",
+        "error",
+        False,
+        "a name that the portal reads as 'all' gets no rights: they would open everything",
+        "Rename it.",
+    ),
+    Rule(
+        "RightsUnfit",
+        "error",
+        False,
+        "a name that cannot be that of a role: empty, too long, or with a control character",
+        "Rename it.",
+    ),
+    Rule(
+        "RightsAlike",
+        "warning",
+        False,
+        "names that are one right to the portal (it ignores letter case, blanks and brackets)",
+        "Rename all but one: who may use one may use the others.",
+    ),
+    Rule(
+        "RightsRefused",
+        "error",
+        False,
+        "Keycloak refused it",
+        "See 'failed' for what it said, and Keycloak's log.",
+    ),
+    Rule(
+        "OrphanKept",
+        "warning",
+        False,
+        "an orphan that is not removed although it was asked for",
+        "Remove it by hand in Keycloak, if it is really not needed.",
+    ),
+    Rule(
+        "MembersNotCopied",
+        "warning",
+        False,
+        "the other client's group has members, and this federation has no such group",
+        "Nothing to do unless they should have rights here.",
+    ),
+    Rule(
+        "ClientNotConfidential",
+        "warning",
+        False,
+        "the client is public or bearer-only: the portal needs a confidential one",
+        "In Keycloak, switch 'Client authentication' of the client on.",
+    ),
 )
 
 
