@@ -140,9 +140,7 @@ class Staged:
             found = None
         if found is not None and not stat.S_ISREG(found.st_mode):
             raise UnsafeName("it is not a file", name=f"'{shown(path.name)}'")
-        # randbits: a name that nobody can lay a trap at, and that no two writers share
-        random = f"{secrets.randbits(4 * _HEX):0{_HEX}x}"
-        return cls(target, target.with_name(_stem(target.name, mark) + random), mode)
+        return cls(target, target.with_name(temporary(target.name, mark)), mode)
 
     @classmethod
     def stage(cls, path: Path, content: bytes, **plan: Any) -> Staged:
@@ -161,6 +159,11 @@ class Staged:
                 self._fd = fd
             else:  # swept between open and lock, by another who took it for a leftover
                 os.close(fd)
+
+    def adopt(self) -> None:
+        """``temp`` as another has made it, for :meth:`seal`."""
+        self._fd = os.open(self.temp, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        _try_lock(self._fd)
 
     def write(self, content: bytes) -> None:
         """``temp`` with that content, whole and on disk; or no ``temp`` and the error."""
@@ -279,6 +282,11 @@ def is_ours(name: str) -> bool:
 _OURS = re.compile(rf"\..*\.mip(-staged)?-[0-9a-f]{{{_HEX}}}(-journal|-wal|-shm)?", re.DOTALL)
 
 
+def temporary(name: str, mark: str = WRITING) -> str:
+    """A name for what will be ``name``: nobody can lay a trap at it, no two writers share it."""
+    return f"{_stem(name, mark)}{secrets.randbits(4 * _HEX):0{_HEX}x}"
+
+
 def _stem(name: str, mark: str) -> str:
     """A temporary file's name up to its random part, short enough also for the longest name."""
     stem = f".{name}.{mark}-"
@@ -395,7 +403,8 @@ def lock(
                 )
             sleep(min(0.2, wait - waited))
         os.ftruncate(fd, 0)
-        os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
+        if holder:
+            os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
         yield
         os.ftruncate(fd, 0)
     finally:

@@ -1,0 +1,99 @@
+"""What differs between two generations, as tuples; and a generation as one line of history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from saltext_mip.generations.record import Generation
+
+
+class Change(NamedTuple):
+    """``field`` is a path such as ``("pathologies", "dementia", "edsd")``.
+
+    ``old`` is None where something was added, ``new`` where it was removed.
+    """
+
+    op: Literal["add", "change", "remove"]
+    field: tuple[str, ...]
+    old: Any
+    new: Any
+
+
+def compare(old: Generation | None, new: Generation | None) -> tuple[Change, ...]:
+    """What ``new`` has that ``old`` had not, and the other way round; in the order of paths.
+
+    A generation of a plan that is not committed will do (``Generation.of_plan``).
+    """
+    return tuple(_changes((), _view(old), _view(new)))
+
+
+def summary(generation: Generation, before: Generation | None) -> dict[str, Any]:
+    """A generation for ``history``: what it brought and took, as (pathology, dataset) pairs."""
+    have, had = _datasets(generation), _datasets(before)
+    return {
+        "generation": generation.number,
+        "when": generation.when,
+        "actor": generation.actor,
+        "note": generation.note,
+        "added": [list(pair) for pair in sorted(have - had)],
+        "removed": [list(pair) for pair in sorted(had - have)],
+        "wrote": sorted({node for node, _, _ in generation.wrote}),
+        "pending": list(generation.pending),
+        "problems": len(generation.problems),
+    }
+
+
+def _datasets(generation: Generation | None) -> set[tuple[str, str]]:
+    if generation is None:
+        return set()
+    return {(name, code) for name, codes in generation.pathologies.items() for code in codes}
+
+
+def _view(generation: Generation | None) -> dict[str, Any]:
+    """What is compared: what people and engines get, not when and by whom."""
+    if generation is None:
+        return {}
+    value = generation.value()
+    value["files"] = {
+        node: {
+            name: {
+                file["name"]: {
+                    **{key: file[key] for key in ("size", "sha256", "rows", "kept")},
+                    "datasets": dict(file["datasets"]),
+                }
+                for file in files
+            }
+            for name, files in below.items()
+        }
+        for node, below in value["files"].items()
+    }
+    compared = ("pathologies", "cdes", "pathologies_json", "labels", "files")
+    return {key: value[key] for key in compared}
+
+
+def _changes(path: tuple[str, ...], old: Any, new: Any) -> Iterator[Change]:
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        if old != new:
+            yield Change("change", path, old, new)
+        return
+    for key in sorted({*old, *new}):
+        here = (*path, key)
+        if key not in new:
+            yield from _leaves("remove", here, old[key])
+        elif key not in old:
+            yield from _leaves("add", here, new[key])
+        else:
+            yield from _changes(here, old[key], new[key])
+
+
+def _leaves(op: Literal["add", "remove"], path: tuple[str, ...], value: Any) -> Iterator[Change]:
+    """Down to what has a name of its own: a dataset, a CDE, a file."""
+    depth = 5 if path[0] == "files" else 3
+    if isinstance(value, Mapping) and len(path) < depth - 1:
+        for key in sorted(value):
+            yield from _leaves(op, (*path, key), value[key])
+    elif op == "add":
+        yield Change("add", path, None, value)
+    else:
+        yield Change("remove", path, value, None)

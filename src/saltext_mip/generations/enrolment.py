@@ -1,0 +1,82 @@
+"""Whether a node's data path is the disk that it was: absence is suspicious.
+
+The first commit to a node in whose data path a pathology's folder stands leaves the file
+``.mip-data`` there and a word in the node's state. From then on a data path without the file is a
+mount point without its disk, and nothing may be read from it or written to it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saltext_mip import files
+from saltext_mip.errors import NodeError
+from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+
+STATE_FILE = "enrolled.json"
+_TEXT = (
+    "This file tells that the disk with the data of federation '{federation}' is mounted.\n"
+    "Leave it here: without it the node counts as missing.\n"
+)
+
+
+class MountGone(NodeError):
+    """{node}: {path} lacks the file .mip-data that it had: its disk is not mounted. Mount it; if
+    the folder is new on purpose, enable the node: that enrols it again."""
+
+
+class NoDataPath(NodeError):
+    """{node}: there is no folder {path}. Make it, or set data_path in the pillar."""
+
+
+def check(data_path: Path, state: Path, *, node: str) -> bool:
+    """Whether it is enrolled; :class:`MountGone` or :class:`NoDataPath` if nobody may touch it."""
+    enrolled = _remembered(state) == str(data_path)
+    if enrolled and not (data_path / ENROLLED_FILE).is_file():
+        raise MountGone(node=node, path=data_path)
+    if not data_path.is_dir():
+        raise NoDataPath(node=node, path=data_path)
+    return enrolled
+
+
+def enrol(data_path: Path, state: Path, *, federation: str) -> bool:
+    """Enrol it if a pathology's folder stands there; whether that changed anything."""
+    if not any(_is_pathology(folder) for folder in data_path.iterdir()):
+        return False
+    # The file first: a crash in between must not look like a disk that is gone.
+    marker = data_path / ENROLLED_FILE
+    text = _TEXT.format(federation=federation).encode()
+    changed = not marker.is_file() and files.replace(marker, text)
+    return files.write_state(state / STATE_FILE, {"data_path": str(data_path)}) or changed
+
+
+def again(data_path: Path, state: Path, *, federation: str) -> bool:
+    """A person says that the data path is as it should be: enrol it as it is now.
+
+    Without a pathology's folder there is nothing to enrol: what was remembered is forgotten.
+    """
+    if data_path.is_dir() and enrol(data_path, state, federation=federation):
+        return True
+    if (data_path / ENROLLED_FILE).is_file() or _remembered(state) is None:
+        return False
+    files.remove_state(state / STATE_FILE)
+    return True
+
+
+def _remembered(state: Path) -> str | None:
+    value = files.read_state(state / STATE_FILE)
+    path = value.get("data_path") if isinstance(value, dict) else None
+    return path if isinstance(path, str) else None
+
+
+def _is_pathology(folder: Path) -> bool:
+    """A folder with data or a CDE; an empty one, or a disk's own ``lost+found``, tells nothing."""
+    if folder.name.startswith(".") or not folder.is_dir():
+        return False
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except PermissionError:
+        return False
+    return any(
+        name == CDE_FILE or (name.endswith(".csv") and not name.startswith(".")) for name in names
+    )

@@ -1,0 +1,162 @@
+"""The pusher's memory of a federation: its generations, and what a person said.
+
+``generations/000001.json``… are there whole or not at all, ``blobs/<sha256>`` hold what they
+distributed, each content once. Beside them ``disabled.json`` and ``suspended.json``: an operator's
+word stands until the operator takes it back. All of it is 0600 in folders of 0700.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from saltext_mip import files
+from saltext_mip.errors import MipError, Refused
+from saltext_mip.generations.record import Generation
+
+_NUMBER = re.compile(r"([0-9]{6,})\.json")
+
+
+class NoGeneration(Refused):
+    """There is no generation {number}; there are: {there}."""
+
+
+class BlobDamaged(MipError):
+    """{path} is not what was put there: what it held cannot be put back."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a person said: who, when (ISO 8601, UTC), why; and until when it holds, if it ends."""
+
+    actor: str
+    when: str
+    reason: str = ""
+    until: str | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Word:
+        return cls(value["actor"], value["when"], value["reason"], value["until"])
+
+
+class Store:
+    """The memory in the folder ``state``, which need not be there yet."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._generations = state / "generations"
+        self._blobs = state / "blobs"
+        self._disabled = state / "disabled.json"
+        self._suspended = state / "suspended.json"
+
+    def lock(self, federation: str, holder: str, *, wait: float) -> AbstractContextManager[None]:
+        """The federation's lock: one command at a time changes it. ``Busy`` after ``wait`` s."""
+        return files.lock(self._state / "lock", federation=federation, holder=holder, wait=wait)
+
+    # -- generations
+
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of all generations, growing."""
+        if not self._generations.is_dir():
+            return ()
+        found = (_NUMBER.fullmatch(path.name) for path in self._generations.iterdir())
+        return tuple(sorted(int(match[1]) for match in found if match))
+
+    def next_number(self) -> int:
+        return max(self.numbers(), default=0) + 1
+
+    def last(self) -> Generation | None:
+        """The last generation, None before the first."""
+        numbers = self.numbers()
+        return self.load(numbers[-1]) if numbers else None
+
+    def load(self, number: int) -> Generation:
+        """That generation; :class:`NoGeneration` where there is none."""
+        value = files.read_state(self._path(number))
+        if value is None:
+            there = ", ".join(map(str, self.numbers())) or "none"
+            raise NoGeneration(number=number, there=there)
+        return Generation.from_value(value)
+
+    def history(self) -> tuple[Generation, ...]:
+        """All generations, the oldest first."""
+        return tuple(self.load(number) for number in self.numbers())
+
+    def record(self, generation: Generation) -> None:
+        """Remember a generation whose blobs are kept; once it is there, it never changes."""
+        path = self._path(generation.number)
+        if path.exists():
+            raise Refused(f"Generation {generation.number} is recorded already.")
+        files.write_state(path, generation.value())
+
+    def _path(self, number: int) -> Path:
+        return self._generations / f"{number:06d}.json"
+
+    # -- contents
+
+    def keep(self, blobs: Mapping[str, bytes]) -> None:
+        """Keep contents by their SHA-256."""
+        for sha256, content in blobs.items():
+            if hashlib.sha256(content).hexdigest() != sha256:
+                raise ValueError(f"not the content of {sha256}")
+            files.private_folder(self._blobs)
+            files.replace(self._blobs / sha256, content, mode=0o600)
+
+    def blob(self, sha256: str) -> bytes:
+        """The content of that SHA-256; :class:`BlobDamaged` if it is not, or no longer, there."""
+        path = self._blobs / files.check_name(sha256)
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise BlobDamaged(path=path)
+        return content
+
+    # -- a person's word
+
+    def labels(self) -> dict[str, str]:
+        """The labels that a person gave to pathologies in a review."""
+        last = self.last()
+        return dict(last.labels) if last else {}
+
+    def disabled(self) -> dict[str, Word]:
+        """The nodes that are taken out of the federation's work, by minion id."""
+        found = files.read_state(self._disabled) or {}
+        return {node: Word.from_value(value) for node, value in found.items()}
+
+    def disable(self, node: str, word: Word) -> bool:
+        """Take a node out; False if it is out already, and then the first word stands."""
+        found = self.disabled()
+        if node in found:
+            return False
+        return self._write_words(self._disabled, {**found, node: word})
+
+    def enable(self, node: str) -> bool:
+        """Take a node in again; False if it is in."""
+        found = self.disabled()
+        if node not in found:
+            return False
+        return self._write_words(
+            self._disabled, {name: word for name, word in found.items() if name != node}
+        )
+
+    def suspended(self) -> Word | None:
+        """Why nothing is to be done without a person's command; ``until`` is for the caller."""
+        found = files.read_state(self._suspended)
+        return None if found is None else Word.from_value(found)
+
+    def suspend(self, word: Word) -> bool:
+        """False if the same was said before."""
+        return files.write_state(self._suspended, asdict(word))
+
+    def resume(self) -> bool:
+        """False if nothing was suspended."""
+        was = self.suspended() is not None
+        files.remove_state(self._suspended)
+        return was
+
+    def _write_words(self, path: Path, words: Mapping[str, Word]) -> bool:
+        return files.write_state(path, {name: asdict(word) for name, word in words.items()})
