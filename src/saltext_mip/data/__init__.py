@@ -1,0 +1,1 @@
+"""What hospitals have, and what is made of it: files, inventories, CDEs, plans, databases."""
