@@ -1,0 +1,93 @@
+"""What can go wrong between the pusher and Keycloak.
+
+::
+
+    AccessError
+    ├── KeycloakAway        no answer, or not in time          (temporary)
+    ├── KeycloakFailed      it answered, and failed            (temporary)
+    ├── ChangedMeanwhile    somebody else took it away         (temporary)
+    ├── NotTrusted          its TLS certificate
+    ├── NoRealm             no such realm at this address
+    ├── Redirected          the address leads elsewhere
+    ├── LoginRefused        the administration account
+    ├── NotAllowed          the account's roles
+    ├── NoSuchClient        the client to copy from
+    ├── SecretNotKept       the file for the client's secret
+    └── Unexpected          an answer that a Keycloak does not give
+
+``status`` is the answer's HTTP status, where there was one. No message carries a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saltext_mip.errors import MipError
+
+
+class AccessError(MipError):
+    """Keycloak at {server}: {message}"""
+
+    def __init__(self, message: str = "", /, *, status: int | None = None, **facts: Any) -> None:
+        self.status = status
+        super().__init__(message, **facts)
+
+
+class KeycloakAway(AccessError):
+    """Keycloak at {server} does not answer: {message}. Check the server and the way to it."""
+
+    permanent = False
+
+
+class KeycloakFailed(AccessError):
+    """Keycloak at {server} failed: {message}. Its log says more."""
+
+    permanent = False
+
+
+class ChangedMeanwhile(AccessError):
+    """Keycloak at {server} changed while it was worked on: {message}. Run it again."""
+
+    permanent = False
+
+
+class NotTrusted(AccessError):
+    """Keycloak at {server} cannot be trusted: {message}. Is keycloak:ca_file the CA of it?"""
+
+
+class NoRealm(AccessError):
+    """There is no realm '{realm}' at {server}. Check keycloak:server_url and keycloak:realm."""
+
+
+class Redirected(AccessError):
+    """Keycloak at {server} redirects to {message}. Put the final address in keycloak:server_url."""
+
+
+class LoginRefused(AccessError):
+    """Keycloak at {server} refused {account}: {message}. Check it in the secrets' pillar."""
+
+
+class NotAllowed(AccessError):
+    """Keycloak at {server} does not let {account} do this: {message}. It needs the roles \
+manage-clients, manage-users, view-clients, view-users, view-realm and query-groups of \
+realm-management."""
+
+
+class NoSuchClient(AccessError):
+    """Keycloak at {server} has no groups of a client '{client}' to copy members from."""
+
+
+class SecretNotKept(AccessError):
+    """The client's secret cannot be written to {path}: {message}"""
+
+
+class Conflict(AccessError):
+    """Keycloak at {server} has another like it: {message}"""
+
+
+class Gone(AccessError):
+    """Keycloak at {server} does not have it: {message}"""
+
+
+class Unexpected(AccessError):
+    """Keycloak at {server} gave an answer that is not understood: {message}"""
