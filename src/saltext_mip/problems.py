@@ -259,6 +259,13 @@ RULES: dict[str, Rule] = _rules(
         "Rename one of them.",
     ),
     Rule(
+        "DuplicatePathology",
+        "warning",
+        False,
+        "CDEs of several pathologies with the same root code",
+        "Give the root of each CDE the code of its own pathology.",
+    ),
+    Rule(
         "NotAFolder",
         "note",
         False,

@@ -88,6 +88,18 @@ class Cde:
         return next(v for v in self.variables if v.code == DATASET).enumerations or ()
 
 
+@dataclass(frozen=True)
+class CdeFound:
+    """The CDE that a pathology is to have before its datasets are edited.
+
+    ``about`` says why it is not the catalogue's where that was asked for.
+    """
+
+    content: bytes = field(repr=False)
+    source: Literal["master", "catalogue"] = "master"
+    about: str | None = None
+
+
 class _Wrong(Exception):
     """Something in the tree that is not as it should be."""
 

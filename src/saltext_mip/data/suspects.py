@@ -1,0 +1,59 @@
+"""What is allowed and probably not meant: codes that are used twice or look the same.
+
+The portal compares dataset codes in lower case, without blanks and brackets, and splits lists of
+them at commas, in all pathologies at once: who may see the one may then see the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from saltext_mip.problems import Problem
+
+#: Pathology to dataset code to the workers that have it.
+Offered = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+_UNSEEN = re.compile(r"[\s\[\]]")
+
+
+def duplicates(offered: Offered) -> Iterator[Problem]:
+    """One dataset code on several workers: allowed, and a problem of no file."""
+    for pathology, datasets in offered.items():
+        for code, nodes in datasets.items():
+            if len(nodes) > 1:
+                about = f"'{code}' on {', '.join(nodes)}"
+                yield Problem(
+                    "DuplicateDataset", pathology=pathology, count=len(nodes), about=about
+                )
+
+
+def ambiguous(offered: Offered) -> Iterator[Problem]:
+    """Codes that the portal cannot tell apart, and such as hold a comma."""
+    alike: dict[str, dict[str, str]] = {}
+    for pathology, datasets in offered.items():
+        for code in datasets:
+            if "," in code:
+                about = f"'{code}' holds a comma"
+                yield Problem("AmbiguousCode", pathology=pathology, about=about)
+            alike.setdefault(_UNSEEN.sub("", code.lower()), {}).setdefault(code, pathology)
+    for codes in alike.values():
+        if len(codes) > 1:
+            where = set(codes.values())
+            yield Problem(
+                "AmbiguousCode",
+                pathology=where.pop() if len(where) == 1 else None,
+                count=len(codes),
+                about=", ".join(f"'{code}' of {pathology}" for code, pathology in codes.items()),
+            )
+
+
+def same_codes(codes: Mapping[str, str]) -> Iterator[Problem]:
+    """Folders whose CDEs have the same root code; ``codes`` is code by folder."""
+    folders: dict[str, list[str]] = {}
+    for folder, code in codes.items():
+        folders.setdefault(code, []).append(folder)
+    for code, names in folders.items():
+        if len(names) > 1:
+            about = f"'{code}' is the root code of {', '.join(names)}"
+            yield Problem("DuplicatePathology", pathology=names[0], count=len(names), about=about)
