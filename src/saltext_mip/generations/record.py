@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from saltext_mip.data.consolidation import Plan, Previous, ServedFile, Write
+from saltext_mip.data.manifest import Manifest, Previous, ServedFile
 
-    Manifest = Mapping[str, Mapping[str, tuple[ServedFile, ...]]]
+if TYPE_CHECKING:
+    from saltext_mip.data.consolidation import Plan, Write
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Generation:
                 pathology.name: {code: tuple(ids) for code, ids in pathology.datasets.items()}
                 for pathology in plan.pathologies
             },
-            cdes={pathology.name: pathology.cde for pathology in plan.pathologies},
+            cdes=dict(plan.cdes),
             pathologies_json=plan.pathologies_json,
             structure=plan.structure,
             labels=dict(labels),
@@ -71,8 +71,6 @@ class Generation:
 
     def previous(self) -> Previous:
         """As the next plan wants to see it."""
-        from saltext_mip.data.consolidation import Previous
-
         return Previous(
             number=self.number,
             files=self.files,
@@ -151,9 +149,6 @@ def _file_value(file: ServedFile) -> dict[str, Any]:
 
 
 def _served(files: Iterable[Mapping[str, Any]]) -> tuple[ServedFile, ...]:
-    # Imported where it is needed: finishing a crashed run must not take the weight of planning.
-    from saltext_mip.data.consolidation import ServedFile
-
     return tuple(
         ServedFile(
             name=file["name"],
