@@ -251,13 +251,13 @@ class LocalFederation:
     def salt_run_command(self, function: str, *args: str, out_json: bool = True) -> list[str]:
         """The same as a command line, for tests that start, kill or time it themselves."""
         out = ["--out=json"] if out_json else []
-        return self._command("salt-run", PUSHER, *out, function, *args)
+        return self.command("salt-run", PUSHER, *out, function, *args)
 
     def salt(self, *args: str, out_json: bool = True, timeout: float = 120, wait: int = 15) -> Ran:
         """``salt`` on the pusher, e.g. ``salt("fed1-wk-h1", "mip.datasets")``: one document."""
         out = ["--out=json", "--static"] if out_json else []
         return self._run(
-            self._command("salt", PUSHER, "-t", str(wait), *out, *args), timeout=timeout
+            self.command("salt", PUSHER, "-t", str(wait), *out, *args), timeout=timeout
         )
 
     def salt_call(
@@ -271,7 +271,7 @@ class LocalFederation:
         """``salt-call`` on that node."""
         out = ["--out=json"] if out_json else []
         where = ["--local"] if local else []
-        return self._run(self._command("salt-call", node, *where, *out, *args), timeout=timeout)
+        return self._run(self.command("salt-call", node, *where, *out, *args), timeout=timeout)
 
     def env(self) -> dict[str, str]:
         """The environment of all commands: the tests' own, its commands first."""
@@ -372,7 +372,7 @@ class LocalFederation:
         ]
         return "\n".join([f"-- {host}", *lines])
 
-    def _command(self, name: str, host: str, *args: str) -> list[str]:
+    def command(self, name: str, host: str, *args: str) -> list[str]:
         return [salthost.command(name), "-c", str(self.hosts[host].config), *args]
 
     def _run(
