@@ -1,0 +1,71 @@
+"""The bed's command line: up, down, exec, fault."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from tests.support.bed import commands
+from tests.support.bed.bed import Bed
+from tests.support.bed.faults import FAULTS, UnknownFault
+from tests.support.bed.host import HostOff
+from tests.support.bed.layout import BedUnavailable, Layout
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m tests.support.bed", description=__doc__)
+    actions = top.add_subparsers(dest="action", required=True)
+    up = actions.add_parser("up", help="bring up a federation of hosts")
+    up.add_argument("--workers", type=int, default=3)
+    up.add_argument("--settle", type=float, help="seconds; the pillar's reactor.settle")
+    up.add_argument("--keycloak", action="store_true", help="with a Keycloak on the pusher")
+    actions.add_parser("down", help="take everything away")
+    run = actions.add_parser("exec", help="run a command in a host")
+    run.add_argument("host")
+    run.add_argument("command", nargs=argparse.REMAINDER)
+    fault = actions.add_parser("fault", help="break or mend a host")
+    fault.add_argument("host")
+    fault.add_argument("what", choices=FAULTS)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        return _do(arguments)
+    except (BedUnavailable, HostOff, UnknownFault, ValueError) as error:
+        print(f"bed: {error}", file=sys.stderr)
+        return 1
+
+
+def _do(arguments: argparse.Namespace) -> int:
+    match arguments.action:
+        case "up":
+            began = time.monotonic()
+
+            def say(line: str) -> None:
+                print(f"{time.monotonic() - began:5.1f} s  {line}", file=sys.stderr, flush=True)
+
+            bed = Bed.up(
+                workers=arguments.workers,
+                settle=arguments.settle,
+                keycloak=arguments.keycloak,
+                say=say,
+            )
+            commands.write()
+            say(f"up: {' '.join(bed.hosts)}")
+        case "down":
+            commands.remove()
+            Bed.remove(Layout.default())
+        case "exec":
+            command = Bed.attach().host(arguments.host).enter(*(arguments.command or ["bash"]))
+            os.execvp(command[0], command)
+        case "fault":
+            Bed.attach().fault(arguments.host, arguments.what)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,228 @@
+"""The bed: all hosts together, brought up, used, broken, taken away."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import docker
+
+from tests.support.bed import (
+    accounts,
+    cleanup,
+    dockerd,
+    faults,
+    machine,
+    pillar,
+    salt,
+    ssh,
+    wait,
+)
+from tests.support.bed.host import Host
+from tests.support.bed.images import registry
+from tests.support.bed.layout import (
+    KEPT,
+    PUSHER,
+    BedUnavailable,
+    HostSpec,
+    Layout,
+    federation_hosts,
+)
+from tests.support.bed.network import Network
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+class Bed:
+    """A bed that is up. `Bed.up()` makes one, `Bed.attach()` finds the one that is there."""
+
+    def __init__(self, layout: Layout, hosts: tuple[HostSpec, ...], network: Network) -> None:
+        self.layout = layout
+        self.specs = hosts
+        self.network = network
+        self.by_name = {spec.name: Host(layout, spec, network) for spec in hosts}
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts' names: the pusher, the master, the ui, the workers."""
+        return tuple(self.by_name)
+
+    def named(self, role: str) -> tuple[str, ...]:
+        """The names of the hosts of this role."""
+        return tuple(spec.name for spec in self.specs if spec.role == role)
+
+    # ---- coming and going -------------------------------------------------------------
+
+    @classmethod
+    def up(
+        cls,
+        *,
+        workers: int = 3,
+        settle: float | None = None,
+        keycloak: bool = False,
+        say: Callable[[str], None] = _silent,
+    ) -> Bed:
+        """Brings up hosts with dockerd, sshd and Salt, pulled images and a pillar.
+
+        Takes away first what an old bed left. Raises BedUnavailable where there can be none.
+        """
+        machine.require()
+        layout = Layout.default()
+        with _only_one(layout):
+            cleanup.clean(layout)
+            images = registry.prepared(say)
+            hosts = federation_hosts(workers)
+            layout.root.mkdir(parents=True, exist_ok=True)
+            network = Network.start(layout.root)
+            bed = cls(layout, hosts, network)
+            try:
+                bed._describe()
+                bed._lay_out(images, settle, keycloak, say)
+                bed._start(say)
+            except BaseException:
+                cleanup.clean(layout)
+                raise
+        return bed
+
+    @classmethod
+    def attach(cls) -> Bed:
+        """The bed that is up; BedUnavailable where there is none."""
+        layout = Layout.default()
+        try:
+            description = json.loads(layout.description.read_text())
+        except FileNotFoundError:
+            raise BedUnavailable(f"no bed is up in {layout.root}") from None
+        hosts = tuple(HostSpec(**host) for host in description["hosts"])
+        return cls(layout, hosts, Network(description["network"]))
+
+    def down(self) -> None:
+        """Leaves nothing: no process, namespace, mount, cable, control group or file."""
+        self.remove(self.layout)
+
+    @staticmethod
+    def remove(layout: Layout) -> None:
+        """Takes away the bed in `layout`, also a half one; nothing where there is none."""
+        with _only_one(layout):
+            cleanup.clean(layout)
+        layout.lock.unlink(missing_ok=True)
+
+    def _describe(self) -> None:
+        description = {
+            "hosts": [asdict(spec) for spec in self.specs],
+            "network": self.network.holder,
+        }
+        self.layout.description.write_text(json.dumps(description, indent=1))
+
+    def _lay_out(
+        self,
+        images: registry.Registry,
+        settle: float | None,
+        keycloak: bool,
+        say: Callable[[str], None],
+    ) -> None:
+        self.layout.mount_point.mkdir(exist_ok=True)
+        pusher = self.specs[0]
+        for spec in self.specs:
+            for path in KEPT:
+                (self.layout.disk(spec.name) / path.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            self.layout.run(spec.name).mkdir(parents=True, exist_ok=True)
+            accounts.lay_out(self.layout, spec, self.specs)
+            dockerd.lay_out(self.layout, spec, pusher)
+        ssh.lay_out(self.layout, self.specs)
+        salt.lay_out(self.layout, self.specs)
+        for path, content in pillar.files(self.specs, settle=settle).items():
+            file = self.layout.outside(PUSHER, f"/srv/pillar/{path}")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+            if "secrets" in path:
+                file.chmod(0o600)
+        for spec in self.specs:
+            services = [ssh.SERVICE, dockerd.SERVICE, salt.service(spec.role)]
+            binds = [(str(self.layout.outside(spec.name, "/data")), "/run/bed/data")]
+            if spec.role == "pusher":
+                services.insert(0, images.service)
+                binds += images.binds
+            self.by_name[spec.name].write_config(services, binds)
+
+    def _start(self, say: Callable[[str], None]) -> None:
+        pusher = self.by_name[PUSHER]
+        self._setup_salt(say)
+        everyone = list(self.by_name.values())
+        _all_at_once(lambda host: host.power_on(), everyone)
+        say(f"{len(everyone)} hosts are on")
+        _all_at_once(lambda host: wait.for_docker(self.docker(host.name)), everyone)
+        _all_at_once(lambda host: registry.pull(self.docker(host.name), host.spec.role), everyone)
+        say("every engine has its images")
+        wait.for_minions(pusher, [spec.name for spec in self.specs if spec.role != "pusher"])
+        say("every minion answers")
+
+    def _setup_salt(self, say: Callable[[str], None]) -> None:
+        """As an operator does it; Salt's own command needs no master that runs."""
+
+    # ---- use --------------------------------------------------------------------------
+
+    def host(self, name: str) -> Host:
+        try:
+            return self.by_name[name]
+        except KeyError:
+            raise ValueError(f"{name!r} is none of {', '.join(self.by_name)}") from None
+
+    def run(
+        self,
+        host: str,
+        *argv: str,
+        input: str | bytes | None = None,  # noqa: A002 - subprocess.run's word
+        check: bool = True,
+        timeout: float | None = 120,
+        user: str | None = None,
+    ) -> subprocess.CompletedProcess:
+        """Runs a command in a host: see Host.run."""
+        return self.host(host).run(*argv, input=input, check=check, timeout=timeout, user=user)
+
+    def fault(self, host: str, what: str) -> None:
+        """Breaks or mends a host: one of faults.FAULTS."""
+        faults.inflict(self.host(host), what)
+
+    def docker(self, host: str, timeout: int = 60) -> docker.DockerClient:
+        """A client of the host's engine, over the socket that lies outside of it."""
+        socket = self.layout.docker_socket(self.host(host).name)
+        return docker.DockerClient(base_url=f"unix://{socket}", version="1.41", timeout=timeout)
+
+    def path(self, host: str, path: str) -> Path:
+        """Where what a host keeps (`/data`, `/etc/salt`, …) lies on the machine."""
+        return self.layout.outside(self.host(host).name, path)
+
+    def write(self, host: str, path: str, content: bytes) -> Path:
+        """Writes a file of the host's as its operator would: owner and group of its folder."""
+        file = self.path(host, path)
+        missing = [folder for folder in file.parents if not folder.exists()]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for created in [*reversed(missing), file]:
+            if created == file:
+                file.write_bytes(content)
+            accounts.own_like(created, created.parent)
+        return file
+
+
+@contextmanager
+def _only_one(layout: Layout) -> Iterator[None]:
+    """Nobody else brings a bed up or down meanwhile."""
+    layout.lock.parent.mkdir(parents=True, exist_ok=True)
+    with layout.lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _all_at_once(do: Callable[[Host], object], hosts: Iterable[Host]) -> None:
+    hosts = list(hosts)
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        for done in [pool.submit(do, host) for host in hosts]:
+            done.result()
