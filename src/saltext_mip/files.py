@@ -204,7 +204,9 @@ class Staged:
     def abort(self) -> None:
         """No ``temp``, nor what SQLite left beside it."""
         for side in ("", *_SIDE_FILES):
-            self.temp.with_name(self.temp.name + side).unlink(missing_ok=True)
+            path = self.temp.with_name(self.temp.name + side)
+            if os.path.lexists(path):  # asked first: a read-only disk refuses whatever is not there
+                path.unlink(missing_ok=True)
         self.leave()
 
     def _opened(self) -> int:
@@ -385,7 +387,7 @@ def lock(
     """Hold the lock file ``path``, in which ``holder`` then stands for others to read.
 
     Waits up to ``wait`` seconds for another, then raises :class:`Busy` that names them. A holder
-    that dies lets go.
+    that dies lets go. An empty ``holder`` is not written down.
     """
     private_folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -402,10 +404,11 @@ def lock(
                     waited=waited,
                 )
             sleep(min(0.2, wait - waited))
-        os.ftruncate(fd, 0)
         if holder:
+            os.ftruncate(fd, 0)
             os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
         yield
-        os.ftruncate(fd, 0)
+        if holder:
+            os.ftruncate(fd, 0)
     finally:
         os.close(fd)

@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -97,7 +97,7 @@ def stage(
     with _alone(place):
         if place.data_path is not None:
             enrolment.check(place.data_path, place.state, node=place.node)
-        _drop(_read(place))
+        _drop_older(place)
         works = [work for entry in entries for work in _works(place, entry, database)]
         record: dict[str, Any] = {
             "txn": txn,
@@ -112,11 +112,13 @@ def stage(
                 work.write()
             path = place.state / RECORD
             _write(place, {**record, "phase": "staged"})
-        except (OSError, sqlite3.Error) as error:
-            _forget(place, record)
-            raise StagingFailed(node=place.node, path=path, reason=_reason(error)) from error
-        except BaseException:
-            _forget(place, record)
+        except BaseException as error:
+            # What a disk that broke meanwhile will not let go of, the next staging drops.
+            with suppress(OSError):
+                _forget(place, record)
+            if isinstance(error, OSError | sqlite3.Error):
+                reason = _reason(error)
+                raise StagingFailed(node=place.node, path=path, reason=reason) from error
             raise
     return tuple(work.target for work in works)
 
@@ -237,8 +239,9 @@ def _whole_folder(folder: Path, entry: Entry, database: Database) -> _Work:
 
     def write() -> None:
         _make_folder(temp, data_path)
-        made = files.Staged(temp / DATABASE_FILE, temp / DATABASE_FILE)
+        made = files.Staged.plan(temp / DATABASE_FILE)
         _make_database(made, entry, database)
+        made.commit()
         files.replace(temp / CDE_FILE, entry.content)
         files.sync_folder(temp)
         files.sync_folder(temp.parent)
@@ -370,6 +373,14 @@ def _read(place: Place) -> dict[str, Any] | None:
     return record
 
 
+def _drop_older(place: Place) -> None:
+    try:
+        _drop(_read(place))
+    except OSError as error:
+        path, reason = error.filename or place.state, _reason(error)
+        raise StagingFailed(node=place.node, path=path, reason=reason) from error
+
+
 def _write(place: Place, record: Mapping[str, Any]) -> None:
     files.write_state(place.state / RECORD, record)
 
@@ -384,7 +395,7 @@ def _drop(record: Mapping[str, Any] | None) -> None:
         if item["do"] == "folder":
             if (temp := Path(item["temp"])).is_dir():
                 shutil.rmtree(temp)
-        elif item["do"] == "file":
+        elif item["do"] == "file" and os.path.lexists(item["temp"]):
             Path(item["temp"]).unlink(missing_ok=True)
 
 
