@@ -7,6 +7,6 @@ Salt's side.
 """
 
 try:
-    from saltext_mip._version import __version__
+    from saltext_mip._version import __version__ as __version__
 except ImportError:  # a tree that was never built or installed
     __version__ = "0.0.0"

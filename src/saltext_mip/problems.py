@@ -280,6 +280,13 @@ RULES: dict[str, Rule] = _rules(
         "Nothing to do unless data should be there.",
     ),
     Rule(
+        "ReportUnwritten",
+        "note",
+        False,
+        "the report with the values could not be written into the data path",
+        "Let the data path be written to, or look with mip.check.",
+    ),
+    Rule(
         "WorkerMissing",
         "error",
         True,
