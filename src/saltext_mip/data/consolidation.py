@@ -48,9 +48,14 @@ __all__ = [
 
 
 class CdeGone(DataError):
-    """Pathology '{pathology}' was in generation {number} and its CDE is gone from {node}:
-    {pathology}/{file} is not there. Put it back; or, if the pathology is to go, first take its
-    data away and consolidate, then its CDE."""
+    """The CDE of '{pathology}' is gone from {node}: no {file}, and generation {number} had it. {hint}"""
+
+    def __init__(self, **facts: Any) -> None:
+        hint = (
+            "Put it back; or, if the pathology is to go, take its data away first and consolidate,"
+            " then its CDE."
+        )
+        super().__init__(hint=hint, **facts)
 
 
 @dataclass(frozen=True)
@@ -277,7 +282,9 @@ def _usable(
                 rule.text, pathology=name, node=master, file=file, where="the file", hint=rule.hint
             )
         if previous and name in previous.pathologies:
-            raise CdeGone(pathology=name, node=master, number=previous.number, file=CDE_FILE)
+            raise CdeGone(
+                pathology=name, node=master, number=previous.number, file=f"{name}/{CDE_FILE}"
+            )
         problems.append(Problem("CdeMissing", node=master, pathology=name))
     for name in sorted(cdes.keys() - set(used)):
         try:
