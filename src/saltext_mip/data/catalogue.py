@@ -34,7 +34,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 
 
 class CatalogueError(DataError):
-    """The data catalogue at {url} cannot be asked: {message}. It can be done without (online_cdes)."""
+    """The data catalogue at {url} cannot be asked: {message}. Try without online_cdes."""
 
     permanent = False
 

@@ -48,12 +48,12 @@ __all__ = [
 
 
 class CdeGone(DataError):
-    """The CDE of '{pathology}' is gone from {node}: no {file}, and generation {number} had it. {hint}"""
+    """The CDE of '{pathology}' is gone from {node}; generation {number} had it. {hint}"""
 
     def __init__(self, **facts: Any) -> None:
         hint = (
-            "Put it back; or, if the pathology is to go, take its data away first and consolidate,"
-            " then its CDE."
+            f"Put {facts['pathology']}/{CDE_FILE} back; or, if the pathology is to go, first take"
+            " its data away and consolidate, then its CDE."
         )
         super().__init__(hint=hint, **facts)
 
