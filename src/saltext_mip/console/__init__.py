@@ -1,0 +1,79 @@
+"""What people touch.
+
+:func:`render` makes of what a command returned what a person wants to see on one screen: what is
+wrong and whom to call, then what there is, what was added and removed, and what was done. It is
+pure: the same value, width and colours give the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from saltext_mip.console.anything import anything
+from saltext_mip.console.consolidation import consolidate, export
+from saltext_mip.console.generations import diff, history, rollback
+from saltext_mip.console.nodes import compiled, nodes
+from saltext_mip.console.plans import setup
+from saltext_mip.console.screen import Screen
+from saltext_mip.console.trouble import trouble
+
+SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
+    "consolidate": consolidate,
+    "compile": compiled,
+    "nodes": nodes,
+    "check_nodes": nodes,
+    "enable": nodes,
+    "disable": nodes,
+    "history": history,
+    "diff": diff,
+    "rollback": rollback,
+    "setup": setup,
+}
+
+
+def render(
+    command: str | None,
+    value: Any,
+    *,
+    width: int = 80,
+    colour: Mapping[str, object] | None = None,
+) -> str:
+    """The screen of ``value``, which the runner function ``command`` returned.
+
+    ``colour`` maps Salt's names of colours to the sequences that make them; none: plain text. What
+    has no screen of its own (``command`` is none or unknown) is shown as keys and values.
+    """
+    screen = Screen(width, colour)
+    if command == "export":
+        export(screen, value)
+    elif command is not None and command in SCREENS and isinstance(value, Mapping):
+        if federation := value.get("federation"):
+            screen.title(_title(command, value), f"federation {federation}")
+        if value.get("error"):
+            screen.text(str(value["error"]), style="bad")
+        trouble(screen, _problems(command, value), federation=value.get("federation", ""))
+        for note in value.get("notes") or ():
+            screen.gap()
+            screen.text(note, style="warn")
+        SCREENS[command](screen, value)
+    else:
+        anything(screen, value)
+    return str(screen)
+
+
+def _title(command: str, value: Mapping[str, Any]) -> str:
+    if command == "diff":
+        return f"what differs from {value['a'] or 'nothing'} to {value['b']}"
+    return f"{command}, dry run" if value.get("dry_run") else command.replace("_", " ")
+
+
+def _problems(command: str, value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All problems of a return: the federation's, and of ``compile`` those of the databases."""
+    found = list(value.get("problems") or ())
+    if command == "compile":
+        for node, pathologies in value["nodes"].items():
+            for name, each in pathologies.items():
+                place = {"node": node, "pathology": name}
+                found += [{**problem, **place} for problem in each.get("problems") or ()]
+    return found

@@ -1,0 +1,45 @@
+"""What commands return, as examples: ``tests/unit/console/screens/<name>.yaml``.
+
+In their problems only what is set is written; the rest is as the rules define it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from saltext_mip.problems import Problem
+
+SCREENS = Path(__file__).parents[1] / "unit" / "console" / "screens"
+NAMES = sorted(path.stem for path in SCREENS.glob("*.yaml"))
+
+
+def example(name: str) -> tuple[str | None, Any]:
+    """The command and its return."""
+    case = yaml.safe_load((SCREENS / f"{name}.yaml").read_text(encoding="utf-8"))
+    if "value" in case:
+        return case["command"], case["value"]
+    _expand(case)
+    if case["command"] == "compile":
+        for pathologies in case["nodes"].values():
+            for each in pathologies.values():
+                _expand(each)
+    return case["command"], {"schema": 1, **case}
+
+
+def screen(name: str) -> str:
+    """What is shown of it, 80 columns wide, without colours."""
+    return (SCREENS / f"{name}.txt").read_text(encoding="utf-8").removesuffix("\n")
+
+
+def _expand(value: dict[str, Any]) -> None:
+    if "problems" in value:
+        value["problems"] = [shown(**problem) for problem in value["problems"]]
+
+
+def shown(contact: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A problem as a return has it."""
+    fields["lines"] = tuple(fields.get("lines", ()))
+    return Problem(**fields).shown(contact)
