@@ -9,8 +9,7 @@ until the deadline; one that does not say within a few seconds that it runs the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import salt.client
@@ -18,21 +17,11 @@ import salt.utils.event
 import salt.utils.jid
 
 from saltext_mip import wire
+from saltext_mip.pusher.session import Answers, Progress
 
 GRACE = 1.0  # seconds after which a silent minion is asked whether it runs the job
 SILENCE = 4.0  # seconds without a word after which it is missing
 AGAIN = 10.0  # seconds between two questions to one that runs on
-
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What came back: values by minion id, and why there are none from others."""
-
-    values: Mapping[str, Any] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)
-    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Nodes:
@@ -43,7 +32,7 @@ class Nodes:
         self._timeout = timeout
         self._client = salt.client.LocalClient(mopts=self._opts)
         cache = self._opts["master_job_cache"]
-        self._job = self._client.returners[f"{cache}.get_jid"]
+        self._get_jid = self._client.returners[f"{cache}.get_jid"]
 
     def __enter__(self) -> Nodes:
         return self
@@ -61,37 +50,23 @@ class Nodes:
         progress: Progress | None = None,
         **keywords: Any,
     ) -> Answers:
-        """Run ``function`` on ``targets`` at once and wait for all, as plain values."""
-        if not targets:
-            return Answers()
-        deadline = time.monotonic() + (timeout or self._timeout)
-        with salt.utils.event.get_event("master", opts=self._opts, listen=True) as bus:
-            return _Job(self, bus, function, deadline, progress).run(targets, arguments, keywords)
+        """Run ``function`` on ``targets`` at once and wait for all, as plain values.
 
-    def ask_large(
-        self,
-        function: str,
-        targets: Sequence[str],
-        arguments: Sequence[Any] = (),
-        *,
-        federation: str,
-        timeout: float | None = None,
-        progress: Progress | None = None,
-        **keywords: Any,
-    ) -> Answers:
-        """As :meth:`ask`, for functions that answer with a packed value: fetches its pages."""
-        first = self.ask(
-            function, targets, arguments, timeout=timeout, progress=progress, **keywords
-        )
+        A packed value (:mod:`~saltext_mip.wire`) is unpacked, its further pages fetched; for these
+        the first two ``arguments`` are the federation's name and digest, as ``mip_node`` has it.
+        """
+        answers = self._job(function, targets, arguments, timeout, progress, keywords)
         values: dict[str, Any] = {}
-        missing, failed = dict(first.missing), dict(first.failed)
-        for node, value in first.values.items():
+        missing, failed = dict(answers.missing), dict(answers.failed)
+        for node, value in answers.values.items():
+            if not wire.is_page(value):
+                values[node] = value
+                continue
             try:
                 pages = [wire.check_page(value)]
                 while len(pages) < pages[0]["pages"]:
-                    more = self.ask(
-                        "mip_node.page", [node], [federation, pages[0]["sha256"], len(pages)]
-                    )
+                    following = [*arguments[:2], pages[0]["sha256"], len(pages)]
+                    more = self._job("mip_node.page", [node], following, timeout, None, {})
                     missing.update(more.missing)
                     failed.update(more.failed)
                     if node not in more.values:
@@ -102,6 +77,22 @@ class Nodes:
             except wire.Damaged as exc:
                 failed[node] = f"its answer did not arrive whole: {exc}"
         return Answers(values, missing, failed)
+
+    def _job(
+        self,
+        function: str,
+        targets: Sequence[str],
+        arguments: Sequence[Any],
+        timeout: float | None,
+        progress: Progress | None,
+        keywords: Mapping[str, Any],
+    ) -> Answers:
+        if not targets:
+            return Answers()
+        deadline = time.monotonic() + (timeout or self._timeout)
+        with salt.utils.event.get_event("master", opts=self._opts, listen=True) as bus:
+            job = _Job(self, bus, function, deadline, progress)
+            return job.run(targets, arguments, keywords)
 
     def publish(
         self, function: str, targets: Sequence[str], arguments: Sequence[Any], keywords: Any
@@ -121,7 +112,7 @@ class Nodes:
 
     def returned(self, jid: str) -> dict[str, Any]:
         """What the job cache has of a job: ``{minion id: {"return", "retcode", …}}``."""
-        found: dict[str, Any] = self._job(jid)
+        found: dict[str, Any] = self._get_jid(jid)
         return found
 
 

@@ -69,9 +69,14 @@ def unpack(parts: Sequence[str]) -> Any:
     return inflate("".join(parts))
 
 
+def is_page(value: Any) -> bool:
+    """Whether the value is a page of a packed value, by its look."""
+    return isinstance(value, Mapping) and value.get("mip") == 1
+
+
 def check_page(value: Any) -> Mapping[str, Any]:
     """One page as it arrived; :class:`Damaged` if it is not of the shape."""
-    if not isinstance(value, Mapping) or value.get("mip") != 1:
+    if not is_page(value):
         raise Damaged("not a packed value")
     pages, parts = value.get("pages"), value.get("parts")
     if (
@@ -86,7 +91,8 @@ def check_page(value: Any) -> Mapping[str, Any]:
         raise Damaged("Salt trimmed it (VALUE_TRIMMED)")
     if not 1 <= pages <= LIMIT // PAGE:
         raise Damaged(f"{pages} pages")
-    return value
+    page_: Mapping[str, Any] = value
+    return page_
 
 
 def whole(pages: Sequence[Mapping[str, Any]]) -> Any:

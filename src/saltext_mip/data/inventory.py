@@ -220,6 +220,10 @@ class _Looker:
                         continue
                     self._memory.keep_verified(table.sha256, digest, known)
                 verified[digest] = known
+            # what it was found to be against the CDE that was asked about last is told, too
+            if reported is not None and reported not in verified:
+                known = self._memory.verified(table.sha256, reported)
+                verified |= {} if known is None else {reported: known}
         place = {"node": self._node, "pathology": pathology, "file": name}
         record = FileRecord(
             name=name,

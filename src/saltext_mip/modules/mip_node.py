@@ -1,0 +1,161 @@
+"""
+The pusher's hands on a node: questions and steps that the runner ``mip`` sends here.
+
+People use the execution module ``mip``. These functions answer in packed form, take part in a
+transaction, and go by nothing but this node's own pillar about where things are. ``declaration`` is
+the pusher's digest of what a node goes by: where the node's pillar differs, the answer is
+``{"stale_pillar": true}``, and the pusher has the pillar refreshed and asks again.
+"""
+
+import importlib.metadata
+from pathlib import Path
+
+from salt.exceptions import CommandExecutionError
+
+import saltext_mip
+from saltext_mip.errors import MipError
+from saltext_mip.node import steps
+from saltext_mip.node.here import Here
+from saltext_mip.plain import plain
+
+__virtualname__ = "mip_node"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def inventory(federation, declaration, known=()):
+    """
+    What this node has: its inventory, its CDEs' contents (master), its ``pathologies.json`` (ui).
+
+    federation
+        The federation's name.
+    declaration
+        The pusher's digest of the declaration.
+    known
+        SHA-256 of contents that the pusher has already; these are not sent.
+
+    Returns a packed value, page 0.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.consolidate federation=fed1 dry_run=True
+    """
+    return _step(steps.inventory, federation, declaration, known=known)
+
+
+def verify(federation, declaration, parts):
+    """
+    Check this node's files against CDEs that are to come.
+
+    parts
+        Packed ``{pathology: CDE}``.
+
+    Returns a packed value, page 0: the inventory, with what was found.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.consolidate federation=fed1 dry_run=True
+    """
+    return _step(steps.verify, federation, declaration, parts=parts)
+
+
+def page(federation, declaration, sha256, number):
+    """
+    Page ``number`` of the packed value with that hash, which an earlier answer began.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.consolidate federation=fed1 dry_run=True
+    """
+    return _step(steps.page, federation, declaration, sha256=sha256, number=number)
+
+
+def stage(federation, declaration, transaction, parts):
+    """
+    Write what is to come beside what it replaces; nothing is changed yet.
+
+    transaction
+        The transaction's id.
+    parts
+        Packed entries.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.consolidate federation=fed1
+    """
+    return _step(steps.stage, federation, declaration, transaction=transaction, parts=parts)
+
+
+def commit(federation, declaration, transaction):
+    """
+    Put all that was staged in its place. Again, it changes nothing.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.consolidate federation=fed1
+    """
+    return _step(steps.commit, federation, declaration, transaction=transaction)
+
+
+def abort(federation, declaration, transaction):
+    """
+    Drop what was staged.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.consolidate federation=fed1
+    """
+    return _step(steps.abort, federation, declaration, transaction=transaction)
+
+
+def enrol(federation, declaration):
+    """
+    Take the data path as it is for the federation's: it carries ``.mip-data`` from now on.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.enable federation=fed1 node=fed1-wk-chuv
+    """
+    return _step(steps.enrol, federation, declaration)
+
+
+def _step(step, federation, declaration, **arguments):
+    installed = importlib.metadata.version("saltext-mip")
+    if installed != saltext_mip.__version__:
+        # A minion that ran on through an upgrade has the old package in memory.
+        raise CommandExecutionError(
+            f"saltext-mip {installed} is installed, but {saltext_mip.__version__} is in memory: "
+            "restart salt-minion"
+        )
+    try:
+        here = Here.as_declared(
+            plain(__pillar__),
+            federation,
+            __opts__["id"],
+            Path(__opts__["root_dir"]),
+            declaration,
+        )
+        if here is None:
+            return {"stale_pillar": True}
+        return step(here, **arguments)
+    except MipError as exc:
+        raise CommandExecutionError(str(exc)) from None
+    except OSError as exc:
+        where = f": {exc.filename}" if exc.filename else ""
+        raise CommandExecutionError(f"{exc.strerror or exc}{where}") from None

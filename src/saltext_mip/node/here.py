@@ -1,0 +1,56 @@
+"""Where a step runs: the federation as this node's pillar declares it, the node, its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.errors import DeclarationError
+from saltext_mip.federation import Federation, Node, federations, pick
+
+
+@dataclass(frozen=True)
+class Here:
+    """This node of that federation, and the folder of its state."""
+
+    federation: Federation
+    node: Node
+    state: Path
+
+    @classmethod
+    def from_pillar(
+        cls, pillar: Mapping[str, Any], name: str | None, node_id: str, root: Path
+    ) -> Here:
+        """For people: the whole pillar is checked; without a name the node's only federation."""
+        federation = pick(federations(pillar), name)
+        return cls(federation, federation.by_id(node_id), federation.state(root))
+
+    @classmethod
+    def as_declared(
+        cls, pillar: Mapping[str, Any], name: str, node_id: str, root: Path, declaration: str
+    ) -> Here | None:
+        """For the pusher, which has checked: ``None`` where this node's pillar is not the same."""
+        try:
+            declared = pillar["mip"]["federations"][name]
+            federation = Federation.from_pillar(name, declared, check=False)
+        except (KeyError, TypeError, AttributeError, ValueError, DeclarationError):
+            return None
+        if federation.digest != declaration:
+            return None
+        return cls(federation, federation.by_id(node_id), federation.state(root))
+
+    @property
+    def data_path(self) -> Path:
+        return self.node.data_path
+
+    @property
+    def has_data(self) -> bool:
+        """Whether the node has a data path: all but the ui."""
+        return self.node.role != "ui"
+
+    @property
+    def subjectcode(self) -> bool:
+        """Whether databases have the column ``subjectcode``, see ``compile`` in the pillar."""
+        return bool(self.federation.settings["compile"]["subjectcode"])

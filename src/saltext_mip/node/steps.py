@@ -1,0 +1,146 @@
+"""The steps that the pusher sends: what a node answers, and what it does in a transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from saltext_mip import files, wire
+from saltext_mip.data import inventory as inventories
+from saltext_mip.errors import NodeError
+from saltext_mip.federation import CDE_FILE
+from saltext_mip.generations import enrolment, staging
+from saltext_mip.node.here import Here
+
+SPOOL = "spool"
+SPOOL_AGE = 3600.0  # seconds that the later pages of an answer are kept
+
+
+def inventory(here: Here, known: Sequence[str] = ()) -> Any:
+    """What this node has. A packed value.
+
+    ``{"inventory"}`` of a worker or the master, whose CDEs' bytes stand under ``contents`` (by
+    SHA-256, as latin-1 text) unless ``known``; ``{"pathologies_sha256"}`` of the ui.
+    """
+    if not here.has_data:
+        return _packed(here, {"pathologies_sha256": _sha256(here.federation.pathologies_path)})
+    seen = look(here)
+    answer: dict[str, Any] = {"inventory": seen.wire(here.federation.min_count)}
+    if here.node.role == "master":
+        contents = {}
+        for pathology in seen.pathologies:
+            if pathology.cde is None or pathology.cde in known:
+                continue
+            folder = files.inside(here.data_path, pathology.name)
+            content = files.inside(folder, CDE_FILE).read_bytes()
+            contents[hashlib.sha256(content).hexdigest()] = content.decode("latin-1")
+        answer["contents"] = contents
+    return _packed(here, answer)
+
+
+def verify(here: Here, parts: Sequence[str]) -> Any:
+    """Check the files against CDEs that are to come; the inventory again, which says what of it.
+
+    ``parts`` are the packed ``{pathology: CDE}``, their bytes as latin-1 text.
+    """
+    inventories.verify(
+        here.data_path,
+        here.state,
+        federation=here.federation.name,
+        node=here.node.id,
+        cdes={name: text.encode("latin-1") for name, text in wire.unpack(parts).items()},
+        subjectcode=here.subjectcode,
+    )
+    return _packed(here, look(here).wire(here.federation.min_count))
+
+
+def page(here: Here, sha256: str, number: int) -> dict[str, Any]:
+    """A further page of an answer that was too large for one."""
+    path = files.inside(here.state / SPOOL, sha256)
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        raise NodeError("the rest of the answer is not kept any more; ask again") from None
+    try:
+        return wire.page(text, number)
+    except ValueError as exc:
+        raise NodeError(str(exc)) from None
+
+
+def stage(here: Here, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
+    """Write what is to come beside what it replaces: ``{"staged": how many}``."""
+    sent = wire.unpack(parts)
+    entries = [
+        staging.Entry.from_wire(
+            {"kind": kind, "pathology": name, "sha256": sha, "content": sent["contents"][sha]}
+        )
+        for kind, name, sha in sent["nodes"][here.node.id]
+    ]
+    staged = staging.stage(place(here), transaction, entries)
+    return {"staged": len(staged)}
+
+
+def commit(here: Here, transaction: str) -> dict[str, Any]:
+    """Put what was staged in its place: ``{"committed": how many}``."""
+    return {"committed": len(staging.commit(place(here), transaction))}
+
+
+def abort(here: Here, transaction: str) -> dict[str, Any]:
+    """Drop what was staged: ``{"aborted": whether there was anything}``."""
+    return {"aborted": staging.abort(place(here), transaction)}
+
+
+def enrol(here: Here) -> bool:
+    """A person's word that the data path is as it should be; whether that changed anything."""
+    if not here.has_data:
+        return False
+    return enrolment.again(here.data_path, here.state, federation=here.federation.name)
+
+
+def place(here: Here) -> staging.Place:
+    """This node as staging sees it."""
+    return staging.Place(
+        federation=here.federation.name,
+        node=here.node.id,
+        state=here.state,
+        data_path=here.data_path if here.has_data else None,
+        pathologies_path=None if here.has_data else here.federation.pathologies_path,
+    )
+
+
+def look(here: Here) -> inventories.Inventory:
+    return inventories.look(
+        here.data_path,
+        here.state,
+        federation=here.federation.name,
+        node=here.node.id,
+        subjectcode=here.subjectcode,
+    )
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _packed(here: Here, value: Any) -> dict[str, Any]:
+    text = wire.deflate(value)
+    first = wire.page(text)
+    if first["pages"] > 1:
+        spool = here.state / SPOOL
+        files.private_folder(spool)
+        _forget_old(here)
+        files.replace(spool / first["sha256"], text.encode("ascii"), mode=0o600)
+    return first
+
+
+def _forget_old(here: Here) -> None:
+    now = time.time()
+    for path in (here.state / SPOOL).iterdir():
+        if now - path.stat().st_mtime > SPOOL_AGE:
+            path.unlink(missing_ok=True)

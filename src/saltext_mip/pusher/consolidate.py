@@ -1,0 +1,288 @@
+"""The main job: gather, verify, plan, stage, commit, record. DESIGN: *How a consolidation goes*."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, get_args
+
+from saltext_mip import wire
+from saltext_mip.data import consolidation
+from saltext_mip.data.catalogue import Catalogue
+from saltext_mip.data.consolidation import CdeFound, Labels, Plan
+from saltext_mip.data.presence import DISABLED
+from saltext_mip.data.records import Inventory
+from saltext_mip.errors import Misuse
+from saltext_mip.federation import MissingWorker
+from saltext_mip.generations import transaction
+from saltext_mip.generations.journal import Journal
+from saltext_mip.generations.record import Generation
+from saltext_mip.problems import Problem
+from saltext_mip.pusher.gather import Gathered, gather
+from saltext_mip.pusher.sending import recover, sender
+from saltext_mip.pusher.session import Pusher
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person, or the controller, wants of one consolidation."""
+
+    online_cdes: bool = False
+    datacatalogue_protocol: str | None = None
+    datacatalogue_host: str | None = None
+    ask: Callable[[str], str] | None = None
+    missing_worker: MissingWorker | None = None
+    strict: bool = False
+    dry_run: bool = False
+    timeout: float = 300.0
+
+
+def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
+    """Bring the federation's CDEs and ``pathologies.json`` in step with its data.
+
+    Returns what DESIGN.md names for ``mip.consolidate``; raises a
+    :class:`~saltext_mip.errors.MipError` where nothing was changed, or the next run finishes it.
+    """
+    _missing_worker(pusher, options)
+    if options.dry_run:
+        found = survey(pusher, options)
+        return _result(pusher, found, found.number, _waiting(pusher)) | {
+            "dry_run": True,
+            "plan": _items(found.plan),
+        }
+    with pusher.held("consolidate", options.timeout):
+        recovered = recover(pusher)
+        found = survey(pusher, options)
+        _say_what_goes(pusher, found.plan)
+        number = _commit(pusher, found)
+        return _result(pusher, found, number, [recovered] if recovered else [])
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is, what was, and what would be done about it."""
+
+    last: Generation | None
+    gathered: Gathered
+    plan: Plan
+    labels: Labels
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything for a new generation."""
+        relabelled = self.last and dict(self.last.labels) != dict(self.labels.pathologies)
+        return self.plan.changed or bool(relabelled)
+
+    @property
+    def number(self) -> int | None:
+        return self.last.number if self.last else None
+
+    def generation(self, pusher: Pusher) -> Generation | None:
+        """What the plan makes, once it is committed; ``None`` where nothing changed."""
+        if not self.changed:
+            return None
+        return Generation.of_plan(
+            self.plan,
+            number=pusher.store.next_number(),
+            when=pusher.now().isoformat(timespec="seconds"),
+            actor=pusher.actor,
+            labels=self.labels.pathologies,
+        )
+
+    def to_enrol(self) -> list[str]:
+        """Nodes with pathologies whose data path does not carry ``.mip-data`` yet."""
+        return [
+            inventory.node
+            for inventory in self.gathered.inventories.values()
+            if inventory.pathologies and not inventory.enrolled
+        ]
+
+
+def survey(pusher: Pusher, options: Options) -> Survey:
+    """Ask all nodes and plan; writes nothing anywhere."""
+    last = pusher.store.last()
+    gathered = gather(pusher, last)
+    cdes = _cdes(pusher, options, gathered)
+    gathered = replace(gathered, inventories=verified(pusher, gathered.inventories, cdes))
+    remembered = Labels(pathologies=pusher.store.labels())
+
+    def plan(labels: Labels) -> Plan:
+        return consolidation.plan(
+            pusher.federation,
+            inventories=gathered.inventories,
+            absent={
+                **{node: problem.rule for node, problem in gathered.absent.items()},
+                **dict.fromkeys(gathered.disabled, DISABLED),
+            },
+            cdes=cdes,
+            ui_sha256=gathered.ui_sha256,
+            labels=labels,
+            previous=last.previous() if last else None,
+            missing_worker=_missing_worker(pusher, options),
+            strict=options.strict,
+            online_cdes=options.online_cdes,
+        )
+
+    made = plan(remembered)
+    if options.ask is not None:
+        remembered = consolidation.ask_labels(made, remembered, options.ask)
+        made = plan(remembered)
+    return Survey(last, gathered, made, remembered)
+
+
+def _commit(pusher: Pusher, found: Survey) -> int | None:
+    """Carry the plan out; the number of the generation that stands now."""
+    generation = found.generation(pusher)
+    transaction.run(
+        found.plan.writes,
+        found.plan.blobs,
+        generation=generation,
+        txn=uuid.uuid4().hex,
+        actor=pusher.actor,
+        when=pusher.now().isoformat(timespec="seconds"),
+        send=sender(pusher),
+        journal=Journal(pusher.state),
+        store=pusher.store,
+        enrol=found.to_enrol(),
+    )
+    if generation is None:
+        return found.number
+    pusher.fire("consolidated", {"generation": generation.number})
+    return generation.number
+
+
+def _missing_worker(pusher: Pusher, options: Options) -> MissingWorker:
+    wanted = options.missing_worker or pusher.federation.settings["missing_worker"]
+    for allowed in get_args(MissingWorker):
+        if wanted == allowed:
+            return allowed  # type: ignore[no-any-return]
+    raise Misuse(f"missing_worker must be one of {', '.join(get_args(MissingWorker))}.")
+
+
+def verified(
+    pusher: Pusher, inventories: Mapping[str, Inventory], cdes: Mapping[str, CdeFound]
+) -> dict[str, Inventory]:
+    """The inventories, with every sound file verified against the CDE to come, by its node.
+
+    A node that fails here keeps its files unverified: the plan takes them for changing, so they
+    stay as they were.
+    """
+    known = dict(inventories)
+    asked = consolidation.unverified(pusher.federation, inventories, cdes)
+    if asked:
+        pusher.progress(f"verifying against new CDEs on {', '.join(asked)}")
+        names = sorted({name for of in asked.values() for name in of})
+        parts = wire.pack({name: cdes[name].content.decode("latin-1") for name in names})
+        answers = pusher.ask("verify", list(asked), parts=parts)
+        for node, value in answers.values.items():
+            seen = Inventory.from_wire(node, pusher.federation.name, value)
+            if seen.status == "ok":
+                known[node] = seen
+    return known
+
+
+def _waiting(pusher: Pusher) -> list[str]:
+    pending = Journal(pusher.state).pending()
+    if pending is None:
+        return []
+    return [
+        f"The run of {pending.actor} at {pending.when} was interrupted: "
+        f"the next one that is no dry run will {pending.todo} it."
+    ]
+
+
+def _cdes(pusher: Pusher, options: Options, gathered: Gathered) -> dict[str, CdeFound]:
+    """Each pathology's CDE before its edit: the master's, or the catalogue's where asked for."""
+    found = {name: CdeFound(content) for name, content in gathered.cdes.items()}
+    if not options.online_cdes:
+        return found
+    settings = pusher.federation.settings["datacatalogue"]
+    catalogue = Catalogue(
+        options.datacatalogue_protocol or settings["protocol"],
+        options.datacatalogue_host or settings["host"],
+    )
+    names = sorted(
+        {
+            pathology.name
+            for node, inventory in gathered.inventories.items()
+            for pathology in inventory.pathologies
+            if pathology.files and node != pusher.federation.master.id
+        }
+    )
+    pusher.progress(f"asking the data catalogue for {len(names)} CDEs")
+    for name, answer in catalogue.cdes(names).items():
+        if answer.content is not None:
+            found[name] = CdeFound(answer.content, "catalogue")
+        elif name in found:
+            found[name] = replace(found[name], about=answer.reason)
+    return found
+
+
+def _say_what_goes(pusher: Pusher, plan: Plan) -> None:
+    for pathology in (*plan.pathologies, *plan.gone):
+        if pathology.removed:
+            pusher.progress(f"going from {pathology.name}: {', '.join(pathology.removed)}")
+
+
+def _items(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "action": "write",
+            "thing": f"{write.pathology}/CDEsMetadata.json"
+            if write.kind == "cde"
+            else "pathologies.json",
+            "node": write.node,
+            "reason": write.reason,
+        }
+        for write in plan.writes
+    ]
+
+
+def _result(pusher: Pusher, found: Survey, number: int | None, notes: list[str]) -> dict[str, Any]:
+    plan = found.plan
+    contacts = {node.id: node.contact for node in pusher.federation.nodes}
+    written = {(write.node, write.pathology) for write in plan.writes}
+    return {
+        "federation": pusher.federation.name,
+        "generation": number,
+        "changed": found.changed,
+        "pathologies": {
+            pathology.name: {
+                "label": pathology.label,
+                "datasets": {code: list(nodes) for code, nodes in pathology.datasets.items()},
+                "added": list(pathology.added),
+                "removed": list(pathology.removed),
+                "cde_source": pathology.cde_source,
+                "nodes": {
+                    node: "updated" if (node, pathology.name) in written else "unchanged"
+                    for node in pathology.nodes
+                },
+            }
+            for pathology in (*plan.pathologies, *plan.gone)
+        },
+        "ui": _ui(pusher, written),
+        "workers": plan.workers,
+        "problems": [
+            problem.shown(contacts.get(problem.node or ""))
+            for problem in _all(found.gathered, plan)
+        ],
+        "notes": notes,
+    }
+
+
+def _ui(pusher: Pusher, written: set[tuple[str, str | None]]) -> dict[str, str]:
+    ui = pusher.federation.ui
+    if ui is None:
+        return {}
+    return {ui.id: "updated" if (ui.id, None) in written else "unchanged"}
+
+
+def _all(gathered: Gathered, plan: Plan) -> list[Problem]:
+    """The plan's problems; of absent nodes with the reason that they, or the master, gave."""
+    return [_with_reason(gathered.absent, problem) for problem in plan.problems]
+
+
+def _with_reason(absent: Mapping[str, Problem], problem: Problem) -> Problem:
+    own = absent.get(problem.node or "")
+    return own if own is not None and own.rule == problem.rule else problem

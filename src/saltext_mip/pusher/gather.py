@@ -1,0 +1,168 @@
+"""What is where: the inventories of all enabled nodes, asked at once, and the master's CDEs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from saltext_mip.data.records import Inventory
+from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
+from saltext_mip.federation import Node
+from saltext_mip.files import shown
+from saltext_mip.generations.record import Generation
+from saltext_mip.generations.store import BlobDamaged
+from saltext_mip.problems import Problem
+from saltext_mip.pusher.session import Answers, Pusher
+
+ERROR_LENGTH = 300
+CONTENT_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Inventories of those that answered; a problem of those that did not, or not usably.
+
+    ``cdes`` are the contents of the master's CDE files by pathology, ``ui_sha256`` that of the
+    ui's ``pathologies.json`` (``None`` where it has none).
+    """
+
+    inventories: Mapping[str, Inventory]
+    absent: Mapping[str, Problem]
+    cdes: Mapping[str, bytes]
+    ui_sha256: str | None
+    disabled: tuple[str, ...]
+
+
+def gather(pusher: Pusher, last: Generation | None) -> Gathered:
+    """Ask all enabled nodes at once. The master and the ui must answer; workers may be absent."""
+    disabled = tuple(pusher.store.disabled())
+    asked = [node for node in pusher.federation.nodes if node.id not in disabled]
+    known = [sha for sha in sorted(set(last.cdes.values())) if _kept(pusher, sha)] if last else []
+    pusher.progress(f"asking {len(asked)} nodes what they have")
+    answers = pusher.ask("inventory", [node.id for node in asked], known=known)
+    need(answers, [node.id for node in asked if node.role != "worker"])
+
+    inventories: dict[str, Inventory] = {}
+    absent = {node.id: _no_answer(node, answers) for node in asked if node.id not in answers.values}
+    cdes: dict[str, bytes] = {}
+    ui_sha256 = None
+    for node in asked:
+        if node.id in absent:
+            continue
+        value = answers.values[node.id]
+        try:
+            if node.role == "ui":
+                ui_sha256 = _sha256(node, value.get("pathologies_sha256"))
+                continue
+            inventory = Inventory.from_wire(
+                node.id, pusher.federation.name, _key(node, value, "inventory")
+            )
+            if node.role == "master":
+                cdes = _contents(pusher, node, inventory, value, known)
+        except BadAnswer as exc:
+            if node.role != "worker":
+                raise
+            absent[node.id] = Problem("WorkerFailed", node=node.id, about=words(str(exc)))
+            continue
+        if problem := _gone(node, inventory, last):
+            absent[node.id] = problem
+        else:
+            inventories[node.id] = inventory
+    _need_masters_data(pusher.federation.master, absent)
+    return Gathered(inventories, absent, cdes, ui_sha256, disabled)
+
+
+def need(answers: Answers, ids: Sequence[str]) -> None:
+    """Raise where one of these did not answer, or failed."""
+    if missing := [node for node in ids if node in answers.missing]:
+        why = "; ".join(f"{node}: {answers.missing[node]}" for node in missing)
+        raise NodesMissing(
+            f"{why}. Check its network, power and salt-minion.", nodes=", ".join(missing)
+        )
+    if failed := [node for node in ids if node in answers.failed]:
+        why = "; ".join(f"{node}: {words(answers.failed[node])}" for node in failed)
+        raise NodesFailed(why, nodes=", ".join(failed))
+
+
+def words(text: str) -> str:
+    """What a node says, fit for a person's terminal."""
+    text = shown(" ".join(text.split()))
+    return text if len(text) <= ERROR_LENGTH else text[:ERROR_LENGTH] + "…"
+
+
+def _no_answer(node: Node, answers: Answers) -> Problem:
+    if node.id in answers.failed:
+        return Problem("WorkerFailed", node=node.id, about=words(answers.failed[node.id]))
+    return Problem("WorkerMissing", node=node.id, about=answers.missing.get(node.id))
+
+
+def _gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem | None:
+    """A data path that is not mounted; known from the node's memory or, were that lost, ours."""
+    if inventory.status != "ok":
+        return Problem(inventory.status, node=node.id)
+    if last and last.files.get(node.id) and not inventory.enrolled:
+        return Problem("MountGone", node=node.id)
+    return None
+
+
+def _kept(pusher: Pusher, sha256: str) -> bool:
+    try:
+        pusher.store.blob(sha256)
+    except BlobDamaged:  # the master has it, and sends it again
+        return False
+    return True
+
+
+def _need_masters_data(master: Node, absent: Mapping[str, Problem]) -> None:
+    if problem := absent.get(master.id):
+        rule = problem.definition
+        raise NodesFailed(f"{rule.text}. {rule.hint}", nodes=master.id)
+
+
+def _contents(
+    pusher: Pusher,
+    node: Node,
+    inventory: Inventory,
+    value: Mapping[str, Any],
+    known: Sequence[str],
+) -> dict[str, bytes]:
+    """The CDEs' contents: those sent, and those that we have; each is what its hash says."""
+    sent: dict[str, bytes] = {}
+    contents = value.get("contents", {})
+    if not isinstance(contents, Mapping):
+        raise BadAnswer("its contents are not of the shape", node=node.id)
+    for text in contents.values():
+        if not isinstance(text, str) or len(text) > CONTENT_LIMIT:
+            raise BadAnswer("a content is not of the shape, or too large", node=node.id)
+        try:
+            content = text.encode("latin-1")
+        except UnicodeEncodeError:
+            raise BadAnswer("a content is not of the shape", node=node.id) from None
+        sent[hashlib.sha256(content).hexdigest()] = content
+    found = {}
+    for pathology in inventory.pathologies:
+        if pathology.cde is None:
+            continue
+        if pathology.cde in sent:
+            found[pathology.name] = sent[pathology.cde]
+        elif pathology.cde in known:
+            found[pathology.name] = pusher.store.blob(pathology.cde)
+        else:
+            raise BadAnswer(
+                f"it did not send the CDE of '{shown(pathology.name)}' that it has", node=node.id
+            )
+    return found
+
+
+def _key(node: Node, value: Any, key: str) -> Any:
+    if not isinstance(value, Mapping) or key not in value:
+        raise BadAnswer(f"it lacks '{key}'", node=node.id)
+    return value[key]
+
+
+def _sha256(node: Node, value: Any) -> str | None:
+    if value is not None and not (isinstance(value, str) and len(value) == 64):
+        raise BadAnswer("a hash is not of the shape", node=node.id)
+    return value

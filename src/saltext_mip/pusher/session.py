@@ -1,0 +1,96 @@
+"""What a command of the pusher has at hand: the federation, its state, its nodes, the person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from saltext_mip.federation import Federation
+from saltext_mip.generations.store import Store
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came back: values by minion id, and why there are none from others."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+
+class Asking(Protocol):
+    """One job to many nodes, and their answers."""
+
+    def ask(
+        self,
+        function: str,
+        targets: Sequence[str],
+        arguments: Sequence[Any] = (),
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        **keywords: Any,
+    ) -> Answers:
+        """Run ``function`` on ``targets`` at once and wait for all; packed values are unpacked."""
+
+
+@dataclass(frozen=True)
+class Pusher:
+    """A command's surroundings. ``fire(event, data)`` tells others; ``actor`` is who asked."""
+
+    federation: Federation
+    state: Path
+    nodes: Asking
+    store: Store
+    progress: Progress
+    fire: Callable[[str, Mapping[str, Any]], None]
+    actor: str
+    now: Callable[[], datetime]
+
+    @contextmanager
+    def held(self, command: str, timeout: float) -> Iterator[None]:
+        """Hold the federation against other commands that change something."""
+        holder = f"mip.{command} of {self.actor} since {self.now():%Y-%m-%d %H:%M:%S} UTC"
+        with self.store.lock(self.federation.name, holder, wait=timeout):
+            yield
+
+    def ask(self, step: str, targets: Sequence[str], **arguments: Any) -> Answers:
+        """A step of ``mip_node`` on these nodes.
+
+        A node whose pillar is not the one that the pusher goes by has it refreshed, once, and is
+        asked again; if it still differs, it has failed.
+        """
+        answers = self._ask(step, targets, arguments)
+        stale = _stale(answers)
+        if not stale:
+            return answers
+        self.progress(f"refreshing the pillar of {', '.join(stale)}")
+        self.nodes.ask("saltutil.refresh_pillar", stale, wait=True)
+        again = self._ask(step, stale, arguments)
+        message = "its pillar does not declare the federation as the pusher's does"
+        still = dict.fromkeys(_stale(again), message)
+        return Answers(
+            {
+                node: value
+                for node, value in {**answers.values, **again.values}.items()
+                if node not in still and (node not in stale or node in again.values)
+            },
+            {**answers.missing, **again.missing},
+            {**answers.failed, **again.failed, **still},
+        )
+
+    def _ask(self, step: str, targets: Sequence[str], arguments: Mapping[str, Any]) -> Answers:
+        head = [self.federation.name, self.federation.digest]
+        return self.nodes.ask(
+            f"mip_node.{step}", targets, head, progress=self.progress, **arguments
+        )
+
+
+def _stale(answers: Answers) -> list[str]:
+    return [node for node, value in answers.values.items() if value == {"stale_pillar": True}]

@@ -1,0 +1,376 @@
+"""
+Operate federations of the Medical Informatics Platform from the pusher.
+
+Every function takes ``federation`` (it may be left out where the pillar declares one only) and
+returns one dict, with ``--out=json`` as exactly one JSON document on standard output; progress goes
+to standard error. A failure is one error for a person and a non-zero exit code; where a part failed
+and the rest was done, the dict says so and carries ``retcode: 1``.
+
+Those that change something take ``dry_run=True``, which returns the plan and changes nothing, and
+``timeout`` (seconds): how long to wait for another command that holds the federation.
+
+``salt-run -d mip`` prints this page.
+"""
+
+import functools
+import inspect
+import sys
+from collections.abc import Mapping
+
+import salt.exceptions
+
+from saltext_mip.errors import MipError
+from saltext_mip.pusher import consolidate as consolidation
+from saltext_mip.pusher import members, past
+from saltext_mip.pusher.open import opened
+
+__virtualname__ = "mip"
+
+
+class MipRunnerError(salt.exceptions.NotImplemented):
+    """The one kind of exception that salt-run prints as one line, and exits with 1."""
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def _command(function):
+    """Shape a function for salt-run: arguments checked, errors one line, a table by default."""
+    signature = inspect.signature(function)
+    name = function.__name__.rstrip("_")
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        given = {key: value for key, value in kwargs.items() if not key.startswith("__")}
+        try:
+            bound = signature.bind(*args, **given)
+        except TypeError as exc:
+            known = ", ".join(signature.parameters)
+            raise MipRunnerError(f"mip.{name}: {exc}. Its arguments: {known}.") from None
+        try:
+            value = function(*bound.args, **bound.kwargs)
+        except MipError as exc:
+            raise MipRunnerError(str(exc)) from None
+        except (SystemExit, KeyboardInterrupt):
+            raise MipRunnerError(f"mip.{name}: interrupted") from None
+        except TypeError as exc:
+            # Salt takes a TypeError from anywhere for wrong arguments, and exits with 0.
+            raise RuntimeError(f"mip.{name}: {exc}") from exc
+        if isinstance(value, Mapping):
+            value = {"command": name, "schema": 1, **value}
+        return {"outputter": "mip", "data": value}
+
+    # Salt would look through to the function, and refuse unknown arguments with exit code 0.
+    del call.__wrapped__
+    return call
+
+
+@_command
+def consolidate(
+    federation=None,
+    online_cdes=False,
+    datacatalogue_protocol=None,
+    datacatalogue_host=None,
+    review_dataset_labels=False,
+    missing_worker=None,
+    strict=False,
+    dry_run=False,
+    timeout=300,
+):
+    """
+    Gather what data is where, edit the CDEs, make ``pathologies.json`` and distribute all of it.
+
+    Everything is staged on every node first and committed only when all have it. Run again with
+    nothing changed, it writes nothing on any node. What a run that died left is finished or undone
+    first.
+
+    federation
+        The federation's name.
+
+    online_cdes
+        Take the CDEs from the data catalogue; where it has none, the master's.
+
+    datacatalogue_protocol, datacatalogue_host
+        Another catalogue than the pillar's: ``http`` or ``https``, and ``host`` or ``host:port``.
+
+    review_dataset_labels
+        Ask for the label of each pathology and dataset on the terminal; an empty answer keeps it.
+
+    missing_worker
+        What to do when a worker does not answer: ``fail`` (end, naming it), ``skip`` (go on without
+        its datasets) or ``keep`` (go on with those of its last generation). Default: the pillar's.
+
+    strict
+        Make any problem an error.
+
+    dry_run
+        Return what would be done, with reasons, and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation.
+
+    Returns ``federation``, ``generation`` (number), ``changed``, ``pathologies`` ``{name:
+    {"datasets": {code: [minion id]}, "added", "removed", "cde_source", "nodes": {minion id:
+    "updated"|"unchanged"}}}``, ``workers`` ``{minion id: {"status":
+    "ok"|"missing"|"disabled"|"error", "datasets"}}`` and ``problems``. An error of one line and
+    exit code 1 where it could not be done; then nothing was changed, or the next run finishes it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.consolidate federation=fed1
+        salt-run mip.consolidate federation=fed1 missing_worker=keep --out=json
+        salt-run mip.consolidate federation=fed1 online_cdes=True dry_run=True
+    """
+    with opened(__opts__, federation) as pusher:
+        return consolidation.consolidate(
+            pusher,
+            consolidation.Options(
+                online_cdes=online_cdes,
+                datacatalogue_protocol=datacatalogue_protocol,
+                datacatalogue_host=datacatalogue_host,
+                ask=_asking(review_dataset_labels),
+                missing_worker=missing_worker,
+                strict=strict,
+                dry_run=dry_run,
+                timeout=timeout,
+            ),
+        )
+
+
+@_command
+def export(federation=None):
+    """
+    The data structure of the federation as last consolidated: pathologies, nodes, datasets.
+
+    federation
+        The federation's name.
+
+    Returns a list: ``[{"name": pathology, "nodes": [{"name": hostname, "datasets": [{"name":
+    code}]}]}]``. An error where nothing was consolidated yet.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.export federation=fed1 --out=json
+    """
+    with opened(__opts__, federation) as pusher:
+        return past.export(pusher)
+
+
+@_command
+def nodes(federation=None):
+    """
+    List the federation's nodes, with what was known of them at the last look. Asks no node.
+
+    federation
+        The federation's name.
+
+    Returns ``nodes``: ``{minion id: {"role", "short", "address", "hospital", "contact", "enabled",
+    "up" (null: never looked), "since"}}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.nodes federation=fed1
+    """
+    with opened(__opts__, federation) as pusher:
+        return members.listed(pusher)
+
+
+@_command
+def check_nodes(federation=None, node=None):
+    """
+    Check the connection to all nodes, or to one; a disabled node stays disabled.
+
+    federation
+        The federation's name.
+
+    node
+        A node: its minion id, short name (``wk1``), hospital or address.
+
+    Returns as ``mip.nodes``, with a ``reason`` where a node is not up; exit code 1 when an enabled
+    one is not.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.check_nodes federation=fed1
+        salt-run mip.check_nodes federation=fed1 node=wk1
+    """
+    with opened(__opts__, federation) as pusher:
+        return members.checked(pusher, node)
+
+
+@_command
+def enable(federation=None, node=None, dry_run=False, timeout=300):
+    """
+    Take a node into the federation's work, and its data path as it is now for the federation's.
+
+    federation
+        The federation's name.
+
+    node
+        The node: its minion id, short name, hospital or address.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation.
+
+    Returns ``nodes`` as ``mip.nodes`` for this one, ``plan``, ``changed``; exit code 1 when the
+    node could not be asked to enrol its data path.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.enable federation=fed1 node=chuv
+    """
+    with opened(__opts__, federation) as pusher, pusher.held("enable", timeout):
+        return members.enable(pusher, node, dry_run=dry_run)
+
+
+@_command
+def disable(federation=None, node=None, reason=None, dry_run=False, timeout=300):
+    """
+    Take a node out of the federation's work until ``mip.enable``: it is asked for nothing, and its
+    datasets leave at the next consolidation.
+
+    federation
+        The federation's name.
+
+    node
+        The node: its minion id, short name, hospital or address.
+
+    reason
+        Why, for whoever looks at the list of nodes.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation.
+
+    Returns ``nodes`` as ``mip.nodes`` for this one, ``plan``, ``changed``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.disable federation=fed1 node=wk2 reason='disk is replaced'
+    """
+    with opened(__opts__, federation) as pusher, pusher.held("disable", timeout):
+        return members.disable(pusher, node, reason, dry_run=dry_run)
+
+
+@_command
+def history(federation=None, dataset=None, limit=20):
+    """
+    The federation's generations, the newest first.
+
+    federation
+        The federation's name.
+
+    dataset
+        Only those in which this dataset came, went or changed.
+
+    limit
+        How many at the most; 0: all.
+
+    Returns ``generations``: ``[{"generation", "when" (UTC), "actor", "note", "pathologies",
+    "datasets", "files", "wrote": [...]}]``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.history federation=fed1
+        salt-run mip.history federation=fed1 dataset=edsd limit=0
+    """
+    with opened(__opts__, federation) as pusher:
+        return past.history(pusher, dataset, limit)
+
+
+@_command
+def diff(federation=None, a=None, b=None):
+    """
+    Compare two generations; or one with the last; or, without a number, what is now with the last.
+
+    federation
+        The federation's name.
+
+    a, b
+        Generation numbers.
+
+    Returns ``a``, ``b`` (numbers, or ``"now"``), ``same`` and ``changes``: ``[{"op":
+    "add"|"remove"|"change", "thing", "old", "new"}]``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.diff federation=fed1
+        salt-run mip.diff federation=fed1 a=3 b=7
+    """
+    with opened(__opts__, federation) as pusher:
+        return past.diff(pusher, a, b)
+
+
+@_command
+def rollback(federation=None, generation=None, dry_run=False, timeout=300):
+    """
+    Put the CDEs and ``pathologies.json`` of a generation back on all nodes, as a new generation.
+
+    The federation is suspended with it (``RolledBack``): nothing automatic undoes it. A person's
+    own ``mip.consolidate`` does.
+
+    federation
+        The federation's name.
+
+    generation
+        Its number; default: the one before the last.
+
+    dry_run
+        Return what would be written and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation.
+
+    Returns ``generation`` (the new number), ``restored`` (the number), ``changed``, ``nodes``
+    ``{minion id: "updated"|"unchanged"}``, ``plan``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.rollback federation=fed1 dry_run=True
+        salt-run mip.rollback federation=fed1 generation=12
+    """
+    with opened(__opts__, federation) as pusher:
+        return past.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
+
+
+def _asking(wanted):
+    """How to ask the person at the terminal; None where nothing is to be asked."""
+    if not wanted:
+        return None
+    if __opts__.get("__cli") != "salt-run" or not sys.stdin.isatty():
+        raise MipRunnerError(
+            "review_dataset_labels asks questions: run it with salt-run on a terminal."
+        )
+    return _ask
+
+
+def _ask(prompt):
+    """On the terminal itself: standard output is for the result alone."""
+    with open("/dev/tty", "r+", encoding="utf-8") as terminal:  # noqa: PTH123
+        terminal.write(prompt)
+        terminal.flush()
+        return terminal.readline().strip()
