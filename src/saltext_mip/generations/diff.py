@@ -89,8 +89,8 @@ def _changes(path: tuple[str, ...], old: Any, new: Any) -> Iterator[Change]:
 
 def _leaves(op: Literal["add", "remove"], path: tuple[str, ...], value: Any) -> Iterator[Change]:
     """Down to what has a name of its own: a dataset, a CDE, a file."""
-    depth = 5 if path[0] == "files" else 3
-    if isinstance(value, Mapping) and len(path) < depth - 1:
+    depth = 4 if path[0] == "files" else 3
+    if isinstance(value, Mapping) and len(path) < depth:
         for key in sorted(value):
             yield from _leaves(op, (*path, key), value[key])
     elif op == "add":

@@ -17,7 +17,7 @@ OLD: Wanted = {
 NEW: Wanted = {
     ("ms", "dementia"): b"new dementia\n",
     ("wk1", "dementia"): b"new dementia\n",
-    ("wk2", "dementia"): b"old dementia\n",
+    ("wk2", "dementia"): b"new dementia\n",
     ("ms", "mental health"): b"new mental health\n",
     ("wk1", "mental health"): b"new mental health\n",
     ("ui", None): b"new list\n",
