@@ -85,7 +85,7 @@ class LocalFederation:
         self.federation = federation
         self.states = self.root / "states"
         self.pillar_root = self.root / "pillar"
-        self._ports = (0, 0)
+        self._impatient = self.root / "impatient"
         self._more_master = dict(master or {})
         self._more_minion = dict(minion or {})
         self._declared = {
@@ -156,8 +156,8 @@ class LocalFederation:
     def prepare(self) -> None:
         """Folders, pillar, configuration and keys, without starting anything."""
         roots.mark(self.root)
-        first, second = salthost.free_ports(2)
-        self._ports = (first, second)
+        publish, answer = salthost.free_ports(2)
+        ports = (publish, answer)
         for node in self.nodes():
             if not node.endswith("-ui"):
                 self.data_path(node).mkdir(parents=True, exist_ok=True)
@@ -167,12 +167,14 @@ class LocalFederation:
             folder.mkdir(parents=True, exist_ok=True)
         self._write_pillar()
         pusher = self.hosts[PUSHER]
-        settings = salthost.master_settings(PUSHER, self._ports, self.states, self.pillar_root)
+        settings = salthost.master_settings(PUSHER, ports, self.states, self.pillar_root)
         pusher.prepare({**settings, **self._more_master})
+        # by default, Salt asks ten seconds after one that does not answer: not for a ping
+        pusher.prepare({**settings, "gather_job_timeout": 1}, self._impatient)
         public = pusher.make_key()
         for node in self.nodes():
             host = self.hosts[node]
-            host.prepare({**salthost.minion_settings(node, self._ports), **self._more_minion})
+            host.prepare({**salthost.minion_settings(node, ports), **self._more_minion})
             pusher.trust(f"minions/{node}", host.make_key())
             host.trust("minion_master.pub", public)
 
@@ -229,7 +231,8 @@ class LocalFederation:
         """Those of them that answer a ping now."""
         if not nodes:
             return set()
-        ran = self.salt("-L", ",".join(nodes), "test.ping", timeout=60, wait=2)
+        command = [salthost.command("salt"), "-c", str(self._impatient), "-t", "2"]
+        ran = self._run([*command, "--out=json", "--static", "-L", ",".join(nodes), "test.ping"])
         answers = json.loads(ran.stdout) if ran.stdout.startswith("{") else {}
         return {node for node, answer in answers.items() if answer is True}
 

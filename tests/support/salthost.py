@@ -51,8 +51,10 @@ class Host:
         self.log = root / "log"
         self.output = root / "output"
 
-    def prepare(self, settings: Mapping[str, Any]) -> None:
-        self.config.mkdir(parents=True, exist_ok=True)
+    def prepare(self, settings: Mapping[str, Any], config: Path | None = None) -> None:
+        """Write the configuration; to another folder than the host's own where one is named."""
+        config = config or self.config
+        config.mkdir(parents=True, exist_ok=True)
         common = {
             "root_dir": str(self.root),
             "user": getpass.getuser(),
@@ -64,7 +66,7 @@ class Host:
             "enable_gpu_grains": False,
         }
         text = yaml.safe_dump({**common, **settings}, sort_keys=False)
-        (self.config / self.role).write_text(text, encoding="utf-8")
+        (config / self.role).write_text(text, encoding="utf-8")
 
     @property
     def pki(self) -> Path:
