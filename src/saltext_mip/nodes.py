@@ -21,6 +21,7 @@ from saltext_mip.pusher.session import Answers, Progress
 
 GRACE = 1.0  # seconds after which a silent minion is asked whether it runs the job
 SILENCE = 4.0  # seconds without a word after which it is missing
+WORD = 2.0  # seconds between two words to a person who waits
 AGAIN = 10.0  # seconds between two questions to one that runs on
 
 
@@ -133,6 +134,7 @@ class _Job:
         self._pending: set[str] = set()
         self._heard: dict[str, float] = {}
         self._idle_since: dict[str, float] = {}
+        self._next_word = time.monotonic() + WORD
 
     def run(self, targets: Sequence[str], arguments: Sequence[Any], keywords: Any) -> Answers:
         jid, sent = self._nodes.publish(self._function, targets, arguments, keywords)
@@ -156,8 +158,15 @@ class _Job:
                 self._heard.update(dict.fromkeys(self._pending, now - GRACE))
                 find, _ = self._nodes.publish("saltutil.find_job", sorted(self._pending), [jid], {})
             if self._pending:
+                self._say(now)
                 self._wait(rest)
         return Answers(self._values, self._missing, self._failed)
+
+    def _say(self, now: float) -> None:
+        """Now and then, whom we wait for."""
+        if self._progress and now >= self._next_word:
+            self._next_word = now + WORD
+            self._progress(f"waiting for {', '.join(sorted(self._pending))}")
 
     def _wait(self, rest: float) -> None:
         """Until something of a job is on the bus, a tenth of a second at most; not before rest."""
@@ -175,9 +184,6 @@ class _Job:
                 self._failed[node] = str(value).strip().removeprefix("ERROR: ") or "no reason given"
             else:
                 self._values[node] = value
-            if self._progress:
-                left = f", waiting for {', '.join(sorted(self._pending))}" if self._pending else ""
-                self._progress(f"{node} answered{left}")
 
     def _listen_to(self, find: str) -> None:
         now = time.monotonic()

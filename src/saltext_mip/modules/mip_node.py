@@ -7,12 +7,11 @@ the pusher's digest of what a node goes by: where the node's pillar differs, the
 ``{"stale_pillar": true}``, and the pusher has the pillar refreshed and asks again.
 """
 
-import importlib.metadata
 from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
-import saltext_mip
+from saltext_mip import upgrade
 from saltext_mip.errors import MipError
 from saltext_mip.node import steps
 from saltext_mip.node.here import Here
@@ -136,13 +135,8 @@ def enrol(federation, declaration):
 
 
 def _step(step, federation, declaration, **arguments):
-    installed = importlib.metadata.version("saltext-mip")
-    if installed != saltext_mip.__version__:
-        # A minion that ran on through an upgrade has the old package in memory.
-        raise CommandExecutionError(
-            f"saltext-mip {installed} is installed, but {saltext_mip.__version__} is in memory: "
-            "restart salt-minion"
-        )
+    if mixed := upgrade.pending():
+        raise CommandExecutionError(mixed)
     try:
         here = Here.as_declared(
             plain(__pillar__),
