@@ -23,8 +23,11 @@ def tell(text: str) -> None:
     print(f"\n{text}", flush=True)
 
 
-def shown(fed: LocalFederation, host: str, command: Sequence[str]) -> None:
-    """Print a command as typed on that host, run it there, and let it speak."""
+def shown(fed: LocalFederation, host: str, command: Sequence[str], *, code: int = 0) -> None:
+    """Print a command as typed on that host, run it there, and let it speak.
+
+    The story ends where a command does not exit as it should.
+    """
     typed = " ".join(f"'{part}'" if " " in part or "*" in part else part for part in command)
     print(f"\n{host}$ {typed}", flush=True)
     argv = fed.command(command[0], host, "-l", "quiet", *command[1:])
@@ -35,6 +38,8 @@ def shown(fed: LocalFederation, host: str, command: Sequence[str]) -> None:
                 print(line, end="", file=sys.stderr, flush=True)
     if running.returncode:
         print(f"(exit code {running.returncode})", flush=True)
+    if running.returncode != code:
+        sys.exit(f"That was to exit with {code}.")
 
 
 def listed(fed: LocalFederation, node: str) -> None:
@@ -71,7 +76,7 @@ def tell_all(fed: LocalFederation) -> None:
 
     tell("The data manager of h2 looks at the file, on the hospital's own machine.")
     folder = str(fed.data_path(H2) / "dementia")
-    shown(fed, H2, ["salt-call", "--local", "mip.check", folder])
+    shown(fed, H2, ["salt-call", "--local", "mip.check", folder], code=1)
 
     tell("Hospital h1 adds a cohort; h2 mends its file.")
     change(fed)

@@ -1,0 +1,45 @@
+"""The story of ``make demo``, as whoever tries the project first would see it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def told() -> str:
+    command = [sys.executable, "-m", "tests.support.story"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_the_first_consolidation_names_the_bad_file_and_whom_to_call(told: str) -> None:
+    first, _, _ = told.partition("Generation 1 is committed")
+    assert "dementia/visit protocol.csv, line" in first
+    assert "it@h2.example" in first
+
+
+def test_the_second_consolidation_shows_what_was_added(told: str) -> None:
+    _, _, second = told.partition("Do it.")
+    added = re.findall(r"^ *\+ (\S+) +fed1-wk", second.partition("Generation 2")[0], re.MULTILINE)
+    assert added == ["delta", "visits-2"]
+
+
+def test_once_more_changes_nothing(told: str) -> None:
+    _, _, last = told.partition("Once more")
+    assert "Nothing changed: generation 2 stands." in last
+
+
+def test_nothing_of_it_is_left(told: str) -> None:
+    found = re.search(r"below (/\S+)\.$", told, re.MULTILINE)
+    assert found
+    assert not Path(found[1]).exists()
+    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    assert found[1] not in listing.stdout
