@@ -19,10 +19,11 @@ from collections.abc import Mapping
 
 import salt.exceptions
 
+from saltext_mip import setup as pusher_setup
 from saltext_mip.errors import MipError
 from saltext_mip.pusher import consolidate as consolidation
 from saltext_mip.pusher import members, past
-from saltext_mip.pusher.open import opened
+from saltext_mip.pusher.open import declared, opened
 
 __virtualname__ = "mip"
 
@@ -355,6 +356,32 @@ def rollback(federation=None, generation=None, dry_run=False, timeout=300):
     """
     with opened(__opts__, federation) as pusher:
         return past.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
+
+
+@_command
+def setup(dry_run=False):
+    """
+    Put a fresh pusher to work: one drop-in for the master's configuration, and where there is no
+    pillar, the example. Again, it changes nothing.
+
+    What the operator configured is never switched off: where a key of theirs, such as ``reactor``,
+    stands in the way, ``todo`` says what to add to it.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    Returns ``changed``, ``wrote`` (paths), ``todo`` (what is left to a person), ``plan``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.setup dry_run=True
+        salt-run mip.setup
+    """
+    items = pusher_setup.plan(pusher_setup.look(__opts__, tuple(declared(__opts__))))
+    result = pusher_setup.result(items, [] if dry_run else pusher_setup.apply(items))
+    return {**result, "dry_run": True} if dry_run else result
 
 
 def _asking(wanted):
