@@ -1,0 +1,376 @@
+"""A consolidation from the nodes' folders to the nodes' folders, and everything that goes wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saltext_mip.data.cde import CdeInvalid
+from saltext_mip.data.consolidation import CdeGone
+from saltext_mip.errors import Busy, Misuse, NodesFailed, NodesMissing, Refused
+from saltext_mip.generations.transaction import CommitUnfinished
+from saltext_mip.pusher import members
+from saltext_mip.pusher.consolidate import Options, consolidate
+from tests.support.folders import Folders
+from tests.unit.pusher.conftest import cde, rows
+
+
+def run(fed: Folders, **options: Any) -> dict[str, Any]:
+    return consolidate(fed.pusher, Options(**options))
+
+
+def offered(fed: Folders) -> dict[str, list[str]]:
+    return {entry["code"]: [d["code"] for d in entry["datasets"]] for entry in fed.offered}
+
+
+def rules(result: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
+    return [
+        (p["rule"], p["node"], p["file"]) for p in result["problems"] if p["severity"] != "note"
+    ]
+
+
+@pytest.mark.parametrize("which", ["all", "subset"])
+def test_what_existing_installations_made_of_real_data(
+    which: str, shared: Path, tmp_path: Path
+) -> None:
+    fed = Folders(tmp_path)
+    golden = shared / "golden" / which
+    for number, path in enumerate(sorted((shared / "data").glob("*/*.csv"))):
+        pathology = path.parent.name
+        if (golden / pathology).is_dir() and (which == "all" or path.stem in ("edsd", "ppmi")):
+            fed.write(f"fed1-wk-h{1 + number % 2}", pathology, path.name, path.read_bytes())
+            content = (path.parent / "CDEsMetadata.json").read_bytes()
+            fed.write("fed1-ms", pathology, "CDEsMetadata.json", content)
+    result = run(fed)
+    assert result["problems"] == []
+    assert json.dumps(fed.offered) == json.dumps(
+        json.loads((golden / "pathologies.json").read_bytes())
+    )
+    for path in golden.glob("*/CDEsMetadata.json"):
+        wanted = json.dumps(json.loads(path.read_bytes()))
+        made = list(fed.root.glob(f"*/data/{path.parent.name}/CDEsMetadata.json"))
+        assert len(made) >= 2
+        assert [json.dumps(json.loads(p.read_bytes())) for p in made] == [wanted] * len(made)
+
+
+def test_datasets_are_offered_and_the_cdes_are_where_they_belong(fed: Folders) -> None:
+    result = run(fed)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    assert result["changed"]
+    assert result["generation"] == 1
+    assert result["pathologies"]["dementia"]["datasets"] == {
+        "edsd": ["fed1-wk-h1"],
+        "ppmi": ["fed1-wk-h2"],
+    }
+    assert result["pathologies"]["dementia"]["nodes"] == {
+        "fed1-ms": "updated",
+        "fed1-wk-h1": "updated",
+        "fed1-wk-h2": "updated",
+    }
+    assert [node for node, _ in fed.events] == ["consolidated"]
+
+
+def test_again_with_nothing_changed_it_writes_nothing(fed: Folders) -> None:
+    run(fed)
+    before, asked = fed.files(), len(fed.asked)
+    result = run(fed)
+    assert not result["changed"]
+    assert result["generation"] == 1
+    assert fed.files() == before
+    assert [function for function, _ in fed.asked[asked:]] == ["mip_node.inventory"]
+    assert len(fed.events) == 1
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(fed: Folders) -> None:
+    before = fed.files()
+    result = run(fed, dry_run=True)
+    assert {item["node"] for item in result["plan"]} == set(fed.federation.ids)
+    assert all(item["action"] and item["thing"] and item["reason"] for item in result["plan"])
+    assert fed.files() == before
+    assert fed.pusher.store.last() is None
+
+
+def test_a_file_that_could_not_be_compiled_is_a_problem_and_the_rest_goes_on(fed: Folders) -> None:
+    fed.write("fed1-wk-h1", "dementia", "bad.csv", "dataset,age\nx,1\ny\n")
+    fed.write("fed1-wk-h1", "dementia", "odd.csv", "dataset,heigth\nz,1\n")
+    result = run(fed)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    found = {problem["file"]: problem for problem in result["problems"]}
+    assert (found["bad.csv"]["rule"], found["bad.csv"]["line"]) == ("TooFewFields", 3)
+    assert (found["odd.csv"]["rule"], found["odd.csv"]["column"]) == ("UnknownColumn", "heigth")
+    assert found["odd.csv"]["contact"] == "it@h1.example"
+    assert found["odd.csv"]["hint"]
+
+
+def test_a_file_that_was_good_goes_on_being_served_as_it_was(fed: Folders) -> None:
+    run(fed)
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", "dataset,age,mmse\nedsd,seventy,1\n")
+    result = run(fed)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    assert {rule for rule, _, file in rules(result) if file == "edsd.csv"} == {"NotANumber"}
+    fed.data("fed1-wk-h1", "dementia", "edsd.csv").unlink()
+    assert run(fed)["pathologies"]["dementia"]["removed"] == ["edsd"]
+    assert offered(fed) == {"dementia": ["ppmi"]}
+
+
+def test_strict_makes_a_problem_an_error(fed: Folders) -> None:
+    fed.write("fed1-wk-h2", "dementia", "edsd.csv", rows("edsd"))
+    assert rules(run(fed))[0][0] == "DuplicateDataset"
+    before = fed.files()
+    with pytest.raises(Refused, match="edsd"):
+        run(fed, strict=True)
+    assert fed.files() == before
+
+
+def test_a_worker_that_is_down_ends_the_run_with_its_name(fed: Folders) -> None:
+    fed.down.add("fed1-wk-h2")
+    before = fed.files()
+    with pytest.raises(NodesMissing, match="fed1-wk-h2"):
+        run(fed)
+    assert fed.files() == before
+
+
+def test_skip_and_keep_go_on_without_a_worker_that_is_down(fed: Folders) -> None:
+    run(fed)
+    fed.down.add("fed1-wk-h2")
+    kept = run(fed, missing_worker="keep")
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    assert not kept["changed"]
+    assert kept["workers"]["fed1-wk-h2"]["status"] == "missing"
+    skipped = run(fed, missing_worker="skip")
+    assert offered(fed) == {"dementia": ["edsd"]}
+    assert skipped["pathologies"]["dementia"]["removed"] == ["ppmi"]
+    assert ("WorkerMissing", "fed1-wk-h2", None) in rules(skipped)
+    fed.down.clear()
+    assert run(fed)["pathologies"]["dementia"]["added"] == ["ppmi"]
+
+
+def test_missing_worker_is_one_of_three(fed: Folders) -> None:
+    with pytest.raises(Misuse, match="fail, skip, keep"):
+        run(fed, missing_worker="ignore")
+    assert fed.asked == []
+
+
+@pytest.mark.parametrize("node", ["fed1-ms", "fed1-ui"])
+def test_without_master_or_ui_there_is_no_consolidation(fed: Folders, node: str) -> None:
+    fed.down.add(node)
+    with pytest.raises(NodesMissing, match=node):
+        run(fed, missing_worker="skip")
+
+
+def test_a_disabled_worker_is_not_asked_and_its_datasets_leave(fed: Folders) -> None:
+    run(fed)
+    members.disable(fed.pusher, "wk2", "disk", dry_run=False)
+    fed.asked.clear()
+    result = run(fed)
+    assert all("fed1-wk-h2" not in asked for _, asked in fed.asked)
+    assert result["workers"]["fed1-wk-h2"]["status"] == "disabled"
+    assert offered(fed) == {"dementia": ["edsd"]}
+    members.enable(fed.pusher, "h2", dry_run=False)
+    run(fed)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+
+
+def test_a_disk_that_is_not_mounted_is_not_a_worker_without_data(fed: Folders) -> None:
+    run(fed)
+    data = fed.data("fed1-wk-h2")
+    data.rename(data.with_name("unmounted"))
+    data.mkdir()
+    with pytest.raises(NodesMissing, match=r"Mount"):
+        run(fed)
+    result = run(fed, missing_worker="keep")
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    assert ("MountGone", "fed1-wk-h2", None) in rules(result)
+    assert list(data.iterdir()) == []
+    data.rmdir()
+    data.with_name("unmounted").rename(data)
+    assert rules(run(fed)) == []
+
+
+def test_a_worker_that_was_set_up_anew_is_still_known_to_have_had_a_disk(fed: Folders) -> None:
+    run(fed)
+    for path in (fed.root / "fed1-wk-h2/state").iterdir():
+        path.unlink()
+    data = fed.data("fed1-wk-h2")
+    data.rename(data.with_name("unmounted"))
+    data.mkdir()
+    result = run(fed, missing_worker="keep")
+    assert ("MountGone", "fed1-wk-h2", None) in rules(result)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+
+
+def test_enable_takes_a_new_disk_for_the_federations(fed: Folders) -> None:
+    run(fed)
+    fed.data("fed1-wk-h2", ".mip-data").unlink()
+    with pytest.raises(NodesMissing):
+        run(fed)
+    members.enable(fed.pusher, "wk2", dry_run=False)
+    assert rules(run(fed)) == []
+
+
+def test_a_cde_that_cannot_be_read_ends_the_run_with_nothing_written(fed: Folders) -> None:
+    before = fed.files()
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", '{"code": "dementia",\n "label" 1}')
+    with pytest.raises(CdeInvalid, match="line 2"):
+        run(fed)
+    assert {name: before[name] for name in before if "fed1-ms" not in name} == {
+        name: content for name, content in fed.files().items() if "fed1-ms" not in name
+    }
+
+
+def test_a_cde_gone_of_a_known_pathology_is_an_error_and_of_a_new_one_a_problem(
+    fed: Folders,
+) -> None:
+    fed.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
+    result = run(fed)
+    assert ("CdeMissing", "tbi") in {(p["rule"], p["pathology"]) for p in result["problems"]}
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    fed.data("fed1-ms", "dementia", "CDEsMetadata.json").unlink()
+    with pytest.raises(CdeGone, match="dementia"):
+        run(fed)
+
+
+def test_a_worker_that_answers_for_another_is_not_believed(fed: Folders) -> None:
+    run(fed)
+    real = fed.ask("mip_node.inventory", ["fed1-wk-h1"]).values["fed1-wk-h1"]
+    fed.forged["fed1-wk-h2"] = real
+    result = run(fed, missing_worker="keep")
+    assert ("WorkerFailed", "fed1-wk-h2", None) in rules(result)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    with pytest.raises(NodesMissing, match="fed1-wk-h2"):
+        run(fed)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [None, [], "VALUE_TRIMMED", 7, {}, {"inventory": None}, {"inventory": {"pathologies": 1}}],
+)
+def test_an_answer_that_is_not_of_the_shape_is_a_problem(fed: Folders, forged: Any) -> None:
+    fed.forged["fed1-wk-h2"] = forged
+    result = run(fed, missing_worker="skip")
+    assert ("WorkerFailed", "fed1-wk-h2", None) in rules(result)
+    assert offered(fed) == {"dementia": ["edsd"]}
+
+
+def test_what_a_worker_says_cannot_steer_a_terminal(fed: Folders) -> None:
+    fed.broken["fed1-wk-h2"] = "\x1b[2J$(reboot)\n" + "x" * 5000
+    result = run(fed, missing_worker="skip")
+    (problem,) = [p for p in result["problems"] if p["rule"] == "WorkerFailed"]
+    assert "\x1b" not in problem["about"]
+    assert len(problem["about"]) < 400
+
+
+def test_odd_names_work_and_do_no_harm(fed: Folders) -> None:
+    odd = ["a b", "a'b\"c", "-rf", "x;y", "$(touch pwned)", "`id`", "{{ 7*7 }}", "dementia2", "é,ü"]
+    for name in odd:
+        fed.write("fed1-ms", name, "CDEsMetadata.json", cde(code="root", label="/"))
+        fed.write("fed1-wk-h1", name, f"{name}.csv", rows("d"))
+    result = run(fed)
+    assert rules(result) == []
+    assert sorted(result["pathologies"]) == sorted([*odd, "dementia"])
+    assert sorted(offered(fed)) == sorted([*odd, "dementia"])
+    assert not list(fed.root.rglob("pwned"))
+
+
+def test_links_that_leave_the_folder_are_refused(fed: Folders, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.csv"
+    outside.write_text(rows("secret"))
+    fed.data("fed1-wk-h1", "dementia", "link.csv").symlink_to(outside)
+    fed.data("fed1-wk-h1", "dementia", "alias.csv").symlink_to("edsd.csv")
+    result = run(fed)
+    assert ("UnsafeName", "fed1-wk-h1", "link.csv") in rules(result)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+
+
+def test_when_one_node_cannot_stage_nothing_changes_anywhere(fed: Folders) -> None:
+    before = fed.files()
+
+    def full(step: str, node: str) -> None:
+        if (step, node) == ("stage", "fed1-wk-h2"):
+            raise OSError(28, "No space left on device", "/data/fed1/dementia/CDEsMetadata.json")
+
+    fed.before = full
+    with pytest.raises(NodesFailed, match=r"fed1-wk-h2.*No space left"):
+        run(fed)
+    assert fed.files() == before
+    assert fed.pusher.store.last() is None
+    fed.before = lambda step, node: None
+    assert run(fed)["generation"] == 1
+
+
+def test_a_commit_that_did_not_reach_a_node_is_finished_by_the_next_run(fed: Folders) -> None:
+    def cut(step: str, node: str) -> None:
+        if (step, node) == ("commit", "fed1-wk-h2"):
+            raise OSError(5, "Input/output error")
+
+    fed.before = cut
+    with pytest.raises(CommitUnfinished, match="fed1-wk-h2"):
+        run(fed)
+    fed.before = lambda step, node: None
+    result = run(fed)
+    assert result["notes"]
+    assert "finished" in result["notes"][0]
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    assert not run(fed)["changed"]
+
+
+def test_an_online_cde_is_taken_where_the_catalogue_has_one(
+    fed: Folders, catalogue: dict[str, str]
+) -> None:
+    catalogue["dementia"] = cde("edsd", label="From the catalogue")
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    fed.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
+    result = run(fed, online_cdes=True, datacatalogue_host=catalogue["host"])
+    assert result["pathologies"]["dementia"]["cde_source"] == "catalogue"
+    assert result["pathologies"]["tbi"]["cde_source"] == "master"
+    assert [p["pathology"] for p in result["problems"] if p["rule"] == "CatalogueNone"] == ["tbi"]
+    assert fed.offered[0]["label"] == "From the catalogue"
+
+
+def test_labels_are_asked_for_and_a_pathologys_is_remembered(fed: Folders) -> None:
+    prompts: list[str] = []
+
+    def ask(prompt: str) -> str:
+        prompts.append(prompt)
+        return {"Relabel pathology 'dementia'? [Dementia] ": "Memory"}.get(prompt, "")
+
+    run(fed, ask=ask)
+    assert prompts == [
+        "Relabel pathology 'dementia'? [Dementia] ",
+        "Pathology 'dementia': Relabel dataset 'edsd'? [EDSD] ",
+        "Pathology 'dementia': Relabel dataset 'ppmi'? [PPMI] ",
+    ]
+    assert fed.offered[0]["label"] == "Memory"
+    assert not run(fed)["changed"]
+    assert fed.offered[0]["label"] == "Memory"
+
+
+def test_small_counts_do_not_leave_a_node(fed: Folders) -> None:
+    fed.write("fed1-wk-h1", "dementia", "few.csv", rows("few", 9))
+    run(fed)
+    last = fed.pusher.store.last()
+    assert last is not None
+    (few,) = [f for f in last.files["fed1-wk-h1"]["dementia"] if f.name == "few.csv"]
+    assert few.datasets == (("few", "<10"),)
+    assert few.rows == "<10"
+
+
+def test_another_command_that_holds_the_federation_is_named(fed: Folders) -> None:
+    with fed.pusher.held("deploy", 0), pytest.raises(Busy, match=r"mip\.deploy of operator"):
+        run(fed, timeout=0)
+
+
+def test_no_directory_and_no_leftover_of_ours_is_in_a_data_path(fed: Folders) -> None:
+    run(fed)
+    below = {
+        str(path.relative_to(fed.data("fed1-wk-h1"))) for path in fed.data("fed1-wk-h1").rglob("*")
+    }
+    assert below == {
+        ".mip-data",
+        "dementia",
+        "dementia/CDEsMetadata.json",
+        "dementia/edsd.csv",
+    }
