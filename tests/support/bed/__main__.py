@@ -54,7 +54,7 @@ def _do(arguments: argparse.Namespace) -> int:
                 keycloak=arguments.keycloak,
                 say=say,
             )
-            commands.write()
+            commands.write(bed.layout.root)
             say(f"up: {' '.join(bed.hosts)}")
         case "down":
             commands.remove()

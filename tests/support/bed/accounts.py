@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.support.bed.layout import HostSpec, Layout
+from tests.support.bed.layout import FEDERATION, HostSpec, Layout
 
 OPERATOR = "mipadmin"
 COMMANDS = (
@@ -65,10 +65,15 @@ def _users(etc: Path, layout: Layout, host: HostSpec) -> None:
     home = layout.outside(host.name, f"/home/{OPERATOR}")
     home.mkdir(parents=True, exist_ok=True)
     _own(home, number)
-    for data in ("/data", "/opt/mip-deployment"):
-        folder = layout.outside(host.name, data)
+    for path, mode in (("/data", 0o770), ("/opt/mip-deployment", 0o755)):
+        folder = layout.outside(host.name, path)
+        folder.chmod(mode)
         _own(folder, number)
-        folder.chmod(0o770 if data == "/data" else 0o755)
+    if host.role in ("master", "worker"):
+        data = layout.outside(host.name, f"/data/{FEDERATION}")
+        data.mkdir(exist_ok=True)
+        data.chmod(0o770)
+        _own(data, number)
     # the operator's Python may lie below it
     layout.outside(host.name, "/root").chmod(0o711)
 

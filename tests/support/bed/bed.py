@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import docker
 
@@ -35,6 +36,9 @@ from tests.support.bed.layout import (
     federation_hosts,
 )
 from tests.support.bed.network import Network
+
+if TYPE_CHECKING:
+    from tests.support.bed.identity import Identity
 
 
 def _silent(line: str) -> None:
@@ -68,14 +72,16 @@ class Bed:
         workers: int = 3,
         settle: float | None = None,
         keycloak: bool = False,
+        layout: Layout | None = None,
         say: Callable[[str], None] = _silent,
     ) -> Bed:
         """Brings up hosts with dockerd, sshd and Salt, pulled images and a pillar.
 
-        Takes away first what an old bed left. Raises BedUnavailable where there can be none.
+        `settle` is the pillar's reactor.settle in seconds. Takes away first what an old bed
+        left in the same `layout`. Raises BedUnavailable where there can be none.
         """
         machine.require()
-        layout = Layout.default()
+        layout = layout or Layout.default()
         with _only_one(layout):
             cleanup.clean(layout)
             images = registry.prepared(say)
@@ -85,17 +91,22 @@ class Bed:
             bed = cls(layout, hosts, network)
             try:
                 bed._describe()
-                bed._lay_out(images, settle, keycloak, say)
-                bed._start(say)
+                server = None
+                if keycloak:
+                    from tests.support.bed import identity  # its packages are wanted here only
+
+                    server = identity.lay_out(layout, hosts[0])
+                bed._lay_out(images, settle, server)
+                bed._start(server, say)
             except BaseException:
                 cleanup.clean(layout)
                 raise
         return bed
 
     @classmethod
-    def attach(cls) -> Bed:
+    def attach(cls, layout: Layout | None = None) -> Bed:
         """The bed that is up; BedUnavailable where there is none."""
-        layout = Layout.default()
+        layout = layout or Layout.default()
         try:
             description = json.loads(layout.description.read_text())
         except FileNotFoundError:
@@ -125,8 +136,7 @@ class Bed:
         self,
         images: registry.Registry,
         settle: float | None,
-        keycloak: bool,
-        say: Callable[[str], None],
+        keycloak: Identity | None,
     ) -> None:
         self.layout.mount_point.mkdir(exist_ok=True)
         pusher = self.specs[0]
@@ -138,7 +148,8 @@ class Bed:
             dockerd.lay_out(self.layout, spec, pusher)
         ssh.lay_out(self.layout, self.specs)
         salt.lay_out(self.layout, self.specs)
-        for path, content in pillar.files(self.specs, settle=settle).items():
+        settings = keycloak.settings if keycloak else None
+        for path, content in pillar.files(self.specs, settle=settle, keycloak=settings).items():
             file = self.layout.outside(PUSHER, f"/srv/pillar/{path}")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
@@ -150,22 +161,38 @@ class Bed:
             if spec.role == "pusher":
                 services.insert(0, images.service)
                 binds += images.binds
+                if keycloak is not None:
+                    services.append(keycloak.service)
+                    binds += keycloak.binds
             self.by_name[spec.name].write_config(services, binds)
 
-    def _start(self, say: Callable[[str], None]) -> None:
+    def _start(self, keycloak: Identity | None, say: Callable[[str], None]) -> None:
         pusher = self.by_name[PUSHER]
-        self._setup_salt(say)
         everyone = list(self.by_name.values())
-        _all_at_once(lambda host: host.power_on(), everyone)
+        _all_at_once(
+            lambda host: host.power_on(without=("master",) if host is pusher else ()), everyone
+        )
         say(f"{len(everyone)} hosts are on")
+        self.configure()
+        pusher.start_service("master")
+        say("the pusher is set up")
         _all_at_once(lambda host: wait.for_docker(self.docker(host.name)), everyone)
         _all_at_once(lambda host: registry.pull(self.docker(host.name), host.spec.role), everyone)
         say("every engine has its images")
         wait.for_minions(pusher, [spec.name for spec in self.specs if spec.role != "pusher"])
         say("every minion answers")
+        if keycloak is not None:
+            keycloak.make_realm(pusher)
+            say(f"Keycloak is at {keycloak.url}")
 
-    def _setup_salt(self, say: Callable[[str], None]) -> None:
-        """As an operator does it; Salt's own command needs no master that runs."""
+    def configure(self) -> None:
+        """Sets the pusher up as its operator does; a master that runs must be started again."""
+        answer = self.run(PUSHER, "salt-run", "mip.setup", "--out=json", "-l", "error").stdout
+        # Salt ends with 0 also where there is no such function
+        if "is not available" in answer:
+            self.write(PUSHER, "/etc/salt/master.d/mip.conf", b"fileserver_backend: [roots, mip]\n")
+        elif not answer.lstrip().startswith("{"):
+            raise RuntimeError(f"mip.setup did not set the pusher up: {answer}")
 
     # ---- use --------------------------------------------------------------------------
 

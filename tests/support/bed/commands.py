@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 from tests.support.bed.layout import CHECKOUT
 
@@ -12,19 +13,20 @@ FOLDER = CHECKOUT / ".federation"
 COMMAND = """\
 #!/bin/sh
 # Written by the bed that is up.
-export PYTHONPATH={checkout}
+export PYTHONPATH={checkout} MIP_BED_ROOT={root}
 exec {python} -m tests.support.bed {action} "$@"
 """
 
 
-def write() -> None:
-    """Writes .federation/exec and .federation/fault."""
+def write(root: Path) -> None:
+    """Writes .federation/exec and .federation/fault for the bed in `root`."""
     FOLDER.mkdir(exist_ok=True)
     for action in ("exec", "fault"):
         file = FOLDER / action
         file.write_text(
             COMMAND.format(
                 checkout=shlex.quote(str(CHECKOUT)),
+                root=shlex.quote(str(root)),
                 python=shlex.quote(sys.executable),
                 action=action,
             )

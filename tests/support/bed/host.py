@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -70,12 +69,19 @@ class Host:
         }
         (self.layout.host(self.name) / "init.json").write_text(json.dumps(config, indent=1))
 
-    def power_on(self) -> None:
-        """Starts the host with what its disk holds; one that runs gets its services back."""
+    def power_on(self, without: Sequence[str] = ()) -> None:
+        """Starts the host with what its disk holds; one that runs gets its services back.
+
+        The services in `without` stay down until `start_service`.
+        """
         run = self.layout.run(self.name)
-        shutil.rmtree(run / "stopped", ignore_errors=True)
+        stopped = run / "stopped"
+        stopped.mkdir(exist_ok=True)
+        for service in stopped.iterdir():
+            service.unlink()
+        for service in without:
+            (stopped / service).touch()
         if (pid := self.pid) is not None:
-            (run / "stopped").mkdir()
             os.kill(pid, signal.SIGHUP)
             return
         for stale in ("pid", "services.json", "docker.sock"):
@@ -125,7 +131,8 @@ class Host:
         Raises CalledProcessError with `check` when it fails, HostOff without power.
         """
         if user is not None:
-            argv = ("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *argv)
+            who = ("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "env")
+            argv = (*who, "-C", f"/home/{user}", f"HOME=/home/{user}", f"USER={user}", *argv)
         if isinstance(input, bytes):
             text = False
         result = subprocess.run(

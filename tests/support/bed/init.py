@@ -57,6 +57,7 @@ class Root:
 
     def _own_folders(self) -> None:
         mount("-t", "tmpfs", "-o", "mode=755", "run", self.new / "run")
+        (self.new / "run/sshd").mkdir()
         mount("-t", "tmpfs", "-o", "mode=1777", "tmp", self.new / "tmp")
         # the other hosts' disks are no business of this one
         mount("-t", "tmpfs", "-o", "mode=700", "bed", self._inside(self.config["root"]))
@@ -101,9 +102,16 @@ def configure_network(address: str) -> None:
 class Service:
     """One of the host's programs, and when it is due again."""
 
-    def __init__(self, name: str, argv: list[str], whole_group: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: list[str],
+        whole_group: bool = False,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.argv = argv
+        self.environment = environment or {}
         self.whole_group = whole_group
         self.pid: int | None = None
         self.due = 0.0
@@ -118,7 +126,7 @@ class Service:
         self.pid = os.posix_spawnp(
             self.argv[0],
             self.argv,
-            environment,
+            {**environment, **self.environment},
             setsid=True,
             setsigmask=[],
             setsigdef=[signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE],

@@ -20,6 +20,7 @@ NETWORK = "10.77.0"
 PREFIX_LENGTH = 24
 
 PUSHER = "pusher"
+FEDERATION = "fed1"
 REGISTRY_PORT = 5000
 
 # What a host has of its own, also after its power was off.
@@ -59,7 +60,7 @@ class HostSpec:
         return f"02:4d:49:50:00:{self.number:02x}"
 
 
-def federation_hosts(workers: int, federation: str = "fed1") -> tuple[HostSpec, ...]:
+def federation_hosts(workers: int, federation: str = FEDERATION) -> tuple[HostSpec, ...]:
     """The pusher, the master, the ui and `workers` workers, in this order."""
     if not 1 <= workers <= 200:
         raise ValueError(f"a bed has 1 to 200 workers, not {workers}")

@@ -8,9 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.bed.layout import HostSpec
-
-FEDERATION = "fed1"
+from tests.support.bed.layout import FEDERATION, HostSpec
 
 # What the real portal needs and nothing on this machine can play.
 WITHOUT_A_PART = ("portalbackend", "gateway", "galaxy")
@@ -18,7 +16,7 @@ WITHOUT_A_PART = ("portalbackend", "gateway", "galaxy")
 TOP = """\
 base:
   # the runners read the pillar of the master's own id
-  'pusher*':
+  'pusher_master':
     - mip.{federation}
     - mip.{federation}-secrets
   '{federation}-*':

@@ -47,7 +47,7 @@ KEYSTORE = b"""\
 #!/bin/sh
 set -eu
 interface=${CONSUL_BIND_INTERFACE:-eth0}
-first="include \\"name\\" \\"^$interface\$\\" | include \\"type\\" \\"IPv4\\" | limit 1"
+first="include \\"name\\" \\"^$interface\\$\\" | include \\"type\\" \\"IPv4\\" | limit 1"
 mkdir -p /bitnami/consul
 exec consul agent -server -bootstrap-expect=1 -client=0.0.0.0 -data-dir=/bitnami/consul \\
     -bind="{{ GetAllInterfaces | $first | attr \\"address\\" }}" -datacenter=dc1 \\
