@@ -315,6 +315,20 @@ RULES: dict[str, Rule] = _rules(
         "Create or mount it, or correct data_path in the pillar.",
     ),
     Rule(
+        "DatabaseUnwritten",
+        "error",
+        True,
+        "the database could not be written; the one that was there stays",
+        "Check space, owner and mode of the pathology's folder.",
+    ),
+    Rule(
+        "KeptWithoutColumn",
+        "warning",
+        False,
+        "the kept rows are without a column whose type in the CDE changed",
+        "Mend the problems of the file.",
+    ),
+    Rule(
         "KeptAsItWas",
         "note",
         False,
