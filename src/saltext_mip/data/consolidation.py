@@ -131,7 +131,7 @@ def plan(
     federation: Federation,
     *,
     inventories: Mapping[str, Inventory],
-    absent: Mapping[str, str],
+    absent: Mapping[str, str | Problem],
     cdes: Mapping[str, CdeFound],
     ui_sha256: str | None,
     labels: Labels | None = None,
@@ -145,7 +145,8 @@ def plan(
     inventories
         of the master and of each worker that answered
     absent
-        why another's is not there: a rule (``WorkerMissing``, ``MountGone``…) or ``Disabled``
+        why another's is not there: a rule (``WorkerMissing``, ``MountGone``…), a problem that says
+        more, or ``Disabled``
     cdes
         the CDE of each pathology, as far as there is one
     ui_sha256
@@ -171,12 +172,6 @@ def plan(
     kept = presence.kept(missing_worker, previous)
     used = _used(presence, kept, before)
     parsed = _usable(presence, used, cdes, previous, problems)
-    if online_cdes:
-        problems += [
-            Problem("CatalogueNone", pathology=name, about=cdes[name].about)
-            for name in used
-            if name in parsed and cdes[name].source == "master"
-        ]
     files = {**_served(presence, parsed, previous, problems), **kept}
     offered = {
         name: owners
@@ -193,6 +188,12 @@ def plan(
         pathologies_.Entry(name, _label(labels, final[name]), final[name], owners)
         for name, owners in offered.items()
     ]
+    if online_cdes:
+        problems += [
+            Problem("CatalogueNone", pathology=name, about=cdes[name].about)
+            for name in offered
+            if cdes[name].source == "master"
+        ]
     problems += suspects.duplicates(offered)
     problems += suspects.ambiguous(offered)
     problems += suspects.same_codes({entry.name: entry.code for entry in entries})

@@ -18,7 +18,7 @@ from saltext_mip.problems import RULES, Problem
 
 Status = Literal["ok", "missing", "disabled", "error"]
 
-#: What is said of a node that a person took out; any other absence is a rule's name.
+#: What is said of a node that a person took out; any other absence is a problem.
 DISABLED = "Disabled"
 SILENT = "WorkerMissing"
 
@@ -29,21 +29,33 @@ class Presence:
 
     federation: Federation
     inventories: Mapping[str, Inventory]
-    absent: Mapping[str, str]
+    absent: Mapping[str, Problem]
+    disabled: frozenset[str]
 
     @classmethod
     def of(
         cls,
         federation: Federation,
         inventories: Mapping[str, Inventory],
-        absent: Mapping[str, str],
+        absent: Mapping[str, str | Problem],
     ) -> Presence:
-        """An inventory that says itself that its data path is not there counts as absence."""
+        """``absent`` gives a rule's name, a problem, or ``Disabled`` for each node.
+
+        An inventory that says itself that its data path is not there counts as absence.
+        """
         silent = {node.id: SILENT for node in federation.workers if node.id not in inventories}
         broken = {id_: inv.status for id_, inv in inventories.items() if inv.status != "ok"}
-        gone = {**silent, **broken, **absent}
-        there = {id_: inv for id_, inv in inventories.items() if id_ not in gone}
-        return cls(federation, there, gone)
+        reasons = {**silent, **broken, **absent}
+        return cls(
+            federation,
+            {id_: inv for id_, inv in inventories.items() if id_ not in reasons},
+            {
+                id_: Problem(why, node=id_) if isinstance(why, str) else why.at(node=id_)
+                for id_, why in reasons.items()
+                if why != DISABLED
+            },
+            frozenset(id_ for id_, why in reasons.items() if why == DISABLED),
+        )
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -63,18 +75,14 @@ class Presence:
     def ui(self) -> str | None:
         """The id of the ui if there is one to write to."""
         ui = self.federation.ui
-        return ui.id if ui and ui.id not in self.absent else None
+        return ui.id if ui and ui.id not in self.disabled and ui.id not in self.absent else None
 
     def status(self, node_id: str) -> Status:
-        match self.absent.get(node_id):
-            case None:
-                return "ok"
-            case "Disabled":
-                return "disabled"
-            case "WorkerMissing":
-                return "missing"
-            case _:
-                return "error"
+        if node_id in self.disabled:
+            return "disabled"
+        if node_id not in self.absent:
+            return "ok"
+        return "missing" if self.absent[node_id].rule == SILENT else "error"
 
     def missing(self, mode: MissingWorker) -> tuple[Problem, ...]:
         """A problem for each worker that should be there; an error where it cannot go on.
@@ -84,19 +92,15 @@ class Presence:
         disabled.
         """
         master, ui = self.federation.master.id, self.federation.ui
-        if self.absent.get(master) == DISABLED:
+        if master in self.disabled:
             raise Refused(
                 f"The master '{master}' is disabled, and it has the CDEs: "
                 f"salt-run mip.enable federation={self.federation.name} node={master}"
             )
         needed = [master, *([ui.id] if ui else []), *(self.workers if mode == "fail" else ())]
-        if lacking := [id_ for id_ in needed if self.absent.get(id_, DISABLED) != DISABLED]:
+        if lacking := [id_ for id_ in needed if id_ in self.absent]:
             raise NodesMissing(self._why(lacking), nodes=", ".join(lacking))
-        return tuple(
-            Problem(rule, node=id_)
-            for id_ in self.workers
-            if (rule := self.absent.get(id_, DISABLED)) != DISABLED
-        )
+        return tuple(self.absent[id_] for id_ in self.workers if id_ in self.absent)
 
     def kept(self, mode: MissingWorker, previous: Previous | None) -> Manifest:
         """What the missing workers go on serving."""
@@ -105,13 +109,16 @@ class Presence:
         return {
             id_: files
             for id_, files in previous.files.items()
-            if self.absent.get(id_, DISABLED) != DISABLED and id_ in self.workers
+            if id_ in self.absent and id_ in self.workers
         }
 
     def _why(self, nodes: list[str]) -> str:
-        rules = dict.fromkeys(self.absent[id_] for id_ in nodes)
+        alike: dict[tuple[str, str | None], list[str]] = {}
+        for id_ in nodes:
+            problem = self.absent[id_]
+            alike.setdefault((problem.rule, problem.about), []).append(id_)
         return " ".join(
-            f"{', '.join(id_ for id_ in nodes if self.absent[id_] == rule)}: "
-            f"{RULES[rule].text}. {RULES[rule].hint}"
-            for rule in rules
+            f"{', '.join(ids)}: {RULES[rule].text}{f' ({about})' if about else ''}. "
+            f"{RULES[rule].hint}"
+            for (rule, about), ids in alike.items()
         )
