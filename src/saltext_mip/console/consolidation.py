@@ -18,8 +18,8 @@ def consolidate(screen: Screen, value: Mapping[str, Any]) -> None:
     updated = "to be updated" if value.get("dry_run") else "updated"
     for name, found in value["pathologies"].items():
         _pathology(screen, name, found, updated)
+    screen.gap()
     for node, state in (value.get("ui") or {}).items():
-        screen.gap()
         screen.text(f"pathologies.json on {node}: {updated if state == 'updated' else state}")
     _workers(screen, value["workers"])
     if value.get("dry_run"):
@@ -52,7 +52,6 @@ def _pathology(screen: Screen, name: str, found: Mapping[str, Any], updated: str
 
 def _workers(screen: Screen, workers: Mapping[str, Mapping[str, Any]]) -> None:
     """How many are there, and which are not."""
-    screen.gap()
     there = sum(each["status"] == "ok" for each in workers.values())
     screen.text(f"{there} of {number(len(workers), 'worker')} took part.")
     absent = [(node, each["status"]) for node, each in workers.items() if each["status"] != "ok"]
@@ -61,7 +60,7 @@ def _workers(screen: Screen, workers: Mapping[str, Mapping[str, Any]]) -> None:
 
 def _outcome(screen: Screen, value: Mapping[str, Any]) -> None:
     screen.gap()
-    problems = value["problems"]
+    problems = [problem for problem in value["problems"] if problem["severity"] != "note"]
     also = f" What is wrong ({counted(problems)}) stands above." if problems else ""
     generation = value["generation"]
     if value["changed"]:

@@ -58,6 +58,8 @@ def _brief(value: Any) -> str:
         return ", ".join(f"{key} {_brief(below)}".rstrip() for key, below in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(_brief, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     text = str(value)
     digest = len(text) == 64 and set(text) <= set("0123456789abcdef")
     return text[:12] if digest else text

@@ -22,7 +22,9 @@ def trouble(screen: Screen, problems: Sequence[Problem], *, federation: str) -> 
     if not problems:
         return
     screen.gap()
-    screen.title(f"What is wrong: {counted(problems)}", style=STYLE[_worst(problems)])
+    worst = _worst(problems)
+    heading = "To be known" if worst == "note" else "What is wrong"
+    screen.title(f"{heading}: {counted(problems)}", style=STYLE[worst])
     left = GROUPS
     rest = 0
     for node, theirs in _by_node(problems):
@@ -80,7 +82,8 @@ def _group(screen: Screen, group: Sequence[Problem]) -> None:
             screen.text(where, indent=4, hang=2)
     if len(group) > PLACES:
         screen.text(f"and {len(group) - PLACES} more such", indent=4)
-    screen.text(fault["hint"], indent=4, hang=3, first="-> ")
+    if severity != "note":
+        screen.text(fault["hint"], indent=4, hang=3, first="-> ")
 
 
 def place(problem: Problem) -> str:
