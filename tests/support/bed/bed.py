@@ -176,7 +176,7 @@ class Bed:
         self.configure()
         pusher.start_service("master")
         say("the pusher is set up")
-        _all_at_once(lambda host: wait.for_docker(self.docker(host.name)), everyone)
+        _all_at_once(lambda host: wait.for_docker(lambda: self.docker(host.name)), everyone)
         _all_at_once(lambda host: registry.pull(self.docker(host.name), host.spec.role), everyone)
         say("every engine has its images")
         wait.for_minions(pusher, [spec.name for spec in self.specs if spec.role != "pusher"])
@@ -219,9 +219,9 @@ class Bed:
         faults.inflict(self.host(host), what)
 
     def docker(self, host: str, timeout: int = 60) -> docker.DockerClient:
-        """A client of the host's engine, over the socket that lies outside of it."""
+        """A client of the host's engine, which must be up, over the socket that lies outside."""
         socket = self.layout.docker_socket(self.host(host).name)
-        return docker.DockerClient(base_url=f"unix://{socket}", version="1.41", timeout=timeout)
+        return docker.DockerClient(base_url=f"unix://{socket}", timeout=timeout)
 
     def path(self, host: str, path: str) -> Path:
         """Where what a host keeps (`/data`, `/etc/salt`, …) lies on the machine."""

@@ -21,16 +21,16 @@ def until(question: Callable[[], object], *, seconds: float, every: float = 0.1,
         time.sleep(every)
 
 
-def for_docker(client: docker.DockerClient, seconds: float = 60) -> None:
-    """Until the engine answers."""
+def for_docker(connect: Callable[[], docker.DockerClient], seconds: float = 60) -> None:
+    """Until the engine answers that `connect` makes a client of."""
 
     def answers() -> bool:
         try:
-            return bool(client.ping())
-        except (docker.errors.APIError, requests.ConnectionError, FileNotFoundError):
+            return bool(connect().ping())
+        except (docker.errors.DockerException, requests.ConnectionError):
             return False
 
-    until(answers, seconds=seconds, what=f"dockerd at {client.api.base_url}")
+    until(answers, seconds=seconds, what="dockerd")
 
 
 def for_minions(pusher: Host, minions: Sequence[str], seconds: float = 90) -> None:
@@ -38,16 +38,17 @@ def for_minions(pusher: Host, minions: Sequence[str], seconds: float = 90) -> No
     missing = set(minions)
 
     def answered() -> bool:
+        # one that is silent would hold the command for more than 10 s; the others' answers stand
         result = pusher.run(
-            *("salt", "-L", ",".join(sorted(missing)), "--out=json", "--static", "-t", "3"),
-            "test.ping",
+            *("timeout", "4", "salt", "-L", ",".join(sorted(missing)), "test.ping"),
+            *("--out=json", "--out-indent=-1"),
             check=False,
         )
-        try:
-            answers = json.loads(result.stdout)
-        except ValueError:
-            return False
-        missing.difference_update(name for name, answer in answers.items() if answer is True)
+        for line in result.stdout.splitlines():
+            if line.startswith("{"):
+                missing.difference_update(
+                    name for name, answer in json.loads(line).items() if answer is True
+                )
         return not missing
 
     try:
