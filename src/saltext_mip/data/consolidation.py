@@ -227,7 +227,7 @@ def plan(
         pathologies_json=next(iter(blobs)),
         changed=bool(writes)
         or previous is None
-        or tuple(offered) != before
+        or set(offered) != set(before)
         or listed != manifest.only(previous.files, before),
     )
 
