@@ -66,7 +66,8 @@ federation-down: $(INSTALLED)  ## take them away
 bench: $(INSTALLED)  ## measure on this machine: [BENCH="consolidate scan"]
 	$(BIN)/python -m benchmarks $(BENCH)
 
-docs: $(INSTALLED)  ## check the manual against the code
+docs: $(INSTALLED)  ## make the reference pages, and check the manual against the code
+	$(BIN)/python docs/make_reference.py
 	$(PYTEST) tests/unit/test_docs.py
 
 changelog: $(INSTALLED)  ## show what the next release's entry would be

@@ -1,0 +1,146 @@
+"""Writes ``docs/reference/`` from the code: what is said there stands in docstrings and rules.
+
+``make docs`` runs it; a test asks that the pages are what it would write.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from saltext_mip.problems import RULES
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parent / "src" / "saltext_mip"
+PAGES = HERE / "reference"
+MADE = "<!-- made by docs/make_reference.py: change the code, then `make docs` -->\n"
+
+QUOTED = r"(?<!`)``(?!`)(.+?)(?<!`)``(?!`)"
+
+KINDS: Mapping[str, tuple[str, str]] = {
+    "runners": ("On the pusher", "salt-run"),
+    "modules": ("On a node", "salt"),
+    "states": ("States", "state.apply"),
+    "beacons": ("Beacons", "beacon"),
+}
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    signature: str
+    text: str
+
+
+def functions(path: Path) -> Iterator[Function]:
+    """The public functions of a module for Salt, in the order of the file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    virtual = path.stem
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__virtualname__":
+            virtual = ast.literal_eval(node.value)
+    aliases: Mapping[str, str] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__func_alias__":
+            aliases = ast.literal_eval(node.value)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            name = f"{virtual}.{aliases.get(node.name, node.name)}"
+            yield Function(name, ast.unparse(node.args), ast.get_docstring(node) or "")
+
+
+def sources(kind: str) -> list[Path]:
+    folder = PACKAGE / kind
+    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+
+
+def markdown(text: str) -> str:
+    """A docstring as Salt wants them, for people who read Markdown."""
+    out: list[str] = []
+    lines = text.splitlines()
+    index = 0
+    while index < len(lines):
+        line = lines[index]
+        if line.startswith(".. code-block::"):
+            language = line.partition("::")[2].strip()
+            index += 2
+            block = []
+            while index < len(lines) and (not lines[index] or lines[index].startswith(" ")):
+                block.append(lines[index])
+                index += 1
+            code = textwrap.dedent("\n".join(block)).strip()
+            out += [f"```{language}", code, "```", ""]
+            continue
+        below = lines[index + 1] if index + 1 < len(lines) else ""
+        if re.fullmatch(r"[a-z_, ]+", line) and below.startswith("    "):
+            out.append(f"- `{line}`: {below.strip()}")
+            index += 1
+        else:
+            out.append(line.replace("    ", "  ", 1) if line.startswith("    ") else line)
+        index += 1
+    plain = re.sub(QUOTED, r"`\1`", "\n".join(out), flags=re.DOTALL)
+    return re.sub(r"\n{3,}", "\n\n", plain).strip()
+
+
+def page_of_functions(kind: str) -> str:
+    title, _ = KINDS[kind]
+    parts = [f"# {title}\n\n{MADE}"]
+    for path in sources(kind):
+        about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        found = list(functions(path))
+        if not found:
+            continue
+        parts.append(markdown(about))
+        parts += [
+            f"## {one.name}\n\n`{one.name}({one.signature})`\n\n{markdown(one.text)}"
+            for one in found
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def page_of_problems() -> str:
+    rows = [
+        f"| `{rule.name}` | {rule.severity} | {'out' if rule.hard else ''} | {rule.text} "
+        f"| {rule.hint} |"
+        for rule in RULES.values()
+    ]
+    return "\n".join(
+        [
+            "# Problems",
+            "",
+            MADE,
+            "What a person must mend, or should know. A problem names the node, the pathology, the "
+            "file, the line,",
+            "the column and how often; never a value. *Out*: what it is about (a file, a CDE, a "
+            "worker) is kept out",
+            "of the federation until it is mended; a file that was good before goes on being "
+            "served as it was.",
+            "",
+            "| rule | severity | | what is wrong | what to do |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def pages() -> dict[Path, str]:
+    made = {PAGES / "problems.md": page_of_problems()}
+    for kind in KINDS:
+        if sources(kind):
+            made[PAGES / f"{kind}.md"] = page_of_functions(kind)
+    return made
+
+
+def main() -> None:
+    PAGES.mkdir(exist_ok=True)
+    for path, text in pages().items():
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""The manual names what there is: each function, pillar key, rule, exit code and event."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from saltext_mip import federation, schemas
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PACKAGE = ROOT / "src" / "saltext_mip"
+
+
+def loaded() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_reference", DOCS / "make_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+reference = loaded()
+PAGES = {path.relative_to(ROOT): path.read_text() for path in DOCS.rglob("*.md")}
+BY_HAND = "\n".join(text for path, text in PAGES.items() if "reference" not in path.parts)
+
+FUNCTIONS = [
+    (kind, function)
+    for kind in ("runners", "modules")
+    for path in reference.sources(kind)
+    if path.stem == "mip"
+    for function in reference.functions(path)
+]
+NAMES = [f"{kind}: {function.name}" for kind, function in FUNCTIONS]
+
+
+def keys(schema: Mapping[str, Any], below: str = "") -> Iterator[str]:
+    """The pillar's keys, dotted, as the manual names them; those with keys below them only."""
+    schema = _resolved(schema)
+    named = schema.get("properties", {})
+    for name, value in named.items():
+        yield from keys(value, f"{below}.{name}" if below else name)
+    more = schema.get("additionalProperties")
+    if isinstance(more, Mapping) and "properties" in _resolved(more):
+        yield from keys(more, f"{below}.{'<id>' if below == 'nodes' else '<name>'}")
+    elif not named:
+        yield below
+
+
+def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a reference is to, and of several forms the one that is a reference."""
+    schema = next((one for one in schema.get("oneOf", ()) if "$ref" in one), schema)
+    if "$ref" not in schema:
+        return schema
+    found: Mapping[str, Any] = schemas.load("pillar")["$defs"][schema["$ref"].split("/")[-1]]
+    return found
+
+
+KEYS = sorted(set(keys(schemas.load("pillar"))))
+
+
+def test_there_is_something_to_look_for() -> None:
+    assert "mip.consolidate" in {function.name for _, function in FUNCTIONS}
+    assert {"nodes.<id>.role", "swarm.network.subnet", "services.<name>.env"} <= set(KEYS)
+
+
+@pytest.mark.parametrize(("kind", "function"), FUNCTIONS, ids=NAMES)
+def test_a_function_has_its_place_in_the_manual(kind: str, function: Any) -> None:
+    assert re.search(rf"\b{re.escape(function.name)}\b", BY_HAND)
+
+
+@pytest.mark.parametrize(("kind", "function"), FUNCTIONS, ids=NAMES)
+def test_a_docstring_has_its_arguments_and_an_example(kind: str, function: Any) -> None:
+    parsed = ast.parse(f"lambda {function.signature}: 0", mode="eval").body
+    assert isinstance(parsed, ast.Lambda)
+    for name in (argument.arg for argument in parsed.args.args):
+        assert re.search(rf"^(\w+, )*{name}(, \w+)*$", function.text, re.MULTILINE), name
+    assert "Returns" in function.text
+    example = function.text.partition("CLI Example:")[2]
+    assert f"{function.name}" in example
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_pillar_key_has_its_place_in_the_manual(key: str) -> None:
+    assert f"`{key}`" in PAGES[Path("docs/pillar.md")]
+
+
+def defaults(value: Any, below: str = "") -> Iterator[tuple[str, Any]]:
+    for key, one in value.items():
+        if isinstance(one, Mapping) and one:
+            yield from defaults(one, f"{below}{key}.")
+        elif not isinstance(one, Mapping):
+            yield f"{below}{key}", one
+
+
+@pytest.mark.parametrize(("key", "value"), list(defaults(federation.DEFAULTS)))
+def test_the_manual_has_the_default_that_the_code_has(key: str, value: Any) -> None:
+    shown = str(value).lower() if isinstance(value, bool) else str(value)
+    assert f"| `{key}` | `{shown}` |" in PAGES[Path("docs/pillar.md")]
+
+
+def test_salt_run_exits_with_the_codes_that_the_manual_names() -> None:
+    codes = re.findall(r"^\| (\d) \|", PAGES[Path("docs/output.md")], re.MULTILINE)
+    assert codes == ["0", "1"]
+
+
+def test_events_have_their_place_in_the_manual() -> None:
+    fired = {
+        name
+        for path in PACKAGE.rglob("*.py")
+        for name in re.findall(r'\.fire\("(\w+)"', path.read_text(encoding="utf-8"))
+    }
+    assert fired
+    for name in fired:
+        assert f"`mip/<federation>/{name}`" in PAGES[Path("docs/output.md")]
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    stale = [
+        str(path.relative_to(ROOT))
+        for path, text in reference.pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    assert not stale, "run: make docs"
+
+
+LINKS = [
+    (path, target)
+    for path, text in {**PAGES, Path("README.md"): (ROOT / "README.md").read_text()}.items()
+    for target in re.findall(r"\]\(([^)#]+)\)", text)
+    if "://" not in target
+]
+
+
+@pytest.mark.parametrize(("page", "target"), LINKS, ids=str)
+def test_a_link_leads_somewhere(page: Path, target: str) -> None:
+    assert (ROOT / page.parent / target).exists()
+
+
+def test_every_page_is_reached_from_the_index() -> None:
+    linked = {target for page, target in LINKS if page == Path("docs/index.md")}
+    there = {str(path.relative_to("docs")) for path in PAGES} - {"index.md"}
+    assert there == linked
