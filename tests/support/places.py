@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -195,7 +194,3 @@ class Places:
             for path in self.root.rglob("*")
             if files.is_ours(path.name)
         ]
-
-    def copy_to(self, root: Path) -> Places:
-        shutil.copytree(self.root, root)
-        return Places(root)

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from saltext_mip import files
-from saltext_mip.errors import BadAnswer, NodeError, UnsafeName
+from saltext_mip.errors import BadAnswer, UnsafeName
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE, ENROLLED_FILE
 from saltext_mip.generations import enrolment, staging
 from saltext_mip.generations.staging import Entry, abort, commit, stage
+from saltext_mip.generations.works import NoPlace
 from tests.support.places import Places, rowless
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -183,7 +184,7 @@ def test_a_failing_database_leaves_nothing(places: Places):
 
 
 def test_a_worker_whose_folder_went_away_gets_none(places: Places):
-    with pytest.raises(staging.StagingFailed, match=r"wk1.*other.*gone"):
+    with pytest.raises(NoPlace, match=r"wk1.*other.*gone"):
         stage(places.place("wk1"), "t1", [cde(), cde(b"x", "other")])
     assert places.leftovers() == []
 
@@ -225,9 +226,9 @@ def test_a_cde_that_is_a_link_out_of_its_folder_is_refused(places: Places, tmp_p
 
 
 def test_a_ui_takes_no_cde_and_a_worker_no_pathologies_json(places: Places):
-    with pytest.raises(NodeError, match="no data path"):
+    with pytest.raises(NoPlace, match="no data path"):
         stage(places.place("ui"), "t1", [cde()])
-    with pytest.raises(NodeError, match="not the ui"):
+    with pytest.raises(NoPlace, match="not the ui"):
         stage(places.place("wk1"), "t1", [Entry("pathologies", None, b"x")])
 
 
