@@ -25,6 +25,7 @@ from typing import Any, Literal
 import yaml
 
 from saltext_mip import files, sls
+from saltext_mip.errors import Refused
 
 DROP_IN = "mip.conf"
 MARK = "# Written by `salt-run mip.setup`, which writes it again: put what is yours elsewhere.\n"
@@ -46,7 +47,8 @@ class Facts:
 
     ``drop_in`` is where ours goes, ``None`` where the master would not read it; ``mine`` what
     stands there now, and ``main`` and ``others`` are the operator's. ``federations`` are the names
-    that the pillar declares. ``example`` and ``reactors`` are files of the package, by name.
+    that the pillar declares; ``pillar`` are its files of the example's names, and ``has_pillar``
+    says whether there is any. ``example`` and ``reactors`` are files of the package, by name.
     """
 
     conf_file: Path
@@ -58,6 +60,7 @@ class Facts:
     user: str
     pillar_root: Path
     pillar: Mapping[str, bytes]
+    has_pillar: bool
     federations: tuple[str, ...]
     example: Mapping[str, bytes]
     reactors: Mapping[str, str]
@@ -120,6 +123,7 @@ def look(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> Facts:
     mine = drop_in.read_bytes() if drop_in and drop_in.is_file() else None
     ours = mine is not None and mine.startswith(MARK.encode())
     root = Path(next(iter(opts["pillar_roots"].get("base") or ["/srv/pillar"])))
+    example = _contents(sls.root() / "pillar")
     return Facts(
         conf_file=conf_file,
         drop_in=drop_in,
@@ -129,9 +133,10 @@ def look(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> Facts:
         master_id=opts["id"],
         user=opts.get("user") or "root",
         pillar_root=root,
-        pillar=_contents(root),
+        pillar={n: (root / n).read_bytes() for n in example if (root / n).is_file()},
+        has_pillar=any(root.rglob("*.sls")),
         federations=tuple(federations),
-        example=_contents(sls.root() / "pillar"),
+        example=example,
         reactors={
             name: content.decode() for name, content in _contents(sls.root() / "reactor").items()
         },
@@ -233,7 +238,7 @@ def _pillar(facts: Facts) -> list[Item]:
         return [edit]
     if facts.federations:
         return [Item("nothing", str(root), f"declares {', '.join(facts.federations)}")]
-    if facts.pillar:
+    if facts.has_pillar:
         thing = f"declare your federation in {root}, as the example in {sls.root() / 'pillar'} does"
         return [Item("todo", thing, "there is a pillar already, and it declares no federation")]
     return [*(_copy(facts, name, content) for name, content in facts.example.items()), edit]
@@ -258,16 +263,23 @@ def _yaml(value: Any) -> str:
 
 
 def apply(items: Sequence[Item]) -> list[str]:
-    """Write what the plan says; the paths of what was written."""
+    """Write what the plan says; the paths of what was written.
+
+    :class:`~saltext_mip.errors.Refused` where something cannot be; again, it goes on from there.
+    """
     wrote = []
     for item in items:
         if item.action != "write" or item.path is None:
             continue
-        item.path.parent.mkdir(parents=True, exist_ok=True)
-        if files.replace(item.path, item.content, mode=item.mode):
+        try:
+            item.path.parent.mkdir(parents=True, exist_ok=True)
+            if not files.replace(item.path, item.content, mode=item.mode):
+                continue
             if os.geteuid() == 0 and item.owner != "root":
                 shutil.chown(item.path, item.owner)
-            wrote.append(str(item.path))
+        except OSError as exc:
+            raise Refused(f"{item.path} cannot be written: {exc.strerror}.") from None
+        wrote.append(str(item.path))
     return wrote
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +13,7 @@ import salt.config
 import yaml
 
 from saltext_mip import federation, setup, sls
+from saltext_mip.errors import Refused
 from saltext_mip.setup import MARK
 
 REACTION = "# on: salt/minion/*/start\n# on: salt/beacon/*/mip_data/*\nlook: {}\n"
@@ -188,6 +191,21 @@ def test_the_secrets_of_the_example_are_for_the_master_alone(pusher: Pusher) -> 
     pusher.run()
     secrets = pusher.folder / "pillar" / "mip" / "fed1-secrets.sls"
     assert secrets.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_master_that_is_not_root_can_read_the_secrets(pusher: Pusher) -> None:
+    opts = {**pusher.opts, "user": "nobody"}
+    setup.apply(setup.plan(setup.look(opts)))
+    secrets = pusher.folder / "pillar" / "mip" / "fed1-secrets.sls"
+    assert secrets.stat().st_uid == pwd.getpwnam("nobody").pw_uid
+    assert pusher.drop_in.stat().st_uid == 0
+
+
+def test_what_cannot_be_written_is_named(pusher: Pusher) -> None:
+    pusher.drop_in.parent.write_text("a file where a folder should be")
+    with pytest.raises(Refused, match=r"mip\.conf cannot be written: (File exists|Not a dir)"):
+        pusher.run()
 
 
 def test_the_defaults_that_the_example_shows_are_the_defaults() -> None:
