@@ -116,7 +116,7 @@ class Applier:
             "webOrigins": [],
         }
         try:
-            self._ids.client = self._server.change(lambda admin: admin.create_client(payload))
+            self._ids.client = self._server.make(lambda admin: admin.create_client(payload))
         except Conflict:
             self._ids.client = (find_client(self._server, item.thing) or {}).get("id")
 
@@ -127,7 +127,7 @@ class Applier:
             payload["name"] += "-mip"
         client = self._client()
         with suppress(Conflict):
-            self._server.change(lambda admin: admin.add_mapper_to_client(client, payload))
+            self._server.make(lambda admin: admin.add_mapper_to_client(client, payload))
 
     def _correct_mapper(self, item: Item) -> None:
         mapper = self._mappers[item.names[0]]
@@ -141,7 +141,7 @@ class Applier:
         client = self._client()
         payload = {"name": item.thing, "description": self._descriptions.get(item.thing, "")}
         try:
-            self._server.change(lambda admin: admin.create_client_role(client, payload))
+            self._server.make(lambda admin: admin.create_client_role(client, payload))
         except Conflict:
             read_roles(self._server, self._ids)
             if item.thing not in self._ids.roles:
@@ -154,7 +154,7 @@ class Applier:
     def _create_group(self, item: Item) -> None:
         payload = {"name": item.thing}
         try:
-            group = self._server.change(lambda admin: admin.create_group(payload))
+            group = self._server.make(lambda admin: admin.create_group(payload))
         except Conflict:
             group = None
         if group:

@@ -3,7 +3,8 @@
 Over ``python-keycloak``: it finds where the server answers (with or without ``/auth``), logs in,
 repeats what failed for a moment and turns every failure into this project's errors. Repeating is
 safe for all that is asked here: what is made twice is a :class:`Conflict`, what is taken away twice
-is :class:`Gone`, and to add what is there changes nothing. No message of its holds a secret.
+is :class:`Gone`, and to give or take what was given or taken changes nothing. No message of its
+holds a secret.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from keycloak.exceptions import (
 
 from saltext_mip.access.errors import (
     AccessError,
+    ChangedMeanwhile,
     Conflict,
     Gone,
     KeycloakAway,
@@ -75,14 +77,20 @@ class Keycloak:
         """What ``question`` finds out; it must change nothing."""
         return self._repeat(lambda: question(self._admin))
 
-    def change(self, deed: Callable[[KeycloakAdmin], T]) -> T:
-        """Do one thing that may be done twice."""
+    def make(self, deed: Callable[[KeycloakAdmin], T]) -> T:
+        """Make one thing; a :class:`Conflict` says that it is there already."""
+        return self._write(deed, Conflict)
 
+    def change(self, deed: Callable[[KeycloakAdmin], T]) -> T:
+        """Do one thing that may be done twice; a conflict is with somebody else who works there."""
+        return self._write(deed, ChangedMeanwhile)
+
+    def _write(self, deed: Callable[[KeycloakAdmin], T], conflict: type[AccessError]) -> T:
         def counted() -> T:
             self.writes += 1
             return deed(self._admin)
 
-        return self._repeat(counted)
+        return self._repeat(counted, conflict)
 
     def get(self, path: str, **query: Any) -> Any:
         """The answer to ``path`` below the realm's administration."""
@@ -101,12 +109,12 @@ class Keycloak:
             response = request(place, data=json.dumps(body))
         return raise_error_from_response(response, KeycloakGetError, [200, 201, 204])
 
-    def _repeat(self, deed: Callable[[], T]) -> T:
+    def _repeat(self, deed: Callable[[], T], conflict: type[AccessError] = ChangedMeanwhile) -> T:
         for pause in (*PAUSES, None):
             try:
                 return deed()
             except (AccessError, KeycloakError, requests.RequestException, OSError) as error:
-                shaped = self._shape(error)
+                shaped = self._shape(error, conflict)
                 if shaped.permanent or pause is None:
                     raise shaped from error
                 self._sleep(pause)
@@ -121,7 +129,7 @@ class Keycloak:
             raise
         return connection
 
-    def _shape(self, error: Exception) -> AccessError:
+    def _shape(self, error: Exception, conflict: type[AccessError]) -> AccessError:
         if isinstance(error, AccessError):
             error.facts.setdefault("server", self._where)
             return error
@@ -131,7 +139,7 @@ class Keycloak:
         if isinstance(cause, requests.exceptions.SSLError):
             return NotTrusted(_reason(cause), **facts)
         if isinstance(cause, requests.exceptions.TooManyRedirects):
-            return Redirected("another address", **facts)
+            return Redirected(_target(cause), **facts)
         if status is None:
             return KeycloakAway(_reason(cause), **facts)
         message = f"{status} {_words(getattr(error, 'response_body', None))}".strip()
@@ -139,7 +147,7 @@ class Keycloak:
             401: LoginRefused,
             403: NotAllowed,
             404: Gone,
-            409: Conflict,
+            409: conflict,
         }
         if kind := by_status.get(status):
             return kind(message, status=status, **facts)
@@ -178,16 +186,16 @@ class _Connection(KeycloakOpenIDConnection):
         redirects, last = [], 404
         for base in addresses(self._settings.server_url):
             url = f"{base}realms/{self.realm_name}"
-            response = self._s.get(
-                url, timeout=self.timeout, verify=self.verify, allow_redirects=False
-            )
+            try:
+                response = self._s.get(url, timeout=self.timeout, verify=self.verify)
+            except requests.exceptions.TooManyRedirects as error:
+                redirects.append(_target(error))
+                continue
             if response.status_code == 200:
                 self.base_url = base
                 return base.rstrip("/")
             if response.status_code >= 500 or response.status_code in _TEMPORARY:
                 raise KeycloakFailed(f"{response.status_code}", status=response.status_code)
-            if response.is_redirect:
-                redirects.append(_place(response.headers["Location"]))
             last = response.status_code
         if redirects:
             raise Redirected(redirects[0])
@@ -210,7 +218,6 @@ class _Connection(KeycloakOpenIDConnection):
                 data=form,
                 timeout=self.timeout,
                 verify=self.verify,
-                allow_redirects=False,
             )
             if response.status_code == 200:
                 self.token = response.json()
@@ -257,6 +264,8 @@ def _reason(error: BaseException) -> str:
     return shown(str(error.args[-1] if error.args else error))[:_LONGEST_MESSAGE]
 
 
-def _place(url: str) -> str:
-    parts = urlsplit(url)
+def _target(error: requests.exceptions.TooManyRedirects) -> str:
+    """Where a redirect would have led, without what its query may hold."""
+    location = error.response.headers.get("Location", "") if error.response is not None else ""
+    parts = urlsplit(location)
     return shown(f"{parts.scheme}://{parts.hostname}{parts.path}" if parts.hostname else parts.path)

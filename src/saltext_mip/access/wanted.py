@@ -59,7 +59,7 @@ def wanted(structure: Sequence[Mapping[str, Any]], client_id: str) -> Wanted:
     prefix = group_prefix(client_id)
     problems: list[Problem] = []
 
-    def usable(kind: str, names: Mapping[str, Problem], longest: int) -> list[str]:
+    def usable(kind: str, kinds: str, names: Mapping[str, Problem], longest: int) -> list[str]:
         good = []
         for name, where in names.items():
             if rule := _unfit(name, longest):
@@ -69,7 +69,7 @@ def wanted(structure: Sequence[Mapping[str, Any]], client_id: str) -> Wanted:
         for first, second in _alike(good):
             problems.append(
                 names[second].at(
-                    rule="RightsAlike", about=f"{kind}s {shown(first)} and {shown(second)}"
+                    rule="RightsAlike", about=f"{kinds} {shown(first)} and {shown(second)}"
                 )
             )
         return good
@@ -77,6 +77,7 @@ def wanted(structure: Sequence[Mapping[str, Any]], client_id: str) -> Wanted:
     group_room = MAX_NAME - len(prefix)
     good_pathologies = usable(
         "pathology",
+        "pathologies",
         {name: Problem("RightsAlike", pathology=name) for name in pathologies},
         min(MAX_NAME - len(PATHOLOGY), group_room - len(RESEARCHER)),
     )
@@ -87,8 +88,8 @@ def wanted(structure: Sequence[Mapping[str, Any]], client_id: str) -> Wanted:
         datasets.setdefault(
             row.dataset, Problem("RightsAlike", node=row.node, pathology=row.pathology)
         )
-    good_nodes = usable("node", nodes, group_room - len(HOSPITAL))
-    good_datasets = usable("dataset", datasets, MAX_NAME - len(DATASET))
+    good_nodes = usable("node", "nodes", nodes, group_room - len(HOSPITAL))
+    good_datasets = usable("dataset", "datasets", datasets, MAX_NAME - len(DATASET))
 
     roles: dict[str, frozenset[str]] = {name: frozenset() for name in FIXED_ROLES}
     groups = {prefix + name: its for name, its in FIXED_GROUPS.items()}

@@ -1,0 +1,60 @@
+"""Real Keycloak servers, one of each kind, and a clean realm for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.fault_proxy import FaultProxy, in_front_of
+from tests.support.keycloak import NEW, OLD, Realm, Server, Unavailable, running
+
+SECRET = "administration-secret"
+
+
+@pytest.fixture(scope="session", params=[NEW, OLD], ids=lambda release: release.version)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    try:
+        with running(request.param, tmp_path_factory.mktemp("keycloak")) as started:
+            yield started
+    except Unavailable as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(scope="session")
+def _realm(server: Server) -> Realm:
+    return server.realm("MIP federation")
+
+
+@pytest.fixture
+def realm(_realm: Realm) -> Realm:
+    """A realm with an administration account, as the manual prepares it, and nothing else."""
+    _realm.clean()
+    _realm.service_account("mip-admin", SECRET)
+    return _realm
+
+
+@pytest.fixture
+def pillar(realm: Realm) -> dict[str, str]:
+    """``keycloak:`` of the pillar."""
+    return {
+        "server_url": realm.url,
+        "realm": realm.name,
+        "client_id": "fed1",
+        "admin_client_id": "mip-admin",
+        "admin_client_secret": SECRET,
+    }
+
+
+@pytest.fixture
+def proxy(realm: Realm) -> Iterator[FaultProxy]:
+    """What stands between us and the server; ``pillar`` goes around it."""
+    with in_front_of(realm.url) as started:
+        yield started
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    return tmp_path / "client-secret"
