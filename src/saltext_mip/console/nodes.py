@@ -63,6 +63,7 @@ def compiled(screen: Screen, value: Mapping[str, Any]) -> None:
         if not rows:
             screen.text("no pathologies", indent=2)
     if value.get("dry_run"):
+        plan(screen, value["plan"])
         return
     screen.gap()
     states = [each["status"] for found in value["nodes"].values() for each in found.values()]

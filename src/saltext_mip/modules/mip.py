@@ -11,11 +11,12 @@ from pathlib import Path
 from salt.exceptions import CommandExecutionError
 
 from saltext_mip.errors import MipError
-from saltext_mip.node import looks
+from saltext_mip.node import databases, looks
 from saltext_mip.node.here import Here
 from saltext_mip.plain import plain
 
 __virtualname__ = "mip"
+__func_alias__ = {"compile_": "compile"}
 
 
 def __virtual__():
@@ -116,15 +117,85 @@ def check(folder, cde=None):
     return result
 
 
-def _look(function, federation, *arguments):
-    return _people(
-        lambda: function(
-            Here.from_pillar(
-                plain(__pillar__), federation, __opts__["id"], Path(__opts__["root_dir"])
-            ),
-            *arguments,
+def compile_(pathology=None, federation=None, force=False, strict=False):
+    """
+    Compile this node's CSV files and CDEs into the engine's databases, where these are stale.
+
+    pathology
+        One, several with commas between, or a list; default: all.
+
+    federation
+        The federation's name.
+
+    force
+        Read and compile everything again.
+
+    strict
+        Warnings (enumerations, bounds, doubled visits) keep a file out as errors do.
+
+    Returns ``{pathology: {"status": "compiled"|"current"|"failed", "changed", "reason" (why it was
+    stale), "rows", "datasets", "seconds", "files": {name: "compiled"|"kept"|"out"}, "problems"}}``;
+    exits with 1 when one failed. A file that is bad keeps the rows that it had when it was good,
+    the other files compile. What is wrong, with values, stands in
+    ``<data_path>/mip-report-<pathology>.txt`` on the node.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*wk*' mip.compile
+        salt 'fed1-wk-chuv' mip.compile dementia force=True
+    """
+    result = _people(
+        lambda: databases.compile_all(
+            _here(federation), databases.pathologies(pathology), force=force, strict=strict
         )
     )
+    if any(of["status"] == "failed" for of in result.values()):
+        __context__["retcode"] = 1
+    return result
+
+
+def compiled(pathology=None, federation=None, verify=False):
+    """
+    Tell of each database whether it is current, and why not. Unchanged files are not read.
+
+    pathology
+        One, several with commas between, or a list; default: all.
+
+    federation
+        The federation's name.
+
+    verify
+        Compare each database with its sources, cell by cell, whoever made it.
+
+    Returns ``{pathology: {"current", "reason"}}``, with ``verify`` also ``"same"`` and
+    ``"differences": [{"file", "line", "column", "rule", "count"}]``; exits with 1 when one is not
+    current, or not the same.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*wk*' mip.compiled
+        salt 'fed1-wk-chuv' mip.compiled dementia verify=True
+    """
+    result = _people(
+        lambda: databases.states(_here(federation), databases.pathologies(pathology), verify=verify)
+    )
+    if not all(of["current"] and of.get("same", True) for of in result.values()):
+        __context__["retcode"] = 1
+    return result
+
+
+def _here(federation):
+    return Here.from_pillar(
+        plain(__pillar__), federation, __opts__["id"], Path(__opts__["root_dir"])
+    )
+
+
+def _look(function, federation, *arguments):
+    return _people(lambda: function(_here(federation), *arguments))
 
 
 def _people(function, *arguments):

@@ -134,6 +134,43 @@ def enrol(federation, declaration):
     return _step(steps.enrol, federation, declaration)
 
 
+def compile_databases(federation, declaration, pathologies=None, force=False, strict=False):
+    """
+    Compile what is stale, of all pathologies or of those named that are here.
+
+    Returns a packed value, page 0.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.compile federation=fed1
+    """
+    return _step(
+        steps.compile_databases,
+        federation,
+        declaration,
+        pathologies=pathologies,
+        force=force,
+        strict=strict,
+    )
+
+
+def databases(federation, declaration, pathologies=None):
+    """
+    Tell of each database whether it is current, and why not.
+
+    Returns a packed value, page 0.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.compile federation=fed1 dry_run=True
+    """
+    return _step(steps.databases, federation, declaration, pathologies=pathologies)
+
+
 def _step(step, federation, declaration, **arguments):
     if mixed := upgrade.pending():
         raise CommandExecutionError(mixed)

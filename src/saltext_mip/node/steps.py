@@ -10,6 +10,8 @@ from typing import Any
 
 from saltext_mip import files, wire
 from saltext_mip.data import inventory as inventories
+from saltext_mip.data.cde import parse
+from saltext_mip.data.database import rowless
 from saltext_mip.errors import NodeError
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.generations import enrolment, staging
@@ -79,7 +81,7 @@ def stage(here: Here, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
         )
         for kind, name, sha in sent["nodes"][here.node.id]
     ]
-    staged = staging.stage(place(here), transaction, entries)
+    staged = staging.stage(place(here), transaction, entries, database=_rowless(here))
     return {"staged": len(staged)}
 
 
@@ -98,6 +100,22 @@ def enrol(here: Here) -> bool:
     if not here.has_data:
         return False
     return enrolment.again(here.data_path, here.state, federation=here.federation.name)
+
+
+def compile_databases(
+    here: Here, pathologies: Sequence[str] | None = None, *, force: bool, strict: bool
+) -> Any:
+    """Compile what is stale. A packed value."""
+    from saltext_mip.node import databases as own
+
+    return _packed(here, own.compile_all(here, pathologies, force=force, strict=strict))
+
+
+def databases(here: Here, pathologies: Sequence[str] | None = None) -> Any:
+    """Which databases are current. A packed value."""
+    from saltext_mip.node import databases as own
+
+    return _packed(here, own.states(here, pathologies))
 
 
 def place(here: Here) -> staging.Place:
@@ -119,6 +137,17 @@ def look(here: Here) -> inventories.Inventory:
         node=here.node.id,
         subjectcode=here.subjectcode,
     )
+
+
+def _rowless(here: Here) -> staging.Database | None:
+    """How a pathology's new folder gets its database: on the master, which may have none yet."""
+    if here.node.role != "master":
+        return None
+
+    def make(pathology: str, cde: bytes, target: Path) -> None:
+        rowless(parse(cde, pathology=pathology), target, subjectcode=here.subjectcode)
+
+    return make
 
 
 def _sha256(path: Path) -> str | None:

@@ -12,6 +12,7 @@ from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
 from saltext_mip.generations.record import Generation
 from saltext_mip.generations.store import Word
+from saltext_mip.pusher.compile import compiled, with_databases
 from saltext_mip.pusher.consolidate import Options, survey
 from saltext_mip.pusher.gather import gather
 from saltext_mip.pusher.sending import recover, sender
@@ -102,7 +103,13 @@ def rollback(
         if plan.generation is not None:
             pusher.fire("consolidated", {"generation": plan.generation.number})
         result = _result(pusher, old, plan, dry_run=False)
-        return result | {"notes": [recovered] if recovered else []}
+        made = compiled(pusher, with_databases(pusher), tuple(old.cdes))
+        return result | {
+            "compile": made["nodes"],
+            "problems": made["problems"],
+            "notes": [recovered] if recovered else [],
+            **({"retcode": 1} if "retcode" in made else {}),
+        }
 
 
 def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, back.Rollback]:

@@ -21,11 +21,13 @@ import salt.exceptions
 
 from saltext_mip import setup as pusher_setup
 from saltext_mip.errors import MipError
+from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
 from saltext_mip.pusher import members, past
 from saltext_mip.pusher.open import declared, opened
 
 __virtualname__ = "mip"
+__func_alias__ = {"compile_": "compile"}
 
 
 class MipRunnerError(salt.exceptions.NotImplemented):
@@ -269,6 +271,68 @@ def disable(federation=None, node=None, reason=None, dry_run=False, timeout=300)
     """
     with opened(__opts__, federation) as pusher, pusher.held("disable", timeout):
         return members.disable(pusher, node, reason, dry_run=dry_run)
+
+
+@_command
+def compile_(
+    federation=None,
+    pathology=None,
+    node=None,
+    force=False,
+    strict=False,
+    dry_run=False,
+    timeout=300,
+):
+    """
+    Compile CSV files and CDEs into the engine's databases, on master and workers at once.
+
+    Only what is stale is compiled; every value is verified first. A file that is bad keeps the rows
+    that it had when it was good, the others compile.
+
+    federation
+        The federation's name.
+
+    pathology
+        One, several with commas between, or a list; default: all.
+
+    node
+        Only on this node (minion id, short name, hospital or address); needs ``pathology``.
+
+    force
+        Read and compile everything again.
+
+    strict
+        Warnings (enumerations, bounds, doubled visits) keep a file out as errors do.
+
+    dry_run
+        Return which databases are stale, and why, and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation.
+
+    Returns ``nodes`` ``{minion id: {pathology: {"status": "compiled"|"current"|"failed", "reason",
+    "rows", "datasets", "seconds", "files": {name: "compiled"|"kept"|"out"}, "problems"}}}``,
+    ``changed`` and ``problems`` (of whole nodes). Exit code 1 when anything failed; the rest has
+    still compiled.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.compile federation=fed1
+        salt-run mip.compile federation=fed1 pathology=dementia,tbi
+        salt-run mip.compile federation=fed1 node=wk1 pathology=dementia force=True
+    """
+    with opened(__opts__, federation) as pusher:
+        return compilation.compile_federation(
+            pusher,
+            node=node,
+            pathology=pathology,
+            force=force,
+            strict=strict,
+            dry_run=dry_run,
+            timeout=timeout,
+        )
 
 
 @_command

@@ -1,0 +1,101 @@
+"""This node's databases: compile what is stale, tell what is, compare with the sources."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.data import compiler, folders
+from saltext_mip.data.compiler import Compiled
+from saltext_mip.data.records import FileRecord
+from saltext_mip.errors import Misuse
+from saltext_mip.files import inside
+from saltext_mip.generations import enrolment
+from saltext_mip.node.here import Here
+from saltext_mip.node.steps import look
+
+
+def compile_all(
+    here: Here,
+    pathologies: Collection[str] | None = None,
+    *,
+    force: bool = False,
+    strict: bool = False,
+) -> dict[str, Any]:
+    """Bring databases up to date, of all pathologies or of those named that are here.
+
+    ``{pathology: {"status": compiled|current|failed, "changed", "reason", "rows", "datasets",
+    "seconds", "files": {name: compiled|kept|out}, "problems": [wire form]}}``; no values, small
+    counts masked. What is wrong, with values, stands in the reports in the data path.
+    """
+    done = {
+        name: compiler.compile(
+            folder,
+            here.state,
+            pathology=name,
+            rows=_rows(here),
+            subjectcode=here.subjectcode,
+            force=force,
+            strict=strict,
+        )
+        for name, folder in _folders(here, pathologies)
+    }
+    if any(compiled.problems for compiled in done.values()):
+        look(here)  # it writes the reports
+    return {name: _shown(here, compiled) for name, compiled in done.items()}
+
+
+def states(here: Here, pathologies: Collection[str] | None = None) -> dict[str, Any]:
+    """``{pathology: {"current", "reason"}}``: what compiling would find; reads no file anew."""
+    out = {}
+    for name, folder in _folders(here, pathologies):
+        current, reason = compiler.current(
+            folder,
+            here.state,
+            pathology=name,
+            rows=_rows(here),
+            subjectcode=here.subjectcode,
+        )
+        out[name] = {"current": current, "reason": reason}
+    return out
+
+
+def pathologies(given: Any) -> list[str] | None:
+    """What ``pathology=`` names: a list, or names with commas between; any that fits is meant."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        # a name may hold a comma itself
+        parts = [part.strip() for part in given.split(",")]
+        return [name for name in dict.fromkeys([given, *parts]) if name]
+    if isinstance(given, list | tuple) and all(isinstance(name, str) for name in given):
+        return list(given)
+    raise Misuse("pathology= takes names with commas between them, or a list.")
+
+
+def _folders(here: Here, pathologies: Collection[str] | None) -> Iterable[tuple[str, Path]]:
+    if not here.has_data:
+        return
+    enrolment.check(here.data_path, here.state, node=here.node.id)
+    for name in folders.pathologies(here.data_path).names:
+        if pathologies is None or name in pathologies:
+            yield name, inside(here.data_path, name)
+
+
+def _rows(here: Here) -> bool:
+    return here.node.role != "master"
+
+
+def _shown(here: Here, compiled: Compiled) -> dict[str, Any]:
+    counts = FileRecord("", rows=compiled.rows, datasets=compiled.datasets)
+    return {
+        "status": compiled.status,
+        "changed": compiled.changed,
+        "reason": compiled.reason,
+        "rows": counts.masked(here.federation.min_count).rows if compiled.files else 0,
+        "datasets": [code for code, _ in compiled.datasets],
+        "seconds": round(compiled.seconds, 3),
+        "files": dict(compiled.files),
+        "problems": [problem.at(node=None, pathology=None).wire() for problem in compiled.problems],
+    }

@@ -1,0 +1,168 @@
+"""Databases of the whole federation: master and workers compile what is stale, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from saltext_mip import schemas
+from saltext_mip.errors import BadAnswer, Misuse
+from saltext_mip.federation import Node
+from saltext_mip.files import shown
+from saltext_mip.node.databases import pathologies
+from saltext_mip.problems import Problem
+from saltext_mip.pusher.gather import words
+from saltext_mip.pusher.session import Answers, Pusher
+
+
+def compile_federation(
+    pusher: Pusher,
+    *,
+    node: str | None = None,
+    pathology: Any = None,
+    force: bool = False,
+    strict: bool = False,
+    dry_run: bool = False,
+    timeout: float = 300.0,
+) -> dict[str, Any]:
+    """Compile on the master and all enabled workers, or on one node.
+
+    Returns what DESIGN.md names for ``mip.compile``. What one node cannot do holds up no other:
+    then the dict has ``retcode: 1``.
+    """
+    if node is not None and pathology is None:
+        raise Misuse("With node=, pathology= is needed too: which of its databases to compile.")
+    names = pathologies(pathology)
+    nodes = _nodes(pusher, node)
+    if dry_run:
+        return _planned(pusher, nodes, names)
+    with pusher.held("compile", timeout):
+        return compiled(pusher, nodes, names, force=force, strict=strict)
+
+
+def compiled(
+    pusher: Pusher,
+    nodes: Sequence[Node],
+    names: Collection[str] | None,
+    *,
+    force: bool = False,
+    strict: bool = False,
+) -> dict[str, Any]:
+    """The same under a lock that the caller holds."""
+    pusher.progress(f"compiling on {', '.join(node.id for node in nodes)}")
+    answers = pusher.ask(
+        "compile_databases",
+        [node.id for node in nodes],
+        pathologies=None if names is None else list(names),
+        force=force,
+        strict=strict,
+    )
+    results: dict[str, Any] = {}
+    problems = _lost(nodes, answers)
+    for node in nodes:
+        if node.id not in answers.values:
+            continue
+        try:
+            results[node.id] = _believed(node, answers.values[node.id])
+        except BadAnswer as exc:
+            problems.append(Problem("WorkerFailed", node=node.id, about=words(str(exc))))
+    _known(names, results, lost=bool(problems))
+    changed = any(of.pop("changed") for node in results.values() for of in node.values())
+    result: dict[str, Any] = {
+        "federation": pusher.federation.name,
+        "changed": changed,
+        "nodes": results,
+        "problems": [
+            problem.shown(pusher.federation.by_id(problem.node or "").contact)
+            for problem in problems
+        ],
+    }
+    failed = any(of["status"] == "failed" for node in results.values() for of in node.values())
+    if failed or problems:
+        result["retcode"] = 1
+    if changed:
+        pusher.fire("compiled", {"nodes": sorted(results)})
+    return result
+
+
+def with_databases(pusher: Pusher) -> list[Node]:
+    """The enabled nodes that have databases: the master and the workers."""
+    disabled = pusher.store.disabled()
+    return [
+        node for node in pusher.federation.nodes if node.role != "ui" and node.id not in disabled
+    ]
+
+
+def _nodes(pusher: Pusher, name: str | None) -> list[Node]:
+    if name is None:
+        return with_databases(pusher)
+    node = pusher.federation.node(name)
+    if node.role == "ui":
+        raise Misuse(f"{node.id} is the ui: it has no databases.")
+    if node.id in pusher.store.disabled():
+        raise Misuse(f"{node.id} is disabled: mip.enable node={node.short} takes it in again.")
+    return [node]
+
+
+def _planned(
+    pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None
+) -> dict[str, Any]:
+    answers = pusher.ask(
+        "databases",
+        [node.id for node in nodes],
+        pathologies=None if names is None else list(names),
+    )
+    plan = []
+    for node in nodes:
+        found = answers.values.get(node.id, {})
+        if first := schemas.first_error("databases", found):
+            raise BadAnswer(f"{first[0]} {first[1]}", node=node.id)
+        plan += [
+            {
+                "action": "nothing" if of["current"] else "compile",
+                "thing": name,
+                "node": node.id,
+                "reason": "it is current" if of["current"] else words(of["reason"] or "stale"),
+            }
+            for name, of in sorted(found.items())
+        ]
+    return {
+        "federation": pusher.federation.name,
+        "changed": False,
+        "dry_run": True,
+        "nodes": {},
+        "plan": plan,
+        "problems": [problem.shown() for problem in _lost(nodes, answers)],
+    }
+
+
+def _lost(nodes: Sequence[Node], answers: Answers) -> list[Problem]:
+    problems = []
+    for node in nodes:
+        if node.id in answers.missing:
+            problems.append(Problem("WorkerMissing", node=node.id, about=answers.missing[node.id]))
+        elif node.id in answers.failed:
+            about = words(answers.failed[node.id])
+            problems.append(Problem("WorkerFailed", node=node.id, about=about))
+    return problems
+
+
+def _believed(node: Node, value: Any) -> dict[str, Any]:
+    """One node's answer, checked like any input, in the form for people."""
+    if first := schemas.first_error("compiled", value):
+        raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=node.id)
+    out = {}
+    for name, of in sorted(value.items()):
+        problems = [
+            Problem.from_wire(node.id, problem).at(pathology=name).shown(node.contact)
+            for problem in of["problems"]
+        ]
+        out[name] = {**of, "problems": problems}
+    return out
+
+
+def _known(names: Collection[str] | None, results: Mapping[str, Any], *, lost: bool) -> None:
+    """A pathology that nobody has is a misspelt one; unless whoever has it did not answer."""
+    have = {name for of in results.values() for name in of}
+    if names and not lost and not have & set(names):
+        raise Misuse(f"No node has a pathology {', '.join(repr(shown(name)) for name in names)}.")
