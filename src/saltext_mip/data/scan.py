@@ -1,9 +1,8 @@
 """The form of a CSV file, looked at in blocks: its rows, of which datasets, and what is wrong.
 
 The grammar is RFC 4180 with LF or CRLF and an optional byte order mark. A block that is as regular
-as nearly all are is *proved* so by a few operations on the whole of it, at memory speed: all bytes
-but commas, line ends and the like are deleted, and what is left must be one row's pattern, again
-and again. Any other block is taken apart row by row. Both ways come to the same, whatever the file.
+as nearly all are is *proved* so as a whole (:mod:`saltext_mip.data.proofs`), at memory speed. Any
+other block is taken apart row by row. Both ways come to the same, whatever the file.
 
 This module knows bytes, not files; :mod:`saltext_mip.data.tables` reads them and gives them in.
 """
@@ -14,6 +13,7 @@ import re
 from collections import Counter
 
 from saltext_mip.data.grouped import Grouped
+from saltext_mip.data.proofs import Proof, by_deletion
 from saltext_mip.problems import Finding
 
 DATASET = b"dataset"
@@ -23,11 +23,7 @@ NAME_CHARS = 255  # of a column's name and of a dataset's code
 DATASETS = 1_000  # distinct ones in a file: more is a column of something else
 
 _BOM = b"\xef\xbb\xbf"
-_MARK, _STANDIN = b"\x01", b"\x02"
-# all that a block of plain rows may have beside values, and all that such a block may not have
-_SHAPE = b',\n\r"\x00' + _MARK
-_REST = bytes(byte for byte in range(256) if byte not in _SHAPE)
-_RECENT = 4  # datasets looked for at once: each costs a pass
+_STANDIN = b"\x02"  # for a quoted field; no dataset's code has it
 _CUTS = 512  # line ends tried, from the last, for one outside quotes
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
@@ -44,7 +40,8 @@ class Scan:
     are what it saw. A row that is itself wrong is a row, but counts for no dataset.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prove: Proof | None = None) -> None:
+        self._prove = prove or by_deletion()
         self.header: tuple[str, ...] = ()
         self.rows = 0
         self.datasets: dict[str, int] = {}
@@ -56,8 +53,6 @@ class Scan:
         self._open = False  # the tail begins with a row whose quote has not closed yet
         self._commas = -1  # in a row; below 0 until the header is known
         self._at = 0  # the place of the column 'dataset'
-        self._recent: tuple[bytes, ...] = ()
-        self._patterns: dict[bytes, bytes] = {}
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -78,7 +73,7 @@ class Scan:
         if not end:
             self._keep(self._tail + data)
             return
-        body, rest = self._tail + data[:end], data[end:]
+        body, rest = b"".join((self._tail, memoryview(data)[:end])), data[end:]
         self._tail = b""
         self._keep(body[self._blocks(body) :] + rest)
 
@@ -137,78 +132,19 @@ class Scan:
 
     def _take_plain(self, body: bytes) -> int:
         """Take ``body`` if it is nothing but good rows without quotes; how many, 0 if it is not."""
-        crlf = body.startswith(b"\r\n", body.find(b"\n") - 1)
-        line_end = b"\r\n" if crlf else b"\n"
-        counts = self._recent_datasets(body, line_end) or self._each_dataset(body, line_end)
+        counts = self._prove(body, self._commas, self._at)
         if not counts:
             return 0
-        rows = sum(counts.values())
-        if crlf and body.count(line_end) != rows:  # the proof does not see what is between the two
+        codes = {code.decode(): rows for code, rows in counts.items()}
+        if not all(_is_code(code) for code in codes):
             return 0
-        for code, count in counts.items():
-            name = code.decode()
-            self.datasets[name] = self.datasets.get(name, 0) + count
+        if len(self.datasets.keys() | codes.keys()) > DATASETS:
+            return 0
+        for code, rows in codes.items():
+            self.datasets[code] = self.datasets.get(code, 0) + rows
+        rows = sum(codes.values())
         self.rows += rows
         return rows
-
-    def _recent_datasets(self, body: bytes, line_end: bytes) -> dict[bytes, int] | None:
-        """The counts if all rows are regular and of recent datasets, which are looked for."""
-        if not self._recent or _MARK in body:
-            return None
-        if not 0 < self._at < self._commas:
-            return self._outer_datasets(body, line_end)
-        counts = {}
-        for code in self._recent:
-            field, mark = b",%b," % code, b",%b," % _MARK.ljust(len(code), b"x")
-            if len(self._recent) > 1:
-                counts[code] = body.count(field)
-            body = body.replace(field, mark)
-        # a mark in each row, in its place, and nowhere else
-        row = b"," * self._at + _MARK + b"," * (self._commas - self._at) + line_end
-        rows = self._regular(body, row)
-        if len(self._recent) == 1:
-            counts[self._recent[0]] = rows
-        return counts if rows else None
-
-    def _outer_datasets(self, body: bytes, line_end: bytes) -> dict[bytes, int] | None:
-        """The same where 'dataset' is the first or the last column: line ends tell its place."""
-        counts = {}
-        for code in self._recent:
-            if self._at:
-                counts[code] = body.count(b",%b%b" % (code, line_end))
-            else:
-                counts[code] = body.count(b"\n%b," % code) + body.startswith(code + b",")
-        rows = self._regular(body, b"," * self._commas + line_end)
-        return counts if rows and sum(counts.values()) == rows else None
-
-    def _each_dataset(self, body: bytes, line_end: bytes) -> dict[bytes, int] | None:
-        """The counts if all rows are regular, each looked at; its datasets are the recent ones."""
-        rows = self._regular(body, b"," * self._commas + line_end)
-        lines = body.split(line_end) if rows else []
-        if len(lines) != rows + 1:
-            return None
-        del lines[-1]
-        at, after = self._at, self._commas - self._at
-        if at <= after:
-            values = [line.split(b",", at + 1)[at] for line in lines]
-        else:
-            values = [line.rsplit(b",", after + 1)[-1 - after] for line in lines]
-        counts = Counter(values)
-        if not all(_is_code(code.decode()) for code in counts):
-            return None
-        if len(self.datasets.keys() | {code.decode() for code in counts}) > DATASETS:
-            return None
-        self._recent = tuple(counts) if len(counts) <= _RECENT else ()
-        return dict(counts)
-
-    def _regular(self, body: bytes, row: bytes) -> int:
-        """How many rows of that shape ``body`` is; 0 if it is anything else."""
-        shape = body.translate(None, _REST)
-        rows, rest = divmod(len(shape), len(row))
-        pattern = self._patterns.get(row, b"")
-        if len(pattern) < len(shape):
-            pattern = self._patterns[row] = row * rows
-        return rows if not rest and pattern.startswith(shape) else 0
 
     # -- rows
 
@@ -328,8 +264,8 @@ def _unquoted(body: bytes) -> bytes | None:
     """Rows of the same shape and simple values without a quote, or ``None`` if it is not so simple.
 
     Simple is a quoted field that has no comma, line end or quote in it: its quotes are dropped. One
-    that has is put down as a sign that is no value. Whatever quote is not of a quoted field stays
-    in the way of the proof, and makes it fail.
+    that has is put down as a sign that is no value. A quote that belongs to no such field stays,
+    and there is no answer.
     """
     if not _simple(body):
         body = _COMPLEX.sub(_STANDIN, b"\n" + body)[1:]

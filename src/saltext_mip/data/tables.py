@@ -9,16 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from saltext_mip.data.proofs import Proof, by_deletion, by_places
 from saltext_mip.data.scan import Scan
 from saltext_mip.problems import Finding, Problem
 
-BLOCK = 512 << 10  # bytes: more does not fit a core's cache, and is slower
-_ALONE = 4 << 20  # below it a second thread does not pay
+BLOCK = 1 << 20  # bytes that are read and hashed at once
+_STEP = 256 << 10  # bytes that are looked at at once: more does not fit a core's cache
+_THREAD_PAYS = 4 << 20  # bytes of a file from which on it does
+_NUMPY_PAYS = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -93,26 +98,29 @@ def read_stamped(
 
 
 def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
-    scan = Scan()
+    expected = os.fstat(fd).st_size
+    # once imported it costs nothing
+    fast = expected >= (_THREAD_PAYS if "numpy" in sys.modules else _NUMPY_PAYS)
+    scan = Scan(_fast() if fast else by_deletion())
     digest = hashlib.sha256()
     size = 0
-    if os.fstat(fd).st_size < _ALONE:
-        while block := os.read(fd, BLOCK):
+    # hashing lets go of the interpreter, and so does reading: they run beside the look
+    workers = ThreadPoolExecutor(1, "sha256") if expected >= _THREAD_PAYS else None
+    with workers or nullcontext():
+        block = os.read(fd, BLOCK)
+        while block:
             size += len(block)
-            digest.update(block)
-            scan.feed(block)
-    else:
-        # hashing lets go of the interpreter: it runs beside reading and looking
-        with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
-            hashed: Future[None] | None = None
-            while block := os.read(fd, BLOCK):
-                size += len(block)
-                if hashed is not None:
-                    hashed.result()
-                hashed = pool.submit(digest.update, block)
-                scan.feed(block)
-                if progress is not None:
-                    progress(size)
+            hashed = workers.submit(digest.update, block) if workers else None
+            if hashed is None:
+                digest.update(block)
+            ahead = os.read(fd, BLOCK)
+            for begin in range(0, len(block), _STEP):
+                scan.feed(block[begin : begin + _STEP])
+            if hashed is not None:
+                hashed.result()
+            if progress is not None:
+                progress(size)
+            block = ahead
     scan.finish()
     return Table(
         header=scan.header,
@@ -122,6 +130,13 @@ def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
         sha256=digest.hexdigest(),
         findings=scan.findings,
     )
+
+
+def _fast() -> Proof:
+    try:
+        return by_places()
+    except ImportError:  # an environment of which somebody took it out: slower, and the same
+        return by_deletion()
 
 
 def _unreadable(error: OSError) -> Table:
