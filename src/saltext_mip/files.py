@@ -6,7 +6,7 @@ a full disk never sees a part. :class:`Staged` is the same in its halves, for fi
 change together. What a killed process left is recognised by its name and removed by the next write
 to the same target; one that is being written now is not, since its writer holds a lock on it.
 
-Our own state (:func:`write_state`, :func:`lock`…) is of the same make, 0600 in folders of 0700.
+Our own state (:func:`write_state`…) is of the same make, 0600 in folders of 0700.
 ``OSError`` passes through: who knows the node and the job words it.
 """
 
@@ -20,14 +20,12 @@ import os
 import re
 import secrets
 import stat
-import time
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from saltext_mip.errors import Busy, MipError, UnsafeName
+from saltext_mip.errors import MipError, UnsafeName
 
 NAME_BYTES = 255
 # ``.<name>.mip-<hex>`` is being written, or its writer died; ``.<name>.mip-staged-<hex>`` waits for
@@ -154,7 +152,7 @@ class Staged:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         while self._fd is None:
             fd = os.open(self.temp, flags, 0o600)
-            _try_lock(fd)
+            try_lock(fd)
             if os.fstat(fd).st_nlink:
                 self._fd = fd
             else:  # swept between open and lock, by another who took it for a leftover
@@ -163,7 +161,7 @@ class Staged:
     def adopt(self) -> None:
         """``temp`` as another has made it, for :meth:`seal`."""
         self._fd = os.open(self.temp, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        _try_lock(self._fd)
+        try_lock(self._fd)
 
     def write(self, content: bytes) -> None:
         """``temp`` with that content, whole and on disk; or no ``temp`` and the error."""
@@ -297,7 +295,7 @@ def _stem(name: str, mark: str) -> str:
     return f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.{mark}-"
 
 
-def _try_lock(fd: int) -> bool:
+def try_lock(fd: int) -> bool:
     """Whether ``fd`` is ours alone. Without locks nothing is: nothing protected, nothing swept."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -314,7 +312,7 @@ def _unlink_dead(path: Path) -> bool:
     except (FileNotFoundError, PermissionError):  # renamed meanwhile, or another user's to sweep
         return False
     try:
-        if not _try_lock(fd):
+        if not try_lock(fd):
             return False
         path.unlink(missing_ok=True)
     finally:
@@ -372,43 +370,3 @@ def remove_state(path: Path) -> None:
     except FileNotFoundError:
         return
     sync_folder(path.parent)
-
-
-@contextmanager
-def lock(
-    path: Path,
-    *,
-    federation: str,
-    holder: str,
-    wait: float = 0.0,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[None]:
-    """Hold the lock file ``path``, in which ``holder`` then stands for others to read.
-
-    Waits up to ``wait`` seconds for another, then raises :class:`Busy` that names them. A holder
-    that dies lets go. An empty ``holder`` is not written down.
-    """
-    private_folder(path.parent)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        begin = clock()
-        while not _try_lock(fd):
-            waited = clock() - begin
-            if waited >= wait:
-                who = os.pread(fd, 4096, 0).decode("utf-8", "replace").strip()
-                raise Busy(
-                    "Try again later, or give it more time: timeout=<seconds>.",
-                    federation=federation,
-                    holder=shown(who) or "another command",
-                    waited=waited,
-                )
-            sleep(min(0.2, wait - waited))
-        if holder:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
-        yield
-        if holder:
-            os.ftruncate(fd, 0)
-    finally:
-        os.close(fd)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saltext_mip import files
-from saltext_mip.errors import Busy, UnsafeName
+from saltext_mip.errors import UnsafeName
 
 
 def mode(path: Path) -> int:
@@ -306,7 +306,7 @@ def test_a_link_of_a_temporary_files_name_is_left_alone(tmp_path):
     assert (tmp_path / "b").read_bytes() == b"x"
 
 
-# -- state and lock
+# -- state
 
 
 def test_state_comes_back_and_is_private(tmp_path):
@@ -333,43 +333,3 @@ def test_removing_state_twice_is_fine(tmp_path):
     files.remove_state(tmp_path / "x")
     files.remove_state(tmp_path / "x")
     assert names(tmp_path) == []
-
-
-def test_one_holds_the_lock_and_the_other_is_told_who(tmp_path):
-    path = tmp_path / "state" / "lock"
-    slept: list[float] = []
-    now = [0.0]
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        now[0] += seconds
-
-    with files.lock(path, federation="fed1", holder="consolidate by root\x1b", wait=0):
-        with (
-            pytest.raises(Busy, match=r"consolidate by root\\x1b") as caught,
-            files.lock(
-                path, federation="fed1", holder="b", wait=1, clock=lambda: now[0], sleep=sleep
-            ),
-        ):
-            pass
-        assert sum(slept) == pytest.approx(1)
-        assert not caught.value.permanent
-    with files.lock(path, federation="fed1", holder="b", wait=0):
-        assert path.read_text() == "b"
-
-
-HOLD_AND_DIE = """
-import os, sys
-from pathlib import Path
-from saltext_mip import files
-with files.lock(Path(sys.argv[1]), federation="fed1", holder="who died", wait=0):
-    os.kill(os.getpid(), 9)
-"""
-
-
-def test_a_holder_that_dies_lets_go(tmp_path):
-    path = tmp_path / "lock"
-    subprocess.run([sys.executable, "-c", HOLD_AND_DIE, str(path)], check=False, timeout=60)
-    assert path.read_text() == "who died"
-    with files.lock(path, federation="fed1", holder="b", wait=0):
-        assert path.read_text() == "b"

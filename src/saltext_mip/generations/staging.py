@@ -21,6 +21,7 @@ from saltext_mip.errors import NodeError
 from saltext_mip.generations import enrolment
 from saltext_mip.generations.entry import Database, Entry, Kind, Place
 from saltext_mip.generations.works import DO, works
+from saltext_mip.locks import lock
 
 __all__ = ["Database", "Entry", "Kind", "Place", "abort", "commit", "stage"]
 
@@ -118,9 +119,7 @@ def _alone(place: Place, failed: type[NodeError]) -> Iterator[None]:
     with ExitStack() as stack:
         with _worded(failed, place, place.state):
             path = place.state / "staging.lock"
-            stack.enter_context(
-                files.lock(path, federation=place.federation, holder="", wait=_WAIT)
-            )
+            stack.enter_context(lock(path, federation=place.federation, holder="", wait=_WAIT))
         yield
 
 

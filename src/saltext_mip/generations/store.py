@@ -18,6 +18,7 @@ from typing import Any
 from saltext_mip import files
 from saltext_mip.errors import MipError, Refused
 from saltext_mip.generations.record import Generation
+from saltext_mip.locks import lock
 
 _NUMBER = re.compile(r"([0-9]{6,})\.json")
 
@@ -56,7 +57,7 @@ class Store:
 
     def lock(self, federation: str, holder: str, *, wait: float) -> AbstractContextManager[None]:
         """The federation's lock: one command at a time changes it. ``Busy`` after ``wait`` s."""
-        return files.lock(self._state / "lock", federation=federation, holder=holder, wait=wait)
+        return lock(self._state / "lock", federation=federation, holder=holder, wait=wait)
 
     # -- generations
 

@@ -1,0 +1,52 @@
+"""One at a time: a lock on a file, that says who holds it and that the dead let go of."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from saltext_mip.errors import Busy
+from saltext_mip.files import private_folder, shown, try_lock
+
+
+@contextmanager
+def lock(
+    path: Path,
+    *,
+    federation: str,
+    holder: str,
+    wait: float = 0.0,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[None]:
+    """Hold the lock file ``path``, in which ``holder`` then stands for others to read.
+
+    Waits up to ``wait`` seconds for another, then raises :class:`Busy` that names them. A holder
+    that dies lets go. An empty ``holder`` is not written down.
+    """
+    private_folder(path.parent)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        begin = clock()
+        while not try_lock(fd):
+            waited = clock() - begin
+            if waited >= wait:
+                who = os.pread(fd, 4096, 0).decode("utf-8", "replace").strip()
+                raise Busy(
+                    "Try again later, or give it more time: timeout=<seconds>.",
+                    federation=federation,
+                    holder=shown(who) or "another command",
+                    waited=waited,
+                )
+            sleep(min(0.2, wait - waited))
+        if holder:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
+        yield
+        if holder:
+            os.ftruncate(fd, 0)
+    finally:
+        os.close(fd)

@@ -1,0 +1,49 @@
+"""One holds it, the others are told who."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from saltext_mip.errors import Busy
+from saltext_mip.locks import lock
+
+
+def test_one_holds_the_lock_and_the_other_is_told_who(tmp_path):
+    path = tmp_path / "state" / "lock"
+    slept: list[float] = []
+    now = [0.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    with lock(path, federation="fed1", holder="consolidate by root\x1b", wait=0):
+        with (
+            pytest.raises(Busy, match=r"consolidate by root\\x1b") as caught,
+            lock(path, federation="fed1", holder="b", wait=1, clock=lambda: now[0], sleep=sleep),
+        ):
+            pass
+        assert sum(slept) == pytest.approx(1)
+        assert not caught.value.permanent
+    with lock(path, federation="fed1", holder="b", wait=0):
+        assert path.read_text() == "b"
+
+
+HOLD_AND_DIE = """
+import os, sys
+from pathlib import Path
+from saltext_mip.locks import lock
+with lock(Path(sys.argv[1]), federation="fed1", holder="who died", wait=0):
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_holder_that_dies_lets_go(tmp_path):
+    path = tmp_path / "lock"
+    subprocess.run([sys.executable, "-c", HOLD_AND_DIE, str(path)], check=False, timeout=60)
+    assert path.read_text() == "who died"
+    with lock(path, federation="fed1", holder="b", wait=0):
+        assert path.read_text() == "b"
