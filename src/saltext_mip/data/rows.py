@@ -1,4 +1,4 @@
-"""A sound CSV file as frames of strings, block by block, each knowing the lines its rows are on.
+"""A sound CSV file block by block, each knowing its columns and the lines that its rows are on.
 
 A file is cut where rows end and each piece given to polars as it stands, so that memory is bounded
 by the size of a block, and a row's line can be told when it is asked for. Of files that
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -26,14 +26,44 @@ _BLANK_FIRST = re.compile(rb"(?:\r?\n)+")
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows: ``frame`` has a column of strings for each of the header, empty fields as ''."""
+    """Some rows: ``header`` names their columns, ``body`` are their bytes, nothing between them.
 
-    frame: pl.DataFrame
-    line: int
+    ``raw`` are the bytes as they stand in the file, from its line ``line`` on.
+    """
+
+    header: tuple[str, ...]
+    body: bytes
     raw: bytes
+    line: int
+
+    def read(self, types: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+        """Those columns, each of its type. What is not of it is null; an empty string is ''."""
+        import polars as pl
+
+        body = self.body
+        guarded = body.startswith(_BOM)
+        if guarded:  # would be taken for the file's own
+            body = b"," * (len(self.header) - 1) + b"\n" + body
+        frame = pl.read_csv(
+            body,
+            has_header=False,
+            schema={column: types.get(column, pl.String) for column in self.header},
+            columns=[at for at, column in enumerate(self.header) if column in types],
+            ignore_errors=True,
+            empty_string_is_null=False,
+            extra_columns="raise",
+            missing_columns="raise",
+        )
+        return frame.slice(1) if guarded else frame
+
+    def texts(self, *columns: str) -> pl.DataFrame:
+        """Those columns as they are written."""
+        import polars as pl
+
+        return self.read(dict.fromkeys(columns, pl.String))
 
     def lines(self, rows: Sequence[int]) -> list[int]:
-        """The 1-based physical lines of the file where these rows of the frame (from 0) begin."""
+        """The 1-based physical lines of the file where these rows (from 0) begin."""
         if b'"' not in self.raw and not _has_blank(self.raw):
             return [self.line + row for row in rows]
         starts = _starts(self.raw)
@@ -42,9 +72,7 @@ class Block:
 
 def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Iterator[Block]:
     """The rows after the header, ``size`` bytes or so at once; ``file`` is at its beginning."""
-    import polars as pl
-
-    schema = dict.fromkeys(header, pl.String)
+    columns = tuple(header)
     line = 1
     begun = False
     for raw in _pieces(file, size):
@@ -58,25 +86,8 @@ def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Itera
                 continue
         clean = _without_blank(body) if _has_blank(body) else body
         if clean:
-            yield Block(_frame(clean, schema), line, body)
+            yield Block(columns, clean, body, line)
         line += body.count(b"\n")
-
-
-def _frame(body: bytes, schema: dict[str, type[pl.String]]) -> pl.DataFrame:
-    import polars as pl
-
-    guarded = body.startswith(_BOM)
-    if guarded:  # would be taken for the file's own
-        body = b"," * (len(schema) - 1) + b"\n" + body
-    frame = pl.read_csv(
-        body,
-        has_header=False,
-        schema=schema,
-        empty_string_is_null=False,
-        extra_columns="raise",
-        missing_columns="raise",
-    )
-    return frame.slice(1) if guarded else frame
 
 
 def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:

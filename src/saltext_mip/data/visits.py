@@ -37,9 +37,10 @@ class Visits:
         self.rows = 0
 
     def add(self, frame: pl.DataFrame) -> None:
+        """The values of the next block."""
         import polars as pl
 
-        there = (pl.col(SUBJECT) != "") & (pl.col(VISIT) != "")
+        there = _there(frame, SUBJECT) & _there(frame, VISIT)
         hashed = pl.struct(SUBJECT, VISIT).hash()
         hashes = frame.select(pl.when(there).then(hashed).otherwise(_NONE)).to_series()
         self._hashes.write(array("Q", hashes.to_list()).tobytes())
@@ -63,11 +64,10 @@ class Visits:
         begin = 0
         left = list(first)
         for block in blocks:
-            end = begin + block.frame.height
+            end = begin + block.texts(SUBJECT).height
             here = [row - begin for row in left if row < end]
             for row, line in zip(here, block.lines(here), strict=True):
-                pair = block.frame.select(SUBJECT, VISIT).row(row)
-                found.add(RULE, line, ", ".join(pair))
+                found.add(RULE, line, ", ".join(block.texts(SUBJECT, VISIT).row(row)))
             left = left[len(here) :]
             if not left:
                 break
@@ -91,3 +91,10 @@ class Visits:
             begin += len(hashes)
         again = pl.concat(parts).filter(~pl.col("hash").is_first_distinct())
         return again["row"].to_list()
+
+
+def _there(frame: pl.DataFrame, column: str) -> pl.Expr:
+    import polars as pl
+
+    of = pl.col(column)
+    return of != "" if frame.schema[column] == pl.String else of.is_not_null()
