@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from saltext_mip import files
+from saltext_mip.data import folders
 from saltext_mip.errors import NodeError
-from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.federation import ENROLLED_FILE
 
 STATE_FILE = "enrolled.json"
 _TEXT = (
@@ -41,7 +42,7 @@ def check(data_path: Path, state: Path, *, node: str) -> bool:
 
 def enrol(data_path: Path, state: Path, *, federation: str) -> bool:
     """Enrol it if a pathology's folder stands there; whether that changed anything."""
-    if not any(_is_pathology(folder) for folder in data_path.iterdir()):
+    if not folders.pathologies(data_path).names:
         return False
     # The file first: a crash in between must not look like a disk that is gone.
     marker = data_path / ENROLLED_FILE
@@ -67,16 +68,3 @@ def _remembered(state: Path) -> str | None:
     value = files.read_state(state / STATE_FILE)
     path = value.get("data_path") if isinstance(value, dict) else None
     return path if isinstance(path, str) else None
-
-
-def _is_pathology(folder: Path) -> bool:
-    """A folder with data or a CDE; an empty one, or a disk's own ``lost+found``, tells nothing."""
-    if folder.name.startswith(".") or not folder.is_dir():
-        return False
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except PermissionError:
-        return False
-    return any(
-        name == CDE_FILE or (name.endswith(".csv") and not name.startswith(".")) for name in names
-    )

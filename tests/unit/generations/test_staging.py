@@ -301,7 +301,7 @@ def test_the_first_commit_enrols_a_data_path_with_a_pathology(places: Places):
     assert places.snapshot() == before
 
 
-@pytest.mark.parametrize("inside", [(), ("lost+found",), (".Trash",)])
+@pytest.mark.parametrize("inside", [(), (".Trash",)])
 def test_a_data_path_without_a_pathology_is_not_enrolled(inside, places: Places, tmp_path):
     data = tmp_path / "fresh"
     data.mkdir()
