@@ -43,3 +43,9 @@ def test_nothing_of_it_is_left(told: str) -> None:
     assert not Path(found[1]).exists()
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert found[1] not in listing.stdout
+
+
+def test_the_bad_file_stays_out_of_the_database_until_it_is_mended(told: str) -> None:
+    compiled = re.findall(r"dementia +(compiled|failed) +(\d+) rows; beta, gamma(.*?);", told)
+    assert compiled[-1] == ("compiled", "400", ", visits-2")
+    assert re.search(r"dementia +failed +200 rows; beta, gamma$", told, re.MULTILINE)

@@ -66,6 +66,7 @@ def change(fed: LocalFederation) -> None:
 
 def tell_all(fed: LocalFederation) -> None:
     consolidate = ["salt-run", "mip.consolidate", "federation=fed1"]
+    compile_ = ["salt-run", "mip.compile", "federation=fed1"]
 
     tell("Two hospitals and the federation's master have data. No row of it will leave its node.")
     for node in ("fed1-ms", H1, H2):
@@ -78,6 +79,9 @@ def tell_all(fed: LocalFederation) -> None:
     folder = str(fed.data_path(H2) / "dementia")
     shown(fed, H2, ["salt-call", "--local", "mip.check", folder], code=1)
 
+    tell("The engine reads databases: compile them. The bad file stays out, so the exit code is 1.")
+    shown(fed, PUSHER, compile_, code=1)
+
     tell("Hospital h1 adds a cohort; h2 mends its file.")
     change(fed)
     listed(fed, H1)
@@ -86,6 +90,9 @@ def tell_all(fed: LocalFederation) -> None:
     shown(fed, PUSHER, [*consolidate, "dry_run=True"])
     tell("Do it.")
     shown(fed, PUSHER, consolidate)
+
+    tell("Compile what is stale by now.")
+    shown(fed, PUSHER, compile_)
 
     tell("What changed between the two generations?")
     shown(fed, PUSHER, ["salt-run", "mip.diff", "federation=fed1", "a=1", "b=2"])
