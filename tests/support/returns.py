@@ -22,10 +22,10 @@ def example(name: str) -> tuple[str | None, Any]:
     if "value" in case:
         return case["command"], case["value"]
     _expand(case)
-    if case["command"] == "compile":
-        for pathologies in case["nodes"].values():
-            for each in pathologies.values():
-                _expand(each)
+    databases = case["nodes"] if case["command"] == "compile" else case.get("compile", {})
+    for pathologies in databases.values():
+        for each in pathologies.values():
+            _expand(each)
     return case["command"], {"schema": 1, **case}
 
 

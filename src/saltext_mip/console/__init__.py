@@ -69,10 +69,11 @@ def _title(command: str, value: Mapping[str, Any]) -> str:
 
 
 def _problems(command: str, value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """All problems of a return: the federation's, and of ``compile`` those of the databases."""
+    """All problems of a return: the federation's, and those of the databases that it compiled."""
     found = list(value.get("problems") or ())
-    if command == "compile":
-        for node, pathologies in value["nodes"].items():
+    databases = value["nodes"] if command == "compile" else value.get("compile")
+    if databases:
+        for node, pathologies in databases.items():
             for name, each in pathologies.items():
                 place = {"node": node, "pathology": name}
                 found += [{**problem, **place} for problem in each.get("problems") or ()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from saltext_mip.console.nodes import compiled
 from saltext_mip.console.plans import plan
 from saltext_mip.console.screen import Screen, number, when
 
@@ -75,6 +76,8 @@ def rollback(screen: Screen, value: Mapping[str, Any]) -> None:
         screen.text(f"Nothing changed: all is as in generation {value['restored']}.", style="good")
         return
     screen.table(list(value["nodes"].items()), indent=2)
+    if "compile" in value:
+        compiled(screen, {"nodes": value["compile"]})
     screen.gap()
     screen.text(
         f"Generation {value['restored']} is back, as generation {value['generation']}. Nothing"

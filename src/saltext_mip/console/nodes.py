@@ -69,7 +69,9 @@ def compiled(screen: Screen, value: Mapping[str, Any]) -> None:
     states = [each["status"] for found in value["nodes"].values() for each in found.values()]
     if failed := states.count("failed"):
         screen.text(
-            f"{number(failed, 'database')} failed: what was there before stands.", style="bad"
+            f"{number(failed, 'database')} failed: bad files are served as they were when they were"
+            " last good, or left out.",
+            style="bad",
         )
     elif made := states.count("compiled"):
         screen.text(f"{number(made, 'database')} compiled.", style="good")
@@ -80,9 +82,15 @@ def compiled(screen: Screen, value: Mapping[str, Any]) -> None:
 def _made(each: Mapping[str, Any]) -> str:
     words = []
     if (rows := each.get("rows")) is not None:
-        words.append(number(rows, "row") if isinstance(rows, int) else f"{rows} rows")
+        words.append(
+            number(rows, "row") if isinstance(rows, int) and rows else f"{rows or 'no'} rows"
+        )
     if datasets := each.get("datasets"):
         words.append(", ".join(datasets))
-    if each["status"] == "compiled" and each.get("seconds") is not None:
+    if each["status"] == "compiled" and each.get("seconds", 0) >= 0.05:
         words.append(f"{each['seconds']:.1f} s")
+    states = list((each.get("files") or {}).values())
+    for state, what in (("kept", "kept as it was"), ("out", "left out")):
+        if count := states.count(state):
+            words.append(f"{number(count, 'file')} {what}")
     return "; ".join(words)
