@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
@@ -47,6 +48,11 @@ def test_the_operator_s_commands_are_on_every_host(bed: Bed) -> None:
         for command in ("docker", "salt-call", "tmux", "ssh", "python3"):
             assert bed.run(host, "which", command).stdout.startswith("/usr/")
         assert bed.run(host, "docker", "info", "--format", "{{.Name}}").stdout.strip() == host
+
+
+def test_the_pusher_knows_its_federation(bed: Bed) -> None:
+    said = bed.run("pusher", "salt-run", "mip.nodes", "federation=fed1", "--out=json")
+    assert set(json.loads(said.stdout)["nodes"]) == set(bed.hosts) - {"pusher"}
 
 
 def test_input_output_and_exit_code_pass_through(bed: Bed) -> None:

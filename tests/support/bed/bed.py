@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
+import errno
 import json
+import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -123,7 +125,6 @@ class Bed:
         """Takes away the bed in `layout`, also a half one; nothing where there is none."""
         with _only_one(layout):
             cleanup.clean(layout)
-        layout.lock.unlink(missing_ok=True)
 
     def _describe(self) -> None:
         description = {
@@ -189,9 +190,7 @@ class Bed:
         """Sets the pusher up as its operator does; a master that runs must be started again."""
         answer = self.run(PUSHER, "salt-run", "mip.setup", "--out=json", "-l", "error").stdout
         # Salt ends with 0 also where there is no such function
-        if "is not available" in answer:
-            self.write(PUSHER, "/etc/salt/master.d/mip.conf", b"fileserver_backend: [roots, mip]\n")
-        elif not answer.lstrip().startswith("{"):
+        if not answer.lstrip().startswith("{"):
             raise RuntimeError(f"mip.setup did not set the pusher up: {answer}")
 
     # ---- use --------------------------------------------------------------------------
@@ -220,8 +219,8 @@ class Bed:
 
     def docker(self, host: str, timeout: int = 60) -> docker.DockerClient:
         """A client of the host's engine, which must be up, over the socket that lies outside."""
-        socket = self.layout.docker_socket(self.host(host).name)
-        return docker.DockerClient(base_url=f"unix://{socket}", timeout=timeout)
+        path = self.layout.docker_socket(self.host(host).name)
+        return docker.DockerClient(base_url=f"unix://{path}", timeout=timeout)
 
     def path(self, host: str, path: str) -> Path:
         """Where what a host keeps (`/data`, `/etc/salt`, …) lies on the machine."""
@@ -241,10 +240,19 @@ class Bed:
 
 @contextmanager
 def _only_one(layout: Layout) -> Iterator[None]:
-    """Nobody else brings a bed up or down meanwhile."""
-    layout.lock.parent.mkdir(parents=True, exist_ok=True)
-    with layout.lock.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Nobody else brings a bed up or down in this place meanwhile.
+
+    The lock is a name that the kernel forgets with its holder: no file is left.
+    """
+    with socket.socket(socket.AF_UNIX) as lock:
+        while True:
+            try:
+                lock.bind(f"\0mip-bed:{layout.root}")
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                time.sleep(0.2)
         yield
 
 

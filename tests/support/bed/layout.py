@@ -90,10 +90,6 @@ class Layout:
         return self.root / "bed.json"
 
     @property
-    def lock(self) -> Path:
-        return self.root.with_name(self.root.name + ".lock")
-
-    @property
     def mount_point(self) -> Path:
         """An empty folder: each host builds its root file system over it, unseen by others."""
         return self.root / "mnt"

@@ -43,6 +43,8 @@ def lay_out(layout: Layout, hosts: tuple[HostSpec, ...]) -> None:
     master = layout.outside(PUSHER, "/etc/salt")
     (master / "master.d").mkdir(parents=True, exist_ok=True)
     (master / "master").write_text(MASTER)
+    # as a master that ran before left it: without, no runner runs
+    (layout.outside(PUSHER, "/var/cache/salt") / "master/proc").mkdir(parents=True, exist_ok=True)
     pki = master / "pki/master"
     master_public = _key_pair(pki, "master")
     (pki / "minions").mkdir(exist_ok=True)
