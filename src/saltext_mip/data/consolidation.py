@@ -225,10 +225,7 @@ def plan(
         workers=_workers(presence, offered),
         cdes={entry.name: entry.cde.sha256 for entry in entries},
         pathologies_json=next(iter(blobs)),
-        changed=bool(writes)
-        or previous is None
-        or set(offered) != set(before)
-        or listed != manifest.only(previous.files, before),
+        changed=bool(writes) or previous is None or listed != manifest.only(previous.files, before),
     )
 
 
@@ -252,7 +249,7 @@ def _used(presence: Presence, kept: Manifest, before: Iterable[str]) -> list[str
 def _of_nodes(presence: Presence) -> Iterable[Problem]:
     """The problems of folders; that a master's have no data is as it should be."""
     for inventory in (presence.master, *presence.there):
-        for problem in manifest.of_folders(inventory) if inventory else ():
+        for problem in manifest.of_folders(inventory):
             if inventory is not presence.master or problem.rule != "NoData":
                 yield problem
 
@@ -275,7 +272,7 @@ def _usable(
         if name in cdes:
             parsed[name] = _parsed(federation, name, cdes[name])
             continue
-        record = manifest.record_of(presence.master, name) if presence.master else None
+        record = manifest.record_of(presence.master, name)
         if record and record.cde_problem and record.cde_problem.rule != "CdeMissing":
             rule = record.cde_problem.definition
             file = f"{name}/{CDE_FILE}"
@@ -321,11 +318,8 @@ def _final(
 ) -> Cde:
     """The CDE as it shall stand; the catalogue's in our way of writing, unless it stands as is."""
     edited = cde_.edit(cde, codes, labels.datasets.get(cde.pathology))
-    if found.source == "catalogue" and edited.sha256 != distribution.have(
-        presence.master, cde.pathology
-    ):
-        return cde_.written(edited)
-    return edited
+    stands = distribution.have(presence.master, cde.pathology) == edited.sha256
+    return edited if stands or found.source == "master" else cde_.written(edited)
 
 
 def _label(labels: Labels, cde: Cde) -> str:

@@ -26,9 +26,9 @@ class Write:
     reason: str
 
 
-def have(inventory: Inventory | None, pathology: str) -> str | None:
-    """The SHA-256 of the CDE that a node has; None where it has none, or is not asked."""
-    record = manifest.record_of(inventory, pathology) if inventory else None
+def have(inventory: Inventory, pathology: str) -> str | None:
+    """The SHA-256 of the CDE that a node has; None where it has none."""
+    record = manifest.record_of(inventory, pathology)
     return record.cde if record else None
 
 
@@ -55,9 +55,7 @@ def of_cdes(
             if node not in nodes:
                 continue
             old = parsed[name] if node == master and cdes[name].source == "master" else None
-            there = have(presence.inventories.get(node), name)
-            if old and presence.master is None:
-                there = old.sha256
+            there = have(presence.inventories[node], name)
             if there != final[name].sha256:
                 reason = _reason(there, final[name], old)
                 yield Write(node, "cde", name, final[name].sha256, reason)

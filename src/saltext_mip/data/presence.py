@@ -43,7 +43,11 @@ class Presence:
 
         An inventory that says itself that its data path is not there counts as absence.
         """
-        silent = {node.id: SILENT for node in federation.workers if node.id not in inventories}
+        silent = {
+            node.id: SILENT
+            for node in federation.nodes
+            if node.role != "ui" and node.id not in inventories
+        }
         broken = {id_: inv.status for id_, inv in inventories.items() if inv.status != "ok"}
         reasons = {**silent, **broken, **absent}
         return cls(
@@ -68,8 +72,9 @@ class Presence:
         return tuple(self.inventories[id_] for id_ in self.workers if id_ in self.inventories)
 
     @property
-    def master(self) -> Inventory | None:
-        return self.inventories.get(self.federation.master.id)
+    def master(self) -> Inventory:
+        """The master's inventory; there is one once :meth:`missing` has passed."""
+        return self.inventories[self.federation.master.id]
 
     @property
     def ui(self) -> str | None:
@@ -106,11 +111,7 @@ class Presence:
         """What the missing workers go on serving."""
         if mode != "keep" or previous is None:
             return {}
-        return {
-            id_: files
-            for id_, files in previous.files.items()
-            if id_ in self.absent and id_ in self.workers
-        }
+        return {id_: files for id_, files in previous.files.items() if id_ in self.absent}
 
     def _why(self, nodes: list[str]) -> str:
         alike: dict[tuple[str, str | None], list[str]] = {}

@@ -279,7 +279,8 @@ def test_a_thousand_workers_are_planned() -> None:
         **{f"w{n}": {"role": "worker", "address": f"a{n}"} for n in range(1000)},
     }
     found = {"dementia": CdeFound(cdes.content())}
-    looks = {
+    looks = {"ms": plancases.inventory("ms", {"dementia": {"_cde": "same"}}, found)}
+    looks |= {
         f"w{n}": plancases.inventory(f"w{n}", {"dementia": {"a.csv": {f"d{n}": 20}}}, found)
         for n in range(1000)
     }
@@ -287,6 +288,31 @@ def test_a_thousand_workers_are_planned() -> None:
     big = plan(federation, inventories=looks, absent={}, cdes=found, ui_sha256=None)
     assert len(big.pathologies[0].datasets) == 1000
     assert len(big.writes) == 1001  # there is no ui
+
+
+def test_a_catalogues_cde_is_written_our_way_and_then_not_again() -> None:
+    case: dict[str, Any] = {
+        "options": {"online_cdes": True},
+        "cdes": {
+            "dementia": {
+                "datasets": {"edsd": "EDSD"},
+                "root": {"note": r"A\u03b2"},
+                "source": "catalogue",
+            }
+        },
+        "inventories": {
+            "ms": {"dementia": {"_cde": "other"}},
+            "wk-a": {"dementia": {"a.csv": {"edsd": 20}}},
+            "wk-b": {},
+        },
+    }
+    first = made(case)
+    content = first.blobs[first.cdes["dementia"]]
+    assert content.startswith(b'{\n  "')
+    assert json.loads(content)["note"] == "Aβ"
+    # the catalogue goes on having its own bytes
+    second = after(first, case, cdes=plancases.inputs(case)["cdes"])
+    assert (second.writes, second.changed) == ((), False)
 
 
 # -- whom to ask before
@@ -299,7 +325,7 @@ def test_only_whom_is_asked_who_has_sound_files_that_were_not_verified() -> None
             "inventories": {
                 "wk-a": {
                     "dementia": {"a.csv": {"datasets": {"x": 1}}, "b.csv": {"x": 1}},
-                    "tbi": {"a.csv": {"x": 1}},
+                    "tbi": {"a.csv": {"x": 1}, "bad.csv": ["NotUtf8"]},
                     "no-cde": {"a.csv": {"datasets": {"x": 1}}},
                 },
                 "wk-b": {"dementia": {"a.csv": ["NotUtf8"]}},
