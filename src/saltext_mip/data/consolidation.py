@@ -13,21 +13,22 @@ labels for datasets to come.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from saltext_mip.data import bases, distribution, manifest, suspects
 from saltext_mip.data import cde as cde_
-from saltext_mip.data import distribution, manifest, suspects
 from saltext_mip.data import pathologies as pathologies_
-from saltext_mip.data.cde import Cde, CdeFound, CdeInvalid
+from saltext_mip.data.bases import CdeGone
+from saltext_mip.data.cde import Cde, CdeFound
 from saltext_mip.data.distribution import Write
 from saltext_mip.data.labels import Labels, ask_labels
 from saltext_mip.data.manifest import Manifest, Previous, ServedFile
 from saltext_mip.data.presence import Presence
 from saltext_mip.data.records import Inventory
-from saltext_mip.errors import DataError, Refused
-from saltext_mip.federation import CDE_FILE, Federation, MissingWorker
+from saltext_mip.errors import Refused
+from saltext_mip.federation import Federation, MissingWorker
 from saltext_mip.files import shown
 from saltext_mip.problems import Problem
 
@@ -47,15 +48,8 @@ __all__ = [
 ]
 
 
-class CdeGone(DataError):
-    """The CDE of '{pathology}' is gone from {node}; generation {number} had it. {hint}"""
-
-    def __init__(self, **facts: Any) -> None:
-        hint = (
-            f"Put {facts['pathology']}/{CDE_FILE} back; or, if the pathology is to go, first take"
-            " its data away and consolidate, then its CDE."
-        )
-        super().__init__(hint=hint, **facts)
+#: Problems that one error lists.
+MOST = 50
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,9 @@ def unverified(
             if found is None or not any(file.sound for file in record.files):
                 continue
             if record.name not in digests:
-                digests[record.name] = _digest(federation, _parsed(federation, record.name, found))
+                digests[record.name] = bases.digest(
+                    federation, bases.parsed(federation, record.name, found)
+                )
             digest = digests[record.name]
             if any(file.sound and digest not in file.verified for file in record.files):
                 names.append(record.name)
@@ -170,126 +166,55 @@ def plan(
     problems = [*presence.missing(missing_worker), *_of_nodes(presence)]
     before = tuple(previous.pathologies) if previous else ()
     kept = presence.kept(missing_worker, previous)
-    used = _used(presence, kept, before)
-    parsed = _usable(presence, used, cdes, previous, problems)
-    files = {**_served(presence, parsed, previous, problems), **kept}
+    used = bases.used(presence, kept, before)
+    based = bases.of_used(presence, used, cdes, previous)
+    problems += bases.lacking(presence, used, based)
+    problems += bases.of_unused(presence, used, cdes)
+    files = {**_served(presence, based, previous, problems), **kept}
     offered = {
-        name: owners
-        for name in used
-        if name in parsed and (owners := manifest.owners(files, presence.workers, name))
+        name: owners for name in based if (owners := manifest.owners(files, presence.workers, name))
     }
+    problems += _suspect(offered, based, cdes if online_cdes else {})
+    if strict:
+        _refuse(problems)
+
     labels = Labels.declared(federation).over(labels or Labels())
     left = [name for name in before if name not in offered]
     final = {
-        name: _final(presence, parsed[name], cdes[name], tuple(offered.get(name, ())), labels)
+        name: _final(presence, based[name], cdes[name], tuple(offered.get(name, ())), labels)
         for name in [*offered, *left]
     }
-    entries = [
-        pathologies_.Entry(name, _label(labels, final[name]), final[name], owners)
-        for name, owners in offered.items()
-    ]
-    if online_cdes:
-        problems += [
-            Problem("CatalogueNone", pathology=name, about=cdes[name].about)
-            for name in offered
-            if cdes[name].source == "master"
-        ]
-    problems += suspects.duplicates(offered)
-    problems += suspects.ambiguous(offered)
-    problems += suspects.same_codes({entry.name: entry.code for entry in entries})
-    if strict:
-        _refuse(problems)
-    pathologies_json = pathologies_.make(entries)
-    blobs = {hashlib.sha256(pathologies_json).hexdigest(): pathologies_json}
+    entries = [_entry(labels, final[name], owners) for name, owners in offered.items()]
+    content = pathologies_.make(entries)
+    sha256 = hashlib.sha256(content).hexdigest()
     writes = (
-        *distribution.of_cdes(presence, parsed, final, cdes),
-        *distribution.of_pathologies(presence, next(iter(blobs)), ui_sha256),
+        *distribution.of_cdes(presence, based, final, cdes),
+        *distribution.of_pathologies(presence, sha256, ui_sha256),
     )
     listed = manifest.only(files, offered)
     return Plan(
         pathologies=tuple(_planned(presence, entry, cdes, previous) for entry in entries),
         gone=tuple(
-            _planned(
-                presence,
-                pathologies_.Entry(name, _label(labels, final[name]), final[name], {}),
-                cdes,
-                previous,
-            )
-            for name in left
+            _planned(presence, _entry(labels, final[name], {}), cdes, previous) for name in left
         ),
         writes=writes,
-        blobs={**blobs, **{cde.sha256: cde.content for cde in final.values()}},
+        blobs={sha256: content, **{cde.sha256: cde.content for cde in final.values()}},
         files=listed,
         structure=pathologies_.structure(federation, entries),
         problems=tuple(problems),
         workers=_workers(presence, offered),
         cdes={entry.name: entry.cde.sha256 for entry in entries},
-        pathologies_json=next(iter(blobs)),
+        pathologies_json=sha256,
         changed=bool(writes) or previous is None or listed != manifest.only(previous.files, before),
     )
 
 
-def _parsed(federation: Federation, name: str, found: CdeFound) -> Cde:
-    node = federation.master.id if found.source == "master" else "the data catalogue"
-    return cde_.parse(found.content, pathology=name, node=node)
-
-
-def _digest(federation: Federation, cde: Cde) -> str:
-    subjectcode = bool(federation.settings["compile"]["subjectcode"])
-    return cde_.rules_digest(cde, subjectcode=subjectcode)
-
-
-def _used(presence: Presence, kept: Manifest, before: Iterable[str]) -> list[str]:
-    """The pathologies that this is about: that some worker has files of, now or until now."""
-    names = {record.name for inv in presence.there for record in inv.pathologies if record.files}
-    names.update(before, *kept.values())
-    return sorted(names)
-
-
-def _of_nodes(presence: Presence) -> Iterable[Problem]:
+def _of_nodes(presence: Presence) -> Iterator[Problem]:
     """The problems of folders; that a master's have no data is as it should be."""
     for inventory in (presence.master, *presence.there):
         for problem in manifest.of_folders(inventory):
             if inventory is not presence.master or problem.rule != "NoData":
                 yield problem
-
-
-def _usable(
-    presence: Presence,
-    used: list[str],
-    cdes: Mapping[str, CdeFound],
-    previous: Previous | None,
-    problems: list[Problem],
-) -> dict[str, Cde]:
-    """The CDEs of the pathologies that are used, by name; what else is wrong goes to ``problems``.
-
-    One that cannot be used is an error where it is needed, and else a problem.
-    """
-    federation = presence.federation
-    master = federation.master.id
-    parsed = {}
-    for name in used:
-        if name in cdes:
-            parsed[name] = _parsed(federation, name, cdes[name])
-            continue
-        record = manifest.record_of(presence.master, name)
-        if record and record.cde_problem and record.cde_problem.rule != "CdeMissing":
-            rule = record.cde_problem.definition
-            file = f"{name}/{CDE_FILE}"
-            raise CdeInvalid(
-                rule.text, pathology=name, node=master, file=file, where="the file", hint=rule.hint
-            )
-        if previous and name in previous.pathologies:
-            raise CdeGone(
-                pathology=name, node=master, number=previous.number, file=f"{name}/{CDE_FILE}"
-            )
-        problems.append(Problem("CdeMissing", node=master, pathology=name))
-    for name in sorted(cdes.keys() - set(used)):
-        try:
-            _parsed(federation, name, cdes[name])
-        except CdeInvalid:
-            problems.append(Problem("CdeInvalid", node=master, pathology=name, file=CDE_FILE))
-    return parsed
 
 
 def _served(
@@ -299,7 +224,7 @@ def _served(
     problems: list[Problem],
 ) -> dict[str, dict[str, tuple[ServedFile, ...]]]:
     """What the workers that are there serve; the problems of their files go to ``problems``."""
-    digests = {name: _digest(presence.federation, cde) for name, cde in parsed.items()}
+    digests = {name: bases.digest(presence.federation, cde) for name, cde in parsed.items()}
     served: dict[str, dict[str, tuple[ServedFile, ...]]] = {}
     for inventory in presence.there:
         own = served[inventory.node] = {}
@@ -313,6 +238,18 @@ def _served(
     return served
 
 
+def _suspect(
+    offered: suspects.Offered, based: Mapping[str, Cde], online: Mapping[str, CdeFound]
+) -> Iterator[Problem]:
+    """What is allowed and probably not meant. ``online``: the CDEs, if the catalogue was asked."""
+    for name in offered:
+        if name in online and online[name].source == "master":
+            yield Problem("CatalogueNone", pathology=name, about=online[name].about)
+    yield from suspects.duplicates(offered)
+    yield from suspects.ambiguous(offered)
+    yield from suspects.same_codes({name: pathologies_.code(name, based[name]) for name in offered})
+
+
 def _final(
     presence: Presence, cde: Cde, found: CdeFound, codes: tuple[str, ...], labels: Labels
 ) -> Cde:
@@ -322,8 +259,10 @@ def _final(
     return edited if stands or found.source == "master" else cde_.written(edited)
 
 
-def _label(labels: Labels, cde: Cde) -> str:
-    return labels.pathologies.get(cde.pathology, pathologies_.label(cde.pathology, cde))
+def _entry(labels: Labels, cde: Cde, datasets: Mapping[str, tuple[str, ...]]) -> pathologies_.Entry:
+    name = cde.pathology
+    label = labels.pathologies.get(name, pathologies_.label(name, cde))
+    return pathologies_.Entry(name, label, cde, datasets)
 
 
 def _planned(
@@ -367,7 +306,9 @@ def _workers(
 def _refuse(problems: Iterable[Problem]) -> None:
     grave = [problem for problem in problems if problem.severity != "note"]
     if grave:
-        lines = "\n".join(f"- {_line(problem)}" for problem in grave)
+        lines = "\n".join(f"- {_line(problem)}" for problem in grave[:MOST])
+        if len(grave) > MOST:
+            lines += f"\n- and {len(grave) - MOST} more: without strict all are listed"
         raise Refused(f"Problems, and strict was asked for; nothing was written:\n{lines}")
 
 

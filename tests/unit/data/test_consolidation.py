@@ -315,6 +315,19 @@ def test_a_catalogues_cde_is_written_our_way_and_then_not_again() -> None:
     assert (second.writes, second.changed) == ((), False)
 
 
+def test_strict_lists_the_first_of_many_problems_and_counts_the_rest() -> None:
+    bad = {f"{n:03}.csv": ["NotUtf8"] for n in range(60)}
+    case = {
+        "options": {"strict": True},
+        "cdes": {"dementia": {}},
+        "inventories": {"wk-a": {"dementia": bad}, "wk-b": {}},
+    }
+    lines = str(plancases.outcome(case)).splitlines()
+    assert len(lines) == 52
+    assert "000.csv" in lines[1]
+    assert "10 more" in lines[-1]
+
+
 # -- whom to ask before
 
 
