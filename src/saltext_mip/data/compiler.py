@@ -173,7 +173,7 @@ class _Run:
     def failed(self, *problems: Problem) -> Compiled:
         """Nothing was changed: what is served is what was served."""
         record = self._look.record
-        done = self._done(record) if record else Compiled("failed")
+        done = self._done(replace(record, notes=())) if record else Compiled("failed")
         said = done.problems if record else self._look.listing.problems
         return replace(done, status="failed", problems=(*problems, *said))
 
@@ -320,7 +320,7 @@ class _Build:
                 database.replace_metadata(temp, self._cde)
             return dict(self._carried)
         database.create(temp, self._layout, self._cde)
-        return {name: self._adopted(temp, of) for name, of in self._carried.items()}
+        return {name: self._adopted(temp, name, of) for name, of in self._carried.items()}
 
     # -- files
 
@@ -343,10 +343,10 @@ class _Build:
                     findings += found
         for name in self._todo:
             if sources[name].state == "out" and (old := self._old.get(name)) and old.spans:
-                sources[name] = self._kept(temp, sources[name], old)
+                sources[name] = self._kept(temp, name, sources[name], old)
         for name in self._odd:
             now = replace(self._old[name], state="out", stamp=None, sha256="", problems=())
-            sources[name] = self._kept(temp, now, self._old[name])
+            sources[name] = self._kept(temp, name, now, self._old[name])
         if self._copying:
             alive = {span for source in sources.values() for span in source.spans}
             dead = {span for source in self._old.values() for span in source.spans} - alive
@@ -354,7 +354,7 @@ class _Build:
                 database.delete(temp, sorted(dead))
         return tuple(findings)
 
-    def _kept(self, temp: Path, now: Source, old: Source) -> Source:
+    def _kept(self, temp: Path, file: str, now: Source, old: Source) -> Source:
         """``now``, which is bad, with the rows of when it was good."""
         kept = replace(
             now,
@@ -364,9 +364,9 @@ class _Build:
             datasets=old.datasets,
             spans=old.spans,
         )
-        return kept if self._copying else self._adopted(temp, kept)
+        return kept if self._copying else self._adopted(temp, file, kept)
 
-    def _adopted(self, temp: Path, source: Source) -> Source:
+    def _adopted(self, temp: Path, file: str, source: Source) -> Source:
         """The source with its rows copied out of the old database."""
         record = self._look.record
         if record is None or not source.spans:
@@ -377,23 +377,21 @@ class _Build:
             for name, kind in self._layout.columns
             if kinds.get(name) == kind or (kind == "real" and kinds.get(name) == "int")
         ]
+        lost = [name for name, _ in self._layout.columns if name in kinds.keys() - dict(same)]
+        without = database.filled(self._look.target, source.spans, lost)
+        problems = tuple(Problem("KeptWithoutColumn", file=file, column=name) for name in without)
         first = database.last_row(temp) + 1
         count = database.adopt(temp, self._look.target, source.spans, same)
         if count != source.rows:
             raise NotWritten(f"the old database has {count} rows in the place of {source.rows}")
-        return replace(source, spans=((first, first + count - 1),))
+        spans = ((first, first + count - 1),)
+        return replace(source, spans=spans, problems=(*source.problems, *problems))
 
     def _nothing_new(self, record: Record, sources: Mapping[str, Source]) -> bool:
         """Whether the rows and METADATA are those that the old database has."""
-        return (
-            record.recipe == self._look.recipe
-            and all(
-                sources.get(name) is not None and sources[name].spans == source.spans
-                for name, source in self._old.items()
-                if source.spans
-            )
-            and all(name in self._old or not source.spans for name, source in sources.items())
-        )
+        then = {name: source.spans for name, source in self._old.items() if source.spans}
+        now = {name: source.spans for name, source in sources.items() if source.spans}
+        return record.recipe == self._look.recipe and then == now
 
     def _seal(self, sources: Mapping[str, Source]) -> bytes:
         """Eight bytes that stand for what the database was made of."""

@@ -173,6 +173,21 @@ def adopt(
     return count
 
 
+def filled(path: Path, spans: Iterable[tuple[int, int]], columns: Iterable[str]) -> list[str]:
+    """Those of the columns that have a value in those rows."""
+    found = []
+    spans = tuple(spans)
+    with opened(path, "ro") as db:
+        for column in columns:
+            query = (
+                f"SELECT 1 FROM DATA WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - quoted
+                f" AND {quoted(column)} IS NOT NULL AND {quoted(column)} != '' LIMIT 1"
+            )
+            if any(db.execute(query, span).fetchone() for span in spans):
+                found.append(column)
+    return found
+
+
 def last_row(path: Path) -> int:
     """The highest rowid; 0 without rows."""
     with opened(path) as db:
