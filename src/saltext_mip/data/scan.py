@@ -13,7 +13,7 @@ import re
 from collections import Counter
 
 from saltext_mip.data.grouped import Grouped
-from saltext_mip.data.proofs import Proof, by_deletion
+from saltext_mip.data.proofs import Proof, Proved, by_deletion
 from saltext_mip.problems import Finding
 
 DATASET = b"dataset"
@@ -23,13 +23,11 @@ NAME_CHARS = 255  # of a column's name and of a dataset's code
 DATASETS = 1_000  # distinct ones in a file: more is a column of something else
 
 _BOM = b"\xef\xbb\xbf"
-_STANDIN = b"\x02"  # for a quoted field; no dataset's code has it
-_CUTS = 512  # line ends tried, from the last, for one outside quotes
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _PLAIN = re.compile(rb'[^",\r\n]*+')
-# a quoted field with a comma, a line end or a quote in it
-_COMPLEX = re.compile(rb'(?<=[,\n])"(?![^",\r\n]*+"[,\r\n])[^"]*+(?:""[^"]*+)*+"(?=[,\n]|\r\n)')
+# in what is outside quotes, with one quote in place of each that was inside
+_MISPLACED = re.compile(rb'[^,"]"|"[^,"]')
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -116,35 +114,25 @@ class Scan:
     def _blocks(self, body: bytes) -> int:
         """Take the rows of ``body``, whole lines; how many bytes that was."""
         self._open = False
-        if self._commas <= 0 or len(body) > ROW_BYTES or not _is_text(body):
-            return self._take_rows(body)
-        if b'"' not in body:
-            if rows := self._take_plain(body):
-                self._line += rows
-                return len(body)
-            return self._take_rows(body)
-        end = _outside_quotes(body)
-        cut = body[:end]
-        if cut and (plain := _unquoted(cut)) is not None and self._take_plain(plain):
-            self._line += cut.count(b"\n")
-            return end
+        if self._commas > 0 and len(body) <= ROW_BYTES and _is_text(body):
+            proved = self._prove(body, self._commas, self._at)
+            if proved is not None and (rows := self._take_proved(proved)):
+                self._line += body.count(b"\n", 0, proved.size) if b'"' in body else rows
+                return proved.size
         return self._take_rows(body)
 
-    def _take_plain(self, body: bytes) -> int:
-        """Take ``body`` if it is nothing but good rows without quotes; how many, 0 if it is not."""
-        counts = self._prove(body, self._commas, self._at)
-        if not counts:
-            return 0
-        codes = {code.decode(): rows for code, rows in counts.items()}
+    def _take_proved(self, proved: Proved) -> int:
+        """Take these rows, unless some break another rule: how many were taken."""
+        codes = {code.decode(): rows for code, rows in proved.datasets.items()}
         if not all(_is_code(code) for code in codes):
             return 0
         if len(self.datasets.keys() | codes.keys()) > DATASETS:
             return 0
         for code, rows in codes.items():
             self.datasets[code] = self.datasets.get(code, 0) + rows
-        rows = sum(codes.values())
-        self.rows += rows
-        return rows
+        taken = sum(codes.values())
+        self.rows += taken
+        return taken
 
     # -- rows
 
@@ -154,15 +142,8 @@ class Scan:
         self._open = False
         while pos < len(body) and not self._stopped:
             end = body.find(b"\n", pos) + 1 or len(body)
-            wrong = None
-            if body.find(b'"', pos, end) < 0:
-                content = body[pos : end - 1] if body[end - 1] == 0x0A else body[pos:end]
-                if content[-1:] == b"\r" and len(content) < end - pos:
-                    content = content[:-1]
-                if b"\r" in content:
-                    wrong = "LoneReturn"
-                fields = content.split(b",") if end - pos <= ROW_BYTES else []
-            else:
+            fields, wrong = self._plain_row(body[pos:end])
+            if fields is None:
                 fields, end, wrong = _row(body, pos)
                 if wrong == "UnclosedQuote" and not final:
                     self._open = True
@@ -171,10 +152,33 @@ class Scan:
             pos = end
         return len(body)
 
+    def _plain_row(self, line: bytes) -> tuple[list[bytes] | None, str | None]:
+        """The fields of a line without quotes, or with such around simple fields alone.
+
+        But for that of 'dataset' the fields are given as they stand. None: it is not so simple.
+        """
+        if len(line) > ROW_BYTES:
+            return [], "LineTooLong"
+        content = line.removesuffix(b"\n")
+        if len(content) < len(line):
+            content = content.removesuffix(b"\r")
+        wrong = "LoneReturn" if b"\r" in content else None
+        if b'"' not in content:
+            return content.split(b","), wrong
+        parts = content.split(b'"')
+        if wrong or self._commas < 0 or len(parts) % 2 == 0:
+            return None, None
+        if b"," in b"".join(parts[1::2]) or _MISPLACED.search(b'"'.join(parts[::2])):
+            return None, None
+        fields = content.split(b",")
+        if self._at < len(fields) and fields[self._at].startswith(b'"'):
+            fields[self._at] = fields[self._at][1:-1].replace(b'""', b'"')
+        return fields, None
+
     def _take_row(self, raw: bytes, fields: list[bytes], wrong: str | None) -> None:
         line = self._line
         self._line += raw.count(b"\n")
-        if len(raw) > ROW_BYTES:
+        if len(raw) > ROW_BYTES:  # with line ends in quotes
             wrong = "LineTooLong"
         if raw in (b"\n", b"\r\n"):
             return
@@ -245,49 +249,6 @@ def _is_utf8(body: bytes) -> bool:
 def _is_code(code: str) -> bool:
     """Whether that can be a dataset's code, and be looked for in a block as it stands."""
     return bool(code.strip()) and len(code) <= NAME_CHARS and not _CONTROL.search(code)
-
-
-def _outside_quotes(body: bytes) -> int:
-    """Where a cut leaves an even number of quotes before it, as far back as it is worth it."""
-    end = len(body)
-    odd = body.count(b'"') & 1
-    for _ in range(_CUTS):
-        if not odd:
-            return end
-        before = body.rfind(b"\n", 0, end - 1) + 1
-        odd ^= body.count(b'"', before, end) & 1
-        end = before
-    return 0
-
-
-def _unquoted(body: bytes) -> bytes | None:
-    """Rows of the same shape and simple values without a quote, or ``None`` if it is not so simple.
-
-    Simple is a quoted field that has no comma, line end or quote in it: its quotes are dropped. One
-    that has is put down as a sign that is no value. A quote that belongs to no such field stays,
-    and there is no answer.
-    """
-    if not _simple(body):
-        body = _COMPLEX.sub(_STANDIN, b"\n" + body)[1:]
-        if not _simple(body):
-            return None
-    return body.replace(b'"', b"")
-
-
-def _simple(body: bytes) -> bool:
-    """Whether each quote is the first or the last of a field that has two of them, nothing within.
-
-    Between two separators quotes come in pairs; and each is beside a separator.
-    """
-    quotes = body.translate(None, _NOT_QUOTES)
-    if b'"' in quotes.replace(b'""', b""):
-        return False
-    beside = body.count(b',"') + body.count(b'\n"') + body.startswith(b'"')
-    beside += body.count(b'",') + body.count(b'"\n') + body.count(b'"\r\n')
-    return beside == len(quotes.translate(None, b",\r\n"))
-
-
-_NOT_QUOTES = bytes(byte for byte in range(256) if byte not in b',\r\n"')
 
 
 def _row(body: bytes, pos: int) -> tuple[list[bytes], int, str | None]:

@@ -16,14 +16,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from saltext_mip.data.proofs import Proof, by_deletion, by_places
+from saltext_mip.data.proofs import Proof, by_deletion
 from saltext_mip.data.scan import Scan
 from saltext_mip.problems import Finding, Problem
 
 BLOCK = 1 << 20  # bytes that are read and hashed at once
-_STEP = 256 << 10  # bytes that are looked at at once: more does not fit a core's cache
+_STEP = 512 << 10  # bytes that are looked at at once: more does not fit a core's cache
 _THREAD_PAYS = 4 << 20  # bytes of a file from which on it does
 _NUMPY_PAYS = 64 << 20
+_NUMPY_PAYS_QUOTED = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,13 @@ def read_stamped(
 
 def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
     expected = os.fstat(fd).st_size
-    # once imported it costs nothing
-    fast = expected >= (_THREAD_PAYS if "numpy" in sys.modules else _NUMPY_PAYS)
-    scan = Scan(_fast() if fast else by_deletion())
     digest = hashlib.sha256()
     size = 0
     # hashing lets go of the interpreter, and so does reading: they run beside the look
     workers = ThreadPoolExecutor(1, "sha256") if expected >= _THREAD_PAYS else None
     with workers or nullcontext():
         block = os.read(fd, BLOCK)
+        scan = Scan(_proof(expected, block))
         while block:
             size += len(block)
             hashed = workers.submit(digest.update, block) if workers else None
@@ -132,11 +131,16 @@ def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
     )
 
 
-def _fast() -> Proof:
-    try:
-        return by_places()
-    except ImportError:  # an environment of which somebody took it out: slower, and the same
-        return by_deletion()
+def _proof(size: int, begin: bytes) -> Proof:
+    """The way that is faster for a file of that size, its import included."""
+    pays = _NUMPY_PAYS if b'"' not in begin else _NUMPY_PAYS_QUOTED
+    if size >= (_THREAD_PAYS if "numpy" in sys.modules else pays):
+        try:
+            from saltext_mip.data.masks import prove
+        except ImportError:  # no numpy: somebody took it out of this environment
+            return by_deletion()
+        return prove
+    return by_deletion()
 
 
 def _unreadable(error: OSError) -> Table:
