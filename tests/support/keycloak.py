@@ -167,6 +167,20 @@ def command(
     return arguments, {"JAVA_OPTS": " ".join((*MEMORY, "-Djava.net.preferIPv4Stack=true"))}
 
 
+def administrator(url: str, realm: str = "master") -> KeycloakAdmin:
+    """A realm, as the server's own administrator."""
+    return KeycloakAdmin(
+        connection=KeycloakOpenIDConnection(
+            server_url=url + "/",
+            username=ADMIN[0],
+            password=ADMIN[1],
+            realm_name=realm,
+            user_realm_name="master",
+            client_id="admin-cli",
+        )
+    )
+
+
 @dataclass(frozen=True)
 class Realm:
     """One realm, prepared by hand as its administrator would."""
@@ -177,9 +191,10 @@ class Realm:
     _built_in: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
-    def new(cls, server: Server, name: str) -> Realm:
-        server.admin().create_realm({"realm": name, "enabled": True})
-        realm = cls(server.url, name, server.admin(name))
+    def new(cls, url: str, name: str) -> Realm:
+        """A new, empty realm of the server that answers at ``url``."""
+        administrator(url).create_realm({"realm": name, "enabled": True})
+        realm = cls(url, name, administrator(url, name))
         return replace(
             realm, _built_in={kind: frozenset(ids) for kind, ids in realm._things().items()}
         )
@@ -220,7 +235,7 @@ class Realm:
         )
         self._may_administer(self.admin.get_client_service_account_user(client)["id"])
 
-    def administrator(self, name: str, password: str) -> str:
+    def operator(self, name: str, password: str) -> str:
         """A user who may."""
         user = self.user(name, password)
         self._may_administer(user)
@@ -306,27 +321,36 @@ class Server:
     process: subprocess.Popen[bytes]
     log: Path
 
-    def admin(self, realm: str = "master") -> KeycloakAdmin:
-        return KeycloakAdmin(
-            connection=KeycloakOpenIDConnection(
-                server_url=self.url + "/",
-                username=ADMIN[0],
-                password=ADMIN[1],
-                realm_name=realm,
-                user_realm_name="master",
-                client_id="admin-cli",
-            )
-        )
-
     def realm(self, name: str) -> Realm:
-        """A new, empty realm."""
-        return Realm.new(self, name)
+        return Realm.new(self.url, name)
 
     def stop(self) -> None:
         """At once, with all that it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def prepare_for_bed(url: str, federation: str = "fed1") -> tuple[Realm, dict[str, str]]:
+    """A realm as the manual prepares it, and what the pillar's ``keycloak`` says about it.
+
+    With the federation's client (secret ``portal-secret``; users may log in by password, as tests
+    do), and two researchers: ``alice`` of dementia, ``bob`` of tbi, with the password ``password``.
+    """
+    realm = Realm.new(url, "MIP")
+    realm.service_account("mip-admin", "administration-secret")
+    realm.client(federation)
+    for user, pathology in (("alice", "dementia"), ("bob", "tbi")):
+        group = f"{federation.upper()}_RESEARCHER_{pathology}"
+        realm.admin.create_group({"name": group})
+        realm.join(realm.user(user), group)
+    return realm, {
+        "server_url": url,
+        "realm": realm.name,
+        "client_id": federation,
+        "admin_client_id": "mip-admin",
+        "admin_client_secret": "administration-secret",
+    }
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltext_mip.access.client import Keycloak
-from saltext_mip.access.errors import NoSuchClient
+from saltext_mip.access.errors import ChangedMeanwhile, Gone, NoSuchClient
 from saltext_mip.access.rights import (
     Rights,
     group_prefix,
@@ -122,7 +122,10 @@ def read_copies(
 
 
 def _made_of(server: Keycloak, ids: Ids, role: str) -> frozenset[str]:
-    there: list[dict[str, Any]] = server.get(f"roles-by-id/{ids.roles[role]}/composites")
+    try:
+        there: list[dict[str, Any]] = server.get(f"roles-by-id/{ids.roles[role]}/composites")
+    except Gone as error:
+        raise ChangedMeanwhile(role, server=server.settings.server_url) from error
     return frozenset(
         part["name"]
         for part in there
@@ -155,7 +158,9 @@ def _of_other_clients(
 def _kept(server: Keycloak, unwanted: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     default = {group["id"] for group in server.get("default-groups")}
     reasons = {}
-    for group in unwanted:
+    for found in unwanted:
+        # a list that was searched for leaves out the groups inside that do not match
+        group = server.get(f"groups/{found['id']}")
         if group["id"] in default:
             reasons[group["name"]] = "it is one of the realm's default groups"
         elif group.get("subGroups") or group.get("subGroupCount"):

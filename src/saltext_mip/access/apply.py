@@ -26,6 +26,7 @@ from saltext_mip.access.errors import (
 )
 from saltext_mip.access.mappers import Mapper, choose
 from saltext_mip.access.plan import Item, Plan, corrected
+from saltext_mip.files import shown
 
 # so many roles in one request: a server takes a tenth of a second for them
 BATCH = 100
@@ -82,18 +83,18 @@ class Applier:
         for item in plan.items:
             try:
                 self._deeds[item.action](item)
-            except (KeycloakFailed, Unexpected) as error:
+            except (Conflict, KeycloakFailed, Unexpected) as error:
                 in_a_row += 1
                 if not outcome.done or in_a_row == _IN_A_ROW:
                     raise
                 outcome.failed.append((item, str(error)))
-                progress(f"{item.action} {item.thing}: failed")
+                progress(shown(f"{item.action} {item.thing}: failed"))
             except Gone as error:
                 raise ChangedMeanwhile(item.thing, status=404, **_facts(error)) from error
             else:
                 in_a_row = 0
                 outcome.done.append(item)
-                progress(f"{item.action} {item.thing}: {item.reason}")
+                progress(shown(f"{item.action} {item.thing}: {item.reason}"))
         return outcome
 
     # -- what gives

@@ -13,6 +13,7 @@
     ├── NotAllowed          the account's roles
     ├── NoSuchClient        the client to copy from
     ├── SecretNotKept       the file for the client's secret
+    ├── Conflict, Gone      one thing that is there already, or is not
     └── Unexpected          an answer that a Keycloak does not give
 
 ``status`` is the answer's HTTP status, where there was one. No message carries a secret.

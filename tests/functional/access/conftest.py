@@ -25,7 +25,7 @@ def server(
 
 @pytest.fixture(scope="session")
 def _realm(server: Server) -> Realm:
-    return server.realm("MIP federation")
+    return server.realm("MIP")
 
 
 @pytest.fixture

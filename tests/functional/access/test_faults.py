@@ -165,7 +165,7 @@ def test_a_wrong_secret_is_said_without_it(pillar):
 
 def test_a_wrong_password_is_said_without_it(realm, pillar):
     account = {"admin_username": "operator", "admin_password": "not-it"}
-    realm.administrator("operator", "it")
+    realm.operator("operator", "it")
     without = {key: pillar[key] for key in ("server_url", "realm", "client_id")}
     error = failing(LoginRefused, ONE, {**without, **account})
     assert error.permanent

@@ -376,7 +376,7 @@ def test_the_administration_account_may_be_a_user(server, realm, pillar, account
         user, password = "bed-admin", "bed-admin-password"
     else:
         user, password = "operator", "operator-password"
-        realm.administrator(user, password)
+        realm.operator(user, password)
     if account == "user and client":
         realm.client("cli", "cli-secret")
         pillar |= {"admin_client_id": "cli", "admin_client_secret": "cli-secret"}
