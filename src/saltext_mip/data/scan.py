@@ -48,7 +48,6 @@ class Scan:
         self._line = 1  # of what comes next
         self._begun = False
         self._stopped = False
-        self._open = False  # the tail begins with a row whose quote has not closed yet
         self._commas = -1  # in a row; below 0 until the header is known
         self._at = 0  # the place of the column 'dataset'
 
@@ -103,7 +102,8 @@ class Scan:
     def _keep(self, tail: bytes) -> None:
         self._tail = tail
         if len(tail) > ROW_BYTES:
-            self._found.add("UnclosedQuote" if self._open else "LineTooLong", self._line)
+            inside = tail.count(b'"') % 2
+            self._found.add("UnclosedQuote" if inside else "LineTooLong", self._line)
             self._stop()
 
     def _stop(self) -> None:
@@ -113,7 +113,6 @@ class Scan:
 
     def _blocks(self, body: bytes) -> int:
         """Take the rows of ``body``, whole lines; how many bytes that was."""
-        self._open = False
         if self._commas > 0 and len(body) <= ROW_BYTES and _is_text(body):
             proved = self._prove(body, self._commas, self._at)
             if proved is not None and (rows := self._take_proved(proved)):
@@ -139,14 +138,12 @@ class Scan:
     def _take_rows(self, body: bytes, *, final: bool = False) -> int:
         """Take the rows of ``body`` one by one; how many bytes that was. The last may be open."""
         pos = 0
-        self._open = False
         while pos < len(body) and not self._stopped:
             end = body.find(b"\n", pos) + 1 or len(body)
             fields, wrong = self._plain_row(body[pos:end])
             if fields is None:
                 fields, end, wrong = _row(body, pos)
                 if wrong == "UnclosedQuote" and not final:
-                    self._open = True
                     return pos
             self._take_row(body[pos:end], fields, wrong)
             pos = end
@@ -227,7 +224,7 @@ class Scan:
             elif len(name) > NAME_CHARS or _CONTROL.search(name):
                 self._found.add("ColumnUnsafe", line, name, count=count)
             elif count > 1:
-                self._found.add("DuplicateColumn", line, column=name)
+                self._found.add("DuplicateColumn", line, column=name, count=count)
         if not self._found.has("ColumnUnsafe"):
             self.header = tuple(names)
 
