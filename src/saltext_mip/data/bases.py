@@ -13,7 +13,7 @@ from typing import Any
 from saltext_mip.data import cde as cde_
 from saltext_mip.data import manifest
 from saltext_mip.data.cde import Cde, CdeFound, CdeInvalid
-from saltext_mip.data.manifest import Manifest, Previous
+from saltext_mip.data.manifest import Previous
 from saltext_mip.data.presence import Presence
 from saltext_mip.errors import DataError
 from saltext_mip.federation import CDE_FILE, Federation
@@ -43,11 +43,10 @@ def digest(federation: Federation, cde: Cde) -> str:
     return cde_.rules_digest(cde, subjectcode=subjectcode)
 
 
-def used(presence: Presence, kept: Manifest, before: Iterable[str]) -> tuple[str, ...]:
+def used(presence: Presence, before: Iterable[str]) -> tuple[str, ...]:
     """The pathologies that it is about: that some worker has files of, now or until now."""
     names = {record.name for inv in presence.there for record in inv.pathologies if record.files}
-    names.update(before, *kept.values())
-    return tuple(sorted(names))
+    return tuple(sorted(names.union(before)))
 
 
 def of_used(

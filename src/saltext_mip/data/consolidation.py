@@ -165,11 +165,11 @@ def plan(
     presence = Presence.of(federation, inventories, absent)
     problems = [*presence.missing(missing_worker), *_of_nodes(presence)]
     before = tuple(previous.pathologies) if previous else ()
-    kept = presence.kept(missing_worker, previous)
-    used = bases.used(presence, kept, before)
+    used = bases.used(presence, before)
     based = bases.of_used(presence, used, cdes, previous)
     problems += bases.lacking(presence, used, based)
     problems += bases.of_unused(presence, used, cdes)
+    kept = presence.kept(missing_worker, previous)
     files = {**_served(presence, based, previous, problems), **kept}
     offered = {
         name: owners for name in based if (owners := manifest.owners(files, presence.workers, name))
