@@ -64,12 +64,16 @@ class Settings:
             realm=str(data["realm"]),
             client_id=str(data["client_id"]),
             admin_client=str(client or "admin-cli"),
-            admin_secret=Secret(str(secret)) if secret else None,
+            admin_secret=_secret(secret),
             username=str(username) if username else None,
-            password=Secret(str(password)) if password else None,
+            password=_secret(password),
             ca_file=_file(data, "ca_file"),
             client_secret_file=_file(data, "client_secret_file"),
         )
+
+
+def _secret(value: Any) -> Secret | None:
+    return value if isinstance(value, Secret) or not value else Secret(str(value))
 
 
 def _file(data: Mapping[str, Any], key: str) -> Path | None:

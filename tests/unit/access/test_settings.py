@@ -23,6 +23,11 @@ def test_a_service_account():
     assert found.account == "the client 'mip-admin'"
 
 
+def test_a_secret_may_come_in_its_type():
+    found = Settings.from_pillar({**BASE, **ACCOUNT, "admin_client_secret": Secret("s3cret")})
+    assert found.admin_secret == Secret("s3cret")
+
+
 def test_a_user_goes_through_keycloaks_own_client():
     found = Settings.from_pillar({**BASE, "admin_username": "op", "admin_password": "pw"})
     assert (found.admin_client, found.username) == ("admin-cli", "op")
