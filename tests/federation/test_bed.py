@@ -167,3 +167,44 @@ def test_an_unknown_fault_names_those_that_are_known(bed: Bed) -> None:
     with pytest.raises(UnknownFault, match="poweroff") as unknown:
         bed.fault(WORKER, "explode")
     assert all(fault in str(unknown.value) for fault in FAULTS)
+
+
+def test_a_node_installed_again_has_an_engine_without_state(bed: Bed) -> None:
+    before = bed.docker(WORKER).info()["ID"]
+    bed.fault(WORKER, "wipe-docker")
+    for_docker(lambda: bed.docker(WORKER))
+    after = bed.docker(WORKER)
+    assert after.info()["ID"] != before
+    assert after.images.list() == []
+    for_minions(bed.host("pusher"), [WORKER])
+
+
+def test_the_pillar_can_be_declared_anew(bed: Bed) -> None:
+    def declared() -> object:
+        said = bed.run("pusher", "salt-run", "mip.nodes", "federation=fed1", "--out=json")
+        return set(json.loads(said.stdout)["nodes"])
+
+    bed.declare(lambda federation: federation["nodes"].pop(WORKER))
+    try:
+        assert declared() == set(bed.hosts) - {"pusher", WORKER}
+    finally:
+        bed.declare()
+    assert declared() == set(bed.hosts) - {"pusher"}
+
+
+def test_a_blank_bed_has_no_swarm_no_data_and_no_faults(bed: Bed) -> None:
+    bed.docker("fed1-ms").swarm.init(advertise_addr=bed.host("fed1-ms").spec.address)
+    bed.write("fed1-ms", "/data/fed1/dementia/x.csv", b"dataset\n")
+    bed.fault(WORKER, "unmount-data")
+    bed.fault("fed1-wk-h1", "cut")
+    bed.fault("fed1-wk-h3", "poweroff")
+
+    bed.blank()
+
+    for host in bed.hosts:
+        assert bed.docker(host).info()["Swarm"]["LocalNodeState"] == "inactive"
+        assert bed.docker(host).containers.list(all=True) == []
+    assert bed.run("fed1-ms", "ls", "-A", "/data/fed1").stdout == ""
+    assert bed.run(WORKER, "stat", "-c", "%U", "/data/fed1").stdout == "mipadmin\n"
+    assert reaches(bed, "pusher", "fed1-wk-h1")
+    assert reaches(bed, "pusher", "fed1-wk-h3")

@@ -69,13 +69,18 @@ def _users(etc: Path, layout: Layout, host: HostSpec) -> None:
         folder = layout.outside(host.name, path)
         folder.chmod(mode)
         _own(folder, number)
+    federation_folder(layout, host)
+    # the operator's Python may lie below it
+    layout.outside(host.name, "/root").chmod(0o711)
+
+
+def federation_folder(layout: Layout, host: HostSpec) -> None:
+    """The empty data path of a node that has one."""
     if host.role in ("master", "worker"):
         data = layout.outside(host.name, f"/data/{FEDERATION}")
         data.mkdir(exist_ok=True)
         data.chmod(0o770)
-        _own(data, number)
-    # the operator's Python may lie below it
-    layout.outside(host.name, "/root").chmod(0o711)
+        own_like(data, data.parent)
 
 
 def _docker_group(number: int) -> int:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import docker
 
@@ -30,6 +30,7 @@ from tests.support.bed import (
 from tests.support.bed.host import Host
 from tests.support.bed.images import registry
 from tests.support.bed.layout import (
+    FEDERATION,
     KEPT,
     PUSHER,
     BedUnavailable,
@@ -50,10 +51,17 @@ def _silent(line: str) -> None:
 class Bed:
     """A bed that is up. `Bed.up()` makes one, `Bed.attach()` finds the one that is there."""
 
-    def __init__(self, layout: Layout, hosts: tuple[HostSpec, ...], network: Network) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        hosts: tuple[HostSpec, ...],
+        network: Network,
+        settle: float | None = None,
+    ) -> None:
         self.layout = layout
         self.specs = hosts
         self.network = network
+        self.settle = settle
         self.by_name = {spec.name: Host(layout, spec, network) for spec in hosts}
 
     @property
@@ -90,9 +98,9 @@ class Bed:
             hosts = federation_hosts(workers)
             layout.root.mkdir(parents=True, exist_ok=True)
             network = Network.start(layout.root)
-            bed = cls(layout, hosts, network)
+            bed = cls(layout, hosts, network, settle)
             try:
-                bed._describe()
+                bed._describe(settle)
                 server = None
                 if keycloak:
                     from tests.support.bed import identity  # its packages are wanted here only
@@ -100,7 +108,8 @@ class Bed:
                     server = identity.lay_out(layout, hosts[0])
                 bed._lay_out(images, settle, server)
                 bed._start(server, say)
-            except BaseException:
+            except BaseException as error:
+                error.add_note(bed.last_words())
                 cleanup.clean(layout)
                 raise
         return bed
@@ -114,7 +123,7 @@ class Bed:
         except FileNotFoundError:
             raise BedUnavailable(f"no bed is up in {layout.root}") from None
         hosts = tuple(HostSpec(**host) for host in description["hosts"])
-        return cls(layout, hosts, Network(description["network"]))
+        return cls(layout, hosts, Network(description["network"]), description["settle"])
 
     def down(self) -> None:
         """Leaves nothing: no process, namespace, mount, cable, control group or file."""
@@ -126,8 +135,9 @@ class Bed:
         with _only_one(layout):
             cleanup.clean(layout)
 
-    def _describe(self) -> None:
+    def _describe(self, settle: float | None) -> None:
         description = {
+            "settle": settle,
             "hosts": [asdict(spec) for spec in self.specs],
             "network": self.network.holder,
         }
@@ -169,7 +179,7 @@ class Bed:
 
     def _start(self, keycloak: Identity | None, say: Callable[[str], None]) -> None:
         pusher = self.by_name[PUSHER]
-        everyone = list(self.by_name.values())
+        everyone = self._hosts()
         _all_at_once(
             lambda host: host.power_on(without=("master",) if host is pusher else ()), everyone
         )
@@ -192,6 +202,16 @@ class Bed:
         # Salt ends with 0 also where there is no such function
         if not answer.lstrip().startswith("{"):
             raise RuntimeError(f"mip.setup did not set the pusher up: {answer}")
+
+    def last_words(self) -> str:
+        """The last lines of what each host's services said, for an error."""
+        lines = []
+        for name in self.hosts:
+            logs = [self.layout.host(name) / "init.log", *self.path(name, "/var/log").glob("*.log")]
+            for log in logs:
+                if log.exists() and (said := log.read_text(errors="replace").splitlines()[-3:]):
+                    lines += [f"{name}, {log.name}:", *(f"    {line[:300]}" for line in said)]
+        return "\n".join(lines)
 
     # ---- use --------------------------------------------------------------------------
 
@@ -236,6 +256,40 @@ class Bed:
                 file.write_bytes(content)
             accounts.own_like(created, created.parent)
         return file
+
+    # ---- the federation ---------------------------------------------------------------
+
+    def declare(self, change: Callable[[dict[str, Any]], object] | None = None) -> None:
+        """Writes the federation's pillar anew, as it was at first but for `change`.
+
+        `change` gets the value of mip:federations:<fed> and edits it. The minions that answer
+        have the new pillar when this is back.
+        """
+        value = pillar.declaration(self.specs, self.settle)
+        if change is not None:
+            change(value)
+        text = pillar.render(value, comment=pillar.header())
+        self.write(PUSHER, f"/srv/pillar/mip/{FEDERATION}.sls", text.encode())
+        refresh = ("saltutil.refresh_pillar", "wait=True", "--out=quiet")
+        self.run(PUSHER, "salt", "-t", "10", "*", *refresh, check=False)
+
+    def blank(self) -> None:
+        """Mends every host and takes away what was deployed on it: Swarm, data, our state.
+
+        Images, keys and the pillar stay: the pillar as it was at first.
+        """
+        for host in self.by_name.values():
+            host.power_on()
+            host.network.heal(host.spec)
+        _all_at_once(lambda host: wait.for_docker(lambda: self.docker(host.name)), self._hosts())
+        _all_at_once(lambda host: dockerd.blank(self.docker(host.name)), self._hosts())
+        _all_at_once(lambda host: host.blank(), self._hosts())
+        minions = [spec.name for spec in self.specs if spec.role != "pusher"]
+        wait.for_minions(self.by_name[PUSHER], minions)
+        self.declare()
+
+    def _hosts(self) -> list[Host]:
+        return list(self.by_name.values())
 
 
 @contextmanager

@@ -23,6 +23,8 @@ def clean(layout: Layout) -> None:
         if hosts.exists():
             shutil.rmtree(hosts)
         shutil.rmtree(layout.root)
+    elif layout.root.is_dir() and not any(layout.root.iterdir()):
+        layout.root.rmdir()
 
 
 def left(layout: Layout) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+
+import docker
 
 from tests.support.bed.layout import REGISTRY_PORT, HostSpec, Layout
 
@@ -25,3 +28,14 @@ def lay_out(layout: Layout, host: HostSpec, registry: HostSpec) -> None:
     folder = layout.skeleton(host.name) / "etc/docker"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "daemon.json").write_text(json.dumps(config, indent=1))
+
+
+def blank(client: docker.DockerClient) -> None:
+    """Takes the engine out of its Swarm and removes what ran on it; images stay."""
+    if client.info()["Swarm"]["LocalNodeState"] != "inactive":
+        client.swarm.leave(force=True)
+    for container in client.containers.list(all=True, ignore_removed=True):
+        with contextlib.suppress(docker.errors.NotFound):  # the engine removes a Swarm's own
+            container.remove(force=True)
+    client.volumes.prune()
+    client.networks.prune()

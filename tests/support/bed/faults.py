@@ -19,6 +19,8 @@ FAULTS: dict[str, Callable[[Host], None]] = {
     "start-dockerd": lambda host: host.start_service("dockerd"),
     "stop-minion": lambda host: host.stop_service("minion"),
     "start-minion": lambda host: host.start_service("minion"),
+    # a node that was installed again: its engine has lost its state and images
+    "wipe-docker": lambda host: host.wipe_docker(),
     # the data disk
     "unmount-data": lambda host: _mount(host, "umount", "-l", "/data"),
     "mount-data": lambda host: _mount(host, "mount", "--bind", "/run/bed/data", "/data"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support.bed import cgroups
+from tests.support.bed import accounts, cgroups
 from tests.support.bed.layout import CHECKOUT, KEPT, PREFIX_LENGTH, HostSpec, Layout
 from tests.support.bed.network import Network
 from tests.support.bed.processes import PATH, is_alive, kill_and_wait, marked_environment
 
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root", "USER": "root"}
+BLANKED = ("/data", "/opt/mip-deployment", "/var/lib/mip")
 RESTART_DELAY = 5.0  # seconds until a service that ended is started again
 
 
@@ -84,7 +86,7 @@ class Host:
         if (pid := self.pid) is not None:
             os.kill(pid, signal.SIGHUP)
             return
-        for stale in ("pid", "services.json", "docker.sock"):
+        for stale in ("pid", "ready", "services.json", "docker.sock"):
             (run / stale).unlink(missing_ok=True)
         log = (self.layout.host(self.name) / "init.log").open("ab")
         with log:
@@ -101,15 +103,18 @@ class Host:
                 start_new_session=True,
                 cwd="/",
             )
-        deadline = time.monotonic() + 30
-        while (pid := self.pid) is None:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} did not start:\n{self._init_log()}")
-            time.sleep(0.01)
-        self.network.plug(self.spec, pid)
+        self._wait_for("pid", process)
+        self.network.plug(self.spec, int((run / "pid").read_text()))
+        self._wait_for("ready", process)
 
-    def _init_log(self) -> str:
-        return (self.layout.host(self.name) / "init.log").read_text(errors="replace")[-2000:]
+    def _wait_for(self, mark: str, process: subprocess.Popen, seconds: float = 60) -> None:
+        """Until the host's init has come that far."""
+        deadline = time.monotonic() + seconds
+        while not (self.layout.run(self.name) / mark).exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                log = (self.layout.host(self.name) / "init.log").read_text(errors="replace")
+                raise RuntimeError(f"{self.name} did not start:\n{log[-2000:]}")
+            time.sleep(0.01)
 
     def power_off(self) -> None:
         """Everything that runs in the host ends at once; nothing is told, nothing is flushed."""
@@ -164,6 +169,25 @@ class Host:
             *("nsenter", "-t", str(pid), "-n", "-u", "-m", "-p", "--"),
             *("env", "-i", "-C", "/root", *environment, *argv),
         ]
+
+    def wipe_docker(self) -> None:
+        """Power off, a new disk for Docker, power on."""
+        self.power_off()
+        folder = self.layout.outside(self.name, "/var/lib/docker")
+        shutil.rmtree(folder)
+        folder.mkdir(mode=0o710)
+        self.power_on()
+
+    def blank(self) -> None:
+        """Empties the folders that hold a federation's data and our state."""
+        if self.run("mountpoint", "-q", "/data", check=False).returncode:
+            self.run("mount", "--bind", "/run/bed/data", "/data")
+        # whoever writes there meanwhile makes a folder not empty again
+        for attempt in range(5):
+            found = self.run("find", *BLANKED, "-mindepth", "1", "-delete", check=attempt == 4)
+            if found.returncode == 0:
+                break
+        accounts.federation_folder(self.layout, self.spec)
 
     def service_pid(self, service: str) -> int | None:
         """The service's pid in the host, None while it is down."""

@@ -203,6 +203,7 @@ def main() -> None:
     socket.sethostname(config["name"])
     (BED / "stopped").mkdir(exist_ok=True)
     configure_network(config["address"])
+    (BED / "ready").touch()
     Init(config).run()
 
 

@@ -74,6 +74,11 @@ def render(value: Mapping[str, Any], *, comment: str = "") -> str:
     return comment + yaml.safe_dump(tree, sort_keys=False, default_flow_style=False)
 
 
+def header() -> str:
+    """What the federation's file says of itself."""
+    return HEADER.format(off=", ".join(WITHOUT_A_PART))
+
+
 def files(
     hosts: tuple[HostSpec, ...],
     *,
@@ -81,9 +86,8 @@ def files(
     keycloak: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The pillar's files by their path below the pillar's root."""
-    header = HEADER.format(off=", ".join(WITHOUT_A_PART))
     return {
         "top.sls": TOP.format(federation=FEDERATION),
-        f"mip/{FEDERATION}.sls": render(declaration(hosts, settle), comment=header),
+        f"mip/{FEDERATION}.sls": render(declaration(hosts, settle), comment=header()),
         f"mip/{FEDERATION}-secrets.sls": render(secrets(keycloak)),
     }
