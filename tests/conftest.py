@@ -16,7 +16,7 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real data and of what existing installations made of it, where it is present."""
+    """The folder of real data, and of what existing installations made of it; where present."""
     here = Path(__file__).resolve().parent.parent
     folder = Path(os.environ.get("MIP_SHARED", here.parent / "shared"))
     if not (folder / "golden").is_dir():

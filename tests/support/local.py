@@ -26,9 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import yaml
-
-from tests.support import processes, roots, salthost
+from tests.support import pillars, processes, roots, salthost
 from tests.support.processes import Daemon
 from tests.support.salthost import Host
 
@@ -89,7 +87,7 @@ class LocalFederation:
         self._more_master = dict(master or {})
         self._more_minion = dict(minion or {})
         self._declared = {
-            name: self._declaration(name, index, count)
+            name: pillars.declaration(self.root, name, index=index, workers=count)
             for index, (name, count) in enumerate({federation: workers, **(others or {})}.items())
         }
         self._declared[federation].update(declare or {})
@@ -163,9 +161,8 @@ class LocalFederation:
                 self.data_path(node).mkdir(parents=True, exist_ok=True)
         for name in self._declared:
             (self.ui_path(name) / "config").mkdir(parents=True, exist_ok=True)
-        for folder in (self.states, self.pillar_root / "mip"):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._write_pillar()
+        self.states.mkdir(exist_ok=True)
+        pillars.write(self.pillar_root, PUSHER, self._declared)
         pusher = self.hosts[PUSHER]
         settings = salthost.master_settings(PUSHER, ports, self.states, self.pillar_root)
         pusher.prepare({**settings, **self._more_master})
@@ -304,44 +301,17 @@ class LocalFederation:
             change(declared)
         else:
             declared.update(change)
-        self._write_pillar()
+        pillars.write(self.pillar_root, PUSHER, self._declared)
         if refresh:
             self.salt("*", "saltutil.refresh_pillar", "wait=True")
 
     # -- inside
-
-    def _declaration(self, name: str, index: int, workers: int) -> dict[str, Any]:
-        nodes: dict[str, Any] = {
-            f"{name}-ms": {"role": "master", "address": f"127.7{index}.0.10"},
-            f"{name}-ui": {"role": "ui", "address": f"127.7{index}.0.11"},
-        }
-        for number in range(1, workers + 1):
-            nodes[f"{name}-wk-h{number}"] = {
-                "role": "worker",
-                "hospital": f"h{number}",
-                "address": f"127.7{index}.{number // 200}.{20 + number % 200}",
-                "contact": f"it@h{number}.example",
-            }
-        for node, facts in nodes.items():
-            if facts["role"] != "ui":
-                facts["data_path"] = str(self.root / node / "data" / name)
-        return {"nodes": nodes, "ui_path": str(self.root / f"{name}-ui" / "mip/Federation")}
 
     def _federation_of(self, node: str) -> str:
         for name, declared in self._declared.items():
             if node in declared["nodes"]:
                 return name
         raise KeyError(node)
-
-    def _write_pillar(self) -> None:
-        top: dict[str, list[str]] = {PUSHER: []}
-        for name, declared in self._declared.items():
-            sls = yaml.safe_dump({"mip": {"federations": {name: declared}}}, sort_keys=False)
-            (self.pillar_root / "mip" / f"{name}.sls").write_text(sls, encoding="utf-8")
-            top[PUSHER].append(f"mip.{name}")
-            top[f"{name}-*"] = [f"mip.{name}"]
-        text = yaml.safe_dump({"base": top}, sort_keys=False)
-        (self.pillar_root / "top.sls").write_text(text, encoding="utf-8")
 
     def _daemon(self, host: str) -> Daemon:
         if host not in self._daemons:
