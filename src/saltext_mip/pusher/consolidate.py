@@ -18,7 +18,6 @@ from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
 from saltext_mip.generations.record import Generation
-from saltext_mip.problems import Problem
 from saltext_mip.pusher.gather import Gathered, gather
 from saltext_mip.pusher.sending import recover, sender
 from saltext_mip.pusher.session import Pusher
@@ -103,7 +102,7 @@ def survey(pusher: Pusher, options: Options) -> Survey:
     """Ask all nodes and plan; writes nothing anywhere."""
     last = pusher.store.last()
     gathered = gather(pusher, last)
-    cdes = _cdes(pusher, options, gathered)
+    cdes = _cdes(pusher, options, gathered, last)
     gathered = replace(gathered, inventories=verified(pusher, gathered.inventories, cdes))
     remembered = Labels(pathologies=pusher.store.labels())
 
@@ -111,10 +110,7 @@ def survey(pusher: Pusher, options: Options) -> Survey:
         return consolidation.plan(
             pusher.federation,
             inventories=gathered.inventories,
-            absent={
-                **{node: problem.rule for node, problem in gathered.absent.items()},
-                **dict.fromkeys(gathered.disabled, DISABLED),
-            },
+            absent={**gathered.absent, **dict.fromkeys(gathered.disabled, DISABLED)},
             cdes=cdes,
             ui_sha256=gathered.ui_sha256,
             labels=labels,
@@ -192,7 +188,9 @@ def _waiting(pusher: Pusher) -> list[str]:
     ]
 
 
-def _cdes(pusher: Pusher, options: Options, gathered: Gathered) -> dict[str, CdeFound]:
+def _cdes(
+    pusher: Pusher, options: Options, gathered: Gathered, last: Generation | None
+) -> dict[str, CdeFound]:
     """Each pathology's CDE before its edit: the master's, or the catalogue's where asked for."""
     found = {name: CdeFound(content) for name, content in gathered.cdes.items()}
     if not options.online_cdes:
@@ -202,14 +200,13 @@ def _cdes(pusher: Pusher, options: Options, gathered: Gathered) -> dict[str, Cde
         options.datacatalogue_protocol or settings["protocol"],
         options.datacatalogue_host or settings["host"],
     )
-    names = sorted(
-        {
-            pathology.name
-            for node, inventory in gathered.inventories.items()
-            for pathology in inventory.pathologies
-            if pathology.files and node != pusher.federation.master.id
-        }
-    )
+    with_data = {
+        pathology.name
+        for node, inventory in gathered.inventories.items()
+        for pathology in inventory.pathologies
+        if pathology.files and node != pusher.federation.master.id
+    }
+    names = sorted(with_data | set(last.pathologies if last else ()))
     pusher.progress(f"asking the data catalogue for {len(names)} CDEs")
     for name, answer in catalogue.cdes(names).items():
         if answer.content is not None:
@@ -263,10 +260,7 @@ def _result(pusher: Pusher, found: Survey, number: int | None, notes: list[str])
         },
         "ui": _ui(pusher, written),
         "workers": plan.workers,
-        "problems": [
-            problem.shown(contacts.get(problem.node or ""))
-            for problem in _all(found.gathered, plan)
-        ],
+        "problems": [problem.shown(contacts.get(problem.node or "")) for problem in plan.problems],
         "notes": notes,
     }
 
@@ -276,13 +270,3 @@ def _ui(pusher: Pusher, written: set[tuple[str, str | None]]) -> dict[str, str]:
     if ui is None:
         return {}
     return {ui.id: "updated" if (ui.id, None) in written else "unchanged"}
-
-
-def _all(gathered: Gathered, plan: Plan) -> list[Problem]:
-    """The plan's problems; of absent nodes with the reason that they, or the master, gave."""
-    return [_with_reason(gathered.absent, problem) for problem in plan.problems]
-
-
-def _with_reason(absent: Mapping[str, Problem], problem: Problem) -> Problem:
-    own = absent.get(problem.node or "")
-    return own if own is not None and own.rule == problem.rule else problem

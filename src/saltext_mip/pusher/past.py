@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from saltext_mip.errors import Misuse, Refused
+from saltext_mip.errors import MipError, Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations import rollback as back
 from saltext_mip.generations import transaction
@@ -86,20 +88,18 @@ def rollback(
     with pusher.held("rollback", timeout):
         recovered = recover(pusher)
         old, plan = _planned(pusher, number)
-        transaction.run(
-            plan.writes,
-            plan.blobs,
-            generation=plan.generation,
-            txn=uuid.uuid4().hex,
-            actor=pusher.actor,
-            when=_when(pusher),
-            send=sender(pusher),
-            journal=Journal(pusher.state),
-            store=pusher.store,
-        )
-        pusher.store.suspend(
-            Word(pusher.actor, _when(pusher), f"RolledBack: to generation {old.number}")
-        )
+        with _suspended(pusher, f"RolledBack: to generation {old.number}"):
+            transaction.run(
+                plan.writes,
+                plan.blobs,
+                generation=plan.generation,
+                txn=uuid.uuid4().hex,
+                actor=pusher.actor,
+                when=_when(pusher),
+                send=sender(pusher),
+                journal=Journal(pusher.state),
+                store=pusher.store,
+            )
         if plan.generation is not None:
             pusher.fire("consolidated", {"generation": plan.generation.number})
         result = _result(pusher, old, plan, dry_run=False)
@@ -110,6 +110,24 @@ def rollback(
             "notes": [recovered] if recovered else [],
             **({"retcode": 1} if "retcode" in made else {}),
         }
+
+
+@contextmanager
+def _suspended(pusher: Pusher, reason: str) -> Iterator[None]:
+    """Suspend first: a rollback that a crash ends must not be undone by what is automatic.
+
+    Where nothing was changed, what stood before stands again.
+    """
+    before = pusher.store.suspended()
+    pusher.store.suspend(Word(pusher.actor, _when(pusher), reason))
+    try:
+        yield
+    except MipError:
+        if Journal(pusher.state).pending() is None:
+            pusher.store.resume()
+            if before is not None:
+                pusher.store.suspend(before)
+        raise
 
 
 def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, back.Rollback]:

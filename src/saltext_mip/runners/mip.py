@@ -16,6 +16,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import salt.exceptions
 
@@ -349,8 +350,9 @@ def history(federation=None, dataset=None, limit=20):
     limit
         How many at the most; 0: all.
 
-    Returns ``generations``: ``[{"generation", "when" (UTC), "actor", "note", "pathologies",
-    "datasets", "files", "wrote": [...]}]``.
+    Returns ``generations``: ``[{"generation", "when" (UTC), "actor", "note", "added", "removed"
+    (pairs of pathology and dataset), "wrote" (minion ids), "pending", "problems" (how many)}]``,
+    and ``of``: how many there are.
 
     CLI Example:
 
@@ -409,7 +411,8 @@ def rollback(federation=None, generation=None, dry_run=False, timeout=300):
         Seconds to wait for another command that holds the federation.
 
     Returns ``generation`` (the new number), ``restored`` (the number), ``changed``, ``nodes``
-    ``{minion id: "updated"|"unchanged"}``, ``plan``.
+    ``{minion id: "updated"|"unchanged"}``, ``plan``, ``compile`` (as ``nodes`` of ``mip.compile``)
+    and ``problems``.
 
     CLI Example:
 
@@ -461,7 +464,11 @@ def _asking(wanted):
 
 def _ask(prompt):
     """On the terminal itself: standard output is for the result alone."""
-    with open("/dev/tty", "r+", encoding="utf-8") as terminal:  # noqa: PTH123
-        terminal.write(prompt)
-        terminal.flush()
-        return terminal.readline().strip()
+    terminal = Path("/dev/tty")
+    with terminal.open("w", encoding="utf-8") as out, terminal.open(encoding="utf-8") as typed:
+        out.write(prompt)
+        out.flush()
+        answer = typed.readline()
+    if not answer:
+        raise MipRunnerError("mip.consolidate: the terminal is gone; nothing was changed.")
+    return answer.strip()
