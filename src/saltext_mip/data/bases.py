@@ -102,7 +102,7 @@ def of_unused(
         try:
             parsed(federation, name, cdes[name])
         except CdeInvalid:
-            yield Problem("CdeInvalid", **here)
+            yield Problem("CdeInvalid").at(**here)
 
 
 def _unreadable(presence: Presence, pathology: str, *, own: bool = False) -> Iterator[Problem]:
