@@ -287,6 +287,13 @@ RULES: dict[str, Rule] = _rules(
         "Let the data path be written to, or look with mip.check.",
     ),
     Rule(
+        "NotRemembered",
+        "note",
+        False,
+        "the node could not remember what it saw",
+        "Check the disk of /var/lib/mip; until then each look reads all files again.",
+    ),
+    Rule(
         "WorkerMissing",
         "error",
         True,

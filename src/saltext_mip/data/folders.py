@@ -36,7 +36,8 @@ def pathologies(data_path: Path) -> Listing:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if not entry.is_dir():
+            dangling = entry.is_symlink() and not Path(entry.path).exists()
+            if not entry.is_dir() and not dangling:
                 if entry.name.endswith(CSV) and entry.is_file():
                     problems.append(Problem("NotAFolder", file=shown(entry.name)))
                 continue

@@ -191,11 +191,15 @@ class _Looker:
         )
 
     def finish(self, *, report_on: Collection[str] | None) -> tuple[Problem, ...]:
-        """Remember, and write the reports; problems where these could not be written."""
-        self._memory.save(self._data_path)
-        if report_on is None:
-            return ()
-        return report.write(self._data_path, self._findings, known=report_on)
+        """Remember, and write the reports; problems where that could not be."""
+        problems = []
+        try:
+            self._memory.save(self._data_path)
+        except OSError as error:
+            problems.append(Problem("NotRemembered", about=os.strerror(error.errno or 0)))
+        if report_on is not None:
+            problems += report.write(self._data_path, self._findings, known=report_on)
+        return tuple(problems)
 
     def _file(
         self,

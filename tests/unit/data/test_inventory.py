@@ -1,0 +1,404 @@
+"""What a node says it has, what it reads for that, and what it leaves for its data manager."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from saltext_mip.data import inventory as inventories
+from saltext_mip.data import tables
+from saltext_mip.data.cde import CdeInvalid, parse, rules_digest
+from saltext_mip.data.inventory import check, look, verify
+from saltext_mip.errors import DataError
+from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from tests.support import cdes
+
+CDE = cdes.content(
+    cdes.tree(variables=[cdes.variable("age", "int"), cdes.variable("sex", enumerations="mf")])
+)
+STRICTER = CDE.replace(b'"age"', b'"years"')
+LATER = 10**9 * 10**10  # ns: long after anything was written
+
+
+class Node:
+    """A data path with one pathology, our state, and a count of the files that a look reads."""
+
+    def __init__(self, root: Path, monkeypatch) -> None:
+        self.data = root / "data"
+        self.state = root / "state"
+        self.folder = self.data / "dementia"
+        self.folder.mkdir(parents=True)
+        self.read: list[str] = []
+        real = tables.read_stamped
+
+        def counted(path: Path, **more):
+            self.read.append(path.name)
+            return real(path, **more)
+
+        monkeypatch.setattr(tables, "read_stamped", counted)
+
+    def write(self, name: str, content: str | bytes, folder: str = "dementia") -> Path:
+        path = self.data / folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def look(self, **more) -> inventories.Inventory:
+        self.read.clear()
+        more.setdefault("now", lambda: LATER)
+        return look(self.data, self.state, federation="fed1", node="wk", **more)
+
+    def verify(self, cde: bytes, pathology: str = "dementia"):
+        self.read.clear()
+        return verify(
+            self.data,
+            self.state,
+            federation="fed1",
+            node="wk",
+            cdes={pathology: cde},
+            now=lambda: LATER,
+        )
+
+    @property
+    def report(self) -> Path:
+        return self.data / "mip-report-dementia.txt"
+
+
+@pytest.fixture
+def node(tmp_path, monkeypatch):
+    return Node(tmp_path, monkeypatch)
+
+
+def rules(problems) -> list[str]:
+    return [problem.rule for problem in problems]
+
+
+def files_of(inventory, pathology: str = "dementia"):
+    (record,) = [record for record in inventory.pathologies if record.name == pathology]
+    return {file.name: file for file in record.files}
+
+
+def test_pathologies_and_files_are_told_in_the_order_of_code_points(node):
+    for name in ("b.csv", "a.csv", "B.csv", "é.csv", "a b.csv", "$(touch x);`id`{{ 1 }}.csv"):
+        node.write(name, "dataset\nx\n")
+    node.write("x.csv", "dataset\nx\n", folder="Ataxia")
+    found = node.look()
+    assert [record.name for record in found.pathologies] == ["Ataxia", "dementia"]
+    names = list(files_of(found))
+    assert names == sorted(names)
+    assert len(names) == 6
+    assert all(file.sound for file in files_of(found).values())
+
+
+def test_only_csv_files_that_are_direct_children_are_data(node):
+    node.write("good.csv", "dataset\nx\n")
+    for name in (".hidden.csv", "upper.CSV", "notes.txt", "csv", "x.csv.bak", CDE_FILE + "~"):
+        node.write(name, "dataset\nx\n")
+    (node.folder / "below").mkdir()
+    (node.folder / "below" / "deep.csv").write_text("dataset\nx\n")
+    node.write("x.csv", "dataset\nx\n", folder=".hidden")
+    node.write("mip-report-old.txt", "", folder=".")
+    node.write("top.csv", "dataset\nx\n", folder=".")
+    found = node.look()
+    assert [record.name for record in found.pathologies] == ["dementia"]
+    assert list(files_of(found)) == ["good.csv"]
+    assert [(problem.rule, problem.file) for problem in found.problems] == [
+        ("NotAFolder", "top.csv")
+    ]
+
+
+def test_a_pipe_is_a_problem_and_not_waited_for(node):
+    os.mkfifo(node.folder / "pipe.csv")
+    assert rules(files_of(node.look())["pipe.csv"].problems) == ["Unreadable"]
+
+
+def test_odd_names_and_links_that_lead_out_are_problems_and_not_read(node, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "x.csv").write_text("dataset\nx\n")
+    node.write("good.csv", "dataset\nx\n")
+    (node.folder / "inner.csv").symlink_to("good.csv")
+    (node.folder / "outer.csv").symlink_to(outside / "x.csv")
+    (node.folder / "gone.csv").symlink_to("nowhere.csv")
+    (node.data / "linked").symlink_to(outside)
+    (node.data / "alias").symlink_to("dementia")
+    (node.data / "unmounted").symlink_to("nowhere")
+    node.write("bad\x1b[2J\n.csv", "dataset\nx\n")
+    Path(os.fsdecode(os.fsencode(node.folder) + b"/\xff.csv")).write_text("dataset\nx\n")
+    found = node.look()
+    assert [record.name for record in found.pathologies] == ["alias", "dementia", "unmounted"]
+    assert {name: rules(file.problems) for name, file in files_of(found).items()} == {
+        "gone.csv": ["Unreadable"],
+        "good.csv": [],
+        "inner.csv": [],
+    }
+    assert [(problem.rule, problem.pathology) for problem in found.problems] == [
+        ("UnsafeName", "linked")
+    ]
+    assert rules(found.pathologies[2].problems) == ["Unreadable"]
+    problems = found.pathologies[1].problems
+    assert {(problem.rule, problem.file) for problem in problems} == {
+        ("UnsafeName", "outer.csv"),
+        ("UnsafeName", "bad\\x1b[2J\\x0a.csv"),
+        ("UnsafeName", "\\udcff.csv"),
+    }
+
+
+def test_what_did_not_change_is_not_read_again(node):
+    first = node.write("first.csv", "dataset\nx\n")
+    node.write("second.csv", "dataset\nx\n")
+    before = node.look()
+    assert node.read == ["first.csv", "second.csv"]
+    assert node.look() == before
+    assert node.read == []
+    first.write_text("dataset\ny\n")
+    assert files_of(node.look())["first.csv"].datasets == (("y", 1),)
+    assert node.read == ["first.csv"]
+
+
+def test_a_file_that_only_moved_into_the_place_of_another_is_read(node):
+    path = node.write("first.csv", "dataset\nx\n")
+    node.look()
+    status = path.stat()
+    other = node.write("other", "dataset\ny\n")
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(path)
+    assert files_of(node.look())["first.csv"].datasets == (("y", 1),)
+
+
+@pytest.mark.parametrize(
+    ("mtime", "again"), [(5_000_000_001, 0), (5_999_999_999, 1), (5 * 10**9, 1)]
+)
+def test_a_file_written_just_before_the_look_is_read_again(node, mtime, again):
+    path = node.write("some.csv", "dataset\nx\n")
+    os.utime(path, ns=(mtime, mtime))
+    node.look(now=lambda: 6 * 10**9)
+    path.write_text("dataset\ny\n")
+    os.utime(path, ns=(mtime, mtime))
+    node.look(now=lambda: 6 * 10**9)
+    assert len(node.read) == again
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'{"by": 1}', b"\xff", b'{"files": {"a": 1}}']
+)
+def test_a_broken_memory_is_forgotten(node, content):
+    node.write("some.csv", "dataset\nx\n")
+    before = node.look()
+    (node.state / "inventory.json").write_bytes(content)
+    assert node.look() == before
+    assert node.read == ["some.csv"]
+
+
+def test_a_memory_that_lacks_anything_is_forgotten(node):
+    node.write("some.csv", "dataset\nx,1\n")
+    node.write(CDE_FILE, CDE)
+    before = node.look()
+    path = node.state / "inventory.json"
+    whole = json.loads(path.read_text())
+
+    def keys(value, at=()):
+        if isinstance(value, dict) and "rule" not in value:
+            for key, below in value.items():
+                yield (*at, key)
+                yield from keys(below, (*at, key))
+        elif isinstance(value, list):
+            for number, below in enumerate(value):
+                yield from keys(below, (*at, number))
+
+    for *parents, last in list(keys(whole)):
+        broken = json.loads(json.dumps(whole))
+        below = broken
+        for key in parents:
+            below = below[key]
+        del below[last]
+        path.write_text(json.dumps(broken))
+        assert node.look() == before, (parents, last)
+
+
+def test_the_memory_is_for_nobody_elses_eyes(node):
+    node.write("some.csv", "dataset\nx,secret\n")
+    node.look()
+    assert (node.state / "inventory.json").stat().st_mode & 0o777 == 0o600
+    assert node.state.stat().st_mode & 0o777 == 0o700
+
+
+def test_files_are_verified_against_the_cde_of_their_folder_once(node):
+    node.write("good.csv", "dataset,age\nx,1\n")
+    node.write("bad.csv", "dataset,nonsense\nx,1\n")
+    node.write(CDE_FILE, CDE)
+    digest = rules_digest(parse(CDE, pathology="dementia"), subjectcode=False)
+    found = node.look()
+    files = files_of(found)
+    assert {name: rules(file.verified[digest]) for name, file in files.items()} == {
+        "good.csv": [],
+        "bad.csv": ["UnknownColumn"],
+    }
+    assert rules(files["bad.csv"].all_problems) == ["UnknownColumn"]
+    assert found.pathologies[0].cde == parse(CDE, pathology="dementia").sha256
+    assert node.look() == found
+
+
+def test_without_depth_nothing_is_verified_or_reported(node):
+    node.write("bad.csv", "dataset,nonsense\nx,1\n")
+    node.write(CDE_FILE, CDE)
+    assert files_of(node.look(deep=False))["bad.csv"].verified == {}
+    assert not node.report.exists()
+
+
+def test_a_cde_that_is_none_is_a_problem_that_names_the_place(node):
+    node.write("good.csv", "dataset,age\nx,1\n")
+    node.write(CDE_FILE, b"{\n oops")
+    for _ in range(2):
+        (record,) = node.look().pathologies
+        assert record.cde_problem.rule == "CdeInvalid"
+        assert "line 2" in record.cde_problem.about
+        assert record.files[0].verified == {}
+
+
+def test_files_are_verified_against_a_cde_that_is_to_come(node):
+    node.write("some.csv", "dataset,age\nx,1\n")
+    node.write("broken.csv", "dataset,age\nx\n")
+    node.write(CDE_FILE, CDE)
+    node.look()
+    found = node.verify(STRICTER)
+    assert {name: rules(problems) for name, problems in found["dementia"].items()} == {
+        "some.csv": ["UnknownColumn"]
+    }
+    assert node.read == []
+    assert "UnknownColumn" in node.report.read_text()
+    before = node.report.stat().st_mtime_ns
+    node.look()
+    assert node.report.stat().st_mtime_ns == before, "the report must not go back and forth"
+    node.write(CDE_FILE, CDE + b"\n")
+    node.look()
+    assert "UnknownColumn" not in node.report.read_text()
+
+
+def test_a_new_pathology_is_verified_before_its_cde_is_there(node):
+    node.write("some.csv", "dataset,nonsense\nx,1\n")
+    assert node.look().pathologies[0].cde is None
+    assert rules(node.verify(CDE)["dementia"]["some.csv"]) == ["UnknownColumn"]
+    assert "nonsense" in node.report.read_text()
+
+
+def test_a_cde_to_come_that_cannot_be_used_is_an_error(node):
+    with pytest.raises(CdeInvalid):
+        node.verify(b"{}")
+
+
+def test_a_disk_that_is_gone_is_no_empty_inventory(node):
+    node.write("some.csv", "dataset\nx\n")
+    node.state.mkdir(mode=0o700)
+    (node.state / "enrolled.json").write_text(json.dumps({"data_path": str(node.data)}))
+    assert node.look().status == "MountGone"
+    node.write(ENROLLED_FILE, "", folder=".")
+    found = node.look()
+    assert (found.status, found.enrolled, len(found.pathologies)) == ("ok", True, 1)
+    shutil.rmtree(node.data)
+    assert node.look().status == "MountGone"
+    assert node.verify(CDE) == {}
+
+
+def test_a_data_path_that_is_not_there_is_told(node):
+    shutil.rmtree(node.data)
+    found = node.look()
+    assert (found.status, rules(found.problems)) == ("NoDataPath", ["NoDataPath"])
+
+
+def test_a_folder_without_files_is_told(node):
+    assert rules(node.look().pathologies[0].problems) == ["NoData"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(node):
+    node.folder.chmod(0)
+    (problem,) = node.look().pathologies[0].problems
+    node.folder.chmod(0o700)
+    assert (problem.rule, problem.file, problem.hard) == ("Unreadable", None, True)
+
+
+def test_the_report_has_the_values_and_nothing_else_has(node):
+    node.write("some.csv", "dataset,age\nx,1,Smith\x1b[2J\n")
+    found = node.look()
+    text = node.report.read_text()
+    assert "Smith\\x1b[2J" in text
+    assert "line: 2" in text
+    assert node.report.stat().st_mode & 0o777 == 0o640
+    assert "Smith" not in json.dumps(found.wire(10))
+    assert "Smith" not in repr(found)
+
+
+def test_the_report_is_written_when_it_changes_and_goes_when_all_is_well(node):
+    node.write("some.csv", "dataset\nx,1\n")
+    node.look()
+    before = node.report.stat()
+    node.look()
+    assert node.report.stat() == before
+    node.write("some.csv", "dataset\nxy\n")
+    node.look()
+    assert not node.report.exists()
+
+
+def test_the_report_of_a_pathology_that_is_gone_goes_and_no_other_file(node):
+    node.write("some.csv", "dataset\nx,1\n")
+    node.look()
+    ours = node.data / "mip-report-mine.txt"
+    ours.write_text("notes of a data manager")
+    shutil.rmtree(node.folder)
+    node.look()
+    assert not node.report.exists()
+    assert ours.exists()
+
+
+def test_where_no_report_can_be_written_the_rest_goes_on(node, tmp_path):
+    node.write("some.csv", "dataset\nx,1\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("precious")
+    node.report.symlink_to(elsewhere)
+    found = node.look()
+    assert rules(found.problems) == ["ReportUnwritten"]
+    assert elsewhere.read_text() == "precious"
+    assert list(files_of(found)) == ["some.csv"]
+
+
+def test_a_pathology_with_the_longest_name_has_a_report(node):
+    name = "x" * 255
+    node.write("some.csv", "dataset\nx,1\n", folder=name)
+    assert node.look().problems == ()
+    assert len(list(node.data.glob("mip-report-*.txt"))) == 1
+
+
+def test_check_tells_a_data_manager_all_that_is_wrong_with_values(node):
+    node.write("some.csv", "dataset,age\nx\nx,1,2\n")
+    node.write("other.csv", "dataset,nonsense\nx,1\n")
+    node.write(CDE_FILE, CDE)
+    found = check(node.folder)
+    assert [(f.problem.pathology, f.problem.file, f.problem.rule) for f in found] == [
+        ("dementia", "other.csv", "UnknownColumn"),
+        ("dementia", "some.csv", "TooFewFields"),
+        ("dementia", "some.csv", "TooManyFields"),
+    ]
+    assert found[1].examples == ((2, "x"),)
+    assert not node.state.exists()
+    assert not node.report.exists()
+
+
+def test_check_takes_another_cde(node, tmp_path):
+    node.write("some.csv", "dataset,age\nx,1\n")
+    other = tmp_path / "other.json"
+    other.write_bytes(STRICTER)
+    assert rules(f.problem for f in check(node.folder, other)) == ["UnknownColumn"]
+    other.write_bytes(b"{}")
+    assert rules(f.problem for f in check(node.folder, other)) == ["CdeInvalid"]
+
+
+def test_check_of_what_is_not_there_is_an_error(node, tmp_path):
+    with pytest.raises(DataError):
+        check(tmp_path / "nowhere")
+    with pytest.raises(DataError):
+        check(node.folder, tmp_path / "nowhere.json")
