@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from tests.support.bed import Bed
-from tests.support.bed.faults import FAULTS, UnknownFault
+from tests.support.bed.faults import FAULTS, SLOW, UnknownFault
 from tests.support.bed.host import HostOff
 from tests.support.bed.images import parts
 from tests.support.bed.wait import for_docker, for_minions, until
@@ -208,3 +208,20 @@ def test_a_blank_bed_has_no_swarm_no_data_and_no_faults(bed: Bed) -> None:
     assert bed.run(WORKER, "stat", "-c", "%U", "/data/fed1").stdout == "mipadmin\n"
     assert reaches(bed, "pusher", "fed1-wk-h1")
     assert reaches(bed, "pusher", "fed1-wk-h3")
+
+
+def test_a_slow_cable_takes_its_time_both_ways(bed: Bed) -> None:
+    def round_trip() -> float:
+        program = (
+            f"import socket, time; began = time.monotonic();"
+            f"socket.create_connection(({WORKER!r}, 22), 20); print(time.monotonic() - began)"
+        )
+        return float(bed.run("pusher", "python3", "-c", program).stdout)
+
+    bed.fault(WORKER, "slow")
+    try:
+        assert round_trip() >= 2 * SLOW
+    finally:
+        bed.fault(WORKER, "heal")
+    assert reaches(bed, "pusher", WORKER)
+    for_minions(bed.host("pusher"), [WORKER])

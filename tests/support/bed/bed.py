@@ -280,7 +280,7 @@ class Bed:
         """
         for host in self.by_name.values():
             host.power_on()
-            host.network.heal(host.spec)
+            host.heal()
         _all_at_once(lambda host: wait.for_docker(lambda: self.docker(host.name)), self._hosts())
         _all_at_once(lambda host: dockerd.blank(self.docker(host.name)), self._hosts())
         _all_at_once(lambda host: host.blank(), self._hosts())

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from tests.support.bed.host import Host
 
+SLOW = 1.0  # seconds, each way
+
 FAULTS: dict[str, Callable[[Host], None]] = {
     "cut": lambda host: host.network.cut(host.spec),
-    "heal": lambda host: host.network.heal(host.spec),
+    "heal": lambda host: host.heal(),
     "poweroff": lambda host: host.power_off(),
     "poweron": lambda host: host.power_on(),
     # comes back by itself after some seconds, as under an operator's systemd
@@ -21,6 +23,8 @@ FAULTS: dict[str, Callable[[Host], None]] = {
     "start-minion": lambda host: host.start_service("minion"),
     # a node that was installed again: its engine has lost its state and images
     "wipe-docker": lambda host: host.wipe_docker(),
+    # each frame takes a second each way; heal makes the cable quick again
+    "slow": lambda host: host.slow_down(SLOW),
     # the data disk
     "unmount-data": lambda host: _mount(host, "umount", "-l", "/data"),
     "mount-data": lambda host: _mount(host, "mount", "--bind", "/run/bed/data", "/data"),

@@ -15,7 +15,13 @@ from pathlib import Path
 from tests.support.bed import accounts, cgroups
 from tests.support.bed.layout import CHECKOUT, KEPT, PREFIX_LENGTH, HostSpec, Layout
 from tests.support.bed.network import Network
-from tests.support.bed.processes import PATH, is_alive, kill_and_wait, marked_environment
+from tests.support.bed.processes import (
+    PATH,
+    is_alive,
+    kill_and_wait,
+    marked_environment,
+    marked_processes,
+)
 
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root", "USER": "root"}
 BLANKED = ("/data", "/opt/mip-deployment", "/var/lib/mip")
@@ -116,10 +122,41 @@ class Host:
                 raise RuntimeError(f"{self.name} did not start:\n{log[-2000:]}")
             time.sleep(0.01)
 
+    def slow_down(self, seconds: float) -> None:
+        """Each frame takes `seconds` longer, both ways, until the host is healed."""
+        if (pid := self.pid) is None:
+            raise HostOff(f"{self.name} is powered off")
+        self._end_relay()
+        relay = self.network.slow(self.spec, pid, seconds, self.layout.root)
+        self._relay_file.write_text(str(relay))
+
+    def heal(self) -> None:
+        """The cable is whole and quick again."""
+        if not self._end_relay():
+            self.network.heal(self.spec)
+        elif (pid := self.pid) is not None:
+            self.network.plug(self.spec, pid)
+            self.run("ip", "address", "add", f"{self.spec.address}/{PREFIX_LENGTH}", "dev", "eth0")
+            self.run("ip", "link", "set", "eth0", "up")
+
+    @property
+    def _relay_file(self) -> Path:
+        return self.layout.host(self.name) / "relay"
+
+    def _end_relay(self) -> bool:
+        if not self._relay_file.exists():
+            return False
+        pid = int(self._relay_file.read_text())
+        if pid in marked_processes(self.layout.root):
+            kill_and_wait([pid])
+        self._relay_file.unlink()
+        return True
+
     def power_off(self) -> None:
         """Everything that runs in the host ends at once; nothing is told, nothing is flushed."""
         if (pid := self.pid) is not None:
             kill_and_wait([pid])
+        self._end_relay()
         cgroups.remove(f"{self.layout.cgroup}/{self.name}")
 
     def run(

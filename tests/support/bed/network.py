@@ -7,10 +7,11 @@ can still be found. When a host's power goes, its cable goes with its namespace.
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from tests.support.bed.layout import HostSpec
+from tests.support.bed.layout import PREFIX_LENGTH, HostSpec
 from tests.support.bed.processes import marked_environment
 
 BRIDGE = "bridge"
@@ -70,3 +71,34 @@ class Network:
 
     def heal(self, host: HostSpec) -> None:
         self.ip("link", "set", f"h{host.number}", "up")
+
+    def slow(self, host: HostSpec, pid: int, seconds: float, root: Path) -> int:
+        """Puts a relay in the cable's place that holds each frame for `seconds`, both ways.
+
+        Returns the relay's pid; the cable goes with it, and is quick when it is plugged anew.
+        """
+        cable = f"h{host.number}"
+        self.ip("link", "delete", cable, check=False)
+        relay = subprocess.Popen(
+            [
+                *("nsenter", "-t", str(self.holder), "-n", sys.executable, "-I"),
+                *(str(Path(__file__).with_name("relay.py")), cable, str(pid), str(seconds)),
+            ],
+            env=marked_environment(root),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+        )
+        # it says so when both ends are there
+        if relay.stdout is None or not relay.stdout.readline():
+            raise RuntimeError(f"no relay for {host.name}: exit code {relay.wait()}")
+        self.ip("link", "set", cable, "master", BRIDGE, "up")
+        inside = ("nsenter", "-t", str(pid), "-n", "ip")
+        for arguments in (
+            ("link", "set", "eth0", "address", host.hardware_address),
+            ("address", "add", f"{host.address}/{PREFIX_LENGTH}", "dev", "eth0"),
+            ("link", "set", "eth0", "up"),
+        ):
+            subprocess.run([*inside, *arguments], check=True, stdin=subprocess.DEVNULL)
+        return relay.pid

@@ -38,14 +38,13 @@ def _key(path: Path, comment: str) -> str:
 def lay_out(layout: Layout, hosts: tuple[HostSpec, ...]) -> None:
     """Host keys, who knows whom, and the operator's key on the pusher."""
     known = []
+    names = " ".join(host.name for host in hosts)
     for host in hosts:
         etc = layout.skeleton(host.name) / "etc/ssh"
         public = _key(etc / "ssh_host_ed25519_key", host.name)
         known.append(f"{host.name},{host.address} {public}")
         (etc / "sshd_config").write_text(SSHD)
-        (etc / "ssh_config").write_text(
-            "Host *\n    GlobalKnownHostsFile /etc/ssh/ssh_known_hosts\n"
-        )
+        (etc / "ssh_config").write_text(f"Host {names}\n    User {OPERATOR}\n")
     root = layout.outside(PUSHER, "/root/.ssh")
     public = _key(root / "id_ed25519", f"{OPERATOR}@{PUSHER}")
     for host in hosts:

@@ -80,6 +80,8 @@ def prepared(say: Callable[[str], None]) -> Registry:
     with _only_one(cache):
         if not folder.exists():
             say("making images; the next bed finds them in the cache")
+            for work in cache.glob("new-*"):  # of one that was killed
+                shutil.rmtree(work)
             with tempfile.TemporaryDirectory(dir=cache, prefix="new-") as name:
                 new = Path(name) / "registry"
                 _make(new, wanted, cache / "layers", say)
@@ -151,7 +153,7 @@ class _Layers:
         if (layer := layers.Layer.load(target)) is not None:
             return layer
         self.say(f"unpacking Debian's packages for {name}")
-        with tempfile.TemporaryDirectory(prefix="mip-image-") as work:
+        with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix="new-") as work:
             tree = Path(work) / "tree"
             wanted = packages
             if archive is None:
@@ -184,7 +186,7 @@ def _make(
 
 
 def _fetch_registry(folder: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="mip-image-") as work:
-        tree = Path(work) / "tree"
-        debs.unpack(["docker-registry"], tree, Path(work) / "apt")
-        shutil.copy2(tree / "usr/bin/docker-registry", folder / "docker-registry")
+    work = folder / "apt"
+    debs.unpack(["docker-registry"], work / "tree", work / "work")
+    shutil.copy2(work / "tree/usr/bin/docker-registry", folder / "docker-registry")
+    shutil.rmtree(work)
