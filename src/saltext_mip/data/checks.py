@@ -40,10 +40,6 @@ class Check:
         broken = pl.any_horizontal(*self.masks.values()) if self.masks else None
         self.outside = None if broken is None else broken.sum().alias(self.column)
 
-    def sure(self, out: pl.DataFrame) -> bool:
-        """Whether every text was taken, without a look at the texts."""
-        return not self.number or (not out[self.column].null_count() and self._finite(out))
-
     def clean(self, out: pl.DataFrame, texts: pl.DataFrame) -> bool:
         """Whether every text was taken, or was empty."""
         empty = (texts[self.column] == "").sum()

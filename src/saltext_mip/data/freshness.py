@@ -47,8 +47,9 @@ class Look:
         self.cde_stamp = stamp(folder / CDE_FILE)
         self.recipe = Recipe(self._cde_digest(), subjectcode, rows)
         self.same: dict[str, Source] = {}
+        self._names = frozenset(self.listing.names)
         for name, source in self.record.sources.items() if self.record else ():
-            if name in self.listing.names and (found := unchanged(source, folder / name)):
+            if name in self._names and (found := unchanged(source, folder / name)):
                 self.same[name] = found
 
     @property
@@ -90,7 +91,7 @@ class Look:
             elif outdated(self.same[name], strict=strict):
                 yield f"'{files.shown(name)}' is judged less strictly"
         for name in record.sources:
-            if name not in self.listing.names and name not in odd:
+            if name not in self._names and name not in odd:
                 yield f"'{files.shown(name)}' is gone"
 
     def _why_unknown(self) -> str:

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from saltext_mip.data.cde import DATASET
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -26,24 +28,35 @@ _BLANK_FIRST = re.compile(rb"(?:\r?\n)+")
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows: ``header`` names their columns, ``body`` are their bytes, nothing between them.
+    """Some rows: ``header`` names their columns, ``raw`` are their bytes as they stand in the file.
 
-    ``raw`` are the bytes as they stand in the file, from its line ``line`` on.
+    ``line`` is the file's line on which they begin.
     """
 
     header: tuple[str, ...]
-    body: bytes
     raw: bytes
     line: int
 
     def read(self, types: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
         """Those columns, each of its type. What is not of it is null; an empty string is ''."""
+        body = self.raw
+        if body.startswith((b"\n", b"\r\n")):
+            body = _without_blank(body)
+        frame = self._frame(body, types)
+        # a blank line is taken for a row in which all is empty, and no row has an empty dataset
+        first = DATASET if DATASET in types else next(iter(types))
+        if _has_empty(frame[first]) and _has_blank(body):
+            frame = self._frame(_without_blank(body), types)
+        return frame
+
+    def _frame(self, body: bytes, types: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
         import polars as pl
 
-        body = self.body
         guarded = body.startswith(_BOM)
         if guarded:  # would be taken for the file's own
             body = b"," * (len(self.header) - 1) + b"\n" + body
+        if not body:
+            return pl.DataFrame(schema=types)
         frame = pl.read_csv(
             body,
             has_header=False,
@@ -75,19 +88,18 @@ def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Itera
     columns = tuple(header)
     line = 1
     begun = False
-    for raw in _pieces(file, size):
-        body = raw
+    for piece in _pieces(file, size):
+        raw = piece
         if not begun:
-            begin = _header_end(raw)
-            body, begun = raw[begin:], begin > 0
-            line += raw.count(b"\n", 0, begin)
-            if not begun:
-                line += raw.count(b"\n")
+            begin = _header_end(piece)
+            line += piece.count(b"\n", 0, begin or len(piece))
+            if not begin:
                 continue
-        clean = _without_blank(body) if _has_blank(body) else body
-        if clean:
-            yield Block(columns, clean, body, line)
-        line += body.count(b"\n")
+            begun = True
+            raw = piece[begin:]
+        if raw:
+            yield Block(columns, raw, line)
+        line += raw.count(b"\n")
 
 
 def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
@@ -177,3 +189,7 @@ def _skip(start: int, blank: list[int]) -> int:
         start += 1
         at += 1
     return start
+
+
+def _has_empty(column: pl.Series) -> bool:
+    return bool(column.null_count()) or bool((column.cast(str) == "").any())

@@ -102,6 +102,9 @@ class Verifier:
         self._outside = [
             check.outside for check in self._checks.values() if check.outside is not None
         ]
+        self._numbers = [column for column, check in self._checks.items() if check.number]
+        self._reals = [c for c in self._numbers if self._checks[c].type == pl.Float64]
+        self._finite = [pl.col(column).is_finite().all() for column in self._reals]
         self._found = Grouped()
         self._lines_left: dict[tuple[str, str], int] = {}
         self._visits = Visits() if cde.longitudinal and Visits.columns <= set(header) else None
@@ -115,7 +118,7 @@ class Verifier:
             for column, check in self._checks.items()
             if check.number and self._types[column] == self._text
         )
-        if odd := [column for column, check in self._checks.items() if not check.sure(out)]:
+        if odd := self._odd(out):
             texts = block.texts(*odd)
             self._types.update(dict.fromkeys(odd, self._text))
             for column in odd:
@@ -128,6 +131,14 @@ class Verifier:
         if self._visits is not None:
             self._visits.add(out)
         return out
+
+    def _odd(self, out: pl.DataFrame) -> list[str]:
+        """The columns of numbers in which not every text was taken."""
+        odd = {column for column in self._numbers if out[column].null_count()}
+        if self._finite:
+            taken = out.select(self._finite).row(0)
+            odd |= {column for column, all_ in zip(self._reals, taken, strict=True) if not all_}
+        return [column for column in self._numbers if column in odd]
 
     def findings(self, file: BinaryIO) -> tuple[Finding, ...]:
         """All that was found. ``file`` is the file itself, read again where visits are doubled."""
