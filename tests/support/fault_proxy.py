@@ -35,14 +35,16 @@ class Request:
 class Fault:
     """What happens to the requests that ``hits``, ``times`` of them.
 
-    ``wait`` seconds, then: ``after`` lets the server do it all the same, and hides that it did;
-    ``status`` answers so, ``drop`` closes the connection without a word, ``hang`` waits for
-    :meth:`FaultProxy.release` and then closes it. None of these: it goes on as usual.
+    ``wait`` seconds and ``meanwhile``, then: ``after`` lets the server do it all the same, and
+    hides that it did; ``status`` answers so, ``drop`` closes the connection without a word,
+    ``hang`` waits for :meth:`FaultProxy.release` and then closes it. None of these: it goes on as
+    usual.
     """
 
     hits: Callable[[Request], bool]
     times: int = 1_000_000
     wait: float = 0
+    meanwhile: Callable[[], None] = lambda: None
     after: bool = False
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -134,6 +136,7 @@ def _handler(proxy: FaultProxy) -> type[BaseHTTPRequestHandler]:
                 self._pass_on()
                 return
             time.sleep(fault.wait)
+            fault.meanwhile()
             if fault.after:
                 proxy.forward(self)
             if fault.hang:

@@ -37,16 +37,27 @@ def test_no_right_that_stays_is_missing_at_any_moment(realm, pillar, proxy):
     groups = [f"FED1_RESEARCHER_{name}" for name in ("dementia", "tbi", "stroke")]
     realm.join(alice, *groups, "FED1_DC_HOSPITAL_wk1", "FED1_DC_HOSPITAL_wk2")
     first = realm.authorities("alice", "fed1")
-    proxy.faults.append(Fault(every_write, wait=0.2))
     seen: list[set[str]] = []
+    looked = threading.Condition()
     over = threading.Event()
 
     def watch() -> None:
+        """Log in every 100 ms."""
         while not over.is_set():
             begin = time.monotonic()
-            seen.append(realm.authorities("alice", "fed1"))
+            rights = realm.authorities("alice", "fed1")
+            with looked:
+                seen.append(rights)
+                looked.notify()
             over.wait(max(0.0, 0.1 - (time.monotonic() - begin)))
 
+    def seen_once_more() -> None:
+        """A login that began after the write before this one was done."""
+        with looked:
+            enough = len(seen) + 2
+            assert looked.wait_for(lambda: len(seen) >= enough, timeout=30)
+
+    proxy.faults.append(Fault(every_write, meanwhile=seen_once_more))
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
@@ -60,7 +71,7 @@ def test_no_right_that_stays_is_missing_at_any_moment(realm, pillar, proxy):
     assert last == hospitals | researcher("dementia", "edsd", "new") | researcher(
         "tbi", "center", "ppmi"
     )
-    assert len(seen) > 10
+    assert len(seen) > 2 * len(proxy.writes) > 20
     assert {"RESEARCH_DATASET_ppmi", "RESEARCH_DATASET_edsd"} <= first & last
     for moment in seen:
         assert first & last <= moment
