@@ -15,6 +15,7 @@ from saltext_mip.console.consolidation import consolidate, export
 from saltext_mip.console.generations import diff, history, rollback
 from saltext_mip.console.nodes import compiled, nodes
 from saltext_mip.console.plans import setup
+from saltext_mip.console.rights import sync_roles
 from saltext_mip.console.screen import Screen
 from saltext_mip.console.trouble import trouble
 
@@ -29,6 +30,7 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "diff": diff,
     "rollback": rollback,
     "setup": setup,
+    "sync_roles": sync_roles,
 }
 
 

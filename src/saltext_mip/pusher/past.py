@@ -25,7 +25,7 @@ NOW = "now"
 
 def export(pusher: Pusher) -> Any:
     """The data structure of the last generation."""
-    return _last(pusher).structure
+    return last_generation(pusher).structure
 
 
 def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> dict[str, Any]:
         names: tuple[Any, Any] = (found.number, NOW)
     else:
         old = pusher.store.load(_number(a))
-        new = _last(pusher) if b is None else pusher.store.load(_number(b))
+        new = last_generation(pusher) if b is None else pusher.store.load(_number(b))
         names = (old.number, new.number)
     changes = difference.compare(old, new)
     return {
@@ -193,7 +193,8 @@ def _touches(before: Generation | None, generation: Generation, dataset: str) ->
     return bool(facts(before) != facts(generation))
 
 
-def _last(pusher: Pusher) -> Generation:
+def last_generation(pusher: Pusher) -> Generation:
+    """The generation that stands; :class:`Refused` before the first."""
     last = pusher.store.last()
     if last is None:
         raise Refused(

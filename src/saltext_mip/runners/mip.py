@@ -24,7 +24,7 @@ from saltext_mip import setup as pusher_setup
 from saltext_mip.errors import MipError
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
-from saltext_mip.pusher import members, past
+from saltext_mip.pusher import members, past, roles
 from saltext_mip.pusher.open import declared, opened
 
 __virtualname__ = "mip"
@@ -423,6 +423,48 @@ def rollback(federation=None, generation=None, dry_run=False, timeout=300):
     """
     with opened(__opts__, federation) as pusher:
         return past.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
+
+
+@_command
+def sync_roles(federation=None, prune=False, copy_from=None, dry_run=False, timeout=300):
+    """
+    Bring Keycloak's client roles and groups in step with the last generation's data.
+
+    Only what differs is touched; nobody loses a right that they keep, not even for a moment, and no
+    membership is ever lost. While the federation is suspended, no right is taken away.
+
+    federation
+        The federation's name. Its ``keycloak`` stands in the pillar that only the pusher gets.
+
+    prune
+        Remove groups and roles of the client that match nothing any more (orphans) and hold nobody
+        that they should not lose; without it they are only listed.
+
+    copy_from
+        Another client of the realm, whose groups' members are added to ours; nobody is removed.
+
+    dry_run
+        Return the plan and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation.
+
+    Returns ``created``, ``updated``, ``removed``, ``unchanged``, ``orphans`` (names), ``changed``,
+    ``generation``, ``plan`` (``action``, ``thing``, ``reason``, in order), ``failed`` and
+    ``problems``. Exit code 1 where the server refused a part; the rest is done.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.sync_roles federation=fed1 dry_run=True
+        salt-run mip.sync_roles federation=fed1
+        salt-run mip.sync_roles federation=fed1 copy_from=old-client
+    """
+    with opened(__opts__, federation) as pusher:
+        return roles.sync_roles(
+            pusher, dry_run=dry_run, prune=prune, copy_from=copy_from, timeout=timeout
+        )
 
 
 @_command

@@ -1,0 +1,123 @@
+"""Keycloak's roles and groups in step with the last generation, and what became of it last time.
+
+What is given out is the data structure that ``mip.export`` returns: that of the last generation, so
+a consolidation that is held changes no right. While the federation is suspended, rights are only
+given, never taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.errors import MipError, Misuse
+from saltext_mip.files import read_state, write_state
+from saltext_mip.pusher.gather import words
+from saltext_mip.pusher.past import last_generation
+from saltext_mip.pusher.session import Pusher
+
+
+@dataclass(frozen=True)
+class RolesState:
+    """How the last synchronisation ended: of which generation, since when it ends so, and why.
+
+    ``since`` changes when ``ok`` does; ``attempts`` counts failures in a row.
+    """
+
+    generation: int
+    ok: bool
+    since: str
+    message: str = ""
+    attempts: int = 0
+    permanent: bool = False
+
+    @classmethod
+    def load(cls, state: Path) -> RolesState | None:
+        value = read_state(_path(state))
+        return None if value is None else cls(**value)
+
+
+def configured(pusher: Pusher) -> bool:
+    """Whether the pillar names a Keycloak for this federation."""
+    return "keycloak" in pusher.federation.settings
+
+
+def sync_roles(
+    pusher: Pusher,
+    *,
+    dry_run: bool = False,
+    prune: bool = False,
+    copy_from: str | None = None,
+    timeout: float = 300.0,
+) -> dict[str, Any]:
+    """Bring roles and groups of the federation's client in step; see ``access.sync``.
+
+    Returns its dict with ``federation`` and ``generation``; ``retcode: 1`` where the server refused
+    a part. Any error is remembered for the condition ``RolesSynced`` before it is raised.
+    """
+    if not configured(pusher):
+        raise Misuse(
+            f"Federation '{pusher.federation.name}' has no Keycloak: "
+            f"mip:federations:{pusher.federation.name}:keycloak in the pillar names it."
+        )
+    if dry_run:
+        return _synced(pusher, dry_run=True, prune=prune, copy_from=copy_from)
+    with pusher.held("sync_roles", timeout):
+        number = last_generation(pusher).number
+        try:
+            result = _synced(pusher, dry_run=False, prune=prune, copy_from=copy_from)
+        except MipError as exc:
+            _remember(pusher, number, str(exc), permanent=exc.permanent)
+            raise
+        refused = [words(failure["message"]) for failure in result["failed"]]
+        _remember(pusher, number, "; ".join(refused), permanent=True)
+        return result | {"retcode": 1} if refused else result
+
+
+def _synced(pusher: Pusher, **options: Any) -> dict[str, Any]:
+    from saltext_mip.access import sync  # the client costs an import that others need not pay
+
+    last = last_generation(pusher)
+    suspended = pusher.store.suspended()
+    result = sync(
+        last.structure,
+        dict(pusher.federation.settings["keycloak"]),
+        only_give=suspended is not None,
+        progress=pusher.progress,
+        **options,
+    )
+    notes = []
+    if suspended is not None:
+        notes = [f"The federation is suspended ({suspended.reason}): no right was taken away."]
+    return {
+        "federation": pusher.federation.name,
+        "generation": last.number,
+        **result,
+        "notes": notes,
+    }
+
+
+def _remember(pusher: Pusher, generation: int, message: str, *, permanent: bool) -> None:
+    before = RolesState.load(pusher.state)
+    ok = not message
+    same = before is not None and before.ok == ok
+    now = _words(pusher.now())
+    state = RolesState(
+        generation=generation,
+        ok=ok,
+        since=before.since if before is not None and same else now,
+        message=message,
+        attempts=0 if ok else (before.attempts + 1 if before is not None and same else 1),
+        permanent=permanent and not ok,
+    )
+    write_state(_path(pusher.state), asdict(state))
+
+
+def _path(state: Path) -> Path:
+    return state / "roles.json"
+
+
+def _words(when: datetime) -> str:
+    return when.isoformat(timespec="seconds")
