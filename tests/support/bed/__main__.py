@@ -57,8 +57,9 @@ def _do(arguments: argparse.Namespace) -> int:
             commands.write(bed.layout.root)
             say(f"up: {' '.join(bed.hosts)}")
         case "down":
-            commands.remove()
-            Bed.remove(Layout.default())
+            layout = Layout.default()
+            commands.remove(layout.root)
+            Bed.remove(layout)
         case "exec":
             command = Bed.attach().host(arguments.host).enter(*(arguments.command or ["bash"]))
             os.execvp(command[0], command)

@@ -34,6 +34,8 @@ def write(root: Path) -> None:
         file.chmod(0o755)
 
 
-def remove() -> None:
-    if FOLDER.exists():
+def remove(root: Path) -> None:
+    """Removes them, unless they are another bed's."""
+    command = FOLDER / "exec"
+    if command.exists() and f"MIP_BED_ROOT={shlex.quote(str(root))}\n" in command.read_text():
         shutil.rmtree(FOLDER)
