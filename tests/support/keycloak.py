@@ -331,26 +331,20 @@ class Server:
         self.process.wait()
 
 
-def prepare_for_bed(url: str, federation: str = "fed1") -> tuple[Realm, dict[str, str]]:
-    """A realm as the manual prepares it, and what the pillar's ``keycloak`` says about it.
+def prepare(url: str, pillar: Mapping[str, str]) -> Realm:
+    """The realm as the manual prepares it, so that ``pillar``, the pillar's ``keycloak``, holds.
 
     With the federation's client (secret ``portal-secret``; users may log in by password, as tests
     do), and two researchers: ``alice`` of dementia, ``bob`` of tbi, with the password ``password``.
     """
-    realm = Realm.new(url, "MIP")
-    realm.service_account("mip-admin", "administration-secret")
-    realm.client(federation)
+    realm = Realm.new(url, pillar["realm"])
+    realm.service_account(pillar["admin_client_id"], pillar["admin_client_secret"])
+    realm.client(pillar["client_id"])
     for user, pathology in (("alice", "dementia"), ("bob", "tbi")):
-        group = f"{federation.upper()}_RESEARCHER_{pathology}"
+        group = f"{pillar['client_id'].upper()}_RESEARCHER_{pathology}"
         realm.admin.create_group({"name": group})
         realm.join(realm.user(user), group)
-    return realm, {
-        "server_url": url,
-        "realm": realm.name,
-        "client_id": federation,
-        "admin_client_id": "mip-admin",
-        "admin_client_secret": "administration-secret",
-    }
+    return realm
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import requests
 
@@ -21,7 +20,6 @@ PORT = 8080
 REALM = "MIP"
 CLIENT = "fed1"
 ADMIN_CLIENT = ("mip-admin", "a secret of the bed's")
-USER = ("alice", "password")
 READY_SECONDS = 120
 
 
@@ -45,7 +43,7 @@ class Identity:
         }
 
     def make_realm(self, host: Host) -> None:
-        """Once the server is ready: the realm, a client, who may administer it, and a user."""
+        """Once the server is ready: the realm, a client, who may administer it, two researchers."""
         host.run(
             *("env", f"PYTHONPATH={CHECKOUT}"),
             *(sys.executable, "-m", "tests.support.bed.identity", self.url),
@@ -77,12 +75,7 @@ def _make_realm(url: str) -> None:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.5)
-    # the server's process is the host's own, not ours
-    server = keycloak.Server(keycloak.NEW, url, process=None, log=Path("/var/log/keycloak.log"))
-    realm = server.realm(REALM)
-    realm.service_account(*ADMIN_CLIENT)
-    realm.client(CLIENT)
-    realm.user(*USER)
+    keycloak.prepare(url, Identity(url, {}, []).settings)
 
 
 if __name__ == "__main__":
