@@ -75,12 +75,17 @@ def _users(etc: Path, layout: Layout, host: HostSpec) -> None:
 
 
 def federation_folder(layout: Layout, host: HostSpec) -> None:
-    """The empty data path of a node that has one."""
+    """What stands on a node before anything is deployed: its data path, the ui's configuration."""
     if host.role in ("master", "worker"):
         data = layout.outside(host.name, f"/data/{FEDERATION}")
         data.mkdir(exist_ok=True)
         data.chmod(0o770)
         own_like(data, data.parent)
+    elif host.role == "ui":
+        deployment = layout.outside(host.name, "/opt/mip-deployment")
+        for folder in (deployment / "Federation", deployment / "Federation/config"):
+            folder.mkdir(exist_ok=True)
+            own_like(folder, deployment)
 
 
 def _docker_group(number: int) -> int:
