@@ -315,6 +315,13 @@ RULES: dict[str, Rule] = _rules(
         "Mount the disk; or, if its data is meant to be new: salt-run mip.enable node=<node>.",
     ),
     Rule(
+        "Settling",
+        "note",
+        False,
+        "its files are being changed: it goes on as it was until they are left alone",
+        "Nothing; it is looked at again by itself.",
+    ),
+    Rule(
         "NoDataPath",
         "error",
         True,
@@ -327,6 +334,34 @@ RULES: dict[str, Rule] = _rules(
         True,
         "the database could not be written; the one that was there stays",
         "Check space, owner and mode of the pathology's folder.",
+    ),
+    Rule(
+        "TablesDiffer",
+        "error",
+        True,
+        "tables of the database that are not what the CDE says",
+        "Compile it again: salt-run mip.compile force=True.",
+    ),
+    Rule(
+        "RowsMissing",
+        "error",
+        True,
+        "rows of the file that the database does not have",
+        "Compile it again: salt-run mip.compile force=True.",
+    ),
+    Rule(
+        "RowsForeign",
+        "error",
+        True,
+        "rows of the database that no file has",
+        "Compile it again: salt-run mip.compile force=True.",
+    ),
+    Rule(
+        "CellsDiffer",
+        "error",
+        True,
+        "values in the database that are not those of the file",
+        "Compile it again: salt-run mip.compile force=True.",
     ),
     Rule(
         "KeptWithoutColumn",

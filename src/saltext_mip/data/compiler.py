@@ -9,6 +9,7 @@ compile. Whatever fails leaves the database that was there.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 from collections import Counter
@@ -94,8 +95,11 @@ def compile(  # noqa: A001 - it is what it does
         run = _Run(folder, ledger, name, rows, subjectcode, strict, read)
         try:
             done = run.compile(force=force)
-        except (OSError, NotWritten) as error:
-            done = run.failed(Problem("DatabaseUnwritten", about=str(error).splitlines()[0]))
+        except OSError as error:
+            about = os.strerror(error.errno or 0)
+            done = run.failed(Problem("DatabaseUnwritten", about=about))
+        except NotWritten as error:
+            done = run.failed(Problem("DatabaseUnwritten", about=error.facts["message"]))
     problems = tuple(problem.at(pathology=name, strict=strict) for problem in done.problems)
     return replace(done, problems=problems, seconds=clock() - begin)
 

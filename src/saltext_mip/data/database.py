@@ -112,9 +112,9 @@ def create(path: Path, layout: Layout, cde: Cde | None) -> None:
     with opened(path) as db:
         db.execute(f"PRAGMA page_size={_PAGE}")
         db.execute("BEGIN")
-        db.execute(f"CREATE TABLE METADATA({', '.join(_column(*of) for of in _METADATA)})")
+        db.execute(metadata_table())
         db.execute(f"CREATE TABLE DATA({columns})")
-        _fill_metadata(db, cde)
+        fill_metadata(db, cde)
         db.execute("COMMIT")
 
 
@@ -131,7 +131,7 @@ def replace_metadata(path: Path, cde: Cde) -> None:
     with opened(path) as db:
         db.execute("BEGIN")
         db.execute("DELETE FROM METADATA")
-        _fill_metadata(db, cde)
+        fill_metadata(db, cde)
         db.execute("COMMIT")
 
 
@@ -290,7 +290,13 @@ def _column(name: str, declared: str, classes: Sequence[str]) -> str:
     return f"{of} {declared} CHECK ({check})"
 
 
-def _fill_metadata(db: sqlite3.Connection, cde: Cde | None) -> None:
+def metadata_table() -> str:
+    """The statement that makes METADATA."""
+    return f"CREATE TABLE METADATA({', '.join(_column(*of) for of in _METADATA)})"
+
+
+def fill_metadata(db: sqlite3.Connection, cde: Cde | None) -> None:
+    """A row a variable."""
     db.executemany(
         "INSERT INTO METADATA VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
