@@ -29,10 +29,10 @@ class Nodes:
     """The federation's minions, as the pusher reaches them. ``opts`` are the Salt master's."""
 
     def __init__(self, opts: Mapping[str, Any], *, timeout: float = 300.0) -> None:
-        self._opts = dict(opts)
+        self.opts = dict(opts)
         self._timeout = timeout
-        self._client = salt.client.LocalClient(mopts=self._opts)
-        cache = self._opts["master_job_cache"]
+        self._client = salt.client.LocalClient(mopts=self.opts)
+        cache = self.opts["master_job_cache"]
         self._get_jid = self._client.returners[f"{cache}.get_jid"]
 
     def __enter__(self) -> Nodes:
@@ -91,7 +91,7 @@ class Nodes:
         if not targets:
             return Answers()
         deadline = time.monotonic() + (timeout or self._timeout)
-        with salt.utils.event.get_event("master", opts=self._opts, listen=True) as bus:
+        with salt.utils.event.get_event("master", opts=self.opts, listen=True) as bus:
             job = _Job(self, bus, function, deadline, progress)
             return job.run(targets, arguments, keywords)
 
@@ -99,7 +99,7 @@ class Nodes:
         self, function: str, targets: Sequence[str], arguments: Sequence[Any], keywords: Any
     ) -> tuple[str, frozenset[str]]:
         """Send a job; its id, and the targets that have an accepted key."""
-        jid = salt.utils.jid.gen_jid(self._opts)
+        jid = salt.utils.jid.gen_jid(self.opts)
         sent = self._client.run_job(
             list(targets),
             function,

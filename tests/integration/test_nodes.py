@@ -1,0 +1,128 @@
+"""Asking real minions: who is missing and why, large values, and answers that nobody can forge."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import salt.config
+
+from saltext_mip.nodes import Nodes
+from tests.support.local import PUSHER, LocalFederation
+
+WORKERS = 2
+
+
+@pytest.fixture(scope="module")
+def nodes(fed: LocalFederation) -> Iterator[Nodes]:
+    opts = salt.config.master_config(str(fed.hosts[PUSHER].config / "master"))
+    with Nodes(opts, timeout=60) as asking:
+        yield asking
+
+
+def test_all_answer_with_their_values(fed: LocalFederation, nodes: Nodes) -> None:
+    answers = nodes.ask("test.echo", fed.nodes(), ["$(id) {{ 7*7 }}"])
+    assert dict(answers.values) == dict.fromkeys(fed.nodes(), "$(id) {{ 7*7 }}")
+    assert not answers.missing
+    assert not answers.failed
+
+
+def test_an_error_of_a_function_is_a_failure_in_its_words(nodes: Nodes) -> None:
+    answers = nodes.ask("mip.cde", ["fed1-ms"], ["nowhere"])
+    assert answers.failed == {"fed1-ms": "There is no CDEsMetadata.json of 'nowhere' here."}
+    answers = nodes.ask("nosuch.function", ["fed1-ms"])
+    assert "nosuch.function" in answers.failed["fed1-ms"]
+
+
+def test_a_name_without_an_accepted_key_is_missing_at_once(nodes: Nodes) -> None:
+    answers = nodes.ask("test.ping", ["fed1-ms", "fed1-wk-nobody"])
+    assert answers.values == {"fed1-ms": True}
+    assert "no accepted key" in answers.missing["fed1-wk-nobody"]
+
+
+def test_a_busy_minion_is_waited_for_and_a_dead_one_is_not(
+    fed: LocalFederation, nodes: Nodes
+) -> None:
+    fed.kill("fed1-wk-h2")
+    try:
+        answers = nodes.ask("test.sleep", ["fed1-wk-h1", "fed1-wk-h2"], [9])
+    finally:
+        fed.start_node("fed1-wk-h2")
+    assert answers.values == {"fed1-wk-h1": True}
+    assert answers.missing == {"fed1-wk-h2": "it does not answer"}
+
+
+def test_the_deadline_holds(nodes: Nodes) -> None:
+    answers = nodes.ask("test.sleep", ["fed1-wk-h1"], [30], timeout=3)
+    assert answers.missing == {"fed1-wk-h1": "it did not answer in time"}
+
+
+def test_an_answer_of_several_pages_arrives_whole(fed: LocalFederation, nodes: Nodes) -> None:
+    # what deflate cannot shrink: as many headers of random names as make some megabytes
+    state, names = 1, []
+    for _ in range(120_000):
+        state = state * 6364136223846793005 % 2**64
+        names.append(f"c{state:016x}")
+    for number in range(40):
+        columns = ",".join(names[number * 3000 : (number + 1) * 3000])
+        fed.write_data("fed1-wk-h1", "large", f"f{number:02}.csv", f"dataset,{columns}\n".encode())
+    federation = _declared(fed)
+    answers = nodes.ask("mip_node.inventory", ["fed1-wk-h1"], [federation.name, federation.digest])
+    assert not answers.failed
+    (large,) = answers.values["fed1-wk-h1"]["inventory"]["pathologies"]
+    assert len(large["files"]) == 40
+    headers = answers.values["fed1-wk-h1"]["inventory"]["headers"]
+    assert [name for header in headers for name in header if name != "dataset"] == names
+
+
+def test_what_another_minion_says_on_the_bus_is_not_believed(
+    fed: LocalFederation, nodes: Nodes
+) -> None:
+    federation = _declared(fed)
+    jid, _ = nodes.publish("test.sleep", ["fed1-wk-h2"], [6], {})
+    forged = {
+        "id": "fed1-wk-h2",
+        "jid": jid,
+        "fun": "test.sleep",
+        "return": "forged",
+        "retcode": 0,
+        "success": True,
+    }
+    sent = fed.salt_call(
+        "fed1-wk-h1", "event.send", f"salt/job/{jid}/ret/fed1-wk-h2", json.dumps(forged)
+    )
+    assert sent.returncode == 0
+    assert "fed1-wk-h2" not in {
+        node for node, answer in nodes.returned(jid).items() if "return" in answer
+    }
+    until = time.monotonic() + 30
+    while "return" not in nodes.returned(jid).get("fed1-wk-h2", {}):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert nodes.returned(jid)["fed1-wk-h2"]["return"] is True
+    assert federation.by_id("fed1-wk-h2").short == "wk2"
+
+
+def test_two_ask_at_once_and_each_gets_its_own(nodes: Nodes, fed: LocalFederation) -> None:
+    found: dict[int, Any] = {}
+
+    def ask(number: int) -> None:
+        with Nodes(nodes.opts, timeout=60) as own:
+            found[number] = own.ask("test.echo", fed.workers(), [str(number)]).values
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {number: dict.fromkeys(fed.workers(), str(number)) for number in range(3)}
+
+
+def _declared(fed: LocalFederation) -> Any:
+    from saltext_mip.federation import federations
+
+    return federations({"mip": {"federations": {"fed1": fed.pillar()}}})["fed1"]
