@@ -374,3 +374,27 @@ def test_no_directory_and_no_leftover_of_ours_is_in_a_data_path(fed: Folders) ->
         "dementia/CDEsMetadata.json",
         "dementia/edsd.csv",
     }
+
+
+def test_a_header_alone_is_no_dataset(fed: Folders) -> None:
+    fed.write("fed1-wk-h1", "dementia", "empty.csv", "dataset,age\n")
+    result = run(fed)
+    assert ("NoRows", "fed1-wk-h1", "empty.csv") in rules(result)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+
+
+def test_with_the_ui_disabled_no_worker_is_taken_for_it(fed: Folders) -> None:
+    members.disable(fed.pusher, "ui", None, dry_run=False)
+    result = run(fed)
+    assert result["pathologies"]["dementia"]["nodes"]["fed1-wk-h1"] == "updated"
+    assert not list(fed.root.glob("*/data/**/pathologies.json"))
+    assert not (fed.root / "fed1-ui/ui/config/pathologies.json").exists()
+    members.enable(fed.pusher, "ui", dry_run=False)
+    assert run(fed)["ui"] == {"fed1-ui": "updated"}
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+
+
+def test_with_the_master_disabled_there_is_no_consolidation(fed: Folders) -> None:
+    members.disable(fed.pusher, "ms", None, dry_run=False)
+    with pytest.raises(Refused, match="fed1-ms"):
+        run(fed)

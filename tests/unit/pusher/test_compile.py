@@ -1,0 +1,175 @@
+"""Databases of a federation of folders: what compiles, what holds up nobody, what is said."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+
+from saltext_mip.errors import Misuse, UnknownNode
+from saltext_mip.pusher import members
+from saltext_mip.pusher.compile import compile_federation
+from saltext_mip.pusher.consolidate import Options, consolidate
+from tests.support.folders import Folders
+from tests.unit.pusher.conftest import cde, rows
+
+
+def run(fed: Folders, **options: Any) -> dict[str, Any]:
+    return compile_federation(fed.pusher, **options)
+
+
+def statuses(result: dict[str, Any]) -> dict[str, dict[str, str]]:
+    return {
+        node: {name: of["status"] for name, of in found.items()}
+        for node, found in result["nodes"].items()
+    }
+
+
+def datasets(fed: Folders, node: str, pathology: str = "dementia") -> dict[str, int]:
+    path = fed.data(node, pathology, "datasets.db")
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        return dict(db.execute("SELECT dataset, count(*) FROM DATA GROUP BY dataset"))
+
+
+@pytest.fixture
+def consolidated(fed: Folders) -> Folders:
+    consolidate(fed.pusher, Options())
+    return fed
+
+
+def test_master_and_workers_compile_and_the_master_has_no_rows(consolidated: Folders) -> None:
+    result = run(consolidated)
+    assert statuses(result) == {
+        "fed1-ms": {"dementia": "compiled"},
+        "fed1-wk-h1": {"dementia": "compiled"},
+        "fed1-wk-h2": {"dementia": "compiled"},
+    }
+    assert "retcode" not in result
+    assert datasets(consolidated, "fed1-wk-h1") == {"edsd": 12}
+    assert datasets(consolidated, "fed1-ms") == {}
+    assert result["nodes"]["fed1-wk-h2"]["dementia"]["datasets"] == ["ppmi"]
+    assert [event for event, _ in consolidated.events] == ["consolidated", "compiled"]
+
+
+def test_again_everything_is_current_and_nothing_is_written(consolidated: Folders) -> None:
+    run(consolidated)
+    before, events = consolidated.files(), len(consolidated.events)
+    result = run(consolidated)
+    assert {status for of in statuses(result).values() for status in of.values()} == {"current"}
+    assert not result["changed"]
+    assert consolidated.files() == before
+    assert len(consolidated.events) == events
+
+
+def test_a_bad_file_keeps_its_last_rows_and_holds_up_nobody(consolidated: Folders) -> None:
+    run(consolidated)
+    consolidated.write("fed1-wk-h1", "dementia", "edsd.csv", "dataset,age\nedsd,old\n")
+    consolidated.write("fed1-wk-h1", "dementia", "new.csv", rows("new", 20))
+    consolidated.write("fed1-wk-h2", "dementia", "ppmi.csv", rows("ppmi", 30))
+    result = run(consolidated)
+    assert result["retcode"] == 1
+    assert statuses(result)["fed1-wk-h1"] == {"dementia": "failed"}
+    assert statuses(result)["fed1-wk-h2"] == {"dementia": "compiled"}
+    assert datasets(consolidated, "fed1-wk-h1") == {"edsd": 12, "new": 20}
+    assert datasets(consolidated, "fed1-wk-h2") == {"ppmi": 30}
+    found = result["nodes"]["fed1-wk-h1"]["dementia"]
+    assert found["files"] == {"edsd.csv": "kept", "new.csv": "compiled"}
+    (problem,) = [p for p in found["problems"] if p["severity"] == "error"]
+    assert (problem["rule"], problem["line"], problem["column"]) == ("NotANumber", 2, "age")
+    assert problem["contact"] == "it@h1.example"
+
+
+def test_a_folder_that_does_not_compile_gets_a_database_that_an_engine_takes(
+    consolidated: Folders,
+) -> None:
+    consolidated.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
+    assert statuses(run(consolidated))["fed1-wk-h1"]["tbi"] == "failed"
+    assert datasets(consolidated, "fed1-wk-h1", "tbi") == {}
+
+
+def test_strict_keeps_out_what_is_a_warning_otherwise(consolidated: Folders) -> None:
+    variables = cde().replace('"code": "age"', '"min": 0, "max": 60, "code": "age"')
+    for node in ("fed1-ms", "fed1-wk-h1", "fed1-wk-h2"):
+        consolidated.write(node, "dementia", "CDEsMetadata.json", variables)
+    assert "retcode" not in run(consolidated)
+    assert run(consolidated, strict=True)["retcode"] == 1
+
+
+def test_pathologies_are_named_with_commas_or_as_a_list(consolidated: Folders) -> None:
+    for name in ("tbi", "a,b"):
+        consolidated.write("fed1-ms", name, "CDEsMetadata.json", cde(code="root", label="/"))
+        consolidated.write("fed1-wk-h1", name, "x.csv", rows("x"))
+    consolidate(consolidated.pusher, Options())
+    assert sorted(statuses(run(consolidated, pathology="tbi,dementia"))["fed1-wk-h1"]) == [
+        "dementia",
+        "tbi",
+    ]
+    assert list(statuses(run(consolidated, pathology="a,b"))["fed1-wk-h1"]) == ["a,b"]
+    assert list(statuses(run(consolidated, pathology=["tbi"]))["fed1-wk-h1"]) == ["tbi"]
+    with pytest.raises(Misuse, match="'dementi'"):
+        run(consolidated, pathology="dementi")
+
+
+def test_one_node_needs_to_know_of_which_pathology(consolidated: Folders) -> None:
+    with pytest.raises(Misuse, match="pathology="):
+        run(consolidated, node="wk1")
+    with pytest.raises(UnknownNode):
+        run(consolidated, node="wk9", pathology="dementia")
+    with pytest.raises(Misuse, match="ui"):
+        run(consolidated, node="ui", pathology="dementia")
+    assert list(run(consolidated, node="h2", pathology="dementia")["nodes"]) == ["fed1-wk-h2"]
+
+
+def test_a_dry_run_says_what_is_stale_and_why(consolidated: Folders) -> None:
+    run(consolidated)
+    consolidated.write("fed1-wk-h2", "dementia", "ppmi.csv", rows("ppmi", 30))
+    before = consolidated.files()
+    plan = run(consolidated, dry_run=True)["plan"]
+    assert [(item["node"], item["action"]) for item in plan] == [
+        ("fed1-ms", "nothing"),
+        ("fed1-wk-h1", "nothing"),
+        ("fed1-wk-h2", "compile"),
+    ]
+    assert "ppmi.csv" in plan[2]["reason"]
+    assert consolidated.files() == before
+
+
+def test_a_node_that_does_not_answer_is_a_problem_and_the_others_compile(
+    consolidated: Folders,
+) -> None:
+    consolidated.down.add("fed1-wk-h1")
+    result = run(consolidated)
+    assert result["retcode"] == 1
+    assert [(p["rule"], p["node"]) for p in result["problems"]] == [("WorkerMissing", "fed1-wk-h1")]
+    assert statuses(result)["fed1-wk-h2"] == {"dementia": "compiled"}
+
+
+def test_a_disabled_node_is_left_alone(consolidated: Folders) -> None:
+    members.disable(consolidated.pusher, "wk1", None, dry_run=False)
+    assert sorted(run(consolidated)["nodes"]) == ["fed1-ms", "fed1-wk-h2"]
+    with pytest.raises(Misuse, match="disabled"):
+        run(consolidated, node="wk1", pathology="dementia")
+
+
+def test_a_disk_that_is_not_mounted_gets_no_database(consolidated: Folders) -> None:
+    run(consolidated)
+    data = consolidated.data("fed1-wk-h1")
+    data.rename(data.with_name("unmounted"))
+    data.mkdir()
+    result = run(consolidated)
+    assert result["retcode"] == 1
+    assert "not mounted" in result["problems"][0]["about"]
+    assert list(data.iterdir()) == []
+
+
+def test_a_new_pathologys_folder_on_the_master_has_a_database_from_the_start(
+    fed: Folders, catalogue: dict[str, str]
+) -> None:
+    catalogue["tbi"] = cde(code="tbi")
+    catalogue["dementia"] = cde()
+    fed.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
+    options = Options(online_cdes=True, datacatalogue_host=catalogue["host"])
+    assert consolidate(fed.pusher, options)["problems"] == []
+    assert datasets(fed, "fed1-ms", "tbi") == {}
+    assert [entry["code"] for entry in fed.offered] == ["dementia", "tbi"]
