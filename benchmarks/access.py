@@ -46,6 +46,7 @@ def main() -> dict[str, Any]:
                 begin = time.perf_counter()
                 result = sync(structure, pillar)
                 seconds.append(round(time.perf_counter() - begin, 2))
+            print(f"Keycloak {release.version}: first sync {seconds[0]} s, then {seconds[1:]} s")
             figures[release.version] = {
                 "things": len(result["unchanged"]),
                 "first sync, seconds": seconds[0],
