@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from saltext_mip.data import compiler, folders
+from saltext_mip.data import comparison, compiler, folders
 from saltext_mip.data.compiler import Compiled
 from saltext_mip.data.records import FileRecord
 from saltext_mip.errors import Misuse
@@ -46,18 +46,29 @@ def compile_all(
     return {name: _shown(here, compiled) for name, compiled in done.items()}
 
 
-def states(here: Here, pathologies: Collection[str] | None = None) -> dict[str, Any]:
-    """``{pathology: {"current", "reason"}}``: what compiling would find; reads no file anew."""
-    out = {}
+def states(
+    here: Here, pathologies: Collection[str] | None = None, *, verify: bool = False
+) -> dict[str, Any]:
+    """``{pathology: {"current", "reason"}}``: what compiling would find; reads no file anew.
+
+    With ``verify`` each database is compared with its sources cell by cell, too: ``"same"`` and
+    ``"differences"`` (problems, without values).
+    """
+    out: dict[str, Any] = {}
     for name, folder in _folders(here, pathologies):
-        current, reason = compiler.current(
-            folder,
-            here.state,
-            pathology=name,
-            rows=_rows(here),
-            subjectcode=here.subjectcode,
-        )
+        how: Any = {
+            "pathology": name,
+            "rows": _rows(here),
+            "subjectcode": here.subjectcode,
+        }
+        current, reason = compiler.current(folder, here.state, **how)
         out[name] = {"current": current, "reason": reason}
+        if verify:
+            found = comparison.verify(folder, here.state, **how)
+            out[name]["same"] = not found
+            out[name]["differences"] = [
+                finding.problem.at(node=None, pathology=None).wire() for finding in found
+            ]
     return out
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Misuse, UnknownNode
+from saltext_mip.node.databases import states
+from saltext_mip.node.here import Here
 from saltext_mip.pusher import members
 from saltext_mip.pusher.compile import compile_federation
 from saltext_mip.pusher.consolidate import Options, consolidate
@@ -173,3 +175,24 @@ def test_a_new_pathologys_folder_on_the_master_has_a_database_from_the_start(
     assert consolidate(fed.pusher, options)["problems"] == []
     assert datasets(fed, "fed1-ms", "tbi") == {}
     assert [entry["code"] for entry in fed.offered] == ["dementia", "tbi"]
+
+
+def test_a_database_is_compared_with_its_sources_cell_by_cell(consolidated: Folders) -> None:
+    run(consolidated)
+    federation = consolidated.federation
+    here = Here(federation, federation.by_id("fed1-wk-h1"), consolidated.root / "fed1-wk-h1/state")
+    assert states(here, verify=True)["dementia"] == {
+        "current": True,
+        "reason": None,
+        "same": True,
+        "differences": [],
+    }
+    with sqlite3.connect(consolidated.data("fed1-wk-h1", "dementia", "datasets.db")) as db:
+        db.execute("UPDATE DATA SET age = 4711 WHERE rowid = 3")
+    found = states(here, verify=True)["dementia"]
+    assert not found["current"]
+    assert not found["same"]
+    assert [(each["rule"], each["column"]) for each in found["differences"]] == [
+        ("CellsDiffer", "age")
+    ]
+    assert "4711" not in str(found)
