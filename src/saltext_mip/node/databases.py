@@ -41,7 +41,7 @@ def compile_all(
         )
         for name, folder in _folders(here, pathologies)
     }
-    if any(compiled.problems for compiled in done.values()):
+    if any(compiled.problems or compiled.changed for compiled in done.values()):
         look(here)  # it writes the reports
     return {name: _shown(here, compiled) for name, compiled in done.items()}
 
