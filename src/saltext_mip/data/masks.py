@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from saltext_mip.data.proofs import Proved
+from saltext_mip.data.proofs import Proof, Proved
 
 Bytes = NDArray[np.uint8]
 Mask = NDArray[np.uint64]
@@ -22,7 +22,7 @@ Places = NDArray[np.int64]
 
 _LF, _CR, _COMMA, _QUOTE = 0x0A, 0x0D, 0x2C, 0x22
 _ALIKE = 4  # codes that are looked for in all rows at once; each takes a pass over the rows
-_ONE, _TOP = np.uint64(1), np.uint64(63)
+_ONE, _TOP, _BYTE = np.uint64(1), np.uint64(63), np.uint64(0xFF)
 
 # [byte, n]: the place of the n-th bit that is set, counted from 1
 _BIT_PLACES = np.zeros((256, 9), np.int64)
@@ -31,41 +31,61 @@ for _byte in range(256):
         _BIT_PLACES[_byte, _count] = _place
 
 
-def prove(body: bytes, commas: int, at: int) -> Proved | None:
-    """A :data:`saltext_mip.data.proofs.Proof`."""
-    text = np.frombuffer(body, np.uint8)
-    line_ends, separators = _mask(text == _LF), _mask(text == _COMMA)
-    returns = _mask(text == _CR) if b"\r" in body else None
-    if b'"' in body:
-        quotes = _mask(text == _QUOTE)
-        inside = _parity(quotes)
-        line_ends &= ~inside
-        separators &= ~inside
+def by_masks() -> Proof:
+    """The proof for one file. It keeps its scratch: new pages at each block cost as much again."""
+    scratch = np.empty(0, np.bool_)
+
+    def prove(body: bytes, commas: int, at: int) -> Proved | None:
+        nonlocal scratch
+        text = np.frombuffer(body, np.uint8)
+        if len(scratch) < len(text):
+            scratch = np.empty(len(text), np.bool_)
+        found = scratch[: len(text)]
+        line_ends, separators = _mask(text, _LF, found), _mask(text, _COMMA, found)
+        returns = _mask(text, _CR, found) if b"\r" in body else None
+        if b'"' in body:
+            quotes = _mask(text, _QUOTE, found)
+            inside = _parity(quotes)
+            line_ends &= ~inside
+            separators &= ~inside
+            if returns is not None:
+                returns &= ~inside
+            if not _are_around_fields(quotes, inside, line_ends | separators, returns):
+                return None
+        ends = _places(line_ends)
+        if not len(ends):
+            return None
+        size = int(ends[-1]) + 1
+        counter = _Counter(separators)
+        if not (counter.up_to(ends) == np.arange(1, len(ends) + 1) * commas).all():
+            return None
+        begins: Places = np.concatenate(([0], ends[:-1] + 1))
         if returns is not None:
-            returns &= ~inside
-        if not _are_around_fields(quotes, inside, line_ends | separators, returns):
-            return None
-    unpacked = np.unpackbits(line_ends.view(np.uint8), bitorder="little")
-    ends: Places = np.flatnonzero(unpacked.view(np.bool_))
-    if not len(ends):
-        return None
-    size = int(ends[-1]) + 1
-    counter = _Counter(separators)
-    if not (counter.up_to(ends) == np.arange(1, len(ends) + 1) * commas).all():
-        return None
-    begins: Places = np.concatenate(([0], ends[:-1] + 1))
-    if returns is not None:
-        if (returns & ~_before(line_ends)).any():
-            return None
-        ends = ends - (text[ends - 1] == _CR)
-    return Proved(size, _Rows(body, text, begins, ends, counter, commas).datasets(at))
+            if (returns & ~_before(line_ends)).any():
+                return None
+            ends = ends - (text[ends - 1] == _CR)
+        return Proved(size, _Rows(body, text, begins, ends, counter, commas).datasets(at))
+
+    return prove
 
 
-def _mask(found: NDArray[np.bool_]) -> Mask:
-    packed = np.packbits(found, bitorder="little")
+def _mask(text: Bytes, byte: int, scratch: NDArray[np.bool_]) -> Mask:
+    """Where that byte is."""
+    packed = np.packbits(np.equal(text, byte, out=scratch), bitorder="little")
     mask = np.zeros(-(-len(packed) // 8) * 8, np.uint8)
     mask[: len(packed)] = packed
     return mask.view("<u8")
+
+
+def _places(mask: Mask) -> Places:
+    """Where its bits are."""
+    words: Places = np.flatnonzero(mask)
+    bits = mask[words]
+    if not (bits & (bits - _ONE)).any():  # one in each, as in most blocks: no need to unpack all
+        places: Places = words * 64 + np.bitwise_count(bits - _ONE)
+        return places
+    unpacked = np.unpackbits(mask.view(np.uint8), bitorder="little")
+    return np.flatnonzero(unpacked.view(np.bool_))
 
 
 def _parity(mask: Mask) -> Mask:
@@ -119,16 +139,19 @@ class _Counter:
         return counts
 
     def place(self, wanted: Places) -> Places:
-        """Where the wanted-th bit is, counted from 1: its word, its byte there, its bit."""
+        """Where the wanted-th bit is, counted from 1: its word, then in halves down to a byte."""
         word = np.searchsorted(self._before, wanted) - 1
-        octets = self._mask.view(np.uint8).reshape(-1, 8)[word]
-        up_to = np.cumsum(np.bitwise_count(octets), axis=1, dtype=np.int64)
         left = wanted - self._before[word]
-        octet = (up_to < left[:, None]).sum(axis=1)
-        row = np.arange(len(wanted))
-        bits = octets[row, octet]
-        left -= up_to[row, octet] - np.bitwise_count(bits)
-        places: Places = word * 64 + octet * 8 + _BIT_PLACES[bits, left]
+        bits = self._mask[word]
+        places: Places = word * 64
+        for half in (32, 16, 8):
+            count = np.bitwise_count(bits & np.uint64((1 << half) - 1))
+            upper = left > count
+            left -= count * upper
+            shift = upper * half
+            bits >>= shift.astype(np.uint64)
+            places += shift
+        places += _BIT_PLACES[(bits & _BYTE).astype(np.int64), left]
         return places
 
 

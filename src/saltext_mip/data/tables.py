@@ -136,10 +136,10 @@ def _proof(size: int, begin: bytes) -> Proof:
     pays = _NUMPY_PAYS if b'"' not in begin else _NUMPY_PAYS_QUOTED
     if size >= (_THREAD_PAYS if "numpy" in sys.modules else pays):
         try:
-            from saltext_mip.data.masks import prove
+            from saltext_mip.data.masks import by_masks
         except ImportError:  # no numpy: somebody took it out of this environment
             return by_deletion()
-        return prove
+        return by_masks()
     return by_deletion()
 
 
