@@ -24,7 +24,7 @@ def __virtual__():
     return __virtualname__
 
 
-def inventory(federation, declaration, known=()):
+def inventory(federation, declaration, known=(), follow=False, settle=0.0):
     """
     What this node has: its inventory, its CDEs' contents (master), its ``pathologies.json`` (ui).
 
@@ -34,6 +34,10 @@ def inventory(federation, declaration, known=()):
         The pusher's digest of the declaration.
     known
         SHA-256 of contents that the pusher has already; these are not sent.
+    follow
+        The pusher acts on it: the beacon ``mip_data`` has no need to say it any more.
+    settle
+        With ``follow``: seconds for which files must have been left alone.
 
     Returns a packed value, page 0.
 
@@ -43,7 +47,9 @@ def inventory(federation, declaration, known=()):
 
         salt-run mip.consolidate federation=fed1 dry_run=True
     """
-    return _step(steps.inventory, federation, declaration, known=known)
+    return _step(
+        steps.inventory, federation, declaration, known=known, follow=follow, settle=settle
+    )
 
 
 def verify(federation, declaration, parts):
@@ -169,6 +175,43 @@ def databases(federation, declaration, pathologies=None):
         salt-run mip.compile federation=fed1 dry_run=True
     """
     return _step(steps.databases, federation, declaration, pathologies=pathologies)
+
+
+def host_keys(federation, declaration):
+    """
+    The public host keys of this machine's sshd, for the consoles of the pusher.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.check_nodes federation=fed1
+    """
+    return _step(steps.host_keys, federation, declaration)
+
+
+def component_logs(federation, declaration, component=None, lines=10000, since=None):
+    """
+    The last lines of a component of this node, default: that of its role.
+
+    component
+        Such as ``exareme``.
+    lines
+        How many at the most.
+    since
+        Only later ones: ``10m``, ``2h``, or a date.
+
+    Returns a packed value, page 0.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.logs federation=fed1 node=wk1
+    """
+    return _step(
+        steps.component_logs, federation, declaration, component=component, lines=lines, since=since
+    )
 
 
 def _step(step, federation, declaration, **arguments):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltext_mip.errors import DeclarationError
+from saltext_mip.errors import DeclarationError, MipError
 from saltext_mip.federation import Federation, Node, federations, pick
 
 
@@ -40,6 +40,21 @@ class Here:
         if federation.digest != declaration:
             return None
         return cls(federation, federation.by_id(node_id), federation.state(root))
+
+    @classmethod
+    def all(cls, pillar: Mapping[str, Any], opts: Mapping[str, Any]) -> Iterator[Here]:
+        """This node of each federation with a data path that its pillar declares, unchecked."""
+        mip = pillar.get("mip")
+        declared = mip.get("federations") if isinstance(mip, Mapping) else None
+        for name, value in declared.items() if isinstance(declared, Mapping) else ():
+            try:
+                federation = Federation.from_pillar(name, value, check=False)
+                node = federation.by_id(opts["id"])
+            except (KeyError, TypeError, AttributeError, ValueError, MipError):
+                continue
+            here = cls(federation, node, federation.state(Path(opts["root_dir"])))
+            if here.has_data:
+                yield here
 
     @property
     def data_path(self) -> Path:

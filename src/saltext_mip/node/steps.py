@@ -9,27 +9,39 @@ from pathlib import Path
 from typing import Any
 
 from saltext_mip import files, wire
+from saltext_mip.console import ssh
 from saltext_mip.data import inventory as inventories
 from saltext_mip.data.cde import parse
 from saltext_mip.data.database import rowless
 from saltext_mip.errors import NodeError
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.generations import enrolment, staging
+from saltext_mip.node import logs, watch
 from saltext_mip.node.here import Here
 
 SPOOL = "spool"
 SPOOL_AGE = 3600.0  # seconds that the later pages of an answer are kept
 
 
-def inventory(here: Here, known: Sequence[str] = ()) -> Any:
+def inventory(
+    here: Here, known: Sequence[str] = (), *, follow: bool = False, settle: float = 0.0
+) -> Any:
     """What this node has. A packed value.
 
     ``{"inventory"}`` of a worker or the master, whose CDEs' bytes stand under ``contents`` (by
     SHA-256, as latin-1 text) unless ``known``; ``{"pathologies_sha256"}`` of the ui.
+
+    With ``follow`` the pusher acts on what it is told, so that the beacon has no need to say it any
+    more; ``{"settling": true}`` where files changed within the last ``settle`` seconds.
     """
     if not here.has_data:
         return _packed(here, {"pathologies_sha256": _sha256(here.federation.pathologies_path)})
+    before = watch.scan(here.data_path, here.state) if follow else None
+    if before and watch.settling(here.state, before, settle, time.time()):
+        return _packed(here, {"settling": True})
     seen = look(here)
+    if before:
+        watch.note(here.state, before)
     answer: dict[str, Any] = {"inventory": seen.wire(here.federation.min_count)}
     if here.node.role == "master":
         contents = {}
@@ -87,7 +99,8 @@ def stage(here: Here, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
 
 def commit(here: Here, transaction: str) -> dict[str, Any]:
     """Put what was staged in its place: ``{"committed": how many}``."""
-    return {"committed": len(staging.commit(place(here), transaction))}
+    with watch.own(here.data_path if here.has_data else None, here.state):
+        return {"committed": len(staging.commit(place(here), transaction))}
 
 
 def abort(here: Here, transaction: str) -> dict[str, Any]:
@@ -137,6 +150,19 @@ def look(here: Here) -> inventories.Inventory:
         node=here.node.id,
         subjectcode=here.subjectcode,
     )
+
+
+def host_keys(here: Here) -> list[str]:  # noqa: ARG001 - every step is told where it is
+    """The public host keys of this machine's sshd, ``type base64`` each."""
+    return ssh.own_keys(ssh.HOST_KEYS)
+
+
+def component_logs(
+    here: Here, component: str | None = None, lines: int = logs.LIMIT, since: str | None = None
+) -> Any:
+    """The last lines of a component of this node. A packed value."""
+    which = component or logs.COMPONENTS[here.node.role]
+    return _packed(here, logs.told(logs.connected(), which, lines, since, time.time()))
 
 
 def _rowless(here: Here) -> staging.Database | None:

@@ -35,7 +35,7 @@ def compile_federation(
     names = pathologies(pathology)
     nodes = _nodes(pusher, node)
     if dry_run:
-        return _planned(pusher, nodes, names)
+        return planned(pusher, nodes, names)
     with pusher.held("compile", timeout):
         return compiled(pusher, nodes, names, force=force, strict=strict)
 
@@ -104,9 +104,8 @@ def _nodes(pusher: Pusher, name: str | None) -> list[Node]:
     return [node]
 
 
-def _planned(
-    pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None
-) -> dict[str, Any]:
+def planned(pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None) -> dict[str, Any]:
+    """Which databases are stale, and why, as items of a plan."""
     answers = pusher.ask(
         "databases",
         [node.id for node in nodes],

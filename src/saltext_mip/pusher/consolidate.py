@@ -18,7 +18,7 @@ from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
 from saltext_mip.generations.record import Generation
-from saltext_mip.pusher.gather import Gathered, gather
+from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.sending import recover, sender
 from saltext_mip.pusher.session import Pusher
 
@@ -35,6 +35,7 @@ class Options:
     strict: bool = False
     dry_run: bool = False
     timeout: float = 300.0
+    follow: Follow | None = None
 
 
 def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
@@ -46,16 +47,16 @@ def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
     _missing_worker(pusher, options)
     if options.dry_run:
         found = survey(pusher, options)
-        return _result(pusher, found, found.number, _waiting(pusher)) | {
+        return result(pusher, found, found.number, _waiting(pusher)) | {
             "dry_run": True,
-            "plan": _items(found.plan),
+            "plan": items(found.plan),
         }
     with pusher.held("consolidate", options.timeout):
         recovered = recover(pusher)
         found = survey(pusher, options)
-        _say_what_goes(pusher, found.plan)
-        number = _commit(pusher, found)
-        return _result(pusher, found, number, [recovered] if recovered else [])
+        say_what_goes(pusher, found.plan)
+        number = commit(pusher, found)
+        return result(pusher, found, number, [recovered] if recovered else [])
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,13 @@ class Survey:
 def survey(pusher: Pusher, options: Options) -> Survey:
     """Ask all nodes and plan; writes nothing anywhere."""
     last = pusher.store.last()
-    gathered = gather(pusher, last)
+    return surveyed(pusher, options, last, gather(pusher, last, follow=options.follow))
+
+
+def surveyed(
+    pusher: Pusher, options: Options, last: Generation | None, gathered: Gathered
+) -> Survey:
+    """Plan, with what the nodes said; those whose files have to be verified are asked for that."""
     cdes = _cdes(pusher, options, gathered, last)
     gathered = replace(gathered, inventories=verified(pusher, gathered.inventories, cdes))
     remembered = Labels(pathologies=pusher.store.labels())
@@ -127,7 +134,7 @@ def survey(pusher: Pusher, options: Options) -> Survey:
     return Survey(last, gathered, made, remembered)
 
 
-def _commit(pusher: Pusher, found: Survey) -> int | None:
+def commit(pusher: Pusher, found: Survey) -> int | None:
     """Carry the plan out; the number of the generation that stands now."""
     generation = found.generation(pusher)
     transaction.run(
@@ -216,13 +223,13 @@ def _cdes(
     return found
 
 
-def _say_what_goes(pusher: Pusher, plan: Plan) -> None:
+def say_what_goes(pusher: Pusher, plan: Plan) -> None:
     for pathology in (*plan.pathologies, *plan.gone):
         if pathology.removed:
             pusher.progress(f"going from {pathology.name}: {', '.join(pathology.removed)}")
 
 
-def _items(plan: Plan) -> list[dict[str, Any]]:
+def items(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
             "action": "write",
@@ -236,7 +243,7 @@ def _items(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _result(pusher: Pusher, found: Survey, number: int | None, notes: list[str]) -> dict[str, Any]:
+def result(pusher: Pusher, found: Survey, number: int | None, notes: list[str]) -> dict[str, Any]:
     plan = found.plan
     contacts = {node.id: node.contact for node in pusher.federation.nodes}
     written = {(write.node, write.pathology) for write in plan.writes}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saltext_mip.data.records import Inventory
-from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
+from saltext_mip.errors import BadAnswer, NodeError, NodesFailed, NodesMissing
 from saltext_mip.federation import Node
 from saltext_mip.files import shown
 from saltext_mip.generations.record import Generation
@@ -18,6 +18,22 @@ from saltext_mip.pusher.session import Answers, Pusher
 
 ERROR_LENGTH = 300
 CONTENT_LIMIT = 64 * 1024 * 1024
+
+
+class DataSettling(NodeError):
+    """On {node} files are being changed: it is looked at again when they are left alone."""
+
+    permanent = False
+
+
+@dataclass(frozen=True)
+class Follow:
+    """Who asks acts on the answer: nodes need not tell it again. ``settle`` as ``mip_node`` has it.
+
+    Nodes whose files are being changed are absent, and go on as they were.
+    """
+
+    settle: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -35,13 +51,14 @@ class Gathered:
     disabled: tuple[str, ...]
 
 
-def gather(pusher: Pusher, last: Generation | None) -> Gathered:
+def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = None) -> Gathered:
     """Ask all enabled nodes at once. The master and the ui must answer; workers may be absent."""
     disabled = tuple(pusher.store.disabled())
     asked = [node for node in pusher.federation.nodes if node.id not in disabled]
     known = [sha for sha in sorted(set(last.cdes.values())) if _kept(pusher, sha)] if last else []
     pusher.progress(f"asking {len(asked)} nodes what they have")
-    answers = pusher.ask("inventory", [node.id for node in asked], known=known)
+    more = {"follow": True, "settle": follow.settle} if follow else {}
+    answers = pusher.ask("inventory", [node.id for node in asked], known=known, **more)
     need(answers, [node.id for node in asked if node.role != "worker"])
 
     inventories: dict[str, Inventory] = {}
@@ -55,6 +72,9 @@ def gather(pusher: Pusher, last: Generation | None) -> Gathered:
         try:
             if node.role == "ui":
                 ui_sha256 = _sha256(node, value.get("pathologies_sha256"))
+                continue
+            if follow and isinstance(value, Mapping) and value.get("settling") is True:
+                absent[node.id] = _settling(node)
                 continue
             inventory = Inventory.from_wire(
                 node.id, pusher.federation.name, _key(node, value, "inventory")
@@ -72,6 +92,12 @@ def gather(pusher: Pusher, last: Generation | None) -> Gathered:
             inventories[node.id] = inventory
     _need_masters_data(pusher.federation.master, absent)
     return Gathered(inventories, absent, cdes, ui_sha256, disabled)
+
+
+def _settling(node: Node) -> Problem:
+    if node.role == "master":
+        raise DataSettling(node=node.id)
+    return Problem("Settling", node=node.id)
 
 
 def need(answers: Answers, ids: Sequence[str]) -> None:

@@ -1,0 +1,56 @@
+"""The shrink guard: what an automatic refresh may not take away without a person's word.
+
+Absence is suspicious: a disk that is not mounted, a folder that was moved, a mistake in the pillar
+all look like data that is gone. What leaves with a node that a person disabled is that person's
+word already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+#: {pathology: {dataset: (minion id, ...)}}
+Offered = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """``goes``: each dataset that would go (``"dementia: edsd"``); ``why`` that is too much."""
+
+    goes: tuple[str, ...]
+    why: tuple[str, ...]
+
+
+def shrink(
+    before: Offered, after: Offered, *, disabled: Collection[str], max_removed: int
+) -> Shrink | None:
+    """What would go, where that is more than may go by itself; else ``None``."""
+    before = _without(before, disabled)
+    removed = [
+        (pathology, code)
+        for pathology, codes in before.items()
+        for code in codes
+        if code not in after.get(pathology, {})
+    ]
+    why = [f"the whole pathology '{name}'" for name in before if not after.get(name)]
+    left = _owners(after)
+    why += [f"the last dataset of {node}" for node in sorted(_owners(before) - left)]
+    if len(removed) > max_removed:
+        why.append(f"{len(removed)} datasets, where {max_removed} may go (reactor: max_removed)")
+    if not why:
+        return None
+    return Shrink(tuple(f"{pathology}: {code}" for pathology, code in removed), tuple(why))
+
+
+def _without(offered: Offered, nodes: Collection[str]) -> Offered:
+    out: dict[str, dict[str, tuple[str, ...]]] = {}
+    for pathology, codes in offered.items():
+        for code, owners in codes.items():
+            if rest := tuple(node for node in owners if node not in nodes):
+                out.setdefault(pathology, {})[code] = rest
+    return out
+
+
+def _owners(offered: Offered) -> set[str]:
+    return {node for codes in offered.values() for owners in codes.values() for node in owners}

@@ -1,0 +1,179 @@
+"""What to do now: a pure function of what is remembered, what is observed and the clock.
+
+A wake says nothing but 'look again', so any number of them is one. A look follows a moment after
+the first; while one runs, those that come make exactly one more. Looks that find nothing to do
+become rare for as long as wakes go on (a forged one costs a look), and soon again when all is
+quiet. What failed and may pass is tried again, ever more rarely; what can only be mended waits, as
+what is held does, until a look finds another revision. Now and then there is a look anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from saltext_mip.controller.outcome import Outcome
+from saltext_mip.controller.requests import LOOK, OWED, REFRESH, ROLES
+
+BACKOFF, BACKOFF_MOST = 5.0, 300.0
+TOGETHER = 1.0  # seconds after the first wake, for those that come with it
+GAP_MOST = 120.0
+
+Action = Literal["nothing", "refresh", "roles"]
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Seconds, as the pillar's ``reactor`` has them."""
+
+    settle: float
+    resync: float
+
+
+@dataclass(frozen=True)
+class State:
+    """Times are seconds since the epoch.
+
+    ``wanted`` is since when a look is wanted, ``asked`` whether a person wants it; ``ended`` when
+    the last look did; ``idle`` counts looks in a row that found nothing to do. ``attempts`` counts
+    failures in a row, and ``again`` is when it is tried again. ``run`` is a number for the run
+    that was begun last, and ``running`` what it does. Roles have a key of their own.
+    """
+
+    wanted: float | None = None
+    asked: bool = False
+    ended: float = 0.0
+    idle: int = 0
+    attempts: int = 0
+    again: float | None = None
+    run: int = 0
+    running: Action = "nothing"
+    roles: float | None = None
+    roles_attempts: int = 0
+    roles_ended: float = 0.0
+
+    def value(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> State:
+        """What :meth:`value` gave."""
+        return cls(**value)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """``requests`` not taken yet; whether anything runs for this federation, ours or a person's;
+    how what we began ended, once it has; whether a person suspended it; ``chance`` from 0 to 1."""
+
+    requests: frozenset[str] = frozenset()
+    running: bool = False
+    ended: Outcome | None = None
+    suspended: bool = False
+    chance: float = 0.5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """``state`` to be written down before ``take`` is taken and ``action`` is done.
+
+    ``asked``: a person wants that action.
+    """
+
+    state: State
+    action: Action = "nothing"
+    take: frozenset[str] = frozenset()
+    asked: bool = False
+
+
+def step(state: State, observed: Observed, now: float, clocks: Clocks) -> Decision:
+    """The decision for now; again and again, a second or so apart."""
+    state = _sane(state, now)
+    if observed.ended is not None:
+        state = _ended(state, observed.ended, now, observed.chance)
+    busy = observed.running or state.running != "nothing"
+    requests = observed.requests - {OWED} if busy else observed.requests
+    state = _wanted(state, requests, now, clocks)
+    take = observed.requests & {LOOK, REFRESH, ROLES}
+    if busy:
+        return Decision(state, take=take)
+    if _due(state, now, clocks) and (state.asked or not observed.suspended):
+        begun = replace(
+            state, wanted=None, asked=False, again=None, run=state.run + 1, running="refresh"
+        )
+        return Decision(begun, "refresh", take, asked=state.asked)
+    if state.roles is not None and now >= state.roles:
+        begun = replace(state, roles=None, run=state.run + 1, running="roles")
+        return Decision(begun, "roles", take)
+    return Decision(state, take=take)
+
+
+def backoff(attempts: int, chance: float) -> float:
+    """Seconds until the next attempt, not for all federations the same."""
+    return min(BACKOFF * 2.0 ** min(attempts - 1, 16) * (0.8 + 0.4 * chance), BACKOFF_MOST)
+
+
+def gap(idle: int, clocks: Clocks) -> float:
+    """Seconds between two looks, the last ``idle`` of which found nothing to do."""
+    if idle == 0:
+        return 0.0
+    return min(max(5.0, 5 * clocks.settle) * 12.0 ** min(idle - 1, 4), GAP_MOST)
+
+
+def _wanted(state: State, requests: frozenset[str], now: float, clocks: Clocks) -> State:
+    if requests & {LOOK, REFRESH} or (OWED in requests and not state.attempts):
+        if state.wanted is None:
+            quiet = now - state.ended >= 2 * gap(state.idle, clocks)
+            state = replace(state, wanted=now, idle=0 if quiet else state.idle)
+    elif state.wanted is None and state.again is None and now - state.ended >= clocks.resync:
+        state = replace(state, wanted=now - TOGETHER)
+    if REFRESH in requests:
+        state = replace(state, asked=True)
+    if ROLES in requests and state.roles is None:
+        state = replace(state, roles=max(now + TOGETHER, state.roles_ended + clocks.settle))
+    return state
+
+
+def _due(state: State, now: float, clocks: Clocks) -> bool:
+    if state.asked:
+        return True
+    if state.again is not None and now >= state.again:
+        return True
+    if state.wanted is None:
+        return False
+    return now >= max(
+        state.wanted + min(TOGETHER, clocks.settle), state.ended + gap(state.idle, clocks)
+    )
+
+
+def _ended(state: State, outcome: Outcome, now: float, chance: float) -> State:
+    failed = outcome.kind in ("temporary", "died")
+    if state.running == "roles":
+        attempts = state.roles_attempts + 1 if failed else 0
+        again = now + backoff(attempts, chance) if failed else state.roles
+        return replace(
+            state, running="nothing", roles=again, roles_attempts=attempts, roles_ended=now
+        )
+    attempts = state.attempts + 1 if failed else 0
+    return replace(
+        state,
+        running="nothing",
+        ended=now,
+        idle=0 if outcome.changed else state.idle + 1,
+        attempts=attempts,
+        again=now + backoff(attempts, chance) if failed else None,
+    )
+
+
+def _sane(state: State, now: float) -> State:
+    """A clock that was put back must not make anything wait for the time that it lost."""
+    return replace(
+        state,
+        wanted=None if state.wanted is None else min(state.wanted, now),
+        ended=min(state.ended, now),
+        again=None if state.again is None else min(state.again, now + BACKOFF_MOST),
+        roles=None if state.roles is None else min(state.roles, now + BACKOFF_MOST),
+        roles_ended=min(state.roles_ended, now),
+    )

@@ -1,0 +1,154 @@
+"""A person's words to the controller, and what it says of itself as conditions."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from saltext_mip.conditions import Condition
+from saltext_mip.controller import keeper
+from saltext_mip.controller import outcome as outcomes
+from saltext_mip.controller.requests import LOOK, Declared, Requests
+from saltext_mip.controller.step import State
+from saltext_mip.errors import Misuse, Refused
+from saltext_mip.generations.store import Store, Word
+from saltext_mip.pusher.session import Pusher
+
+ROLLED_BACK = "RolledBack"
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def wake(pusher: Pusher) -> dict[str, Any]:
+    """Look again."""
+    Declared.of(pusher.federation).save(pusher.state)
+    return _done(pusher, changed=Requests(pusher.state).leave(LOOK))
+
+
+def suspend(
+    pusher: Pusher, reason: str | None, duration: Any, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Do nothing by itself any more, or not for a while. What a person commands is done."""
+    now = pusher.now()
+    until = None
+    if duration is not None:
+        until = (now + seconds(duration)).isoformat(timespec="seconds")
+    word = Word(pusher.actor, now.isoformat(timespec="seconds"), reason or "", until)
+    if dry_run:
+        return _planned(pusher, "suspend", reason or "asked for")
+    pusher.store.suspend(word)
+    return _done(pusher, changed=True)
+
+
+def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
+    """Follow the data again, and look at once."""
+    suspended = pusher.store.suspended()
+    if dry_run:
+        reason = f"suspended by {suspended.actor}" if suspended else "it is not suspended"
+        return _planned(pusher, "resume" if suspended else "nothing", reason)
+    changed = pusher.store.resume()
+    if changed:
+        Requests(pusher.state).leave(LOOK)
+    return _done(pusher, changed=changed)
+
+
+def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
+    """Let what is held go: that, and nothing that differs from it."""
+    last = outcomes.load(pusher.state)
+    if last is None or last.kind != "held":
+        raise Refused("Nothing is held: there is nothing to approve.")
+    if dry_run:
+        return _planned(pusher, "approve", f"these would go: {', '.join(last.goes)}")
+    changed = outcomes.approved(pusher.state) != last.revision
+    outcomes.approve(pusher.state, last.revision)
+    Requests(pusher.state).leave(LOOK)
+    return _done(pusher, changed=changed)
+
+
+def suspended(store: Store, now: datetime) -> Word | None:
+    """The word that stands now; one whose time is over is taken back, and all is looked at."""
+    word = store.suspended()
+    if word is None or word.until is None or now < datetime.fromisoformat(word.until):
+        return word
+    store.resume()
+    return None
+
+
+def conditions(pusher: Pusher) -> tuple[Condition, ...]:
+    """What is so while it is so: Reconciling, Suspended, Held, Stalled."""
+    found = []
+    now = pusher.now()
+    state = keeper.load(pusher.state)
+    last = outcomes.load(pusher.state)
+    if state.running == "refresh":
+        found.append(Condition("Reconciling", "True", "Refreshing", "it looks at what is", ""))
+    elif last is not None and last.kind == "temporary":
+        found.append(
+            Condition("Reconciling", "True", "Retrying", _retrying(last, state), last.since)
+        )
+    if (word := suspended(pusher.store, now)) is not None:
+        rolled = word.reason.startswith(ROLLED_BACK)
+        reason = ROLLED_BACK if rolled else "SuspendedByPerson"
+        until = f" until {word.until}" if word.until else ""
+        why = f": {word.reason}" if word.reason else ""
+        found.append(
+            Condition("Suspended", "True", reason, f"by {word.actor}{until}{why}", word.when)
+        )
+    if last is not None and last.kind == "held":
+        goes = ", ".join(last.goes)
+        found.append(
+            Condition("Held", "True", last.reason, f"{last.message}; these go: {goes}", last.since)
+        )
+    if last is not None and last.kind == "permanent":
+        found.append(Condition("Stalled", "True", "Failed", last.message, last.since))
+    return tuple(found)
+
+
+def shown(pusher: Pusher) -> dict[str, Any]:
+    """``conditions`` as above, and ``last``: how the last refresh ended, since when it ends so,
+    after how many attempts, when it is tried next."""
+    state = keeper.load(pusher.state)
+    last = outcomes.load(pusher.state)
+    facts: dict[str, Any] = {"attempts": state.attempts, "next": _iso(state.again)}
+    if last is not None:
+        facts |= {
+            "ended": last.kind,
+            "actor": last.actor,
+            "when": last.when,
+            "since": last.since,
+            "reason": last.reason,
+            "message": last.message,
+        }
+    return {"conditions": [one.shown() for one in conditions(pusher)], "last": facts}
+
+
+def seconds(duration: Any) -> timedelta:
+    """``90`` (seconds), ``"45m"``, ``"2h"``, ``"1.5d"``."""
+    match = _DURATION.fullmatch(str(duration).strip())
+    if match is None or float(match[1]) <= 0:
+        raise Misuse(f"duration is a time such as 45m, 2h or 1d. Not one: {duration!r:.40}.")
+    try:
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    except OverflowError:
+        raise Misuse(f"duration is too long: {duration!r:.40}.") from None
+
+
+def _retrying(last: outcomes.Outcome, state: State) -> str:
+    again = f"; next try at {_iso(state.again)}" if state.again else ""
+    return f"failed {max(state.attempts, 1)} times{again}: {last.message}"
+
+
+def _iso(when: float | None) -> str | None:
+    if when is None:
+        return None
+    return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
+
+
+def _planned(pusher: Pusher, action: str, reason: str) -> dict[str, Any]:
+    item = {"action": action, "thing": pusher.federation.name, "reason": reason}
+    return _done(pusher, changed=False) | {"dry_run": True, "plan": [item]}
+
+
+def _done(pusher: Pusher, *, changed: bool) -> dict[str, Any]:
+    return {"federation": pusher.federation.name, "changed": changed, **shown(pusher)}
