@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from saltext_mip.data import comparison, compiler, folders
+from saltext_mip.data import comparison, compiler, folders, report
 from saltext_mip.data.compiler import Compiled
 from saltext_mip.data.records import FileRecord
 from saltext_mip.errors import Misuse
@@ -41,8 +41,8 @@ def compile_all(
         )
         for name, folder in _folders(here, pathologies)
     }
-    if any(compiled.problems or compiled.changed for compiled in done.values()):
-        look(here)  # it writes the reports
+    if any(compiled.problems or _reported(here, name) for name, compiled in done.items()):
+        look(here)  # it writes the reports, and takes them away
     return {name: _shown(here, compiled) for name, compiled in done.items()}
 
 
@@ -92,6 +92,10 @@ def _folders(here: Here, pathologies: Collection[str] | None) -> Iterable[tuple[
     for name in folders.pathologies(here.data_path).names:
         if pathologies is None or name in pathologies:
             yield name, inside(here.data_path, name)
+
+
+def _reported(here: Here, pathology: str) -> bool:
+    return (here.data_path / report.name_of(pathology)).exists()
 
 
 def _rows(here: Here) -> bool:
