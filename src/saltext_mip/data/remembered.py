@@ -22,6 +22,7 @@ _BY = f"saltext-mip {__version__}"  # another version may judge otherwise
 _DIGESTS = 4  # remembered verifications of a file
 _SECOND = 1_000_000_000
 _TICK = 50_000_000  # ns: more than a kernel's, by which it stamps files
+_COARSE_TICK = 2 * _SECOND  # where a file system has whole seconds only
 
 Findings = tuple[Finding, ...]
 Place = tuple[str, str]  # pathology, file
@@ -31,7 +32,8 @@ Place = tuple[str, str]  # pathology, file
 class _Entry:
     table: Table
     stamp: Stamp
-    looked: int  # when it was read, in ns
+    looked: int  # when that stamp was first seen, in ns
+    settled: bool  # whatever was written with that stamp had been written by then
 
 
 @dataclass
@@ -76,22 +78,25 @@ class Remembered:
             return cls(path)
 
     def table(self, place: Place, stamp: Stamp) -> Table | None:
-        """The table of a file that is as it was when it was read.
-
-        A file that was written just before it was read may have been written again within the
-        same tick of its clock: it is not taken for the same.
-        """
+        """The table of a file that is as it was when it was read."""
         entry = self._old.get(place)
-        if entry is None or entry.stamp != stamp:
-            return None
-        coarse = stamp.mtime_ns % _SECOND == 0
-        if stamp.mtime_ns + (2 * _SECOND if coarse else _TICK) >= entry.looked:
+        if entry is None or entry.stamp != stamp or not entry.settled:
             return None
         self._new[place] = entry
         return entry.table
 
     def keep(self, place: Place, table: Table, stamp: Stamp, looked: int) -> None:
-        self._new[place] = _Entry(table, stamp, looked)
+        """Remember what was read of a file at that time.
+
+        One that was written just before may be written again within the same tick of its file
+        system's clock: it is not settled, and is read once more. Where that clock goes ahead of
+        ours, a later look settles it.
+        """
+        before = self._old.get(place)
+        first = before.looked if before is not None and before.stamp == stamp else looked
+        tick = _TICK if stamp.mtime_ns % _SECOND else _COARSE_TICK
+        settled = stamp.mtime_ns + tick < looked or first + _COARSE_TICK < looked
+        self._new[place] = _Entry(table, stamp, first, settled)
 
     def verified(self, sha256: str, digest: str) -> Findings | None:
         """What a content was found to be against the CDE rules of that digest."""
@@ -160,7 +165,12 @@ def _entry(value: Mapping[str, Any], headers: list[tuple[str, ...]]) -> _Entry:
         sha256=value["sha256"],
         findings=_findings(value["findings"]),
     )
-    return _Entry(table, Stamp(int(size), int(mtime_ns), int(inode)), int(value["looked"]))
+    return _Entry(
+        table,
+        Stamp(int(size), int(mtime_ns), int(inode)),
+        int(value["looked"]),
+        value["settled"] is True,
+    )
 
 
 def _entry_value(entry: _Entry, headers: dict[tuple[str, ...], int]) -> dict[str, Any]:
@@ -168,6 +178,7 @@ def _entry_value(entry: _Entry, headers: dict[tuple[str, ...], int]) -> dict[str
     return {
         "stamp": [stamp.size, stamp.mtime_ns, stamp.inode],
         "looked": entry.looked,
+        "settled": entry.settled,
         "header": headers.setdefault(table.header, len(headers)) if table.header else None,
         "datasets": [list(pair) for pair in table.datasets],
         "rows": table.rows,

@@ -183,6 +183,14 @@ def test_a_file_written_just_before_the_look_is_read_again(node, mtime, again):
     assert len(node.read) == again
 
 
+def test_a_file_of_a_clock_that_goes_ahead_is_read_twice_and_not_for_ever(node):
+    path = node.write("some.csv", "dataset\nx\n")
+    os.utime(path, ns=(LATER, LATER))
+    for seconds, read in ((0, 1), (1, 1), (4, 1), (5, 0), (6, 0)):
+        node.look(now=lambda seconds=seconds: seconds * 10**9)
+        assert len(node.read) == read
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b'{"by": 1}', b"\xff", b'{"files": {"a": 1}}']
 )
