@@ -46,6 +46,5 @@ def test_nothing_of_it_is_left(told: str) -> None:
 
 
 def test_the_bad_file_stays_out_of_the_database_until_it_is_mended(told: str) -> None:
-    compiled = re.findall(r"dementia +(compiled|failed) +(\d+) rows; beta, gamma(.*?);", told)
-    assert compiled[-1] == ("compiled", "400", ", visits-2")
-    assert re.search(r"dementia +failed +200 rows; beta, gamma$", told, re.MULTILINE)
+    compiled = re.findall(r"dementia +(compiled|failed) +(\d+) rows; beta, gamma", told)
+    assert compiled == [("failed", "200"), ("compiled", "400")]
