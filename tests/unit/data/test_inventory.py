@@ -268,6 +268,25 @@ def test_a_cde_that_is_none_is_a_problem_that_names_the_place(node):
         assert record.files[0].verified == {}
 
 
+def test_a_cde_that_is_no_file_or_leads_out_is_a_problem_and_not_read(node, tmp_path):
+    node.write("good.csv", "dataset,age\nx,1\n")
+    outside = tmp_path / "outside.json"
+    outside.write_bytes(CDE)
+    for make, rule in (
+        (os.mkfifo, "Unreadable"),
+        (os.mkdir, "Unreadable"),
+        (lambda path: path.symlink_to(outside), "UnsafeName"),
+    ):
+        path = node.folder / CDE_FILE
+        make(path)
+        (record,) = node.look().pathologies
+        assert (record.cde, record.cde_problem.rule) == (None, rule)
+        if path.is_dir():
+            path.rmdir()
+        else:
+            path.unlink()
+
+
 def test_files_are_verified_against_a_cde_that_is_to_come(node):
     node.write("some.csv", "dataset,age\nx,1\n")
     node.write("broken.csv", "dataset,age\nx\n")
