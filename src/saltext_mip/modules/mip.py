@@ -6,12 +6,14 @@ function but ``mip.check``, which is for the hospital's own machine, shows a val
 ``federation`` may be left out where the node's pillar declares one only.
 """
 
+import time
 from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
 from saltext_mip.errors import MipError
 from saltext_mip.node import databases, looks
+from saltext_mip.node import logs as node_logs
 from saltext_mip.node.here import Here
 from saltext_mip.plain import plain
 
@@ -186,6 +188,64 @@ def compiled(pathology=None, federation=None, verify=False):
     if not all(of["current"] and of.get("same", True) for of in result.values()):
         __context__["retcode"] = 1
     return result
+
+
+def logs(component=None, lines=10000, since=None, federation=None):
+    """
+    The last lines that a component of this node wrote, of all its containers that are still there.
+
+    What services write leaves the node as they wrote it, control characters escaped.
+
+    component
+        Such as ``exareme``; default: that of the node's role (``exareme-master``,
+        ``portalbackend`` or ``exareme``).
+
+    lines
+        How many at the most.
+
+    since
+        Only later ones: ``90s``, ``10m``, ``2h``, ``3d`` ago, or a date (UTC, ISO 8601).
+
+    federation
+        The federation's name.
+
+    Returns ``{"component", "containers": [name, ...], "lines": [[time, text], ...]}``, in the order
+    of time. Docker that does not answer is an error.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt 'fed1-ms' mip.logs lines=50
+        salt 'fed1-ui' mip.logs component=frontend since=10m
+    """
+
+    def told():
+        which = component or node_logs.COMPONENTS[_here(federation).node.role]
+        return node_logs.told(node_logs.connected(), which, lines, since, time.time())
+
+    return _people(told)
+
+
+def services(federation=None):
+    """
+    The services on this node: its containers of the federation, as its own Docker has them.
+
+    federation
+        The federation's name.
+
+    Returns ``{service: {"image", "state", "status", "container"}}``. What the Swarm wants of them,
+    ``salt-run mip.status`` on the pusher tells.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' mip.services
+    """
+    from saltext_mip.node import containers
+
+    return _people(lambda: containers.services(_here(federation)))
 
 
 def _here(federation):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from saltext_mip.console import ssh
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
-from saltext_mip.files import read_state, write_state
+from saltext_mip.files import private_folder, read_state, replace, write_state
 from saltext_mip.generations.store import Word
 from saltext_mip.pusher.gather import words
 from saltext_mip.pusher.session import Answers, Pusher
@@ -53,9 +54,35 @@ def checked(pusher: Pusher, name: str | None) -> dict[str, Any]:
     found = {node: facts for node, facts in shown.items() if node in only}
     down = [node for node, facts in found.items() if facts["enabled"] and not facts["up"]]
     result: dict[str, Any] = {"federation": pusher.federation.name, "nodes": found}
+    if untaken := host_keys(pusher, [node for node, up in ups.items() if up]):
+        result["notes"] = [
+            f"{node}: its ssh host keys are not taken: {why}" for node, why in untaken.items()
+        ]
     if down:
         result |= {"retcode": 1, "down": down}
     return result
+
+
+def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
+    """Take the nodes' ssh host keys, which Salt attests, into our own ``known_hosts``.
+
+    Returns why not, by minion id, of those whose keys could not be taken; their old lines stay.
+    """
+    answers = pusher.ask("host_keys", nodes, timeout=CHECK_TIMEOUT)
+    why = _reasons(answers)
+    keys = {}
+    for node, value in answers.values.items():
+        try:
+            keys[node] = ssh.checked_keys(value)
+        except ValueError as exc:
+            why[node] = str(exc)
+    path = pusher.state / ssh.KNOWN_HOSTS
+    before = path.read_text("utf-8") if path.exists() else ""
+    after = ssh.known_hosts(before, keys)
+    if after != before:
+        private_folder(path.parent)
+        replace(path, after.encode(), mode=0o600)
+    return why
 
 
 def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool) -> Any:
