@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from saltext_mip import conditions
 from saltext_mip.problems import RULES
 
 HERE = Path(__file__).resolve().parent
@@ -128,8 +129,40 @@ def page_of_problems() -> str:
     )
 
 
+def page_of_conditions() -> str:
+    kinds = {
+        "always there": conditions.ALWAYS,
+        "where it is configured": conditions.OPTIONAL,
+        "only while it is true": conditions.WHILE_TRUE,
+    }
+    rows = [f"| `{one}` | {when} |" for when, types in kinds.items() for one in types]
+    reasons = [f"| `{name}` | {hint} |" for name, hint in conditions.REASONS.items()]
+    return "\n".join(
+        [
+            "# Conditions",
+            "",
+            MADE,
+            "One fact of status each: type, status (`True`, `False`, `Unknown`), reason, message, "
+            "and since when the",
+            "status is what it is.",
+            "",
+            "| type | |",
+            "| --- | --- |",
+            *rows,
+            "",
+            "| reason | what to do |",
+            "| --- | --- |",
+            *reasons,
+            "",
+        ]
+    )
+
+
 def pages() -> dict[Path, str]:
-    made = {PAGES / "problems.md": page_of_problems()}
+    made = {
+        PAGES / "problems.md": page_of_problems(),
+        PAGES / "conditions.md": page_of_conditions(),
+    }
     for kind in KINDS:
         if sources(kind):
             made[PAGES / f"{kind}.md"] = page_of_functions(kind)

@@ -118,7 +118,7 @@ def test_events_have_their_place_in_the_manual() -> None:
     fired = {
         name
         for path in PACKAGE.rglob("*.py")
-        for name in re.findall(r'\.fire\("(\w+)"', path.read_text(encoding="utf-8"))
+        for name in re.findall(r'\.fire\(\s*"(\w+)"', path.read_text(encoding="utf-8"))
     }
     assert fired
     for name in fired:
