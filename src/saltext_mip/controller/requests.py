@@ -64,14 +64,10 @@ class Requests:
         """Ask; False where the same was asked already and not taken yet."""
         path = self._folder / name
         try:
-            _touch(path)
-        except FileExistsError:
-            return False
+            return _touch(path)
         except FileNotFoundError:
             files.private_folder(self._folder)
-            with suppress(FileExistsError):
-                _touch(path)
-        return True
+            return _touch(path)
 
     def there(self) -> frozenset[str]:
         """What was asked and not taken yet."""
@@ -111,8 +107,12 @@ def addressed(tag: str, root: Path) -> Iterator[tuple[Path, str]]:
             yield root / known, asked
 
 
-def _touch(path: Path) -> None:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+def _touch(path: Path) -> bool:
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return False
+    return True
 
 
 def _states(root: Path) -> list[str]:

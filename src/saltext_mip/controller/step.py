@@ -18,7 +18,7 @@ from saltext_mip.controller.requests import LOOK, OWED, REFRESH, ROLES
 
 BACKOFF, BACKOFF_MOST = 5.0, 300.0
 TOGETHER = 1.0  # seconds after the first wake, for those that come with it
-GAP_MOST = 120.0
+GAP_LEAST, GAP_MOST = 5.0, 120.0
 
 Action = Literal["nothing", "refresh", "roles"]
 
@@ -35,16 +35,19 @@ class Clocks:
 class State:
     """Times are seconds since the epoch.
 
-    ``wanted`` is since when a look is wanted, ``asked`` whether a person wants it; ``ended`` when
-    the last look did; ``idle`` counts looks in a row that found nothing to do. ``attempts`` counts
+    ``wanted`` is since when a look is wanted, ``woken`` whether a wake wants it, ``asked`` whether
+    a person does; ``ended`` when the last look did; ``idle`` counts looks in a row that were woken
+    (``counts``: the one that runs was) and found nothing to do. ``attempts`` counts
     failures in a row, and ``again`` is when it is tried again. ``run`` is a number for the run
     that was begun last, and ``running`` what it does. Roles have a key of their own.
     """
 
     wanted: float | None = None
+    woken: bool = False
     asked: bool = False
     ended: float = 0.0
     idle: int = 0
+    counts: bool = False
     attempts: int = 0
     again: float | None = None
     run: int = 0
@@ -101,7 +104,14 @@ def step(state: State, observed: Observed, now: float, clocks: Clocks) -> Decisi
         return Decision(state, take=take)
     if _due(state, now, clocks) and (state.asked or not observed.suspended):
         begun = replace(
-            state, wanted=None, asked=False, again=None, run=state.run + 1, running="refresh"
+            state,
+            wanted=None,
+            woken=False,
+            asked=False,
+            counts=state.woken and not state.asked,
+            again=None,
+            run=state.run + 1,
+            running="refresh",
         )
         return Decision(begun, "refresh", take, asked=state.asked)
     if state.roles is not None and now >= state.roles:
@@ -119,10 +129,12 @@ def gap(idle: int, clocks: Clocks) -> float:
     """Seconds between two looks, the last ``idle`` of which found nothing to do."""
     if idle == 0:
         return 0.0
-    return min(max(5.0, 5 * clocks.settle) * 12.0 ** min(idle - 1, 4), GAP_MOST)
+    return min(max(GAP_LEAST, clocks.settle), GAP_MOST) if idle == 1 else GAP_MOST
 
 
 def _wanted(state: State, requests: frozenset[str], now: float, clocks: Clocks) -> State:
+    if LOOK in requests:
+        state = replace(state, woken=True)
     if requests & {LOOK, REFRESH} or (OWED in requests and not state.attempts):
         if state.wanted is None:
             quiet = now - state.ended >= 2 * gap(state.idle, clocks)
@@ -161,7 +173,8 @@ def _ended(state: State, outcome: Outcome, now: float, chance: float) -> State:
         state,
         running="nothing",
         ended=now,
-        idle=0 if outcome.changed else state.idle + 1,
+        idle=0 if outcome.changed else state.idle + state.counts,
+        counts=False,
         attempts=attempts,
         again=now + backoff(attempts, chance) if failed else None,
     )

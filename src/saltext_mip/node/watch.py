@@ -66,18 +66,28 @@ def _scan(data_path: Path) -> Seen:
     mark, newest = 0, 0.0
     with os.scandir(data_path) as pathologies:
         for folder in pathologies:
-            if folder.name.startswith(".") or not folder.is_dir():
+            if folder.name.startswith("."):
                 continue
             try:
+                if not folder.is_dir():
+                    continue
                 with os.scandir(folder.path) as entries:
                     for entry in entries:
                         if is_data(entry.name):
-                            status = entry.stat()
-                            mark += _file(folder.name, entry.name, status)
-                            newest = max(newest, status.st_ctime)
+                            number, changed = _entry(folder.name, entry)
+                            mark += number
+                            newest = max(newest, changed)
             except OSError as error:
                 mark += _number("Unreadable", folder.name, error.errno)
     return Seen(mark % _ALL, newest)
+
+
+def _entry(pathology: str, entry: os.DirEntry[str]) -> tuple[int, float]:
+    try:
+        status = entry.stat()
+    except OSError as error:  # a link that leads nowhere, a file that went just now
+        return _number("Unreadable", pathology, entry.name, error.errno), 0.0
+    return _file(pathology, entry.name, status), status.st_ctime
 
 
 def is_data(name: str) -> bool:
