@@ -43,6 +43,7 @@ def by_masks() -> Proof:
         found = scratch[: len(text)]
         line_ends, separators = _mask(text, _LF, found), _mask(text, _COMMA, found)
         returns = _mask(text, _CR, found) if b"\r" in body else None
+        lines = int(np.bitwise_count(line_ends).sum())
         if b'"' in body:
             quotes = _mask(text, _QUOTE, found)
             inside = _parity(quotes)
@@ -56,6 +57,7 @@ def by_masks() -> Proof:
         if not len(ends):
             return None
         size = int(ends[-1]) + 1
+        lines -= body.count(b"\n", size)
         counter = _Counter(separators)
         if not (counter.up_to(ends) == np.arange(1, len(ends) + 1) * commas).all():
             return None
@@ -64,7 +66,8 @@ def by_masks() -> Proof:
             if (returns & ~_before(line_ends)).any():
                 return None
             ends = ends - (text[ends - 1] == _CR)
-        return Proved(size, _Rows(body, text, begins, ends, counter, commas).datasets(at))
+        rows = _Rows(body, text, begins, ends, counter, commas)
+        return Proved(size, lines, rows.datasets(at))
 
     return prove
 

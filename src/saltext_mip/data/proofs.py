@@ -19,12 +19,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Proved:
-    """The first ``size`` bytes of a block are good rows: so many of each dataset's code.
+    """The first ``size`` bytes of a block, so many lines, are good rows: of each dataset's code.
 
     Codes are in the order of first appearance; what they have to be is not looked at.
     """
 
     size: int
+    lines: int
     datasets: Mapping[bytes, int]
 
 
@@ -46,12 +47,13 @@ def by_deletion() -> Proof:
 
     def prove(body: bytes, commas: int, at: int) -> Proved | None:
         nonlocal last
-        size = len(body)
+        size, lines_quoted = len(body), 0
         if b'"' in body:
             size = _outside_quotes(body)
             plain = _unquoted(body[:size])
             if not plain:
                 return None
+            lines_quoted = body.count(b"\n", 0, size) - plain.count(b"\n")
             body = plain
         line_end = b"\r\n" if body.startswith(b"\r\n", body.find(b"\n") - 1) else b"\n"
         pattern = b"," * commas + line_end
@@ -60,7 +62,7 @@ def by_deletion() -> Proof:
         if rest or shape != pattern * rows:
             return None
         if last and at == commas and body.count(b",%b%b" % (last, line_end)) == rows:
-            return Proved(size, {last: rows})
+            return Proved(size, rows + lines_quoted, {last: rows})
         lines = body.split(b"\n")[:-1]
         if len(line_end) > 1:
             if [line[-1] for line in lines].count(_CR) != rows:
@@ -75,7 +77,7 @@ def by_deletion() -> Proof:
         if _STANDIN in counts:
             return None
         last = next(iter(counts)) if len(counts) == 1 else b""
-        return Proved(size, counts)
+        return Proved(size, rows + lines_quoted, counts)
 
     return prove
 

@@ -115,23 +115,22 @@ class Scan:
         """Take the rows of ``body``, whole lines; how many bytes that was."""
         if self._commas > 0 and len(body) <= ROW_BYTES and _is_text(body):
             proved = self._prove(body, self._commas, self._at)
-            if proved is not None and (rows := self._take_proved(proved)):
-                self._line += body.count(b"\n", 0, proved.size) if b'"' in body else rows
+            if proved is not None and self._take_proved(proved):
                 return proved.size
         return self._take_rows(body)
 
-    def _take_proved(self, proved: Proved) -> int:
-        """Take these rows, unless some break another rule: how many were taken."""
+    def _take_proved(self, proved: Proved) -> bool:
+        """Take these rows, unless some break another rule: then they are left as they were."""
         codes = {code.decode(): rows for code, rows in proved.datasets.items()}
         if not all(_is_code(code) for code in codes):
-            return 0
+            return False
         if len(self.datasets.keys() | codes.keys()) > DATASETS:
-            return 0
+            return False
         for code, rows in codes.items():
             self.datasets[code] = self.datasets.get(code, 0) + rows
-        taken = sum(codes.values())
-        self.rows += taken
-        return taken
+            self.rows += rows
+        self._line += proved.lines
+        return True
 
     # -- rows
 
