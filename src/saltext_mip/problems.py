@@ -33,6 +33,28 @@ def _rules(*rules: Rule) -> dict[str, Rule]:
 
 
 RULES: dict[str, Rule] = _rules(
+    # -- services
+    Rule(
+        "ServiceNotServing",
+        "error",
+        False,
+        "a service that does not serve",
+        "See its error and the last lines of its log; then salt-run mip.deploy.",
+    ),
+    Rule(
+        "NodeMissing",
+        "error",
+        False,
+        "the node does not answer",
+        "Check its network, power and salt-minion; then salt-run mip.deploy.",
+    ),
+    Rule(
+        "NodeFailed",
+        "error",
+        False,
+        "the node could not do it",
+        "Mend what it says, then salt-run mip.deploy.",
+    ),
     # -- the form of a CSV file: such a file cannot be read as a table
     Rule("Empty", "error", True, "the file is empty", "Write a header and rows, or remove it."),
     Rule(

@@ -86,12 +86,20 @@ def _fileserver(_: Facts) -> list[Any]:
     return ["mip"]
 
 
+def _engines(_: Facts) -> list[Any]:
+    return [{"mip": {}}]
+
+
 def _reactions(facts: Facts) -> list[Any]:
     by_tag: dict[str, list[str]] = {}
     for name, text in facts.reactors.items():
         for tag in EVENT.findall(text):
             by_tag.setdefault(tag, []).append(f"salt://mip/reactor/{name}")
     return [{tag: paths} for tag, paths in sorted(by_tag.items())]
+
+
+def _secrets(_: Facts) -> list[Any]:
+    return [{"mip": {}}]
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,8 @@ class Needed:
 NEEDED = (
     Needed("fileserver_backend", "serves salt://mip/ from the package", _fileserver, ("roots",)),
     Needed("reactor", "lets events wake the controller", _reactions),
+    Needed("engines", "runs the controller", _engines),
+    Needed("ext_pillar", "hands secrets to the nodes that need them", _secrets),
 )
 
 

@@ -9,6 +9,7 @@ the pusher's digest of what a node goes by: where the node's pillar differs, the
 
 from pathlib import Path
 
+import salt.pillar
 from salt.exceptions import CommandExecutionError
 
 from saltext_mip import upgrade
@@ -214,12 +215,239 @@ def component_logs(federation, declaration, component=None, lines=10000, since=N
     )
 
 
-def _step(step, federation, declaration, **arguments):
+def apply_states(federation, declaration, sls="mip", test=False, now=None):
+    """
+    Apply what the federation needs of this node (``salt://mip/``), and look at its place in the
+    Swarm.
+
+    sls
+        What to apply.
+    test
+        Only tell what would change.
+    now
+        The pusher's clock, in epoch seconds.
+
+    Returns ``{"states": [{"name", "result", "changes": {thing: [old, new]}, "comment"}],
+    "findings", "swarm": {"state", "id", …}}``; of states only those that changed or failed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.deploy federation=fed1
+    """
+    from saltext_mip.node import checks, swarm
+
+    def step(here):
+        applied = __salt__["state.apply"](sls, test=test, queue=True)
+        __context__.pop("retcode", None)
+        return {
+            "states": _applied(applied),
+            "findings": [
+                [found.fatal, found.text] for found in checks.check(here, pusher_time=now)
+            ],
+            "swarm": _docker(lambda: swarm.look(here, _pusher_key())),
+        }
+
+    return _step(step, federation, declaration)
+
+
+def swarm(federation, declaration):
+    """
+    This node's place in the Swarm; of the master also the join token, sealed for the pusher.
+
+    Returns ``{"state", "id", "cluster", "error", "sealed"}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.deploy federation=fed1
+    """
+    from saltext_mip.node import swarm as own
+
+    return _step(lambda here: own.look(here, _pusher_key()), federation, declaration)
+
+
+def join_again(federation, declaration):
+    """
+    Leave a Swarm whose manager does not know this node, and join the federation's.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.deploy federation=fed1
+    """
+    from saltext_mip.node import swarm as own
+    from saltext_mip.secret import Secret
+
+    def step(here):
+        handed = []
+
+        def token():
+            handed.append(True)
+            found = _fresh_pillar(mip_swarm="out").get("mip", {}).get("secrets", {})
+            text = found.get(here.federation.name, {}).get("join")
+            return Secret(text) if text else None
+
+        try:
+            own.join(here, token, test=False, again=True)
+        finally:
+            if handed:
+                _fresh_pillar()
+        return own.look(here)
+
+    return _step(step, federation, declaration)
+
+
+def services(federation, declaration, told=None):
+    """
+    The federation's services, on its master node: what is, what serves, what is not as declared.
+
+    told
+        Swarm node ids by minion id.
+
+    Returns a packed value, page 0.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.status federation=fed1
+    """
+    from saltext_mip.node import services as own
+
+    return _services(lambda here, env: own.status(here, env, told), federation, declaration)
+
+
+def enforce(federation, declaration, wish):
+    """
+    Make the federation's services what is wanted, on its master node.
+
+    wish
+        ``{"only", "told", "restart", "word", "actor", "dry"}``.
+
+    Returns a packed value, page 0: ``{"changed", "plan"}``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.restart federation=fed1 node=wk1
+    """
+    from saltext_mip.node import services as own
+
+    return _services(
+        lambda here, env: own.enforce(here, env, own.Wish.from_wire(wish)), federation, declaration
+    )
+
+
+def forget(federation, declaration, keys):
+    """
+    Delete keys of the keystore, on the master node; those that were there.
+
+    keys
+        Such as ``data/<node>/<pathology>``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.refresh federation=fed1
+    """
+    from saltext_mip.node import services as own
+
+    return _step(lambda here: own.forget(here, keys), federation, declaration)
+
+
+def status(federation, declaration):
+    """
+    What this node has, briefly: its place in the Swarm, its data's fingerprints, its databases; the
+    master also the services.
+
+    Returns a packed value, page 0.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.status federation=fed1
+    """
+    from saltext_mip.node import overview, swarm
+    from saltext_mip.node import services as own
+
+    def step(here):
+        seen = overview.overview(here)
+        seen["swarm"] = _docker(lambda: swarm.look(here))
+        if here.node.role == "master":
+            pillar = _fresh_pillar()
+            env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
+            try:
+                seen["services"] = own.status(here, env)
+            except MipError as exc:
+                seen["services_error"] = str(exc)
+        return steps.packed(here, seen)
+
+    return _step(step, federation, declaration)
+
+
+def _services(work, federation, declaration):
+    """``work(here, secret environment)`` by a pillar that is compiled now."""
+    pillar = _fresh_pillar()
+    env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
+    return _step(
+        lambda here: steps.packed(here, work(here, env)), federation, declaration, pillar=pillar
+    )
+
+
+def _fresh_pillar(**grains):
+    return plain(
+        salt.pillar.get_pillar(
+            __opts__, {**dict(__grains__), **grains}, __opts__["id"], __opts__.get("saltenv")
+        ).compile_pillar()
+    )
+
+
+def _pusher_key():
+    """The Salt master's public key, as this minion knows it."""
+    return (Path(__opts__["pki_dir"]) / "minion_master.pub").read_bytes()
+
+
+def _docker(look):
+    """What Docker says, or why it says nothing: the rest is still an answer."""
+    try:
+        return look()
+    except MipError as exc:
+        return {"state": "unknown", "id": "", "cluster": "", "error": str(exc)}
+
+
+def _applied(found):
+    if not isinstance(found, dict):
+        return [{"name": "states", "result": False, "changes": {}, "comment": str(found)}]
+    out = []
+    for tag, of in sorted(found.items(), key=lambda item: item[1].get("__run_num__", 0)):
+        if of["result"] is True and not of["changes"]:
+            continue
+        changes = {
+            str(thing): [str(each.get("old", "")), str(each.get("new", ""))]
+            if isinstance(each, dict)
+            else ["", "changed"]
+            for thing, each in of["changes"].items()
+        }
+        name = of.get("__id__") or tag
+        out.append(
+            {"name": name, "result": of["result"], "changes": changes, "comment": of["comment"]}
+        )
+    return out
+
+
+def _step(step, federation, declaration, pillar=None, **arguments):
     if mixed := upgrade.pending():
         raise CommandExecutionError(mixed)
     try:
         here = Here.as_declared(
-            plain(__pillar__),
+            plain(__pillar__) if pillar is None else pillar,
             federation,
             __opts__["id"],
             Path(__opts__["root_dir"]),

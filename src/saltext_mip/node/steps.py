@@ -35,10 +35,10 @@ def inventory(
     more; ``{"settling": true}`` where files changed within the last ``settle`` seconds.
     """
     if not here.has_data:
-        return _packed(here, {"pathologies_sha256": _sha256(here.federation.pathologies_path)})
+        return packed(here, {"pathologies_sha256": _sha256(here.federation.pathologies_path)})
     before = watch.scan(here.data_path, here.state) if follow else None
     if before and watch.settling(here.state, before, settle, time.time()):
-        return _packed(here, {"settling": True})
+        return packed(here, {"settling": True})
     seen = look(here)
     if before:
         watch.note(here.state, before)
@@ -52,7 +52,7 @@ def inventory(
             content = files.inside(folder, CDE_FILE).read_bytes()
             contents[hashlib.sha256(content).hexdigest()] = content.decode("latin-1")
         answer["contents"] = contents
-    return _packed(here, answer)
+    return packed(here, answer)
 
 
 def verify(here: Here, parts: Sequence[str]) -> Any:
@@ -68,7 +68,7 @@ def verify(here: Here, parts: Sequence[str]) -> Any:
         cdes={name: text.encode("latin-1") for name, text in wire.unpack(parts).items()},
         subjectcode=here.subjectcode,
     )
-    return _packed(here, look(here).wire(here.federation.min_count))
+    return packed(here, look(here).wire(here.federation.min_count))
 
 
 def page(here: Here, sha256: str, number: int) -> dict[str, Any]:
@@ -121,14 +121,14 @@ def compile_databases(
     """Compile what is stale. A packed value."""
     from saltext_mip.node import databases as own
 
-    return _packed(here, own.compile_all(here, pathologies, force=force, strict=strict))
+    return packed(here, own.compile_all(here, pathologies, force=force, strict=strict))
 
 
 def databases(here: Here, pathologies: Sequence[str] | None = None) -> Any:
     """Which databases are current. A packed value."""
     from saltext_mip.node import databases as own
 
-    return _packed(here, own.states(here, pathologies))
+    return packed(here, own.states(here, pathologies))
 
 
 def place(here: Here) -> staging.Place:
@@ -162,7 +162,7 @@ def component_logs(
 ) -> Any:
     """The last lines of a component of this node. A packed value."""
     which = component or logs.COMPONENTS[here.node.role]
-    return _packed(here, logs.told(logs.connected(), which, lines, since, time.time()))
+    return packed(here, logs.told(logs.connected(), which, lines, since, time.time()))
 
 
 def _rowless(here: Here) -> staging.Database | None:
@@ -183,7 +183,8 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
-def _packed(here: Here, value: Any) -> dict[str, Any]:
+def packed(here: Here, value: Any) -> dict[str, Any]:
+    """A value of any size as the first page of it; the others are fetched by :func:`page`."""
     text = wire.deflate(value)
     first = wire.page(text)
     if first["pages"] > 1:

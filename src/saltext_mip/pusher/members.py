@@ -38,8 +38,15 @@ class _Seen:
 
 
 def listed(pusher: Pusher) -> dict[str, Any]:
-    """All nodes, with what is known of them; asks nobody."""
-    return {"federation": pusher.federation.name, "nodes": _shown(pusher, _Seen(pusher.state), {})}
+    """All nodes, with what is known of them, and how ssh reaches them; asks nobody."""
+    return {
+        "federation": pusher.federation.name,
+        "nodes": _shown(pusher, _Seen(pusher.state), {}),
+        "ssh": {
+            **pusher.federation.settings["ssh"],
+            "known_hosts": str(pusher.state / ssh.KNOWN_HOSTS),
+        },
+    }
 
 
 def checked(pusher: Pusher, name: str | None) -> dict[str, Any]:
@@ -83,6 +90,11 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
         private_folder(path.parent)
         replace(path, after.encode(), mode=0o600)
     return why
+
+
+def note(pusher: Pusher, ups: Mapping[str, bool]) -> None:
+    """Remember which nodes were up when they were asked."""
+    _Seen(pusher.state).note(ups, pusher.now())
 
 
 def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool) -> Any:
@@ -166,6 +178,7 @@ def _shown(pusher: Pusher, seen: _Seen, reasons: Mapping[str, str]) -> dict[str,
             "address": node.address,
             "hospital": node.hospital,
             "contact": node.contact,
+            "data_path": None if node.role == "ui" else str(node.data_path),
             "enabled": node.id not in disabled,
             **seen.of(node.id),
         }

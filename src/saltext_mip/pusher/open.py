@@ -24,6 +24,8 @@ from saltext_mip.generations.store import Store
 from saltext_mip.nodes import Nodes
 from saltext_mip.plain import plain
 from saltext_mip.pusher.session import Pusher
+from saltext_mip.secret import Secret
+from saltext_mip.services import seal
 
 
 def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
@@ -51,7 +53,13 @@ def opened(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pusher]:
             fire=lambda event, data: _fire(opts, f"mip/{chosen.name}/{event}", data),
             actor=_actor(),
             now=lambda: datetime.now(UTC),
+            unseal=lambda text, node: _unsealed(opts, text, node),
         )
+
+
+def _unsealed(opts: Mapping[str, Any], text: str, node: str) -> Secret:
+    key = (Path(opts["pki_dir"]) / "master.pem").read_bytes()
+    return seal.opened(text, key, opts.get("key_pass"), node=node)
 
 
 def _progress(opts: Mapping[str, Any]) -> Callable[[str], None]:

@@ -9,8 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Federation
 from saltext_mip.generations.store import Store
+from saltext_mip.secret import Secret
 
 Progress = Callable[[str], None]
 
@@ -40,6 +42,10 @@ class Asking(Protocol):
         """Run ``function`` on ``targets`` at once and wait for all; packed values are unpacked."""
 
 
+def _no_key(_text: str, node: str) -> Secret:
+    raise BadAnswer("there is no key to open what it sealed", node=node)
+
+
 @dataclass(frozen=True)
 class Pusher:
     """A command's surroundings. ``fire(event, data)`` tells others; ``actor`` is who asked."""
@@ -52,6 +58,8 @@ class Pusher:
     fire: Callable[[str, Mapping[str, Any]], None]
     actor: str
     now: Callable[[], datetime]
+    # opens what a node (its minion id) sealed for the Salt master's key
+    unseal: Callable[[str, str], Secret] = _no_key
 
     @contextmanager
     def held(self, command: str, timeout: float) -> Iterator[None]:
@@ -83,6 +91,17 @@ class Pusher:
             },
             {**answers.missing, **again.missing},
             {**answers.failed, **again.failed, **still},
+        )
+
+    def ask_within(self, step: str, targets: Sequence[str], timeout: float) -> Answers:
+        """The same, for a look that shall not take long: an old pillar has failed."""
+        head = [self.federation.name, self.federation.digest]
+        answers = self.nodes.ask(f"mip_node.{step}", targets, head, timeout=timeout)
+        stale = dict.fromkeys(_stale(answers), "its pillar is not the pusher's: refresh_pillar")
+        return Answers(
+            {node: value for node, value in answers.values.items() if node not in stale},
+            answers.missing,
+            {**answers.failed, **stale},
         )
 
     def _ask(self, step: str, targets: Sequence[str], arguments: Mapping[str, Any]) -> Answers:

@@ -21,10 +21,17 @@ from pathlib import Path
 import salt.exceptions
 
 from saltext_mip import setup as pusher_setup
+from saltext_mip.console import tmux as terminals
+from saltext_mip.controller.requests import Requests, addressed
 from saltext_mip.errors import MipError
+from saltext_mip.federation import STATE_ROOT
 from saltext_mip.pusher import compile as compilation
+from saltext_mip.pusher import console as operators
 from saltext_mip.pusher import consolidate as consolidation
-from saltext_mip.pusher import members, past, roles
+from saltext_mip.pusher import control, members, past, roles
+from saltext_mip.pusher import deploy as deployment
+from saltext_mip.pusher import refresh as refreshing
+from saltext_mip.pusher import status as states_of
 from saltext_mip.pusher.open import declared, opened
 
 __virtualname__ = "mip"
@@ -437,8 +444,8 @@ def sync_roles(federation=None, prune=False, copy_from=None, dry_run=False, time
         The federation's name. Its ``keycloak`` stands in the pillar that only the pusher gets.
 
     prune
-        Remove groups and roles of the client that match nothing any more (orphans) and hold nobody
-        that they should not lose; without it they are only listed.
+        Remove groups and roles of the client that match nothing any more (orphans), with their
+        members; without it they are only listed, keep their members and give nothing.
 
     copy_from
         Another client of the realm, whose groups' members are added to ours; nobody is removed.
@@ -491,6 +498,427 @@ def setup(dry_run=False):
     items = pusher_setup.plan(pusher_setup.look(__opts__, tuple(declared(__opts__))))
     result = pusher_setup.result(items, [] if dry_run else pusher_setup.apply(items))
     return {**result, "dry_run": True} if dry_run else result
+
+
+@_command
+def logs(federation=None, node=None, component=None, lines=None, since=None):
+    """
+    The last lines that a node's component wrote, or that those of all enabled nodes did, merged by
+    time. ``mip logs --follow`` shows them as they come.
+
+    federation
+        The federation's name.
+
+    node
+        A node: its minion id, short name, hospital or address; default: all that are enabled.
+
+    component
+        Such as ``exareme``; default: that of each node's role (``exareme-master``,
+        ``portalbackend`` or ``exareme``).
+
+    lines
+        How many at the most; default: 10,000.
+
+    since
+        Only later ones: ``90s``, ``10m``, ``2h``, ``3d`` ago, or a date (UTC, ISO 8601).
+
+    Returns ``nodes`` ``{minion id: {"short", "component", "lines" (how many came), "reason" (where
+    none could)}}`` and ``lines`` ``[{"time", "node", "component", "text"}]``, with control
+    characters escaped; exit code 1 when a node's log could not be had.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.logs federation=fed1 lines=50
+        salt-run mip.logs federation=fed1 node=wk1 since=10m
+    """
+    with opened(__opts__, federation) as pusher:
+        return operators.logs(pusher, node, component, lines, since)
+
+
+@_command
+def tmux(federation=None, force=False, attach=True):
+    """
+    The operator's tmux session of the federation: made if it is not there, and attached to when
+    this is run on a terminal. It is on the tmux server of whoever runs this.
+
+    federation
+        The federation's name.
+
+    force
+        Make it anew; whoever looks at the old one is taken along.
+
+    attach
+        False: only make it.
+
+    Returns ``session`` (its name), ``changed`` (it was made), ``attached``, ``attach`` (the command
+    that attaches) and ``windows`` ``[{"index", "name", "panes" (how many)}]``. An error where tmux
+    is not installed, or has another session of that name.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.tmux federation=fed1
+        salt-run mip.tmux federation=fed1 force=True
+    """
+    with opened(__opts__, federation) as pusher:
+        made = operators.session(
+            pusher,
+            terminals.Tmux(),
+            config=__opts__.get("config_dir"),
+            force=force,
+            inside=terminals.inside(),
+        )
+    terminal = __opts__.get("__cli") == "salt-run" and sys.stdin.isatty() and sys.stdout.isatty()
+    attached = bool(attach and terminal and terminals.attach(made.attach) == 0)
+    return {**made.value, "attached": attached}
+
+
+@_command
+def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_within=120):
+    """
+    Consolidate, compile what is stale, restart what must see it, and prove that it is served.
+
+    The controller does this by itself when data changed. It is held (``ShrinkGuard``) where it
+    would take away a pathology, a worker's last dataset, or more datasets than the pillar's
+    ``reactor: max_removed``; ``mip.approve`` lets it go. Rows alone restart nothing.
+
+    federation
+        The federation's name.
+
+    wait
+        ``False``: ask the controller for it, and return at once.
+
+    dry_run
+        Return what would be done, with reasons, and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation.
+
+    served_within
+        Seconds to wait until the engine serves what was consolidated.
+
+    Returns ``changed``, ``consolidate`` (as ``mip.consolidate``), ``compile`` (as ``mip.compile``),
+    ``restarted`` (``[{"action", "thing", "node", "reason"}]``), ``served`` (``true``, ``false``
+    with ``differences``, or null: nobody could say), ``held``, ``problems``, ``conditions`` and
+    ``last``. Exit code 1 where it is held, a node did not compile or something is not served.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.refresh federation=fed1
+        salt-run mip.refresh federation=fed1 wait=False
+    """
+    with opened(__opts__, federation) as pusher:
+        if dry_run:
+            return refreshing.planned(pusher)
+        if not wait:
+            return refreshing.wanted(pusher)
+        return refreshing.refresh(
+            pusher, refreshing.Wish(timeout=timeout, served_within=served_within)
+        )
+
+
+@_command
+def wake(federation=None, tag=None):
+    """
+    Let the controller look again. Many of these make one look, and looks are limited in rate.
+
+    federation
+        The federation's name.
+
+    tag
+        For reactions: an event's tag. It wakes the federation that it is about, if one of that name
+        is declared with that node; nothing else of the event counts.
+
+    Returns ``changed`` (``False``: it was asked already), ``conditions`` and ``last``; with ``tag``
+    only ``changed``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.wake federation=fed1
+    """
+    if tag is not None:
+        # a reaction: no pillar is rendered, no minion asked
+        left = [
+            Requests(state).leave(request)
+            for state, request in addressed(str(tag), Path(__opts__["root_dir"]) / STATE_ROOT)
+        ]
+        return {"changed": any(left)}
+    with opened(__opts__, federation) as pusher:
+        return control.wake(pusher)
+
+
+@_command
+def suspend(federation=None, reason=None, duration=None, dry_run=False):
+    """
+    Switch the controller off: nothing is done by itself until ``mip.resume``. What a person
+    commands is done.
+
+    federation
+        The federation's name.
+
+    reason
+        Why, for whoever looks at the status.
+
+    duration
+        For how long: ``45m``, ``2h``, ``1d``, or seconds; default: until ``mip.resume``.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    Returns ``changed``, ``conditions`` (among them ``Suspended``) and ``last``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.suspend federation=fed1 reason='the disks of wk2 are moved' duration=2h
+    """
+    with opened(__opts__, federation) as pusher:
+        return control.suspend(pusher, reason, duration, dry_run=dry_run)
+
+
+@_command
+def resume(federation=None, dry_run=False):
+    """
+    Switch the controller on again, after ``mip.suspend`` or ``mip.rollback``: it looks at once.
+
+    federation
+        The federation's name.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    Returns ``changed``, ``conditions`` and ``last``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.resume federation=fed1
+    """
+    with opened(__opts__, federation) as pusher:
+        return control.resume(pusher, dry_run=dry_run)
+
+
+@_command
+def approve(federation=None, dry_run=False):
+    """
+    Let what is held go: exactly that. Where the data changed since, it is held again.
+
+    federation
+        The federation's name.
+
+    dry_run
+        Return what would go and change nothing.
+
+    Returns ``changed``, ``conditions`` and ``last``. The controller carries it out;
+    ``mip.refresh`` does so at once. An error where nothing is held.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.approve federation=fed1 dry_run=True
+        salt-run mip.approve federation=fed1
+    """
+    with opened(__opts__, federation) as pusher:
+        return control.approve(pusher, dry_run=dry_run)
+
+
+@_command
+def deploy(federation=None, node=None, dry_run=False, timeout=300):
+    """
+    Apply the states of all nodes (Swarm, network, labels, services, beacons), and wait until the
+    services serve.
+
+    Again, with nothing changed, it changes nothing and replaces no task. What an operator stopped
+    stays stopped; what was removed by ``mip.remove`` is made again. What is not ours is left alone:
+    where it has a name, a port or a folder of ours, it is named, and nothing is done.
+
+    federation
+        The federation's name.
+
+    node
+        Only this node: its minion id, short name, hospital or address.
+
+    dry_run
+        Return what would be done, with reasons, and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation, and until all serve.
+
+    Returns ``nodes`` ``{minion id: {"changed", "failed", "changes": {thing: "old -> new"}, "error",
+    "findings"}}``, ``services`` ``{name: {"node", "image", "replicas": "1/1", "serving", "since",
+    "error", "log"}}``, ``changed`` and ``problems``. Exit code 1 where a service did not come up;
+    its ``error`` and the last lines of its ``log`` say why.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.deploy federation=fed1 dry_run=True
+        salt-run mip.deploy federation=fed1
+        salt-run mip.deploy federation=fed1 node=wk1
+    """
+    with opened(__opts__, federation) as pusher:
+        return deployment.deploy(pusher, node=node, dry_run=dry_run, timeout=timeout)
+
+
+@_command
+def start(federation=None, node=None, dry_run=False, timeout=300):
+    """
+    Start the services of all nodes, or of one, that an operator stopped or removed.
+
+    federation
+        The federation's name.
+
+    node
+        Only those of this node: its minion id, short name, hospital or address.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation, and until it is so.
+
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.start federation=fed1 node=wk1
+    """
+    with opened(__opts__, federation) as pusher:
+        return deployment.start(pusher, node=node, dry_run=dry_run, timeout=timeout)
+
+
+@_command
+def stop(federation=None, node=None, dry_run=False, timeout=300):
+    """
+    Stop the services of all nodes, or of one. Their definition stays, and they stay stopped,
+    whatever states and reactors want, until ``mip.start``.
+
+    federation
+        The federation's name.
+
+    node
+        Only those of this node: its minion id, short name, hospital or address.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation, and until it is so.
+
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.stop federation=fed1 node=chuv
+    """
+    with opened(__opts__, federation) as pusher:
+        return deployment.stop(pusher, node=node, dry_run=dry_run, timeout=timeout)
+
+
+@_command
+def restart(federation=None, node=None, dry_run=False, timeout=300):
+    """
+    Replace the tasks of all services, or of one node's. Workers go one at a time; engines follow
+    a keystore that starts again. The declared state is 'running' throughout.
+
+    federation
+        The federation's name.
+
+    node
+        Only those of this node: its minion id, short name, hospital or address.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation, and until it is so.
+
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.restart federation=fed1 node=wk2
+    """
+    with opened(__opts__, federation) as pusher:
+        return deployment.restart(pusher, node=node, dry_run=dry_run, timeout=timeout)
+
+
+@_command
+def remove(federation=None, node=None, dry_run=False, timeout=300):
+    """
+    Take the services away, all or one node's, until ``mip.start`` or ``mip.deploy``. Data, the
+    Swarm and the network stay.
+
+    federation
+        The federation's name.
+
+    node
+        Only those of this node: its minion id, short name, hospital or address.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation, and until it is so.
+
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.remove federation=fed1 dry_run=True
+    """
+    with opened(__opts__, federation) as pusher:
+        return deployment.remove(pusher, node=node, dry_run=dry_run, timeout=timeout)
+
+
+@_command
+def status(federation=None, check=False, timeout=10):
+    """
+    What is, against what is declared; what is wrong comes first. Useful too while half is down.
+
+    federation
+        The federation's name.
+
+    check
+        Exit with 1 where not all is well.
+
+    timeout
+        Seconds to wait for nodes.
+
+    Returns ``ok``, ``sync`` (``Synced``, ``OutOfSync``, ``Unknown``), ``health`` (``Healthy``,
+    ``Progressing``, ``Degraded``, ``Suspended``, ``Unknown``), ``conditions`` ``[{"type", "status",
+    "reason", "message", "hint", "since", "generation"}]``, ``nodes``, ``services`` as
+    ``mip.deploy``, ``pathologies`` ``{name: {"datasets", "compiled", "stale", "served"}}``,
+    ``generation`` and ``problems``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.status federation=fed1
+        salt-run mip.status federation=fed1 check=True --out=json
+    """
+    with opened(__opts__, federation) as pusher:
+        return states_of.status(pusher, check=check, timeout=timeout)
 
 
 def _asking(wanted):

@@ -1,0 +1,367 @@
+"""The services of the federation, on its master node: what is, what is wanted, and to do it.
+
+The master node manages the Swarm, so every service is enforced from here. An operator's word, that
+a node's services are stopped or removed, stands in ``stopped.json`` of our state here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from saltext_mip.errors import Refused
+from saltext_mip.files import read_state, shown, write_state
+from saltext_mip.locks import lock
+from saltext_mip.node import docker
+from saltext_mip.node.here import Here
+from saltext_mip.services import plan as plans
+from saltext_mip.services import serving, swarm
+from saltext_mip.services.actual import Actual, Running
+from saltext_mip.services.actual import look as look_at
+from saltext_mip.services.apply import apply
+from saltext_mip.services.errors import DockerFailed, DockerUnavailable, NotInSwarm, NotServing
+from saltext_mip.services.service import Service
+from saltext_mip.services.wanted import Secrets, hidden, wanted
+
+STOPPED = "stopped.json"
+BACK = 120.0  # seconds that a service may take to be back before the next one goes
+LOST = 45.0  # seconds after which an engine that the keystore forgot is started again
+LOG_LINES = 5
+LOG_TIMEOUT = 5
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a command asks of the services.
+
+    ``only``: minion ids; none: all. ``told``: Swarm node ids by minion id, as the nodes say.
+    ``restart``: short names and minion ids, with the reason. ``word``: an operator's, to be
+    remembered: ``stopped``, ``removed`` or ``started``. ``dry``: only the plan.
+    """
+
+    only: tuple[str, ...] | None = None
+    told: Mapping[str, str] | None = None
+    restart: tuple[tuple[str, str, str], ...] = ()
+    word: str = ""
+    actor: str = ""
+    dry: bool = False
+
+    @classmethod
+    def from_wire(cls, value: Mapping[str, Any]) -> Wish:
+        """What :meth:`wire` gave."""
+        only = value.get("only")
+        return cls(
+            only=None if only is None else tuple(only),
+            told=value.get("told"),
+            restart=tuple((each[0], each[1], each[2]) for each in value.get("restart", ())),
+            word=value.get("word", ""),
+            actor=value.get("actor", ""),
+            dry=value.get("dry", False),
+        )
+
+    def wire(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "only": None if self.only is None else list(self.only),
+            "told": dict(self.told) if self.told is not None else None,
+            "restart": [list(each) for each in self.restart],
+            "word": self.word,
+            "actor": self.actor,
+            "dry": self.dry,
+        }
+
+
+def words(here: Here) -> dict[str, dict[str, str]]:
+    """An operator's words by minion id: ``{"word": "stopped"|"removed", "actor", "when"}``."""
+    found: dict[str, dict[str, str]] = read_state(here.state / STOPPED) or {}
+    return found
+
+
+def is_manager() -> bool:
+    """Whether this node's Docker manages a Swarm."""
+    with docker.connected(timeout=10) as client:
+        return bool(swarm.state(client)["ControlAvailable"])
+
+
+def status(here: Here, secrets: Secrets, told: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Everything that the pusher wants to know of the services. JSON; no secrets.
+
+    ``{"swarm": state, "cluster", "nodes": {minion id: {"id", "state", "availability", "leftover"}},
+    "network", "services": {name: …}, "served", "words", "plan", "refused"}``.
+    """
+    with docker.connected() as client:
+        goals = wanted(here.federation, secrets)
+        actual = look_at(client, here.federation.name, hidden(goals), now=_now())
+        return _status(here, goals, actual, told)
+
+
+def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> dict[str, Any]:
+    said = words(here)
+    value: dict[str, Any] = {
+        "swarm": actual.state if actual.manager or actual.state != "active" else "not a manager",
+        "cluster": actual.cluster,
+        "nodes": {},
+        "services": {},
+        "served": serving.Served(error="there is no Swarm").wire(),
+        "words": said,
+        "plan": [],
+        "refused": None,
+    }
+    if not actual.manager:
+        return value
+    found = swarm.entries(here.federation, actual, told)
+    left = swarm.membership(here.federation, actual, told)
+    for node_id, entry in found.items():
+        value["nodes"][node_id] = {
+            "id": entry.id,
+            "state": entry.state,
+            "availability": entry.availability,
+            "address": entry.address,
+        }
+    try:
+        network = plans.network_plan(
+            plans.wanted_network(here.federation.settings["swarm"]), actual
+        )
+        items = plans.plan(goals, actual, words=_by_node(said))
+        value["plan"] = [
+            *(item.shown() for item in left),
+            *([network.shown()] if network.action != "nothing" else []),
+            *(item.shown() for item in items if item.action != "nothing"),
+        ]
+    except Refused as exc:
+        value["refused"] = str(exc)
+    served = serving.look()
+    value["served"] = served.wire()
+    names = [goal.name for goal in goals if said.get(goal.node, {}).get("word") != "removed"]
+    ours = [name for name, running in actual.services.items() if running.ours]
+    for name in dict.fromkeys([*names, *ours]):
+        goal = next((goal for goal in goals if goal.name == name), None)
+        value["services"][name] = _shown(goal, actual.services.get(name), served)
+    return value
+
+
+def _network(here: Here, actual: Actual) -> plans.NetworkItem:
+    return plans.network_plan(plans.wanted_network(here.federation.settings["swarm"]), actual)
+
+
+def _shown(goal: Service | None, running: Running | None, served: serving.Served) -> dict[str, Any]:
+    service = running.service if running is not None else goal
+    if service is None:
+        raise ValueError("neither wanted nor there")
+    up = running is not None and running.up
+    task = running.tasks[0] if running is not None and running.tasks else None
+    replicas = service.replicas if running is not None else 1
+    out: dict[str, Any] = {
+        "node": service.node,
+        "short": service.short,
+        "image": service.image,
+        "replicas": f"{int(up and replicas != 0)}/{replicas}",
+        "up": up if replicas else None,
+        "serving": _serving(service, served) and up if replicas else None,
+        "declared": goal is not None,
+        "since": task.created if task is not None and up else None,
+        "task": task.id if task is not None else None,
+        "once": service.once,
+        "task_running": running is not None
+        and any(one.state in ("starting", "running") for one in running.tasks if one.ready),
+    }
+    if replicas and not up and running is not None:
+        if running.error:
+            out["error"] = shown(running.error)
+        out["state"] = task.state if task is not None else "no task"
+        if lines := _log(running):
+            out["log"] = lines
+    return out
+
+
+def _serving(service: Service, served: serving.Served) -> bool:
+    match service.short:
+        case serving.MASTER:
+            return served.active is not None
+        case serving.WORKER:
+            return served.active is not None and service.hostname in served.active
+        case _:
+            return True
+
+
+def _log(running: Running) -> list[str]:
+    """The last lines that its last containers wrote, where their node can be asked."""
+    if not any(task.container and task.ready for task in running.tasks[:2]):
+        return []
+    try:
+        with docker.connected(timeout=LOG_TIMEOUT) as client:
+            found = b"".join(
+                client.api.service_logs(running.id, stdout=True, stderr=True, tail=LOG_LINES)
+            )
+    except (DockerFailed, DockerUnavailable) as exc:
+        return [f"(its log cannot be had: {exc})"]
+    lines = found.decode("utf-8", "replace").splitlines()
+    return [shown(line)[:300] for line in lines if line.strip()][-LOG_LINES:]
+
+
+def enforce(here: Here, secrets: Secrets, wish: Wish) -> dict[str, Any]:
+    """Make what is what is wanted; ``{"changed", "done": […], "plan": […]}``, as items."""
+    with _held(here), docker.connected() as client:
+        goals = wanted(here.federation, secrets)
+        actual = look_at(client, here.federation.name, hidden(goals), now=_now())
+        if not actual.manager:
+            raise NotInSwarm(state=actual.state)
+        said = _spoken(here, wish)
+        left = swarm.membership(here.federation, actual, wish.told)
+        network = plans.network_plan(
+            plans.wanted_network(here.federation.settings["swarm"]), actual
+        )
+        items = plans.plan(goals, actual, words=_by_node(said), only=wish.only)
+        items = plans.with_restarts(items, _lost(here, wish, goals, actual))
+        todo = [
+            *(item.shown() for item in left),
+            *([network.shown()] if network.action != "nothing" else []),
+            *(item.shown() for item in items if item.action != "nothing"),
+        ]
+        if wish.dry:
+            return {"changed": False, "plan": todo}
+        if wish.word and said != words(here):
+            write_state(here.state / STOPPED, said)
+        swarm.keep(client, here.federation.name, left)
+        ids = {name: each.id for name, each in actual.networks.items()}
+        ids[network.thing] = swarm.keep_network(client, network)
+        back = _Back(here, client, serving.look().active or ())
+        apply(client, items, ids, back)
+        return {"changed": bool(todo), "plan": todo}
+
+
+def _spoken(here: Here, wish: Wish) -> dict[str, dict[str, str]]:
+    """The operator's words, the new one among them."""
+    said = dict(words(here))
+    if not wish.word:
+        return said
+    for node_id in wish.only if wish.only is not None else here.federation.ids:
+        if wish.word == "started":
+            said.pop(node_id, None)
+        elif wish.word == "deployed":
+            if said.get(node_id, {}).get("word") == "removed":
+                said.pop(node_id)
+        elif said.get(node_id, {}).get("word") != wish.word:
+            when = _now().isoformat(timespec="seconds")
+            said[node_id] = {"word": wish.word, "actor": wish.actor, "when": when}
+    return said
+
+
+def _by_node(said: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {node_id: of["word"] for node_id, of in said.items()}
+
+
+def _lost(here: Here, wish: Wish, goals: Sequence[Service], actual: Actual) -> dict[str, str]:
+    """Services to restart, by name, and why: asked for, or forgotten by a younger keystore."""
+    out = {}
+    for short, node_id, reason in wish.restart:
+        for goal in goals:
+            if goal.node == node_id and short in (goal.short, "*"):
+                out[goal.name] = reason
+    keystore = next(
+        (r for r in actual.services.values() if r.ours and r.service.short == serving.KEYSTORE),
+        None,
+    )
+    task = next((task for task in keystore.tasks if task.up), None) if keystore else None
+    if task is None or task.age < LOST:
+        return out
+    served = serving.look()
+    for goal in goals:
+        running = actual.services.get(goal.name)
+        if running is None or goal.short not in (serving.MASTER, serving.WORKER):
+            continue
+        mine = next((one for one in running.tasks if one.up), None)
+        if mine is None or mine.created > task.created or mine.age < task.age:
+            continue
+        if not _known(here, goal, served):
+            out.setdefault(goal.name, "the keystore started after it, and does not know it")
+    return out
+
+
+def _known(here: Here, goal: Service, served: serving.Served) -> bool:
+    if goal.short == serving.WORKER:
+        return served.active is not None and goal.hostname in served.active
+    return bool(served.active) or not here.federation.workers
+
+
+class _Back:
+    """Waits until what was replaced is back, and an engine that was active is active again."""
+
+    def __init__(self, here: Here, client: Any, active: Collection[str]) -> None:
+        self._here = here
+        self._client = client
+        self._active = frozenset(active)
+
+    def __call__(self, item: plans.Item) -> None:
+        service = item.service
+        if service is None or service.replicas == 0:
+            return
+        was_active = service.short == serving.WORKER and service.hostname in self._active
+        old = {task.id for task in item.running.tasks} if item.running else set()
+        deadline = time.monotonic() + BACK
+        running = None
+        while time.monotonic() < deadline:
+            actual = look_at(self._client, self._here.federation.name, now=_now())
+            running = actual.services.get(item.thing)
+            if running is None:
+                return  # somebody took it away meanwhile
+            fresh = replace(running, tasks=tuple(t for t in running.tasks if t.id not in old))
+            if fresh.up and not (was_active and service.hostname not in _active_now()):
+                return
+            time.sleep(0.5)
+        why = running.error if running else ""
+        raise NotServing(
+            f"{item.thing} did not come back within {BACK:.0f} s, so the rest was left as it is"
+            f"{': ' + why if why else ''}"
+        )
+
+
+def _active_now() -> Collection[str]:
+    return serving.look().active or ()
+
+
+def forget(here: Here, keys: Sequence[str]) -> list[str]:
+    """Delete keys of the keystore; those that were there."""
+    with docker.connected() as client:
+        container = _keystore(here, client)
+        gone = []
+        for key in keys:
+            code, _ = container.exec_run(["consul", "kv", "get", key])
+            if code:
+                continue
+            code, output = container.exec_run(["consul", "kv", "delete", key])
+            if code:
+                raise NotServing(f"the keystore did not delete {shown(key)}: {_last(output)}")
+            gone.append(key)
+        return gone
+
+
+def _keystore(here: Here, client: Any) -> Any:
+    labels = [f"mip.federation={here.federation.name}", f"mip.service={serving.KEYSTORE}"]
+    found = client.containers.list(filters={"label": labels, "status": "running"})
+    if not found:
+        raise NotServing("the keystore does not run here")
+    return found[0]
+
+
+def _last(output: bytes) -> str:
+    lines = output.decode("utf-8", "replace").split("\n")
+    return shown(next((line for line in reversed(lines) if line.strip()), ""))[:200]
+
+
+@contextmanager
+def _held(here: Here) -> Iterator[None]:
+    """One at a time: a state that is applied by hand while a deployment goes on waits for it."""
+    holder = "another run that enforces the services here"
+    with lock(
+        here.state / "services.lock", federation=here.federation.name, holder=holder, wait=300
+    ):
+        yield
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

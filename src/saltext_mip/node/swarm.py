@@ -1,0 +1,65 @@
+"""This node as a part of the Swarm: the manager makes it, the others join it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from saltext_mip.errors import Refused
+from saltext_mip.node import docker
+from saltext_mip.node.here import Here
+from saltext_mip.secret import Secret
+from saltext_mip.services import seal, swarm
+
+# the node's token, from a pillar that is compiled for it anew; None where there is none yet
+Token = Callable[[], Secret | None]
+
+
+def look(here: Here, public_key: bytes | None = None) -> dict[str, Any]:
+    """``{"state", "id", "cluster", "error"}``; the manager with ``sealed``: the join token.
+
+    ``public_key`` is the pusher's, for which the token is sealed.
+    """
+    with docker.connected(timeout=10) as client:
+        now = swarm.state(client)
+        value = {
+            "state": now["LocalNodeState"],
+            "id": now["NodeID"],
+            "cluster": (now.get("Cluster") or {}).get("ID", "") if now["ControlAvailable"] else "",
+            "error": now["Error"],
+        }
+        if here.node.role == "master" and value["cluster"] and public_key is not None:
+            value["sealed"] = seal.sealed(swarm.token(client), public_key)
+        return value
+
+
+def initialise(here: Here, *, test: bool) -> str | None:
+    """Make the Swarm; why, or ``None`` where it is there."""
+    with docker.connected() as client:
+        now = swarm.state(client)
+        if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
+            return None
+        if not test:
+            swarm.initialise(client, here.node.address)
+        return "it is in no Swarm"
+
+
+def join(here: Here, token: Token, *, test: bool, again: bool = False) -> str | None:
+    """Join the master's Swarm; why, or ``None`` where this node is in it.
+
+    ``again``: the manager does not know it, whatever the node believes.
+    """
+    manager = here.federation.master.address
+    with docker.connected() as client:
+        now: Mapping[str, Any] = swarm.state(client)
+        reason = "the Swarm does not know it" if again else swarm.joined(now, manager)
+        if reason is None or test:
+            return reason
+        secret = token()
+        if secret is None:
+            raise Refused(
+                f"{reason}, and the pusher has no join token for it. On the pusher: "
+                f"salt-run mip.deploy federation={here.federation.name}"
+            )
+        swarm.join(client, manager, here.node.address, secret)
+        return reason

@@ -1,0 +1,92 @@
+"""
+What only one node of a federation may know, in its pillar and nowhere else: an external pillar.
+
+``mip:secrets:<federation>`` has for the master node, whose Docker makes the services, the secret
+part of their environment (``env``: what ``services.<name>.env`` of the pusher's own pillar has and
+the node's has not). For a declared node that says by its grain ``mip_swarm: out`` that it is not in
+the Swarm, it has the join token (``join``). Right after it joined, the node has its pillar compiled
+without the grain, since the Salt master keeps compiled pillar in its cache.
+
+Configuration, which ``salt-run mip.setup`` writes:
+
+.. code-block:: yaml
+
+    ext_pillar:
+      - mip: {}
+"""
+
+import logging
+from pathlib import Path
+
+import salt.pillar
+
+from saltext_mip.errors import MipError
+from saltext_mip.federation import federations
+from saltext_mip.files import StateBroken
+from saltext_mip.plain import plain
+from saltext_mip.pusher import joining
+
+__virtualname__ = "mip"
+
+log = logging.getLogger(__name__)
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def ext_pillar(minion_id, pillar):
+    """
+    The secrets of this minion: ``{"mip": {"secrets": {federation: {"env", "join"}}}}``, or nothing.
+    """
+    try:
+        declared = federations(plain(pillar))
+    except MipError:
+        return {}  # whoever uses it is told
+    found = {}
+    for name, federation in declared.items():
+        node = next((node for node in federation.nodes if node.id == minion_id), None)
+        if node is None:
+            continue
+        secrets = {}
+        if node.role == "master":
+            secrets["env"] = _environment(name, federation)
+        elif __grains__.get("mip_swarm") == "out":
+            state = federation.state(Path(__opts__["root_dir"]))
+            try:
+                token = joining.token(state)
+            except StateBroken as exc:
+                log.error("The join token of %s cannot be read: %s", name, exc)
+                continue
+            if token is not None:
+                secrets["join"] = token.reveal()
+        if secrets:
+            found[name] = secrets
+    return {"mip": {"secrets": found}} if found else {}
+
+
+def _environment(name, known):
+    """What the pusher's own pillar has of the services' environment, and the node's has not."""
+    opts = {**__opts__, "ext_pillar": [], "pillar": {}, "pillar_safe_render_error": False}
+    compiled = salt.pillar.Pillar(opts, {}, __opts__["id"], "base").compile_pillar()
+    if errors := compiled.get("_errors"):
+        log.error("The pusher's own pillar does not compile: %s", "; ".join(map(str, errors)))
+        return {}
+    try:
+        own = federations(plain(compiled))[name]
+    except (MipError, KeyError):
+        return {}
+    out = {}
+    for service, settings in own.settings["services"].items():
+        if not isinstance(settings, dict):
+            continue
+        there = known.settings["services"].get(service) or {}
+        shared = there.get("env", {})
+        env = {
+            key: value
+            for key, value in settings.get("env", {}).items()
+            if key not in shared or shared[key] != value
+        }
+        if env:
+            out[service] = env
+    return out

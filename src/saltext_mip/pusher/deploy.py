@@ -1,0 +1,376 @@
+"""Services are brought about: deploy, start, stop, restart, remove. Each waits until it is so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from saltext_mip.errors import BadAnswer, Misuse, NodeError, Refused
+from saltext_mip.federation import Node
+from saltext_mip.node.services import Wish
+from saltext_mip.problems import Problem
+from saltext_mip.pusher import joining, serve, services
+from saltext_mip.pusher.gather import need, words
+from saltext_mip.pusher.services import Look
+from saltext_mip.pusher.session import Answers, Pusher
+from saltext_mip.services import serving
+from saltext_mip.services.wanted import wanted
+
+SWARM_WAIT = 60.0  # seconds for the Swarm to know a node that joined
+
+
+def deploy(
+    pusher: Pusher, *, node: str | None = None, dry_run: bool = False, timeout: float = 300.0
+) -> dict[str, Any]:
+    """Apply the states of all nodes, or of one, and wait until the services serve."""
+    chosen = _chosen(pusher, node)
+    wanted(pusher.federation)  # a missing password is named before anything is done
+    with pusher.held("deploy", timeout):
+        if dry_run:
+            return _dry(pusher, _apply(pusher, chosen, test=True), chosen)
+        return _deploy(pusher, chosen, timeout, whole=node is None)
+
+
+def _deploy(
+    pusher: Pusher, chosen: Sequence[Node], timeout: float, *, whole: bool
+) -> dict[str, Any]:
+    deadline = time.monotonic() + timeout
+    master = pusher.federation.master
+    answers = _all(pusher, chosen)
+    nodes = {each.id: _node(answers, each) for each in chosen}
+    told = _told(pusher, answers)
+    only = None if whole else tuple(each.id for each in chosen)
+    before = services.look(pusher, told)
+    if before.refused:
+        raise Refused(before.refused)
+    _know_all(pusher, before, told)
+    done: Mapping[str, Any] = {"changed": False, "plan": []}
+    removed = any(word["word"] == "removed" for word in before.words.values())
+    nothing = not (before.plan or removed or before.waiting())
+    if not nothing:
+        pusher.progress("enforcing the services")
+        done = services.enforce(pusher, Wish(only=only, told=told, word="deployed"))
+    absent = [each.id for each in chosen if each.id not in answers.values]
+    there = [node.id for node in pusher.federation.nodes if node.id not in absent]
+    if only is not None:
+        there = [each for each in there if each in only or each == master.id]
+    now, waiting = services.wait_up(
+        pusher,
+        told=told,
+        only=there,
+        timeout=max(deadline - time.monotonic(), 1.0),
+        first=before if nothing else None,
+    )
+    if now.plan:  # such as an old entry of a node, which is down by now
+        done = {**done, "changed": True}
+        services.enforce(pusher, Wish(only=only, told=told))
+        now = services.look(pusher, told)
+    changed = done["changed"] or any(of["changed"] for of in nodes.values())
+    result = _result(pusher, now, waiting, changed=changed)
+    result["nodes"] = nodes
+    result["problems"] += [
+        problem.shown(pusher.federation.by_id(problem.node or "").contact)
+        for problem in _lost(chosen, answers)
+    ]
+    if any(of.get("failed") for of in nodes.values()) or absent:
+        result["retcode"] = 1
+    _remember(pusher, done["plan"], now)
+    if changed:
+        pusher.fire("deployed", {"services": sorted(now.services)})
+    return result
+
+
+def _remember(pusher: Pusher, plan: Sequence[Mapping[str, str]], now: Look) -> None:
+    """Engines that were all made just now have seen what there is: no refresh restarts them."""
+    generation = pusher.store.last()
+    engines = {
+        name
+        for name, of in now.services.items()
+        if of["short"] in (serving.MASTER, serving.WORKER) and of["declared"]
+    }
+    made = {item["thing"] for item in plan if item["action"] == "create"}
+    if generation is None or not engines or not engines <= made:
+        return
+    if not serving.differences(serving.expected(pusher.federation, generation), now.served):
+        serve.remember(pusher, generation)
+
+
+def _all(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
+    """Apply the states: of all at once where the Swarm is there, else the master's first."""
+    master = pusher.federation.master
+    first = pusher.ask("swarm", [master.id])
+    need(first, [master.id])
+    if _keep_token(pusher, first.values[master.id]):
+        return _apply(pusher, chosen)
+    pusher.progress(f"making the Swarm on {master.id}")
+    begun = _apply(pusher, [master])
+    need(begun, [master.id])
+    _failed_states(master, begun.values[master.id])
+    if not _keep_token(pusher, begun.values[master.id].get("swarm", {})):
+        raise NodeError(f"{master.id}: the Swarm was not made")
+    rest = _apply(pusher, [each for each in chosen if each != master])
+    return Answers(
+        {**begun.values, **rest.values},
+        {**begun.missing, **rest.missing},
+        {**begun.failed, **rest.failed},
+    )
+
+
+def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answers:
+    if nodes and not test:
+        pusher.progress(f"applying the states of {', '.join(node.id for node in nodes)}")
+    return pusher.ask(
+        "apply_states", [node.id for node in nodes], test=test, now=pusher.now().timestamp()
+    )
+
+
+def _keep_token(pusher: Pusher, swarm: Any) -> bool:
+    """Open and keep the token that the master sealed; whether there is a Swarm."""
+    if not isinstance(swarm, Mapping):
+        raise BadAnswer("its place in the Swarm is not of the shape", node=_master(pusher))
+    text, cluster = swarm.get("sealed"), swarm.get("cluster")
+    if not isinstance(text, str) or not isinstance(cluster, str) or not cluster:
+        return False
+    joining.keep(pusher.state, pusher.unseal(text, _master(pusher)), cluster)
+    return True
+
+
+def _master(pusher: Pusher) -> str:
+    return pusher.federation.master.id
+
+
+def _failed_states(node: Node, value: Any) -> None:
+    """Raise where a state of the master failed: without it there is nothing to go on with."""
+    wrong = [state for state in _states(node, value) if state["result"] is False]
+    if wrong:
+        said = "; ".join(words(state["comment"]) for state in wrong if _own(state))
+        if "not served" in said or "No matching sls" in said:
+            said += " Is salt://mip/ served? On the pusher: salt-run mip.setup"
+        raise NodeError(f"{node.id}: {said or 'its states failed'}")
+
+
+def _own(state: Mapping[str, Any]) -> bool:
+    """Whether it failed by itself, and not because one before it did."""
+    return not str(state["comment"]).startswith("One or more requisite failed")
+
+
+def _states(node: Node, value: Any) -> list[dict[str, Any]]:
+    states = value.get("states") if isinstance(value, Mapping) else None
+    if not isinstance(states, list) or not all(
+        isinstance(state, Mapping)
+        and isinstance(state.get("comment"), str)
+        and isinstance(state.get("changes"), Mapping)
+        for state in states
+    ):
+        raise BadAnswer("its states are not of the shape", node=node.id)
+    return [dict(state) for state in states]
+
+
+def _node(answers: Answers, node: Node) -> dict[str, Any]:
+    """What became of one node."""
+    if node.id not in answers.values:
+        why = answers.missing.get(node.id) or words(answers.failed.get(node.id, "no word"))
+        return {"changed": False, "failed": True, "changes": {}, "error": why, "findings": []}
+    value = answers.values[node.id]
+    states = _states(node, value)
+    wrong = [words(state["comment"]) for state in states if state["result"] is False]
+    own = [words(state["comment"]) for state in states if state["result"] is False and _own(state)]
+    changes = {
+        words(str(thing)): words(" -> ".join(map(str, each)))
+        for state in states
+        for thing, each in state["changes"].items()
+    }
+    found = {"changed": bool(changes), "failed": bool(wrong), "changes": changes}
+    if wrong:
+        found["error"] = "; ".join(own or wrong)
+    findings = value.get("findings")
+    found["findings"] = (
+        [words(str(each[1])) for each in findings if isinstance(each, list) and len(each) == 2]
+        if isinstance(findings, list)
+        else []
+    )
+    return found
+
+
+def _told(pusher: Pusher, answers: Answers) -> dict[str, str]:
+    """What the nodes say of their own ids in the Swarm."""
+    out = {}
+    for node in pusher.federation.nodes:
+        swarm = answers.values.get(node.id, {}).get("swarm")
+        found = swarm.get("id") if isinstance(swarm, Mapping) else None
+        if isinstance(found, str) and found.isalnum():
+            out[node.id] = found
+    return out
+
+
+def _know_all(pusher: Pusher, now: Look, told: dict[str, str]) -> None:
+    """Nodes that believe to be in the Swarm, and that it does not know, join again."""
+    known = {entry["id"] for entry in now.nodes.values()}
+    master = _master(pusher)
+    strangers = [node for node, own in told.items() if own not in known and node != master]
+    deadline = time.monotonic() + SWARM_WAIT
+    if not strangers:
+        return
+    pusher.progress(f"joining {', '.join(strangers)} again, which the Swarm does not know")
+    answers = pusher.ask("join_again", strangers)
+    for node, value in answers.values.items():
+        if isinstance(value, Mapping) and isinstance(value.get("id"), str):
+            told[node] = value["id"]
+    while time.monotonic() < deadline:
+        known = {entry["id"] for entry in services.look(pusher, told).nodes.values()}
+        if all(told[node] in known for node in strangers):
+            return
+        time.sleep(services.EVERY)
+
+
+def _lost(chosen: Sequence[Node], answers: Answers) -> list[Problem]:
+    problems = []
+    for node in chosen:
+        if node.id in answers.missing:
+            problems.append(Problem("NodeMissing", node=node.id, about=answers.missing[node.id]))
+        elif node.id in answers.failed:
+            about = words(answers.failed[node.id])
+            problems.append(Problem("NodeFailed", node=node.id, about=about))
+    return problems
+
+
+def _dry(pusher: Pusher, answers: Answers, chosen: Sequence[Node]) -> dict[str, Any]:
+    plan = []
+    nodes = {each.id: _node(answers, each) for each in chosen}
+    for node_id, of in nodes.items():
+        plan += [
+            {"action": "change", "thing": thing, "reason": reason, "node": node_id}
+            for thing, reason in of["changes"].items()
+        ]
+        if of["failed"]:
+            plan.append({"action": "fail", "thing": node_id, "reason": of["error"]})
+    return {
+        "federation": pusher.federation.name,
+        "changed": False,
+        "dry_run": True,
+        "nodes": nodes,
+        "services": {},
+        "plan": plan,
+        "problems": [problem.shown() for problem in _lost(chosen, answers)],
+    }
+
+
+def start(pusher: Pusher, **how: Any) -> dict[str, Any]:
+    """Start what an operator stopped or removed; their word is forgotten."""
+    return _move(pusher, "start", "started", **how)
+
+
+def stop(pusher: Pusher, **how: Any) -> dict[str, Any]:
+    """Stop services and keep their definition; they stay stopped until :func:`start`."""
+    return _move(pusher, "stop", "stopped", **how)
+
+
+def remove(pusher: Pusher, **how: Any) -> dict[str, Any]:
+    """Take services away; they stay away until :func:`start` or :func:`deploy`."""
+    return _move(pusher, "remove", "removed", **how)
+
+
+def restart(pusher: Pusher, **how: Any) -> dict[str, Any]:
+    """Replace tasks, workers one at a time; the declared state is 'running' throughout."""
+    return _move(pusher, "restart", "", **how)
+
+
+def _move(
+    pusher: Pusher,
+    command: str,
+    word: str,
+    *,
+    node: str | None = None,
+    dry_run: bool = False,
+    timeout: float = 300.0,
+) -> dict[str, Any]:
+    ids = [pusher.federation.node(node).id] if node else list(pusher.federation.ids)
+    why = f"asked for by {pusher.actor}"
+    again = tuple(("*", each, why) for each in ids) if command == "restart" else ()
+    only = tuple(ids)
+    if command == "restart" and pusher.federation.master.id in ids:
+        only = pusher.federation.ids  # engines start again after their keystore
+    wish = Wish(only=only, word=word, actor=pusher.actor, restart=again, dry=dry_run)
+    with pusher.held(command, timeout):
+        deadline = time.monotonic() + timeout
+        done = services.enforce(pusher, wish)
+        if dry_run:
+            return {
+                "federation": pusher.federation.name,
+                "changed": False,
+                "dry_run": True,
+                "nodes": {},
+                "services": {},
+                "plan": done["plan"],
+                "problems": [],
+            }
+        now, waiting = services.wait_up(
+            pusher,
+            only=list(only) if command in ("start", "restart") else [],
+            timeout=max(deadline - time.monotonic(), 1.0),
+            done=lambda look: command not in ("stop", "remove") or _ended(look, ids),
+        )
+    return _result(pusher, now, waiting, changed=done["changed"])
+
+
+def _ended(now: Look, ids: Sequence[str]) -> bool:
+    """Whether nothing of these nodes runs any more."""
+    return not any(of["node"] in ids and of["task_running"] for of in now.services.values())
+
+
+def _chosen(pusher: Pusher, name: str | None) -> list[Node]:
+    disabled = pusher.store.disabled()
+    if name is None:
+        chosen = [node for node in pusher.federation.nodes if node.id not in disabled]
+        if pusher.federation.master not in chosen:
+            raise Misuse("The master is disabled: mip.enable node=ms takes it in again.")
+        return chosen
+    node = pusher.federation.node(name)
+    if node.id in disabled:
+        raise Misuse(f"{node.id} is disabled: mip.enable node={node.short} takes it in again.")
+    return [node]
+
+
+def _result(
+    pusher: Pusher, now: Look, waiting: Mapping[str, str], *, changed: bool
+) -> dict[str, Any]:
+    shown = {name: shown_service(of) for name, of in now.services.items()}
+    result: dict[str, Any] = {
+        "federation": pusher.federation.name,
+        "changed": changed,
+        "nodes": {},
+        "services": shown,
+        "problems": [
+            Problem(
+                "ServiceNotServing",
+                node=now.services[name]["node"] or None,
+                about=f"{name}: {why}",
+            ).shown(_contact(pusher, now.services[name]["node"]))
+            for name, why in sorted(waiting.items())
+        ],
+    }
+    generation = pusher.store.last()
+    if now.swarm and now.served.datasets is not None and generation is not None:
+        wrong = serving.differences(serving.expected(pusher.federation, generation), now.served)
+        if wrong and not waiting and not now.words:
+            result["notes"] = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
+    if waiting:
+        result["retcode"] = 1
+    return result
+
+
+def _contact(pusher: Pusher, node_id: str) -> str | None:
+    return next((node.contact for node in pusher.federation.nodes if node.id == node_id), None)
+
+
+def shown_service(of: Mapping[str, Any]) -> dict[str, Any]:
+    """One service as commands return it."""
+    keys = ("node", "image", "replicas", "serving", "since")
+    out = {key: of[key] for key in keys}
+    out |= {key: of[key] for key in ("error", "state", "log") if key in of}
+    if of["up"] is None:
+        out["stopped"] = True
+    if not of["declared"]:
+        out["undeclared"] = True
+    return out

@@ -1,0 +1,208 @@
+"""The federation's services as the pusher sees and moves them: by the master node, which has them.
+
+These run under the federation's lock, which their callers hold; :func:`look` needs none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from saltext_mip import schemas
+from saltext_mip.errors import BadAnswer, NodesFailed
+from saltext_mip.node.services import Wish
+from saltext_mip.pusher.gather import need, words
+from saltext_mip.pusher.session import Answers, Pusher
+from saltext_mip.services.serving import Datasets, Item, Served, differences
+
+LOOK_TIMEOUT = 30.0  # seconds for one answer of the master node
+EVERY = 1.0  # seconds between two looks
+# a task's own words that no waiting mends, and the reason of a condition that they are
+HOPELESS = {
+    "no such image": "ImagePullFailed",
+    "pull access denied": "ImagePullFailed",
+    "manifest unknown": "ImagePullFailed",
+    "bind source path does not exist": "MountMissing",
+    "invalid mount config": "MountMissing",
+    "port is already allocated": "PortTaken",
+    "host-mode port already in use": "PortTaken",
+    "address already in use": "PortTaken",
+}
+PATIENCE = 12.0  # seconds for which such words must stand
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the master node says. ``swarm``: whether it manages one.
+
+    ``services`` by name as ``schemas/services.json`` has them, ``plan`` what is not as declared,
+    ``words`` an operator's by minion id, ``nodes`` the Swarm's entries by minion id.
+    """
+
+    swarm: bool
+    cluster: str
+    services: Mapping[str, Mapping[str, Any]]
+    served: Served
+    nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    plan: tuple[Mapping[str, str], ...] = ()
+    refused: str | None = None
+
+    def waiting(self, only: Sequence[str] | None = None) -> dict[str, str]:
+        """Declared services that do not serve, and why, by name; of these nodes, or of all."""
+        out = {}
+        for name, of in self.services.items():
+            if not of["declared"] or of["serving"] or of["up"] is None:
+                continue
+            if only is not None and of["node"] not in only:
+                continue
+            if of["up"]:
+                out[name] = f"it runs, but does not serve yet{_because(self.served.error)}"
+            else:
+                out[name] = of.get("error") or f"its task is {of.get('state', 'not there')}"
+        return out
+
+
+def _because(error: str) -> str:
+    return f" ({error})" if error else ""
+
+
+def reason_of(error: str) -> str | None:
+    """The condition's reason for a task's words, where no waiting mends it."""
+    text = error.lower()
+    return next((reason for said, reason in HOPELESS.items() if said in text), None)
+
+
+def look(pusher: Pusher, told: Mapping[str, str] | None = None) -> Look:
+    """Ask the master node. It must answer."""
+    master = pusher.federation.master.id
+    answers = pusher.ask("services", [master], told=told)
+    _need(answers, master)
+    return believed(master, answers.values[master])
+
+
+def _need(answers: Answers, master: str) -> None:
+    """Raise where the master failed; a secret that only the pusher has did not reach it."""
+    why = answers.failed.get(master, "")
+    if "is needed: there is no default" in why:
+        raise NodesFailed(
+            f"{words(why)}. The pusher has it, and does not hand it on: salt-run mip.setup, then "
+            "restart salt-master",
+            nodes=master,
+        )
+    need(answers, [master])
+
+
+def believed(master: str, value: Any) -> Look:
+    """The master node's answer, checked like any input."""
+    if first := schemas.first_error("services", value):
+        raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=master)
+    services = {
+        words(name): {key: _words(each) for key, each in of.items()}
+        for name, of in value["services"].items()
+    }
+    return Look(
+        swarm=value["swarm"] == "active" and bool(value["cluster"]),
+        cluster=value["cluster"],
+        services=services,
+        served=Served.from_wire(value["served"]),
+        nodes=value["nodes"],
+        words=value["words"],
+        plan=tuple({key: words(text) for key, text in item.items()} for item in value["plan"]),
+        refused=value["refused"] and words(value["refused"]),
+    )
+
+
+def _words(value: Any) -> Any:
+    if isinstance(value, str):
+        return words(value)
+    return [words(each) for each in value] if isinstance(value, list) else value
+
+
+def enforce(pusher: Pusher, wish: Wish) -> Mapping[str, Any]:
+    """Have the master node make what is wanted: ``{"changed", "plan"}``."""
+    master = pusher.federation.master.id
+    answers = pusher.ask("enforce", [master], wish=wish.wire())
+    _need(answers, master)
+    value = answers.values[master]
+    if not isinstance(value, Mapping) or not isinstance(value.get("plan"), list):
+        raise BadAnswer("what it did is not of the shape", node=master)
+    plan = [
+        {str(key): words(str(text)) for key, text in item.items()}
+        for item in value["plan"]
+        if isinstance(item, Mapping)
+    ]
+    return {"changed": bool(value.get("changed")), "plan": plan}
+
+
+def restart(pusher: Pusher, items: Sequence[Item]) -> tuple[Item, ...]:
+    """Do what :func:`~saltext_mip.services.serving.restarts` says; what was done.
+
+    Keys go first. Workers are replaced one at a time; what an operator stopped stays stopped.
+    """
+    master = pusher.federation.master.id
+    keys = [item.thing for item in items if item.action == "forget"]
+    if keys:
+        pusher.progress(f"deleting {', '.join(keys)} from the keystore")
+        need(pusher.ask("forget", [master], keys=keys), [master])
+    again = [item for item in items if item.action == "restart"]
+    if again:
+        nodes = dict.fromkeys(item.node for item in again)
+        pusher.progress(f"restarting {', '.join(f'{i.thing} on {i.node}' for i in again)}")
+        enforce(
+            pusher,
+            Wish(
+                only=tuple(nodes),
+                restart=tuple((item.thing, item.node, item.reason) for item in again),
+            ),
+        )
+    return tuple(items)
+
+
+def wait_served(pusher: Pusher, wanted: Datasets, timeout: float) -> tuple[str, ...]:
+    """Wait until the engine answers with these datasets; what still differs when time is up."""
+    deadline = time.monotonic() + timeout
+    said: tuple[str, ...] = ()
+    while True:
+        now = differences(wanted, look(pusher).served)
+        if not now or time.monotonic() >= deadline:
+            return now
+        if now != said:
+            pusher.progress(f"waiting: {now[0]}")
+            said = now
+        time.sleep(EVERY)
+
+
+def wait_up(
+    pusher: Pusher,
+    *,
+    told: Mapping[str, str] | None = None,
+    only: Sequence[str] | None = None,
+    timeout: float,
+    done: Callable[[Look], bool] = lambda _: True,
+    first: Look | None = None,
+) -> tuple[Look, dict[str, str]]:
+    """Wait until every declared service (of the nodes ``only``) serves.
+
+    The last look, and why those that do not serve do not. What no waiting mends is not waited for.
+    ``first`` is a look that was had a moment ago.
+    """
+    deadline = time.monotonic() + timeout
+    since: dict[str, float] = {}
+    said = ""
+    while True:
+        now, first = first or look(pusher, told), None
+        waiting = now.waiting(only)
+        moment = time.monotonic()
+        stuck = {name for name, why in waiting.items() if reason_of(why)}
+        since = {name: since.get(name, moment) for name in stuck}
+        lost = {name for name, when in since.items() if moment - when >= PATIENCE}
+        if (not waiting and done(now)) or moment >= deadline or (lost and lost == set(waiting)):
+            return now, waiting
+        text = "; ".join(f"{name}: {why}" for name, why in sorted(waiting.items()))
+        if text != said:
+            pusher.progress(f"waiting for {text}" if text else "waiting for the Swarm's nodes")
+            said = text
+        time.sleep(EVERY)

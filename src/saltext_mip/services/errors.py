@@ -1,0 +1,45 @@
+"""What may go wrong with Docker and its Swarm, in words for a person.
+
+::
+
+    DockerUnavailable    Docker does not answer, or is too old (temporary)
+    DockerFailed         Docker refused what was asked of it
+    NotInSwarm           what only a manager can do was asked of a node that is none
+    NotOurs              something that is not ours has our name or port
+    NetworkInUse         the network differs, and something uses it
+    NotServing           the services did not come up in time (temporary)
+"""
+
+from __future__ import annotations
+
+from saltext_mip.errors import NodeError, Refused
+
+
+class DockerUnavailable(NodeError):
+    """Docker does not answer here: {message}. See: systemctl status docker."""
+
+    permanent = False
+
+
+class DockerFailed(NodeError):
+    """Docker refused: {message}"""
+
+    permanent = False
+
+
+class NotInSwarm(Refused):
+    """This node is no manager of a Swarm ({state}). On the pusher: salt-run mip.deploy."""
+
+
+class NotOurs(Refused):
+    """{message}. It is not ours and left alone. Stop it (data stay), deploy again: {command}"""
+
+
+class NetworkInUse(Refused):
+    """Network {network}: {message}; {users} use it. First: salt-run mip.remove, then mip.deploy."""
+
+
+class NotServing(NodeError):
+    """{message}"""
+
+    permanent = False

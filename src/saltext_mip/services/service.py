@@ -1,0 +1,83 @@
+"""One service of the Swarm, as a value: the same shape for what is wanted and for what is.
+
+What is compared is all that a service's specification says; of what this shape has no field for
+(a limit, a user, a health check that somebody set by hand) the shape keeps the path and the value
+under ``more``, so that it differs from what is wanted too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from saltext_mip.secret import Secret
+
+FEDERATION_LABEL = "mip.federation"  # ours: what does not carry it is never touched
+SERVICE_LABEL = "mip.service"  # the short name
+NODE_LABEL = "mip.node"  # the minion's id
+STACK_LABEL = "com.docker.stack.namespace"
+PLACE_LABEL = "name"  # of a node: its hostname
+
+# a variable of such a name is never shown, wherever it was declared
+SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY|CREDENTIAL", re.IGNORECASE)
+
+
+@dataclass(frozen=True, order=True)
+class Mount:
+    """A bind: ``source`` on the node at ``target`` in the container."""
+
+    target: str
+    source: str
+    read_only: bool = False
+    propagation: str = ""
+    kind: str = "bind"
+
+    def __str__(self) -> str:
+        more = [self.propagation, "ro" if self.read_only else "", self.kind]
+        said = ",".join(word for word in more if word and word != "bind")
+        return f"{self.source}:{self.target}{':' + said if said else ''}"
+
+
+@dataclass(frozen=True, order=True)
+class Port:
+    """A port of the container, ``published`` on its node."""
+
+    published: int
+    target: int
+    protocol: str = "tcp"
+    mode: str = "host"
+
+    def __str__(self) -> str:
+        suffix = "" if self.protocol == "tcp" else f"/{self.protocol}"
+        mode = "" if self.mode == "host" else f" ({self.mode})"
+        return f"{self.published}:{self.target}{suffix}{mode}"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. ``env`` values may be secret; ``memory`` is in bytes, 0: no limit.
+
+    ``labels`` are the service's own, ``container_labels`` those of its containers. ``once``: it
+    runs to its end, and again on failure. ``replicas`` is 0 while an operator has it stopped.
+    """
+
+    name: str
+    short: str
+    node: str
+    hostname: str
+    image: str
+    env: tuple[tuple[str, str | Secret], ...] = ()
+    command: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    ports: tuple[Port, ...] = ()
+    aliases: tuple[str, ...] = ()
+    network: str = ""
+    endpoint_mode: str = "dnsrr"
+    constraints: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    container_labels: tuple[tuple[str, str], ...] = ()
+    memory: int = 0
+    once: bool = False
+    restart: str = "any"
+    replicas: int = 1
+    more: tuple[tuple[str, str], ...] = field(default=())
