@@ -91,15 +91,17 @@ def compile(  # noqa: A001 - it is what it does
     begin = clock()
     name = folder.name if pathology is None else pathology
     ledger = Ledger(state, name)
-    with ledger.held():
-        run = _Run(folder, ledger, name, rows, subjectcode, strict, read)
-        try:
-            done = run.compile(force=force)
-        except OSError as error:
-            about = os.strerror(error.errno or 0)
-            done = run.failed(Problem("DatabaseUnwritten", about=about))
-        except NotWritten as error:
-            done = run.failed(Problem("DatabaseUnwritten", about=error.facts["message"]))
+    try:
+        with ledger.held():
+            run = _Run(folder, ledger, name, rows, subjectcode, strict, read)
+            try:
+                done = run.compile(force=force)
+            except NotWritten as error:
+                done = run.failed(Problem("DatabaseUnwritten", about=error.facts["message"]))
+            except OSError as error:
+                done = run.failed(_unwritten(error))
+    except OSError as error:  # not even the lock could be had
+        done = Compiled("failed", problems=(_unwritten(error),))
     problems = tuple(problem.at(pathology=name, strict=strict) for problem in done.problems)
     return replace(done, problems=problems, seconds=clock() - begin)
 
@@ -401,6 +403,10 @@ class _Build:
         """Eight bytes that stand for what the database was made of."""
         facts = [self._look.recipe, [(name, of.good, of.spans) for name, of in sources.items()]]
         return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()[:8]
+
+
+def _unwritten(error: OSError) -> Problem:
+    return Problem("DatabaseUnwritten", about=os.strerror(error.errno or 0))
 
 
 def _sealed(staged: files.Staged) -> Mark:
