@@ -63,10 +63,5 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
 
 def _news(here, now, kept):
     reactor = here.federation.settings["reactor"]
-    return watch.news(
-        here.data_path,
-        here.state,
-        settle=reactor["settle"],
-        resync=reactor["resync"],
-        interval=now - kept.get("last", now),
-    )
+    clocks = watch.News(reactor["settle"], reactor["resync"], now - kept.get("last", now))
+    return watch.news(here.data_path, here.state, clocks, time.time())

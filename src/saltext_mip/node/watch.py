@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from saltext_mip import files
 from saltext_mip.data import folders
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from saltext_mip.generations.enrolment import STATE_FILE
+from saltext_mip.node.here import Here
 
 NOTED = "looked.json"  # by jobs: what the pusher has seen
 WATCHED = "watched.json"  # by the beacon: what it has said
@@ -49,21 +49,32 @@ class Watch:
     due: float
 
 
+def beacons(here: Here) -> dict[str, float]:
+    """The beacons that a node needs, and how often each looks, in seconds."""
+    if not here.has_data:
+        return {}
+    interval = max(1.0, min(5.0, here.federation.settings["reactor"]["settle"] / 5))
+    wanted = {"mip_data": interval}
+    if here.node.role == "master":
+        wanted["mip_services"] = 10.0
+    return wanted
+
+
 def scan(data_path: Path, state: Path) -> Seen:
     """What stands in the data path: CSV files and CDEs, by name, size, mtime and inode.
 
     A data path that is enrolled and not mounted, or not to be read, is something of its own.
     """
     if _enrolled(data_path, state) and not (data_path / ENROLLED_FILE).is_file():
-        return Seen(_number("MountGone"))
+        return Seen(mark("MountGone"))
     try:
         return _scan(data_path)
     except OSError as error:
-        return Seen(_number("Unreadable", error.errno))
+        return Seen(mark("Unreadable", error.errno))
 
 
 def _scan(data_path: Path) -> Seen:
-    mark, newest = 0, 0.0
+    total, newest = 0, 0.0
     with os.scandir(data_path) as pathologies:
         for folder in pathologies:
             if folder.name.startswith("."):
@@ -75,18 +86,18 @@ def _scan(data_path: Path) -> Seen:
                     for entry in entries:
                         if is_data(entry.name):
                             number, changed = _entry(folder.name, entry)
-                            mark += number
+                            total += number
                             newest = max(newest, changed)
             except OSError as error:
-                mark += _number("Unreadable", folder.name, error.errno)
-    return Seen(mark % _ALL, newest)
+                total += mark("Unreadable", folder.name, error.errno)
+    return Seen(total % _ALL, newest)
 
 
 def _entry(pathology: str, entry: os.DirEntry[str]) -> tuple[int, float]:
     try:
         status = entry.stat()
     except OSError as error:  # a link that leads nowhere, a file that went just now
-        return _number("Unreadable", pathology, entry.name, error.errno), 0.0
+        return mark("Unreadable", pathology, entry.name, error.errno), 0.0
     return _file(pathology, entry.name, status), status.st_ctime
 
 
@@ -127,32 +138,36 @@ def settling(state: Path, seen: Seen, settle: float, now: float) -> bool:
     return seen.mark != _noted(state) and now - seen.newest < settle
 
 
-def news(
-    data_path: Path,
-    state: Path,
-    *,
-    settle: float,
-    resync: float,
-    interval: float,
-    now: Callable[[], float] = time.time,
-) -> bool:
-    """Look, remember it, and tell whether the pusher should be told."""
-    path = state / WATCHED
-    before = _watch(_read(path))
-    watch, say = step(
-        before,
-        scan(data_path, state),
-        _noted(state),
-        now(),
-        settle=settle,
-        resync=resync,
-        interval=interval,
-    )
-    if watch is None and before is not None:
-        files.remove_state(path)
-    elif watch is not None and watch != before:
-        files.write_state(path, {**asdict(watch), "mark": f"{watch.mark:032x}"})
-    return say
+@dataclass(frozen=True)
+class News:
+    """Seconds, as :func:`step` has them."""
+
+    settle: float
+    resync: float
+    interval: float
+
+    def tell(self, path: Path, seen: Seen, noted: int, now: float) -> bool:
+        """Remember in ``path`` what was seen, and tell whether the pusher should be told."""
+        before = _watch(_read(path))
+        watch, say = step(
+            before,
+            seen,
+            noted,
+            now,
+            settle=self.settle,
+            resync=self.resync,
+            interval=self.interval,
+        )
+        if watch is None and before is not None:
+            files.remove_state(path)
+        elif watch is not None and watch != before:
+            files.write_state(path, {**asdict(watch), "mark": f"{watch.mark:032x}"})
+        return say
+
+
+def news(data_path: Path, state: Path, clocks: News, now: float) -> bool:
+    """Look, and tell whether the pusher should be told of the data."""
+    return clocks.tell(state / WATCHED, scan(data_path, state), _noted(state), now)
 
 
 def note(state: Path, seen: Seen) -> None:
@@ -176,7 +191,7 @@ def own(data_path: Path | None, state: Path) -> Iterator[None]:
 
 
 def _cdes(data_path: Path) -> int:
-    mark = 0
+    total = 0
     try:
         with os.scandir(data_path) as pathologies:
             names = [folder.name for folder in pathologies if not folder.name.startswith(".")]
@@ -184,17 +199,18 @@ def _cdes(data_path: Path) -> int:
         return 0
     for name in names:
         try:
-            mark += _file(name, CDE_FILE, (data_path / name / CDE_FILE).stat())
+            total += _file(name, CDE_FILE, (data_path / name / CDE_FILE).stat())
         except OSError:
             continue
-    return mark % _ALL
+    return total % _ALL
 
 
 def _file(pathology: str, name: str, status: os.stat_result) -> int:
-    return _number(pathology, name, status.st_size, status.st_mtime_ns, status.st_ino)
+    return mark(pathology, name, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def _number(*facts: object) -> int:
+def mark(*facts: object) -> int:
+    """One number for these facts."""
     text = "\0".join(map(str, facts)).encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(text, digest_size=_SIZE).digest(), "big")
 

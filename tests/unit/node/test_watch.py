@@ -13,7 +13,7 @@ import pytest
 from saltext_mip.federation import ENROLLED_FILE
 from saltext_mip.generations import enrolment
 from saltext_mip.node import watch
-from saltext_mip.node.watch import Seen, Watch, step
+from saltext_mip.node.watch import News, Seen, Watch, step
 
 SETTLE, RESYNC, INTERVAL = 30.0, 900.0, 5.0
 NOW = 1_800_000_000.0
@@ -35,14 +35,7 @@ class Node:
 
     def look(self, seconds: float = INTERVAL) -> bool:
         self.now += seconds
-        return watch.news(
-            self.data,
-            self.state,
-            settle=SETTLE,
-            resync=RESYNC,
-            interval=INTERVAL,
-            now=lambda: self.now,
-        )
+        return watch.news(self.data, self.state, News(SETTLE, RESYNC, INTERVAL), self.now)
 
     def said(self, looks: int = 8) -> int:
         return sum(self.look() for _ in range(looks))

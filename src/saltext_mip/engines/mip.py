@@ -1,0 +1,124 @@
+"""
+The controller: it refreshes a federation when something asked it to look again, and now and then.
+
+It listens to nothing: requests are files that reactions and people leave. Each federation of the
+pillar has its timers (``reactor`` in the pillar) and at most one refresh at a time, in a process of
+its own. ``salt-run mip.setup`` puts it into the master's configuration:
+
+.. code-block:: yaml
+
+    engines:
+      - mip: {}
+"""
+
+import logging
+import multiprocessing
+import random
+import signal
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from saltext_mip.controller.keeper import Keeper
+from saltext_mip.controller.requests import Declared
+from saltext_mip.errors import MipError
+from saltext_mip.generations.store import Store
+from saltext_mip.pusher import control, refresh, roles
+from saltext_mip.pusher.open import declared, opened
+
+__virtualname__ = "mip"
+
+log = logging.getLogger(__name__)
+
+DECLARED_EVERY = 120.0  # seconds between two looks at the pillar
+ACTOR = "controller"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+def start(interval=0.5):
+    """
+    Run until the master ends it.
+
+    interval
+        Seconds between two looks at requests and the clock.
+    """
+    keepers = {}
+    due = 0.0
+    while True:
+        now = time.monotonic()
+        if now >= due:
+            due = now + DECLARED_EVERY
+            keepers = _keepers(keepers)
+        for name, keeper in keepers.items():
+            try:
+                action = keeper.tick(time.time(), random.random())  # noqa: S311 - it is no secret
+            except (MipError, OSError) as exc:
+                log.error("mip: the controller of %s: %s", name, exc)
+                continue
+            if action != "nothing":
+                log.info("mip: %s of %s begins", action, name)
+        time.sleep(interval)
+
+
+def _keepers(before):
+    """One for each federation that is declared; those that were there stay."""
+    try:
+        found = declared(__opts__)
+    except MipError as exc:
+        log.error("mip: the controller goes on with what was declared before: %s", exc)
+        return before
+    root = Path(__opts__["root_dir"])
+    keepers = {}
+    for name, federation in found.items():
+        state = federation.state(root)
+        Declared.of(federation).save(state)
+        keepers[name] = before.get(name) or Keeper(
+            state, _beginning(name, state), _suspended(state)
+        )
+    return keepers
+
+
+def _keeper(name, state):
+    store = Store(state)
+    return Keeper(
+        state,
+        _beginning(name, state),
+        lambda: control.suspended(store, _now()) is not None,
+    )
+
+
+def _now():
+    return datetime.now(UTC)
+
+
+def _beginning(name, state):
+    def begin(action, run, asked):
+        context = multiprocessing.get_context("fork")
+        work = context.Process(target=_work, args=(name, state, action, run, asked))
+        work.start()
+        return work
+
+    return begin
+
+
+def _work(name, state, action, run, asked):
+    """In a process of its own: one action, whose end is on disk."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        with opened(__opts__, name) as surroundings:
+            pusher = replace(surroundings, actor=ACTOR)
+            Declared.of(pusher.federation).save(pusher.state)
+            if action == "refresh":
+                refresh.refresh(pusher, refresh.Wish(run=run, asked=asked))
+            elif roles.configured(pusher):
+                roles.sync_roles(pusher)
+    except MipError as exc:
+        log.warning("mip: %s of %s: %s", action, name, exc)
+        if action == "refresh":
+            refresh.not_begun(state, run, exc, _now().isoformat(timespec="seconds"))
+        raise SystemExit(1) from None

@@ -1,0 +1,314 @@
+"""One refresh: consolidate, compile what is stale, let those start again who must see it, prove it.
+
+It looks at what is and goes by nothing that an event said, so that it can be begun at any time, by
+anybody, and again after any end: what is done already is found done. How it ended is remembered for
+the controller and for people (:mod:`saltext_mip.controller.outcome`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.controller import outcome as outcomes
+from saltext_mip.controller.guard import Shrink, shrink
+from saltext_mip.controller.outcome import Outcome
+from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Requests
+from saltext_mip.errors import MipError, NodeError
+from saltext_mip.files import shown
+from saltext_mip.generations.record import Generation
+from saltext_mip.pusher import compile as compilation
+from saltext_mip.pusher import consolidate as consolidation
+from saltext_mip.pusher import control, serve
+from saltext_mip.pusher.consolidate import Options, Survey
+from saltext_mip.pusher.gather import Follow, Gathered, gather, words
+from saltext_mip.pusher.sending import recover
+from saltext_mip.pusher.session import Pusher
+
+
+class StillStalled(MipError):
+    """{message} Nothing has changed since; mend it, or say mip.refresh to have it tried again."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Who wants a refresh: a person's own, or a ``run`` of the controller; ``asked`` tells whether
+    the controller does it for a person. ``timeout`` and ``served_within`` are seconds."""
+
+    run: str | None = None
+    asked: bool = True
+    timeout: float = 300.0
+    served_within: float = 120.0
+
+    @property
+    def automatic(self) -> bool:
+        return self.run is not None and not self.asked
+
+
+def refresh(pusher: Pusher, wish: Wish = Wish()) -> dict[str, Any]:
+    """Do it. ``{changed, generation, consolidate, compile, restarted, served, held, …}``.
+
+    Where it is held, or something could not be done, the dict says so and has ``retcode: 1``.
+    """
+    with pusher.held("refresh", wish.timeout):
+        requests = Requests(pusher.state)
+        requests.leave(OWED)
+        requests.take([LOOK, REFRESH] if wish.run is None else [])
+        run = _Refresh(pusher, wish)
+        try:
+            result = run.through()
+        except MipError as exc:
+            run.end(
+                Outcome(
+                    "permanent" if permanent(exc) else "temporary",
+                    reason=type(exc).__name__,
+                    message=words(str(exc)),
+                )
+            )
+            raise
+        except Exception as exc:
+            run.end(Outcome("temporary", reason=type(exc).__name__, message=words(str(exc))))
+            raise
+    return {**result, **control.shown(pusher)}
+
+
+def wanted(pusher: Pusher) -> dict[str, Any]:
+    """Ask the controller for a refresh, and return at once."""
+    Requests(pusher.state).leave(REFRESH)
+    return {
+        "federation": pusher.federation.name,
+        "changed": False,
+        "requested": True,
+        "consolidate": None,
+        "compile": None,
+        "restarted": [],
+        "served": None,
+        "problems": [],
+        **control.shown(pusher),
+    }
+
+
+def planned(pusher: Pusher) -> dict[str, Any]:
+    """What a refresh would do, as items of a plan."""
+    last = pusher.store.last()
+    gathered = gather(pusher, last)
+    found = consolidation.surveyed(pusher, _options(pusher, follow=None), last, gathered)
+    made = consolidation.result(pusher, found, found.number, [])
+    stale = compilation.planned(pusher, _present(pusher, gathered), None)["plan"]
+    plan = [*consolidation.items(found.plan), *stale]
+    plan += serve.planned(pusher, found.generation(pusher) or last)
+    if too_much := _shrink(pusher, found):
+        plan.append({"action": "hold", "thing": "everything", "reason": "; ".join(too_much.why)})
+    return {
+        "federation": pusher.federation.name,
+        "changed": False,
+        "dry_run": True,
+        "consolidate": made,
+        "compile": None,
+        "restarted": [],
+        "served": None,
+        "plan": plan,
+        "problems": made["problems"],
+        **control.shown(pusher),
+    }
+
+
+def not_begun(state: Path, run: str, error: MipError, when: str) -> None:
+    """Remember why a run of the controller did not come to its refresh, where it did not."""
+    last = outcomes.load(state)
+    if last is None or last.run != run:
+        outcomes.save(
+            state,
+            Outcome(
+                "temporary",
+                run=run,
+                when=when,
+                since=when,
+                reason=type(error).__name__,
+                message=words(str(error)),
+            ),
+        )
+
+
+def permanent(error: MipError) -> bool:
+    """Whether the same again would fail again: not where a node failed, which may be well soon."""
+    return error.permanent and not isinstance(error, NodeError)
+
+
+def revision(pusher: Pusher, gathered: Gathered) -> str:
+    """A digest of what a refresh stands on: what is declared, and what is where."""
+    federation = pusher.federation
+    facts: list[Any] = [
+        federation.digest,
+        json.dumps(dict(federation.settings), sort_keys=True, default=str),
+        [[node, problem.rule] for node, problem in sorted(gathered.absent.items())],
+        sorted(gathered.disabled),
+        gathered.ui_sha256,
+    ]
+    for node, inventory in sorted(gathered.inventories.items()):
+        for pathology in inventory.pathologies:
+            files = [[file.name, file.sha256, file.sound] for file in pathology.files]
+            facts.append([node, pathology.name, pathology.cde, files])
+    return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class _Refresh:
+    """One refresh, under the federation's lock."""
+
+    def __init__(self, pusher: Pusher, wish: Wish) -> None:
+        self._pusher = pusher
+        self._wish = wish
+        self._begun = pusher.now().isoformat(timespec="seconds")
+        self._revision = ""
+        self._before = outcomes.load(pusher.state)
+
+    def through(self) -> dict[str, Any]:
+        pusher = self._pusher
+        notes = [text] if (text := recover(pusher)) else []
+        last = pusher.store.last()
+        settle = pusher.federation.settings["reactor"]["settle"]
+        follow = Follow(float(settle) if self._wish.automatic else 0.0)
+        gathered = gather(pusher, last, follow=follow)
+        self._revision = revision(pusher, gathered)
+        self._stalled()
+        found = consolidation.surveyed(pusher, _options(pusher, follow), last, gathered)
+        too_much = _shrink(pusher, found)
+        if too_much and outcomes.approved(pusher.state) != self._revision:
+            return self._held(too_much)
+        return self._carried_out(found, notes)
+
+    def _carried_out(self, found: Survey, notes: list[str]) -> dict[str, Any]:
+        pusher = self._pusher
+        consolidation.say_what_goes(pusher, found.plan)
+        number = consolidation.commit(pusher, found)
+        outcomes.forget_approval(pusher.state)
+        made = consolidation.result(pusher, found, number, notes)
+        nodes = _present(pusher, found.gathered)
+        compiled = compilation.compiled(pusher, nodes, None)
+        lost = [problem for problem in compiled["problems"] if problem.get("node")]
+        served = serve.Serving()
+        if not lost:
+            served = serve.serve(
+                pusher,
+                absent=found.gathered.absent,
+                again=self._before is not None and self._before.reason == serve.NOT_SERVED,
+                within=self._wish.served_within,
+            )
+        changed = bool(made["changed"] or compiled["changed"] or served.restarted)
+        result: dict[str, Any] = {
+            "federation": pusher.federation.name,
+            "generation": number,
+            "changed": changed,
+            "consolidate": made,
+            "compile": {"changed": compiled["changed"], "nodes": compiled["nodes"]},
+            "restarted": list(served.restarted),
+            "served": served.proven,
+            "differences": list(served.differences),
+            "problems": _joined(made["problems"], compiled["problems"]),
+            "notes": [*notes, *served.notes],
+        }
+        if lost:
+            names = ", ".join(sorted({problem["node"] for problem in lost}))
+            self.end(Outcome("temporary", reason="NotCompiled", message=f"not compiled: {names}"))
+            return result | {"retcode": 1}
+        if served.proven is False:
+            message = "; ".join(served.differences)
+            self.end(
+                Outcome("temporary", reason=serve.NOT_SERVED, message=message, changed=changed)
+            )
+            return result | {"retcode": 1}
+        self.end(Outcome("done", changed=changed))
+        if changed:
+            pusher.fire("refreshed", {"generation": number})
+        return result
+
+    def _held(self, too_much: Shrink) -> dict[str, Any]:
+        message = shown(f"it would take away {', '.join(too_much.why)}")
+        outcome = Outcome("held", reason="ShrinkGuard", message=message, goes=too_much.goes)
+        self.end(outcome)
+        return {
+            "federation": self._pusher.federation.name,
+            "changed": False,
+            "consolidate": None,
+            "compile": None,
+            "restarted": [],
+            "served": None,
+            "held": {
+                "revision": self._revision,
+                "goes": list(too_much.goes),
+                "why": list(too_much.why),
+            },
+            "problems": [],
+            "retcode": 1,
+        }
+
+    def _stalled(self) -> None:
+        before = self._before
+        if before is None or not self._wish.automatic or before.kind != "permanent":
+            return
+        if before.revision and before.revision == self._revision:
+            raise StillStalled(before.message)
+
+    def end(self, outcome: Outcome) -> None:
+        """Remember how it ended, and tell where that is news."""
+        pusher = self._pusher
+        if outcome.reason == StillStalled.__name__ and self._before is not None:
+            outcome = self._before
+        when = pusher.now().isoformat(timespec="seconds")
+        outcome = Outcome(
+            kind=outcome.kind,
+            run=self._wish.run or f"{pusher.actor} {self._begun}",
+            actor=pusher.actor,
+            when=when,
+            since=when,
+            revision=self._revision,
+            reason=outcome.reason,
+            message=outcome.message,
+            changed=outcome.changed,
+            goes=outcome.goes,
+        )
+        outcomes.save(pusher.state, outcome)
+        if outcome.kind != "temporary":
+            Requests(pusher.state).take([OWED])
+        if outcome.like(self._before):
+            return
+        if outcome.kind == "held":
+            pusher.fire("held", {"reason": outcome.reason, "datasets": len(outcome.goes)})
+        elif outcome.kind in ("temporary", "permanent"):
+            pusher.fire(
+                "failed", {"reason": outcome.reason, "permanent": outcome.kind != "temporary"}
+            )
+
+
+def _options(pusher: Pusher, follow: Follow | None) -> Options:
+    return Options(
+        missing_worker=pusher.federation.settings["reactor"]["missing_worker"], follow=follow
+    )
+
+
+def _shrink(pusher: Pusher, found: Survey) -> Shrink | None:
+    before: Generation | None = found.last
+    if before is None:
+        return None
+    return shrink(
+        before.pathologies,
+        {pathology.name: pathology.datasets for pathology in found.plan.pathologies},
+        disabled=found.gathered.disabled,
+        max_removed=int(pusher.federation.settings["reactor"]["max_removed"]),
+    )
+
+
+def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:
+    """Whom to let compile: those who said what they have."""
+    return [node for node in compilation.with_databases(pusher) if node.id in gathered.inventories]
+
+
+def _joined(*of: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    out: list[dict[str, Any]] = []
+    for problem in (problem for problems in of for problem in problems):
+        if problem not in out:
+            out.append(problem)
+    return out
