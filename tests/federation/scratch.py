@@ -61,12 +61,6 @@ class Swarm:
             NETWORK, driver="overlay", ipam=IPAMConfig(pool_configs=[pool])
         )
 
-    def leave(self) -> None:
-        for name in reversed(self.nodes):
-            client = self.bed.docker(name)
-            if client.info()["Swarm"]["LocalNodeState"] != "inactive":
-                client.swarm.leave(force=True)
-
     def service(
         self,
         name: str,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from tests.federation.scratch import MASTER, Swarm, write_database
 from tests.support.bed import Bed
-from tests.support.bed.wait import until
+from tests.support.bed.wait import for_docker, for_minions, until
 
 LISTED = ("edsd", "ppmi", "a blank")
 ROWS = {
@@ -29,7 +28,7 @@ DATABASE = "/data/fed1/dementia/datasets.db"
 def swarm(bed: Bed) -> Iterator[Swarm]:
     """Master and three workers that serve one pathology."""
     swarm = Swarm(bed)
-    swarm.leave()
+    bed.blank()
     for node, rows in {MASTER: (), **ROWS}.items():
         write_database(bed.path(node, DATABASE), rows, LISTED)
     try:
@@ -43,10 +42,7 @@ def swarm(bed: Bed) -> Iterator[Swarm]:
         serves(swarm, {"dementia": EXPECTED})
         yield swarm
     finally:
-        swarm.leave()
-        for node in (MASTER, *ROWS):
-            for folder in bed.path(node, "/data/fed1").iterdir():
-                shutil.rmtree(folder)
+        bed.blank()
 
 
 def serves(swarm: Swarm, datasets: object) -> None:
@@ -105,7 +101,8 @@ def test_a_new_dataset_is_served_once_its_worker_and_the_master_started_again(
         what="the worker's announcement",
     )
     until(lambda: active(swarm) == list(ROWS), seconds=90, what="the workers")
-    assert "new" not in swarm.ask("/datasets")["dementia"], "the master keeps what it read first"
+    # the master keeps what it read first
+    serves(swarm, {"dementia": EXPECTED})
     restart(swarm, "exareme-master")
     # every worker went with its master, and came back
     serves(swarm, {"dementia": {**EXPECTED, "new": ["fed1-wk-h2"]}})
@@ -129,3 +126,13 @@ def test_a_keystore_that_started_again_has_forgotten_everything(swarm: Swarm) ->
     for name in ("exareme-master", *(f"{worker}_exareme" for worker in ROWS)):
         restart(swarm, name)
     until(lambda: active(swarm) == list(ROWS), seconds=90, what="the workers")
+
+
+def test_all_is_served_again_after_the_manager_s_power_was_off(swarm: Swarm, bed: Bed) -> None:
+    bed.fault(MASTER, "poweroff")
+    bed.fault(MASTER, "poweron")
+    for_docker(lambda: bed.docker(MASTER))
+    # whose engines lost their master, end and come back
+    until(lambda: active(swarm) == list(ROWS), seconds=150, every=0.5, what="the workers")
+    assert swarm.ask("/datasets")["dementia"]["ppmi"] == ["fed1-wk-h2"]
+    for_minions(bed.host("pusher"), [MASTER])

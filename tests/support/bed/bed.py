@@ -274,16 +274,13 @@ class Bed:
         self.run(PUSHER, "salt", "-t", "10", "*", *refresh, check=False)
 
     def blank(self) -> None:
-        """Mends every host and takes away what was deployed on it: Swarm, data, our state.
+        """Power off, away with all that was deployed (Swarm, data, our state), power on.
 
-        Images, keys and the pillar stay: the pillar as it was at first.
+        What every host was before anything was done on it: images and keys stay, faults are
+        mended, the pillar is as it was at first.
         """
-        for host in self.by_name.values():
-            host.power_on()
-            host.heal()
-        _all_at_once(lambda host: wait.for_docker(lambda: self.docker(host.name)), self._hosts())
-        _all_at_once(lambda host: dockerd.blank(self.docker(host.name)), self._hosts())
         _all_at_once(lambda host: host.blank(), self._hosts())
+        _all_at_once(lambda host: wait.for_docker(lambda: self.docker(host.name)), self._hosts())
         minions = [spec.name for spec in self.specs if spec.role != "pusher"]
         wait.for_minions(self.by_name[PUSHER], minions)
         self.declare()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support.bed import accounts, cgroups
+from tests.support.bed import accounts, cgroups, dockerd
 from tests.support.bed.layout import CHECKOUT, KEPT, PREFIX_LENGTH, HostSpec, Layout
 from tests.support.bed.network import Network
 from tests.support.bed.processes import (
@@ -216,15 +216,17 @@ class Host:
         self.power_on()
 
     def blank(self) -> None:
-        """Empties the folders that hold a federation's data and our state."""
-        if self.run("mountpoint", "-q", "/data", check=False).returncode:
-            self.run("mount", "--bind", "/run/bed/data", "/data")
-        # whoever writes there meanwhile makes a folder not empty again
-        for attempt in range(5):
-            found = self.run("find", *BLANKED, "-mindepth", "1", "-delete", check=attempt == 4)
-            if found.returncode == 0:
-                break
+        """Power off, away with a federation's data, our state and the engine's, power on."""
+        self.power_off()
+        dockerd.forget(self.layout, self.name)
+        for path in BLANKED:
+            for entry in self.layout.outside(self.name, path).iterdir():
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
         accounts.federation_folder(self.layout, self.spec)
+        self.power_on()
 
     def service_pid(self, service: str) -> int | None:
         """The service's pid in the host, None while it is down."""

@@ -78,25 +78,34 @@ class Master:
     def datasets(self) -> object:
         """What active workers announced when they started, and this master's METADATA knows."""
         found: dict[str, dict[str, list[str]]] = {}
-        active = dict(self.active)
+        answered = self._ask_workers()
         for key, codes in sorted(self.keystore.below("data/").items()):
             _, worker, pathology = key.split("/", 2)
             known = self.metadata.get(pathology)
-            if worker not in active or known is None or not isinstance(codes, list):
+            if worker not in answered or known is None or not isinstance(codes, list):
                 continue
-            ask(active[worker], "/rows")  # a worker that cannot be asked has nothing to offer
             for code in codes:
                 if code in known.datasets:
                     found.setdefault(pathology, {}).setdefault(code, []).append(worker)
         return found
 
+    def _ask_workers(self) -> dict[str, dict[str, dict[str, int]]]:
+        """What each worker has now, of those that answer."""
+        answers = {}
+        for worker, address in sorted(self.active.items()):
+            try:
+                answer = ask(address, "/rows")
+            except (OSError, ValueError) as error:
+                log(f"{worker} does not answer: {error}")
+                continue
+            if isinstance(answer, dict):
+                answers[worker] = answer
+        return answers
+
     def rows(self) -> object:
         """{pathology: {dataset: {worker: rows}}}, counted now."""
         found: dict[str, dict[str, dict[str, int]]] = {}
-        for worker, address in sorted(self.active.items()):
-            answer = ask(address, "/rows")
-            if not isinstance(answer, dict):
-                continue
+        for worker, answer in self._ask_workers().items():
             for pathology, counted in answer.items():
                 for code, count in counted.items():
                     found.setdefault(pathology, {}).setdefault(code, {})[worker] = count

@@ -1,0 +1,148 @@
+"""A federation on the bed as its operator has it: commands of the pusher, data, what is served."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.support import generator
+from tests.support.bed import Bed
+from tests.support.bed.layout import FEDERATION, PUSHER
+from tests.support.bed.wait import for_minions, until
+
+MASTER = "fed1-ms"
+UI = "fed1-ui"
+ENGINE = "hbpmip/exareme:24.3.0"
+PATIENCE = 120  # seconds for names to resolve again after a restart, and more
+
+
+class Ran:
+    """What a command came to: ``code``, ``value`` (its JSON), ``text`` and ``seconds``."""
+
+    def __init__(self, code: int, stdout: str, stderr: str, seconds: float) -> None:
+        self.code = code
+        self.seconds = seconds
+        self.text = stdout + stderr
+        try:
+            self.value: Any = json.loads(stdout)
+        except ValueError:
+            self.value = None
+
+
+class Deployed:
+    """The bed with a federation on it."""
+
+    def __init__(self, bed: Bed) -> None:
+        self.bed = bed
+        self.workers = bed.named("worker")
+        self.nodes = bed.hosts[1:]
+
+    # ---- commands ---------------------------------------------------------------------
+
+    def mip(self, command: str, *arguments: str, timeout: float = 400) -> Ran:
+        """``salt-run mip.<command>`` on the pusher."""
+        argv = ("salt-run", "-l", "quiet", f"mip.{command}", f"federation={FEDERATION}")
+        begin = time.monotonic()
+        done = self.bed.run(PUSHER, *argv, *arguments, "--out=json", check=False, timeout=timeout)
+        return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - begin)
+
+    def well(self, command: str, *arguments: str) -> Any:
+        """The same, which must succeed: what it returned."""
+        ran = self.mip(command, *arguments)
+        assert ran.code == 0, ran.text
+        return ran.value
+
+    def apply(self, node: str, sls: str, *arguments: str) -> dict[str, Any]:
+        """``state.apply`` on one node: its states by their ids."""
+        argv = ("salt", "-t", "120", node, "state.apply", sls, *arguments)
+        done = self.bed.run(PUSHER, *argv, "--out=json", "-l", "quiet", check=False, timeout=400)
+        states = json.loads(done.stdout)[node]
+        assert isinstance(states, dict), states
+        return {of["__id__"]: of for of in states.values()}
+
+    # ---- what is ----------------------------------------------------------------------
+
+    def get(self, path: str, *, post: bool = False) -> Any:
+        """What the engine answers on 9090, to the pusher; ``None`` while it doesn't."""
+        address = self.bed.host(MASTER).spec.address
+        method = ["-X", "POST"] if post else []
+        command = ["curl", "-sf", "-m", "5", *method, f"http://{address}:9090{path}"]
+        result = self.bed.run(PUSHER, *command, check=False)
+        return None if result.returncode else json.loads(result.stdout)
+
+    def active(self) -> set[str]:
+        answer = self.get("/mining/query/HEALTH_CHECK", post=True)
+        return set(answer["active_nodes"]) if answer else set()
+
+    def consolidated(self) -> dict[str, dict[str, list[str]]]:
+        """The datasets of the last generation, as the engine should answer them."""
+        structure = self.mip("export").value
+        found: dict[str, dict[str, list[str]]] = {}
+        for pathology in structure:
+            for node in pathology["nodes"]:
+                for dataset in node["datasets"]:
+                    codes = found.setdefault(pathology["name"], {})
+                    codes.setdefault(dataset["name"], []).append(node["name"])
+        return found
+
+    def serves(self, expected: Any = None, seconds: float = PATIENCE) -> None:
+        """Wait until the engine answers with what was consolidated."""
+        expected = self.consolidated() if expected is None else expected
+        until(
+            lambda: self.get("/datasets") == expected,
+            seconds=seconds,
+            every=0.5,
+            what=f"datasets {expected}",
+        )
+
+    def tasks(self) -> dict[str, str]:
+        """The tasks that are meant to run, by service."""
+        api = self.bed.docker(MASTER).api
+        names = {each["ID"]: each["Spec"]["Name"] for each in api.services()}
+        wanted = {"desired-state": ["running", "accepted", "ready"]}
+        return {names[task["ServiceID"]]: task["ID"] for task in api.tasks(filters=wanted)}
+
+    def spec(self, service: str) -> dict[str, Any]:
+        return self.bed.docker(MASTER).api.inspect_service(service)["Spec"]
+
+    def docker(self, *argv: str, host: str = MASTER) -> str:
+        """The command ``docker``, as by an operator's hand."""
+        return self.bed.run(host, "docker", *argv).stdout
+
+    # ---- data -------------------------------------------------------------------------
+
+    def fill(self) -> None:
+        """Every hospital's folder, and the master's CDEs."""
+        files = {MASTER: generator.node_of_master()}
+        files |= {node: generator.hospital(n) for n, node in enumerate(self.workers, 1)}
+        for node, below in files.items():
+            for pathology, contents in below.items():
+                for name, content in contents.items():
+                    self.bed.write(node, f"/data/{FEDERATION}/{pathology}/{name}", content)
+
+    def minions(self) -> None:
+        for_minions(self.bed.host(PUSHER), list(self.nodes))
+
+    @contextmanager
+    def watched(self) -> Iterator[list[set[str]]]:
+        """Meanwhile, which workers were away, at each of many looks."""
+        away: list[set[str]] = []
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(0.3):
+                answer = self.get("/mining/query/HEALTH_CHECK", post=True)
+                if answer is not None:
+                    away.append(set(self.workers) - set(answer["active_nodes"]))
+
+        watcher = threading.Thread(target=look)
+        watcher.start()
+        try:
+            yield away
+        finally:
+            over.set()
+            watcher.join()

@@ -1,0 +1,194 @@
+"""What becomes of services when hosts, engines and cables break; and that no secret gets out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.federation.deployed import MASTER, PATIENCE, Deployed
+from tests.support.bed import Bed
+from tests.support.bed.layout import PUSHER
+from tests.support.bed.wait import for_docker, until
+
+KEYSTORE = f"{MASTER}_exareme-keystore"
+WORKER = "fed1-wk-h2"
+SERVICE = f"{WORKER}_exareme"
+
+
+@pytest.fixture(scope="module")
+def fed(bed: Bed) -> Iterator[Deployed]:
+    """Deployed, and serving; nothing follows by itself."""
+    bed.blank()
+    fed = Deployed(bed)
+    fed.well("suspend", "reason=faults are tested")
+    fed.fill()
+    fed.well("consolidate")
+    fed.well("compile")
+    fed.well("deploy")
+    fed.serves()
+    yield fed
+    fed.mip("resume")
+    bed.blank()
+
+
+def ready(fed: Deployed, node: str, state: str) -> bool:
+    nodes = fed.bed.docker(MASTER).api.nodes()
+    return any(
+        each["Description"]["Hostname"] == node and each["Status"]["State"] == state
+        for each in nodes
+    )
+
+
+def test_a_node_that_is_powered_off_is_at_no_moment_one_of_one(fed: Deployed) -> None:
+    fed.bed.fault(WORKER, "poweroff")
+    begin = time.monotonic()
+    try:
+        shown = []
+        while time.monotonic() - begin < 25:
+            value = fed.mip("status").value
+            shown.append(value["services"][SERVICE]["replicas"])
+            assert value["services"][SERVICE]["serving"] is False
+        assert set(shown) == {"0/1"}
+        assert value["ok"] is False
+        assert value["health"] == "Degraded"
+        wrong = [problem for problem in value["problems"] if problem["node"] == WORKER]
+        assert {problem["rule"] for problem in wrong} == {"WorkerMissing", "ServiceNotServing"}
+        assert {problem["contact"] for problem in wrong} == {"it@h2.example"}
+        reachable = next(c for c in value["conditions"] if c["type"] == "WorkersReachable")
+        assert reachable["reason"] == "WorkerMissing"
+        assert value["services"]["fed1-wk-h1_exareme"]["replicas"] == "1/1"
+    finally:
+        fed.bed.fault(WORKER, "poweron")
+    for_docker(lambda: fed.bed.docker(WORKER))
+    fed.minions()
+    fed.serves()
+    assert fed.well("deploy")["services"][SERVICE]["replicas"] == "1/1"
+
+
+def test_a_worker_that_was_cut_off_serves_again(fed: Deployed) -> None:
+    fed.bed.fault(WORKER, "cut")
+    try:
+        until(lambda: ready(fed, WORKER, "down"), seconds=60, what="the Swarm's notice")
+        value = fed.mip("status").value
+        assert value["services"][SERVICE]["replicas"] == "0/1"
+        assert WORKER not in fed.active()
+    finally:
+        fed.bed.fault(WORKER, "heal")
+    fed.minions()
+    fed.serves()
+    assert fed.well("deploy")["services"][SERVICE]["serving"] is True
+
+
+def test_a_dockerd_that_was_killed_serves_again(fed: Deployed) -> None:
+    fed.bed.fault(WORKER, "kill-dockerd")
+    for_docker(lambda: fed.bed.docker(WORKER))
+    assert fed.well("deploy")["services"][SERVICE]["serving"] is True
+    fed.serves()
+
+
+def test_a_worker_without_docker_is_named_and_the_others_go_on(fed: Deployed) -> None:
+    fed.bed.fault(WORKER, "stop-dockerd")
+    try:
+        ran = fed.mip("deploy", "dry_run=True")
+        assert "Docker does not answer here" in ran.value["nodes"][WORKER]["error"]
+        assert ran.value["nodes"]["fed1-wk-h1"]["failed"] is False
+    finally:
+        fed.bed.fault(WORKER, "start-dockerd")
+    for_docker(lambda: fed.bed.docker(WORKER))
+    fed.serves()
+
+
+def test_a_manager_that_was_rebooted_serves_again(fed: Deployed) -> None:
+    fed.bed.fault(MASTER, "poweroff")
+    fed.bed.fault(MASTER, "poweron")
+    for_docker(lambda: fed.bed.docker(MASTER))
+    fed.minions()
+    ran = fed.mip("deploy")
+    assert ran.code == 0, ran.text
+    fed.serves()
+
+
+def test_a_keystore_that_started_by_itself_is_followed_by_the_engines(fed: Deployed) -> None:
+    fed.docker("service", "update", "--detach", "--force", KEYSTORE)
+    until(lambda: fed.active() == set(), seconds=60, what="what it forgot")
+    # only when it is sure that the engines will not come back by themselves
+    until(lambda: fed.mip("deploy").code == 0, seconds=240, what="engines that serve again")
+    fed.serves()
+
+
+def test_a_worker_that_was_installed_again_joins_by_its_state_alone(fed: Deployed) -> None:
+    before = {each["ID"] for each in fed.bed.docker(MASTER).api.nodes()}
+    fed.bed.fault(WORKER, "wipe-docker")
+    for_docker(lambda: fed.bed.docker(WORKER))
+    fed.minions()
+    states = fed.apply(WORKER, "mip.worker")
+    assert [of["comment"] for of in states.values() if of["result"] is False] == []
+    own = fed.bed.docker(WORKER).info()["Swarm"]["NodeID"]
+    assert own not in before
+    until(lambda: fed.mip("deploy").code == 0, seconds=240, what="its deployment")
+    fed.serves()
+
+    def entries() -> list[str]:
+        nodes = fed.bed.docker(MASTER).api.nodes()
+        return [each["ID"] for each in nodes if each["Description"]["Hostname"] == WORKER]
+
+    until(lambda: ready(fed, WORKER, "down") or len(entries()) == 1, seconds=60, what="its notice")
+    fed.well("deploy")
+    assert entries() == [own]
+
+
+def test_no_secret_is_in_a_job_an_event_a_log_or_a_command_line(fed: Deployed) -> None:
+    bus = fed.bed.host(PUSHER).enter(
+        "salt-run", "-l", "quiet", "state.event", "count=400", "pretty=False"
+    )
+    import subprocess
+
+    listener = subprocess.Popen(bus, stdout=subprocess.PIPE, text=True)
+    password = "a password of the bed's"
+    token = fed.bed.docker(MASTER).swarm
+    token.reload()
+    canaries = [token.attrs["JoinTokens"]["Worker"], password, "portal's own"]
+    fed.bed.docker(WORKER).swarm.leave(force=True)
+    lines: set[str] = set()
+    try:
+        with fed.watched():
+            fed.docker(
+                "service", "update", "--detach", "--env-add", "DB_ADMIN_PASSWORD=x", "create_dbs"
+            )
+            ran = fed.mip("deploy")
+        assert ran.code == 0, ran.text
+        for node in fed.nodes:
+            said = fed.bed.run(node, "sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null || true")
+            lines.add(said.stdout)
+        status = fed.mip("status").text
+        states = json.dumps(fed.apply(MASTER, "mip.master"))
+        states += json.dumps(fed.apply(WORKER, "mip.worker"))
+    finally:
+        listener.terminate()
+    heard, _ = listener.communicate(timeout=30)
+    places = {"return": ran.text, "status": status, "states": states, "events": heard}
+    places["command lines"] = "".join(lines)
+    for host in fed.bed.hosts:
+        for log in fed.bed.path(host, "/var/log").rglob("*"):
+            if log.is_file():
+                places[f"{host}{log.name}"] = log.read_text(errors="replace")
+    jobs = fed.bed.path(PUSHER, "/var/cache/salt/master/jobs")
+    places["jobs"] = "".join(
+        path.read_bytes().decode("latin-1") for path in jobs.rglob("*") if path.is_file()
+    )
+    assert "salt/job" in heard
+    assert [
+        (place, n) for place, text in places.items() for n, c in enumerate(canaries) if c in text
+    ] == []
+    # the token does not stay in the pillar that the Salt master keeps of its minions
+    cache = fed.bed.path(PUSHER, "/var/cache/salt/master")
+    kept = [
+        str(path)
+        for path in cache.rglob("*")
+        if path.is_file() and canaries[0].encode() in path.read_bytes()
+    ]
+    assert kept == []
+    fed.serves(seconds=PATIENCE)
