@@ -14,6 +14,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -279,7 +280,11 @@ class _Build:
                 ledger.save(record, None)
                 return record, findings
             rows = sum(source.rows for source in sources.values())
-            database.finish(staged.temp, rows, self._seal(sources), deep=not self._copying)
+            # most of it is on its way to the disk while it is looked at
+            with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
+                written = pool.submit(_sync, staged.temp)
+                database.finish(staged.temp, rows, self._seal(sources), deep=not self._copying)
+                written.result()
             record = Record(
                 _sealed(staged),
                 look.recipe,
@@ -407,6 +412,14 @@ class _Build:
 
 def _unwritten(error: OSError) -> Problem:
     return Problem("DatabaseUnwritten", about=os.strerror(error.errno or 0))
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _sealed(staged: files.Staged) -> Mark:

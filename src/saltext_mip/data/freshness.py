@@ -144,6 +144,8 @@ def unchanged(source: Source, path: Path) -> Source | None:
     now = stamp(path)
     if now is not None and now == source.stamp:
         return source
+    if now is not None and source.stamp is not None and now.size != source.stamp.size:
+        return None
     if digest(path) != source.sha256:
         return None
     return replace(source, stamp=now)

@@ -6,6 +6,7 @@ While one block is stored, the next is read and verified: both are done outside 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,10 @@ from saltext_mip.problems import Finding, Problem
 if TYPE_CHECKING:
     import polars as pl
 
+_SECOND = 1_000_000_000
+_TICK = 20_000_000  # ns: more than a kernel's, by which it stamps files
+_COARSE = 2 * _SECOND  # of some file systems
+
 Read = Callable[[Path], tuple[Table, Stamp | None]]
 
 
@@ -37,6 +42,8 @@ class Intake:
         subjectcode: bool,
         strict: bool,
         read: Read = read_stamped,
+        now: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._filling = filling
         self._last = last
@@ -44,9 +51,12 @@ class Intake:
         self._subjectcode = subjectcode
         self._strict = strict
         self._read = read
+        self._now = now
+        self._sleep = sleep
 
     def take(self, path: Path) -> tuple[Source, tuple[Finding, ...]]:
         """What became of it (``compiled``, or ``out``), and all that is wrong with it."""
+        self._settle(path)
         table, stamp = self._read(path)
         found = table.findings
         count = 0
@@ -104,6 +114,17 @@ class Intake:
         except OSError as error:
             found = (Finding(Problem("Unreadable", about=os.strerror(error.errno or 0))),)
         return found, count
+
+    def _settle(self, path: Path) -> None:
+        """Wait until a write after this cannot have the stamp of now: the clock of files ticks."""
+        try:
+            modified = path.stat().st_mtime_ns
+        except OSError:  # reading it tells
+            return
+        tick = _COARSE if modified % _SECOND == 0 else _TICK
+        age = self._now() - modified
+        if 0 <= age < tick:
+            self._sleep((tick - age) / _SECOND)
 
     def _hard(self, found: tuple[Finding, ...]) -> bool:
         return any(finding.problem.at(strict=self._strict).hard for finding in found)

@@ -235,11 +235,12 @@ def test_a_master_has_no_rows(folder):
 @st.composite
 def tables_(draw: st.DrawFn) -> tuple[list[list[str]], bytes]:
     """Rows of texts, and a CSV file that holds them."""
-    text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
+    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    odd = "\x00" if quoting == csv.QUOTE_ALL else "\x00\r"  # which csv does not quote by itself
+    text = st.text(st.characters(codec="utf-8", exclude_characters=odd), max_size=6)
     rows = draw(st.lists(st.tuples(text, text), max_size=12))
     end = draw(st.sampled_from(["\n", "\r\n"]))
     out = io.StringIO(newline="")
-    quoting = draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
     writer = csv.writer(out, lineterminator=end, quoting=quoting)
     writer.writerow(["t", "dataset", "u"])
     for one, other in rows:
