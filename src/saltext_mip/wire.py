@@ -39,9 +39,13 @@ def inflate(text: str, *, limit: int = LIMIT) -> Any:
         data = inflater.decompress(base64.b85decode(text), limit)
         if inflater.unconsumed_tail or not inflater.eof:
             raise Damaged(f"more than {limit} bytes, or cut off")
-        return json.loads(data)
-    except (ValueError, zlib.error) as exc:
+        return json.loads(data, parse_constant=_no_constant)
+    except (ValueError, zlib.error, RecursionError) as exc:
         raise Damaged(str(exc)) from exc
+
+
+def _no_constant(name: str) -> Any:
+    raise Damaged(f"{name} is no JSON")
 
 
 def digest(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -79,3 +81,10 @@ def test_a_small_text_that_becomes_huge_is_refused() -> None:
 def test_what_is_not_packed_is_an_error(text: str) -> None:
     with pytest.raises(wire.Damaged):
         wire.inflate(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "[NaN]", "[-Infinity]", '{"a": 1'])
+def test_what_is_no_json_or_too_deep_is_damaged(text: str) -> None:
+    data = base64.b85encode(zlib.compress(text.encode())).decode()
+    with pytest.raises(wire.Damaged):
+        wire.inflate(data)

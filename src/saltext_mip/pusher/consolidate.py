@@ -13,7 +13,7 @@ from saltext_mip.data.catalogue import Catalogue
 from saltext_mip.data.consolidation import CdeFound, Labels, Plan
 from saltext_mip.data.presence import DISABLED
 from saltext_mip.data.records import Inventory
-from saltext_mip.errors import Misuse
+from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
@@ -168,8 +168,8 @@ def verified(
 ) -> dict[str, Inventory]:
     """The inventories, with every sound file verified against the CDE to come, by its node.
 
-    A node that fails here keeps its files unverified: the plan takes them for changing, so they
-    stay as they were.
+    A node that fails here, or whose answer is not to be believed, keeps its files unverified: the
+    plan takes them for changing, so they stay as they were.
     """
     known = dict(inventories)
     asked = consolidation.unverified(pusher.federation, inventories, cdes)
@@ -179,7 +179,11 @@ def verified(
         parts = wire.pack({name: cdes[name].content.decode("latin-1") for name in names})
         answers = pusher.ask("verify", list(asked), parts=parts)
         for node, value in answers.values.items():
-            seen = Inventory.from_wire(node, pusher.federation.name, value)
+            try:
+                seen = Inventory.from_wire(node, pusher.federation.name, value)
+            except BadAnswer as exc:
+                pusher.progress(str(exc))
+                continue
             if seen.status == "ok":
                 known[node] = seen
     return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from saltext_mip.pusher.session import Answers, Pusher
 
 ERROR_LENGTH = 300
 CONTENT_LIMIT = 64 * 1024 * 1024
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class DataSettling(NodeError):
@@ -71,7 +74,7 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
         value = answers.values[node.id]
         try:
             if node.role == "ui":
-                ui_sha256 = _sha256(node, value.get("pathologies_sha256"))
+                ui_sha256 = _sha256(node, _key(node, value, "pathologies_sha256"))
                 continue
             if follow and isinstance(value, Mapping) and value.get("settling") is True:
                 absent[node.id] = _settling(node)
@@ -189,6 +192,8 @@ def _key(node: Node, value: Any, key: str) -> Any:
 
 
 def _sha256(node: Node, value: Any) -> str | None:
-    if value is not None and not (isinstance(value, str) and len(value) == 64):
+    if value is None:
+        return None
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
         raise BadAnswer("a hash is not of the shape", node=node.id)
     return value
