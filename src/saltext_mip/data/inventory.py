@@ -309,16 +309,23 @@ class _Rules:
 
 def _verified(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:
     """What the file is against that CDE, if it is still the one that the table is of."""
+    from polars.exceptions import PolarsError
+
     from saltext_mip.data import values
 
+    changing = (Finding(Problem("FileChanging")),)
     try:
-        found = values.check_file(path, table, cde, subjectcode=subjectcode)
-        same = Stamp.of(path.stat()) == stamp
+        try:
+            found = values.check_file(path, table, cde, subjectcode=subjectcode)
+        except PolarsError:  # it was a table when it was looked at
+            if Stamp.of(path.stat()) == stamp:
+                raise
+            return changing
+        return found if Stamp.of(path.stat()) == stamp else changing
     except FileNotFoundError:
-        same = False
+        return changing
     except OSError as error:
         return (Finding(Problem("Unreadable", about=os.strerror(error.errno or 0))),)
-    return found if same else (Finding(Problem("FileChanging")),)
 
 
 def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:

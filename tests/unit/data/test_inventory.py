@@ -429,3 +429,23 @@ def test_check_of_what_is_not_there_is_an_error(node, tmp_path):
         check(tmp_path / "nowhere")
     with pytest.raises(DataError):
         check(node.folder, tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("then", ["dataset,age,sex\nedsd,7\n", "dataset,age,sex\n1,2,3,4,5\n", '"'])
+def test_a_file_that_is_written_between_look_and_verification_is_changing(
+    tmp_path, monkeypatch, then: str
+):
+    node = Node(tmp_path, monkeypatch)
+    node.write(CDE_FILE, CDE)
+    path = node.write("a.csv", "dataset,age,sex\nedsd,70,m\n")
+    read = tables.read_stamped
+
+    def and_write(path_: Path, **more):
+        found = read(path_, **more)
+        path.write_text(then)
+        return found
+
+    monkeypatch.setattr(tables, "read_stamped", and_write)
+    (record,) = node.look().pathologies[0].files
+    (found,) = record.verified.values()
+    assert [problem.rule for problem in found] == ["FileChanging"]
