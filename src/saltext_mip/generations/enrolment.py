@@ -42,26 +42,35 @@ def check(data_path: Path, state: Path, *, node: str) -> bool:
 
 def enrol(data_path: Path, state: Path, *, federation: str) -> bool:
     """Enrol it if a pathology's folder stands there; whether that changed anything."""
-    if not folders.pathologies(data_path).names:
+    if is_bare(data_path):
         return False
+    return _enrol(data_path, state, federation)
+
+
+def again(data_path: Path, state: Path, *, federation: str) -> bool:
+    """A person says that the data path is as it should be: enrol it as it is now, bare or not.
+
+    Where there is no such folder, what was remembered of it is forgotten.
+    """
+    if data_path.is_dir():
+        return _enrol(data_path, state, federation)
+    if _remembered(state) is None:
+        return False
+    files.remove_state(state / STATE_FILE)
+    return True
+
+
+def is_bare(data_path: Path) -> bool:
+    """Whether there is no pathology's folder: so it is of a new disk, and of none."""
+    return not folders.pathologies(data_path).names
+
+
+def _enrol(data_path: Path, state: Path, federation: str) -> bool:
     # The file first: a crash in between must not look like a disk that is gone.
     marker = data_path / ENROLLED_FILE
     text = _TEXT.format(federation=federation).encode()
     changed = not marker.is_file() and files.replace(marker, text)
     return files.write_state(state / STATE_FILE, {"data_path": str(data_path)}) or changed
-
-
-def again(data_path: Path, state: Path, *, federation: str) -> bool:
-    """A person says that the data path is as it should be: enrol it as it is now.
-
-    Without a pathology's folder there is nothing to enrol: what was remembered is forgotten.
-    """
-    if data_path.is_dir() and enrol(data_path, state, federation=federation):
-        return True
-    if (data_path / ENROLLED_FILE).is_file() or _remembered(state) is None:
-        return False
-    files.remove_state(state / STATE_FILE)
-    return True
 
 
 def _remembered(state: Path) -> str | None:

@@ -108,11 +108,17 @@ def abort(here: Here, transaction: str) -> dict[str, Any]:
     return {"aborted": staging.abort(place(here), transaction)}
 
 
-def enrol(here: Here) -> bool:
-    """A person's word that the data path is as it should be; whether that changed anything."""
+def enrol(here: Here) -> dict[str, bool]:
+    """A person's word that the data path is as it should be: ``{"changed", "bare", "there"}``."""
     if not here.has_data:
-        return False
-    return enrolment.again(here.data_path, here.state, federation=here.federation.name)
+        return {"changed": False, "bare": False, "there": False}
+    changed = enrolment.again(here.data_path, here.state, federation=here.federation.name)
+    there = here.data_path.is_dir()
+    return {
+        "changed": changed,
+        "bare": there and enrolment.is_bare(here.data_path),
+        "there": there,
+    }
 
 
 def compile_databases(

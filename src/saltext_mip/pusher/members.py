@@ -133,9 +133,18 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
     answers = pusher.ask("enrol", [node.id])
     result = _done(pusher, node, plan, dry_run=False)
     if node.id in answers.values:
-        if answers.values[node.id]:
+        said = answers.values[node.id]
+        found = said if isinstance(said, Mapping) else {}
+        if found.get("changed") is True:
             result["plan"].append(enrol)
             result["changed"] = True
+        if found.get("there") is not True:
+            result["notes"] = [f"{node.id}: there is no folder {node.data_path} yet."]
+        elif found.get("bare") is True:
+            result["notes"] = [
+                f"{node.id}: {node.data_path} has no pathology's folder: taken as new. "
+                "If a disk should be mounted there, mount it and enable the node again."
+            ]
         return result
     why = _reasons(answers)[node.id]
     note = f"its data path could not be enrolled: {why}. When it is back: mip.enable again."

@@ -350,7 +350,7 @@ def test_a_data_path_that_was_never_there_is_another_error(places: Places):
         stage(wk1, "t1", [])
 
 
-def test_enabling_enrols_again_or_forgets(places: Places):
+def test_enabling_enrols_what_is_there_and_forgets_what_is_not(places: Places):
     wk1 = places.place("wk1")
     data = places.data("wk1")
     assert enrolment.again(data, wk1.state, federation="fed1") is True
@@ -358,9 +358,12 @@ def test_enabling_enrols_again_or_forgets(places: Places):
     (data / ENROLLED_FILE).unlink()
     assert enrolment.again(data, wk1.state, federation="fed1") is True
     data.rename(data.with_name("other"))
-    data.mkdir()
     assert enrolment.again(data, wk1.state, federation="fed1") is True
+    assert enrolment.again(data, wk1.state, federation="fed1") is False
+    data.mkdir()
     assert enrolment.check(data, wk1.state, node="wk1") is False
+    assert enrolment.again(data, wk1.state, federation="fed1") is True
+    assert enrolment.check(data, wk1.state, node="wk1") is True
 
 
 def test_another_data_path_in_the_pillar_is_not_yet_enrolled(places: Places, tmp_path):

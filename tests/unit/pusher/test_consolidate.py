@@ -10,7 +10,7 @@ import pytest
 
 from saltext_mip.data.cde import CdeInvalid
 from saltext_mip.data.consolidation import CdeGone
-from saltext_mip.errors import Busy, Misuse, NodesFailed, NodesMissing, Refused
+from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissing, Refused
 from saltext_mip.generations.transaction import CommitUnfinished
 from saltext_mip.pusher import members
 from saltext_mip.pusher.consolidate import Options, consolidate
@@ -211,6 +211,22 @@ def test_enable_takes_a_new_disk_for_the_federations(fed: Folders) -> None:
     assert rules(run(fed)) == []
 
 
+def test_a_disk_that_is_new_and_bare_is_taken_when_a_person_says_so(fed: Folders) -> None:
+    run(fed)
+    data = fed.data("fed1-wk-h2")
+    data.rename(data.with_name("broken"))
+    data.mkdir()
+    with pytest.raises(NodesMissing, match="enable"):
+        run(fed)
+    enabled = members.enable(fed.pusher, "wk2", dry_run=False)
+    assert "If a disk should be mounted there" in enabled["notes"][0]
+    result = run(fed)
+    assert result["workers"]["fed1-wk-h2"] == {"status": "ok", "datasets": {}}
+    assert result["pathologies"]["dementia"]["removed"] == ["ppmi"]
+    fed.write("fed1-wk-h2", "dementia", "ppmi.csv", rows("ppmi"))
+    assert run(fed)["pathologies"]["dementia"]["added"] == ["ppmi"]
+
+
 def test_a_cde_that_cannot_be_read_ends_the_run_with_nothing_written(fed: Folders) -> None:
     before = fed.files()
     fed.write("fed1-ms", "dementia", "CDEsMetadata.json", '{"code": "dementia",\n "label" 1}')
@@ -253,6 +269,33 @@ def test_an_answer_that_is_not_of_the_shape_is_a_problem(fed: Folders, forged: A
     result = run(fed, missing_worker="skip")
     assert ("WorkerFailed", "fed1-wk-h2", None) in rules(result)
     assert offered(fed) == {"dementia": ["edsd"]}
+
+
+@pytest.mark.parametrize(
+    "forged", [None, [], "VALUE_TRIMMED", {}, {"pathologies_sha256": "\x1b[2J" + "0" * 60}]
+)
+def test_a_uis_answer_that_is_not_of_the_shape_is_one_error(fed: Folders, forged: Any) -> None:
+    fed.forged["fed1-ui"] = forged
+    with pytest.raises(BadAnswer, match="fed1-ui"):
+        run(fed)
+
+
+def test_a_worker_that_lies_when_it_verifies_holds_up_nobody_else(fed: Folders) -> None:
+    run(fed)
+    content = cde("edsd", "ppmi", version="2").replace("REAL", "TEXT")
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", content)
+    honest = fed.ask
+
+    def ask(function: str, targets: Any, *args: Any, **more: Any) -> Any:
+        answers = honest(function, targets, *args, **more)
+        if function == "mip_node.verify" and "fed1-wk-h2" in answers.values:
+            answers.values["fed1-wk-h2"] = {"pathologies": "all of them"}  # type: ignore[index]
+        return answers
+
+    fed.ask = ask  # type: ignore[method-assign]
+    result = run(fed)
+    assert ("FileChanging", "fed1-wk-h2", "ppmi.csv") in rules(result)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
 
 
 def test_what_a_worker_says_cannot_steer_a_terminal(fed: Folders) -> None:
