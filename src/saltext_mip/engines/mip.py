@@ -76,9 +76,7 @@ def _keepers(before):
     for name, federation in found.items():
         state = federation.state(root)
         Declared.of(federation).save(state)
-        keepers[name] = before.get(name) or Keeper(
-            state, _beginning(name, state), _suspended(state)
-        )
+        keepers[name] = before.get(name) or _keeper(name, state)
     return keepers
 
 
