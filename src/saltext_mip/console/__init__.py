@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from saltext_mip.console import reach
 from saltext_mip.console.anything import anything
 from saltext_mip.console.consolidation import consolidate, export
 from saltext_mip.console.generations import diff, history, rollback
@@ -31,6 +32,11 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "rollback": rollback,
     "setup": setup,
     "sync_roles": sync_roles,
+    "tmux": reach.tmux,
+    "logs": reach.logs,
+    "check-required": reach.needs,
+    "version": reach.version,
+    "here": reach.here,
 }
 
 

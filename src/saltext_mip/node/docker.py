@@ -21,7 +21,7 @@ def connected(timeout: float = TIMEOUT) -> Iterator[Any]:
     try:
         client = docker.from_env(timeout=timeout)
     except (docker.errors.DockerException, requests.RequestException) as exc:
-        raise DockerUnavailable(_cause(exc)) from None
+        raise DockerUnavailable(cause(exc)) from None
     try:
         version = client.api.api_version
         if tuple(map(int, version.split("."))) < OLDEST:
@@ -30,12 +30,13 @@ def connected(timeout: float = TIMEOUT) -> Iterator[Any]:
     except docker.errors.APIError as exc:
         raise DockerFailed(str(exc.explanation or exc).strip()) from None
     except (docker.errors.DockerException, requests.RequestException) as exc:
-        raise DockerUnavailable(_cause(exc)) from None
+        raise DockerUnavailable(cause(exc)) from None
     finally:
         client.close()
 
 
-def _cause(exc: Exception) -> str:
+def cause(exc: Exception) -> str:
+    """What is wrong, in few words."""
     text = str(exc)
     if "FileNotFoundError" in text or "No such file" in text:
         return "there is no socket"

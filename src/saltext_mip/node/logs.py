@@ -51,12 +51,12 @@ class Docker:
     """The few things that are asked of Docker. ``client`` is one of the SDK's."""
 
     def __init__(self, client: Any) -> None:
-        self._api = client.api
+        self.api = client.api
 
     def containers(self, component: str) -> list[dict[str, Any]]:
         """Those of the component, the newest first."""
-        with _answering():
-            there = self._api.containers(all=True)
+        with answering():
+            there = self.api.containers(all=True)
         found = [one for one in there if belongs(one.get("Labels") or {}, component)]
         return sorted(found, key=lambda container: container["Created"], reverse=True)
 
@@ -65,8 +65,8 @@ class Docker:
     ) -> Iterator[Line]:
         """Its lines; with ``follow`` until it ends."""
         options: dict[str, Any] = {} if since is None else {"since": int(since)}
-        with _answering():
-            stream = self._api.logs(
+        with answering():
+            stream = self.api.logs(
                 container,
                 stdout=True,
                 stderr=True,
@@ -91,18 +91,20 @@ def connected(timeout: float | None = 60) -> Docker:
     """
     import docker
 
-    with _answering():
+    with answering():
         client = docker.from_env(timeout=timeout)
         client.ping()
     return Docker(client)
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
+def answering() -> Iterator[None]:
     """All that can go wrong on the way to Docker, as NodeError."""
     import docker
     import requests
     import urllib3
+
+    from saltext_mip.node.docker import cause
 
     trouble = (
         docker.errors.DockerException,
@@ -113,7 +115,7 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except trouble as exc:
-        raise NodeError(f"Docker does not answer here: {exc}") from None
+        raise NodeError(f"Docker does not answer here: {cause(exc)}") from None
 
 
 def belongs(labels: Mapping[str, str], component: str) -> bool:

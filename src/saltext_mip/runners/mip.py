@@ -21,7 +21,8 @@ from pathlib import Path
 import salt.exceptions
 
 from saltext_mip import setup as pusher_setup
-from saltext_mip.console import tmux as terminals
+from saltext_mip.console.tmux import Tmux, inside
+from saltext_mip.console.tmux import attach as attach_to
 from saltext_mip.controller.requests import Requests, addressed
 from saltext_mip.errors import MipError
 from saltext_mip.federation import STATE_ROOT
@@ -566,13 +567,13 @@ def tmux(federation=None, force=False, attach=True):
     with opened(__opts__, federation) as pusher:
         made = operators.session(
             pusher,
-            terminals.Tmux(),
+            Tmux(),
             config=__opts__.get("config_dir"),
             force=force,
-            inside=terminals.inside(),
+            inside=inside(),
         )
     terminal = __opts__.get("__cli") == "salt-run" and sys.stdin.isatty() and sys.stdout.isatty()
-    attached = bool(attach and terminal and terminals.attach(made.attach) == 0)
+    attached = bool(attach and terminal and attach_to(made.attach) == 0)
     return {**made.value, "attached": attached}
 
 

@@ -1,0 +1,8 @@
+"""``python -m saltext_mip.console``: the command ``mip``, as panes of tmux start it."""
+
+import sys
+
+from saltext_mip.console.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

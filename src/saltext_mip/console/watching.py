@@ -1,0 +1,183 @@
+"""Actions that look more than once: ``status -w``, ``wait``, ``events -w``, ``logs -f``."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from saltext_mip.conditions import TYPES
+from saltext_mip.console import following
+from saltext_mip.console.context import Context
+from saltext_mip.console.salting import Ran
+from saltext_mip.console.screen import when
+from saltext_mip.console.views import only_problems
+from saltext_mip.errors import Misuse
+from saltext_mip.files import shown
+
+EVERY = 10  # seconds between two looks
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+
+
+def status(context: Context, given: Mapping[str, Any]) -> int:
+    """Once, or again and again until interrupted."""
+    ours = ("watch", "interval", "only_problems", "node")
+    rest = {key: value for key, value in given.items() if key not in ours}
+    interval = given.get("interval", EVERY)
+    if interval < 1:
+        raise Misuse("--interval takes a number of seconds from 1 on.")
+    before = None
+    while True:
+        watched = given.get("watch", False)
+        ran = _quietly(context, "status", rest) if watched else context.run("status", **rest)
+        if ran.error is None and (name := given.get("node")) is not None:
+            ran = Ran(ran.code, _of(ran.value, context.node(ran.value, name)))
+        text = _text(context, ran, problems=given.get("only_problems", False))
+        if not watched:
+            return _once(context, ran, text)
+        if sys.stdout.isatty():
+            sys.stdout.write(CLEAR)
+        if sys.stdout.isatty() or text != before:  # in a pipe: what is new
+            context.show.screen(text)
+        sys.stdout.flush()
+        before = text
+        time.sleep(interval)
+
+
+def _once(context: Context, ran: Ran, text: str) -> int:
+    if ran.error is not None or context.show.json:
+        return context.shown("status", ran)
+    context.show.screen(text)
+    return ran.code
+
+
+def _text(context: Context, ran: Ran, *, problems: bool) -> str:
+    if ran.error is not None:
+        return "\n".join(map(shown, ran.error.splitlines()))
+    if problems:
+        return only_problems(ran.value, f"{datetime.now(UTC):%H:%M} UTC")
+    return context.show.text("status", ran.value)
+
+
+def _of(value: Mapping[str, Any], node: str) -> dict[str, Any]:
+    """What a status says of one node."""
+    services = value["services"].items()
+    return {
+        **value,
+        "nodes": {node: value["nodes"][node]},
+        "services": {name: each for name, each in services if each.get("node") == node},
+        "problems": [each for each in value["problems"] if each.get("node") in (node, None)],
+    }
+
+
+def wait(context: Context, given: Mapping[str, Any]) -> int:
+    """0 when the condition is met; 1 when it is not in time."""
+    name, _, wanted = given["condition"].partition("=")
+    wanted = (wanted or "True").capitalize()
+    if name not in TYPES or wanted not in ("True", "False", "Unknown"):
+        raise Misuse(f"--for takes a condition, such as Ready or Held=False: {', '.join(TYPES)}.")
+    rest = {key: given[key] for key in ("federation",) if key in given}
+    until = time.monotonic() + given.get("timeout", 300)
+    with context.show.progress(f"waiting for {name}={wanted}") as progress:
+        while True:
+            ran = _quietly(context, "status", rest)
+            if ran.error is not None:
+                return context.shown("status", ran)
+            found = _condition(ran.value, name)
+            if (found or {"status": "False"})["status"] == wanted:
+                context.show.value("wait", {"condition": name, "status": wanted, "met": True})
+                return 0
+            if found:
+                progress(f"{found['status']}, {found['reason']}")
+            if time.monotonic() >= until:
+                why = f": {found['reason']}. {found['message']}" if found else ""
+                context.show.error(f"{name} is not {wanted} after the time that was given{why}")
+                return 1
+            time.sleep(2)
+
+
+def _condition(value: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    found = (each for each in value["conditions"] if each["type"] == name)
+    return next(found, None)
+
+
+def events(context: Context, given: Mapping[str, Any]) -> int:
+    """The last generations, and with ``--watch`` the federation's events as they come."""
+    rest = {key: given[key] for key in ("federation", "limit") if key in given}
+    ran = context.run("history", **rest)
+    if ran.error is not None or (context.show.json and not given.get("watch")):
+        return context.shown("history", ran)
+    for each in reversed(ran.value["generations"]):
+        _event(context, when(each["when"]), "consolidated", each)
+    if given.get("watch"):
+        _watch(context, str(ran.value["federation"]))
+    return 0
+
+
+def _watch(context: Context, federation: str) -> None:
+    """Until interrupted. An event proves nothing, so it is only shown, and harmlessly."""
+    words = [f"tagmatch=mip/{federation}/*", "count=-1"]
+    argv = context.salt().argv("salt-run", ["--out=quiet", "state.event", *words], {})
+    with subprocess.Popen(  # noqa: S603 - a list
+        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace"
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                tag, _, text = line.rstrip("\n").partition("\t")
+                try:
+                    data = json.loads(text)
+                except ValueError:
+                    continue
+                if isinstance(data, dict):
+                    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+                    _event(context, stamp, tag.rpartition("/")[2], data)
+        finally:
+            process.terminate()
+
+
+def _event(context: Context, stamp: str, what: str, data: Mapping[str, Any]) -> None:
+    kept = ("generation", "actor", "note", "added", "removed", "reason", "message", "changed")
+    facts = [f"{key} {_brief(data[key])}" for key in kept if data.get(key) not in (None, "", [])]
+    context.show.screen(f"{stamp}  {shown(what):13} {', '.join(facts)}")
+    sys.stdout.flush()
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(_brief(each) for each in value)
+    return shown(str(value))
+
+
+def logs(context: Context, given: Mapping[str, Any]) -> int:
+    """The last lines; with ``--follow`` also those to come, over ssh."""
+    rest = {key: value for key, value in given.items() if key != "follow"}
+    if not given.get("follow"):
+        return context.shown("logs", context.run("logs", **rest))
+    federation = {key: given[key] for key in ("federation",) if key in given}
+    ran = context.run("nodes", **federation)
+    if ran.error is not None:
+        return context.shown("nodes", ran)
+    nodes = ran.value["nodes"]
+    if "node" in given:
+        chosen = [context.node(ran.value, given["node"])]
+    else:
+        chosen = [node for node, facts in nodes.items() if facts["enabled"]]
+    logins = {nodes[node]["short"]: context.login(ran.value, node) for node in chosen}
+    roles = {nodes[node]["short"]: nodes[node]["role"] for node in chosen}
+    return following.follow(
+        logins,
+        roles,
+        component=given.get("component"),
+        lines=given.get("lines", 10_000 if len(chosen) == 1 else 100),
+        since=given.get("since"),
+        say=context.show.screen,
+    )
+
+
+def _quietly(context: Context, function: str, arguments: Mapping[str, Any]) -> Ran:
+    """Without a bar: it would flicker."""
+    return context.salt().run(function, **arguments)
