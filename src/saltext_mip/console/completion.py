@@ -61,7 +61,7 @@ def valued(*, pusher: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*flags, "-c", "--config-dir"]))
 
 
-FUNCTION = r"""
+BASH = r"""
 _mip() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
     local before="" word skip="" next
@@ -78,37 +78,53 @@ _mip() {
         esac
     done
     COMPREPLY=($(compgen -W "${_mip_words[${before:-.}]}" -- "$current"))
-    if [ "$before" = check ] && [ -z "$COMPREPLY" ]; then
-        COMPREPLY=($(compgen -d -- "$current"))
-    fi
+    if [ "$before" = check ]; then COMPREPLY+=($(compgen -d -- "$current")); fi
 }
+complete -F _mip mip
+"""
+ZSH = r"""
+_mip() {
+    local previous="${words[CURRENT-1]}" before="" word skip="" next
+    case "$previous" in
+        --cde|-c|--config-dir) _files; return ;;
+    esac
+    if [[ " $_mip_valued " == *" $previous "* ]]; then return; fi
+    for word in "${(@)words[2,CURRENT-1]}"; do
+        if [[ -n "$skip" ]]; then skip=""; continue; fi
+        if [[ "$word" == -* ]]; then
+            if [[ " $_mip_valued " == *" $word "* ]]; then skip=1; fi
+        else
+            next="${before:+$before }$word"
+            if (( ${+_mip_words[$next]} )); then before="$next"; fi
+        fi
+    done
+    compadd -- ${=_mip_words[${before:-.}]}
+    if [[ "$before" == check ]]; then _files -/; fi
+}
+if [[ "$funcstack[1]" == "_mip" ]]; then _mip "$@"; else compdef _mip mip; fi
 """
 
 
 def bash(*, pusher: bool) -> str:
     """A file for bash-completion, or for ``source``."""
     rows = [
-        f'    [{_quoted(before or ".")}]="{" ".join(after)}"'
+        f'    ["{before or "."}"]="{" ".join(after)}"'
         for before, after in words(pusher=pusher).items()
     ]
     table = "\n".join(["declare -gA _mip_words=(", *rows, ")"])
     options = f'_mip_valued="{" ".join(valued(pusher=pusher))}"'
-    head = "# completion of mip; made by: mip completion bash"
-    return f"{head}\n{table}\n{options}\n{FUNCTION.strip()}\ncomplete -F _mip mip\n"
+    return f"# made by: mip completion bash\n{table}\n{options}\n{BASH.strip()}\n"
 
 
 def zsh(*, pusher: bool) -> str:
-    """zsh has bash's way of completion, when asked for it."""
-    lines = bash(pusher=pusher).splitlines()
-    head = ["#compdef mip", "autoload -U +X bashcompinit && bashcompinit"]
-    rest = [line.replace("declare -gA", "typeset -gA") for line in lines[1:]]
-    # zsh takes a quoted key with its quotes
-    rows = [line.replace('["', "[").replace('"]=', "]=") for line in rest]
-    return "\n".join([*head, *rows]) + "\n"
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"'
+    """A file ``_mip`` for ``fpath``, or for ``source``."""
+    rows = [
+        f"    '{before or '.'}' '{' '.join(after)}'"
+        for before, after in words(pusher=pusher).items()
+    ]
+    table = "\n".join(["typeset -gA _mip_words=(", *rows, ")"])
+    options = f"typeset -g _mip_valued='{' '.join(valued(pusher=pusher))}'"
+    return f"#compdef mip\n# made by: mip completion zsh\n{table}\n{options}\n{ZSH.strip()}\n"
 
 
 SHELLS: Mapping[str, Callable[..., str]] = {"bash": bash, "zsh": zsh}
