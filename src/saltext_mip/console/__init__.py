@@ -17,6 +17,7 @@ from saltext_mip.console.generations import diff, history, rollback
 from saltext_mip.console.nodes import compiled, nodes
 from saltext_mip.console.plans import setup
 from saltext_mip.console.rights import sync_roles
+from saltext_mip.console.refreshing import controlled, refresh
 from saltext_mip.console.screen import Screen
 from saltext_mip.console.trouble import trouble
 
@@ -31,6 +32,11 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "diff": diff,
     "rollback": rollback,
     "setup": setup,
+    "refresh": refresh,
+    "wake": controlled,
+    "suspend": controlled,
+    "resume": controlled,
+    "approve": controlled,
     "sync_roles": sync_roles,
     "tmux": reach.tmux,
     "logs": reach.logs,
