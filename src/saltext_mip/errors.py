@@ -16,7 +16,8 @@ that text and code cannot drift apart::
     │   └── BadAnswer
     ├── DataError              data, CDEs and what is made of them
     ├── Refused                what may not be done now, and why
-    └── Busy                   another command holds the federation (temporary)
+    ├── Busy                   another command holds the federation (temporary)
+    └── Unexpected             anything else: a fault of the program
 
 ``permanent`` tells whether the same again would fail the same way: a temporary error is retried by
 whoever retries, a permanent one waits until something changes. Errors are raised where the fact is
@@ -25,8 +26,10 @@ known and shaped for Salt at its edge, in one place. No error carries the value 
 
 from __future__ import annotations
 
+import traceback
 from inspect import cleandoc
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 
 class MipError(Exception):
@@ -102,3 +105,30 @@ class Busy(MipError):
     """Federation '{federation}' is held by {holder}; waited {waited:.0f} s. {message}"""
 
     permanent = False
+
+
+class Unexpected(MipError):
+    """A fault of the program, {kind} at {place}; its words may hold a value, and are left out."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(**facts)
+        self.frames: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, error: BaseException) -> Self:
+        """What may be told of an error that nobody expected; ``frames`` are for a log."""
+        trace = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in trace if _PACKAGE in Path(frame.filename).parents]
+        where = (own or list(trace))[-1:]
+        place = ", ".join(f"{_below(frame.filename)}, line {frame.lineno}" for frame in where)
+        made = cls(kind=type(error).__name__, place=place or "a place that is not known")
+        made.frames = tuple(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in trace)
+        return made
+
+
+_PACKAGE = Path(__file__).parent
+
+
+def _below(filename: str) -> str:
+    path = Path(filename)
+    return str(path.relative_to(_PACKAGE)) if _PACKAGE in path.parents else path.name

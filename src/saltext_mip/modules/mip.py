@@ -6,16 +6,19 @@ function but ``mip.check``, which is for the hospital's own machine, shows a val
 ``federation`` may be left out where the node's pillar declares one only.
 """
 
+import logging
 import time
 from pathlib import Path
 
 from salt.exceptions import CommandExecutionError
 
-from saltext_mip.errors import MipError
+from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.node import databases, looks
 from saltext_mip.node import logs as node_logs
 from saltext_mip.node.here import Here
 from saltext_mip.plain import plain
+
+log = logging.getLogger(__name__)
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -93,7 +96,8 @@ def check(folder, cde=None):
     """
     Every problem of the CSV files in a folder, with its lines and values: for the data manager.
 
-    Run it on the hospital's own machine; what it prints may hold values of the files.
+    Run it on the hospital's own machine, with ``salt-call --local``: then it shows values of the
+    files, in ``examples``. What returns to the pusher, as of any other call, is without them.
 
     folder
         A pathology's folder, e.g. ``/data/fed1/dementia``, or any folder with CSV files.
@@ -113,7 +117,9 @@ def check(folder, cde=None):
         salt-call --local mip.check /data/fed1/dementia
         salt-call --local mip.check /home/me/export cde=/data/fed1/dementia/CDEsMetadata.json
     """
-    result = _people(looks.check, Path(folder), Path(cde) if cde else None)
+    # any other call's return goes to the pusher, and into its job cache
+    stays = __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
+    result = _people(lambda: looks.check(Path(folder), Path(cde) if cde else None, values=stays))
     if result["refused"]:
         __context__["retcode"] = 1
     return result
@@ -266,3 +272,7 @@ def _people(function, *arguments):
     except OSError as exc:
         where = f": {exc.filename}" if exc.filename else ""
         raise CommandExecutionError(f"{exc.strerror or exc}{where}") from None
+    except Exception as exc:  # noqa: BLE001 - Salt would return its words: maybe a cell's value
+        told = Unexpected.of(exc)
+        log.error("%s\n%s", str(told), "\n".join(told.frames))
+        raise CommandExecutionError(str(told)) from None

@@ -7,16 +7,19 @@ the pusher's digest of what a node goes by: where the node's pillar differs, the
 ``{"stale_pillar": true}``, and the pusher has the pillar refreshed and asks again.
 """
 
+import logging
 from pathlib import Path
 
 import salt.pillar
 from salt.exceptions import CommandExecutionError
 
 from saltext_mip import upgrade
-from saltext_mip.errors import MipError
+from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.node import steps
 from saltext_mip.node.here import Here
 from saltext_mip.plain import plain
+
+log = logging.getLogger(__name__)
 
 __virtualname__ = "mip_node"
 
@@ -461,3 +464,7 @@ def _step(step, federation, declaration, pillar=None, **arguments):
     except OSError as exc:
         where = f": {exc.filename}" if exc.filename else ""
         raise CommandExecutionError(f"{exc.strerror or exc}{where}") from None
+    except Exception as exc:  # noqa: BLE001 - Salt would return its words: maybe a cell's value
+        told = Unexpected.of(exc)
+        log.error("%s\n%s", str(told), "\n".join(told.frames))
+        raise CommandExecutionError(str(told)) from None

@@ -65,13 +65,14 @@ def cde(here: Here, pathology: str | None) -> dict[str, Any]:
     return out
 
 
-def check(folder: Path, cde: Path | None) -> dict[str, Any]:
-    """Every problem of a folder's CSV files, with values, for whoever stands at this machine."""
+def check(folder: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
+    """Every problem of a folder's CSV files; ``values`` only for whoever stands at this machine."""
     found = inventories.check(folder, cde)
     own = folder / CDE_FILE
     files: dict[str, list[dict[str, Any]]] = {}
     for finding in found:
-        files.setdefault(finding.problem.file or "", []).append(_local(finding))
+        shown_ = _local(finding) if values else _without_values(finding)
+        files.setdefault(finding.problem.file or "", []).append(shown_)
     return {
         "folder": str(folder),
         "cde": str(cde or own) if cde or own.is_file() else None,
@@ -113,6 +114,11 @@ def _file(here: Here, record: FileRecord) -> dict[str, Any]:
 
 
 def _local(finding: Finding) -> dict[str, Any]:
+    examples = [{"line": line, "value": shown(value)} for line, value in finding.examples]
+    return {**_without_values(finding), "examples": examples}
+
+
+def _without_values(finding: Finding) -> dict[str, Any]:
     problem = finding.problem
     wire = problem.at(file=None, pathology=None).wire()
     return {
@@ -120,5 +126,4 @@ def _local(finding: Finding) -> dict[str, Any]:
         "severity": problem.severity,
         "message": problem.definition.text,
         "hint": problem.definition.hint,
-        "examples": [{"line": line, "value": shown(value)} for line, value in finding.examples],
     }

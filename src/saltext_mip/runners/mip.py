@@ -14,6 +14,8 @@ Those that change something take ``dry_run=True``, which returns the plan and ch
 
 import functools
 import inspect
+import logging
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +26,7 @@ from saltext_mip import setup as pusher_setup
 from saltext_mip.console.tmux import Tmux, inside
 from saltext_mip.console.tmux import attach as attach_to
 from saltext_mip.controller.requests import Requests, addressed
-from saltext_mip.errors import MipError
+from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.federation import STATE_ROOT
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import console as operators
@@ -34,6 +36,8 @@ from saltext_mip.pusher import deploy as deployment
 from saltext_mip.pusher import refresh as refreshing
 from saltext_mip.pusher import status as states_of
 from saltext_mip.pusher.open import declared, opened
+
+log = logging.getLogger(__name__)
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -60,15 +64,21 @@ def _command(function):
         except TypeError as exc:
             known = ", ".join(signature.parameters)
             raise MipRunnerError(f"mip.{name}: {exc}. Its arguments: {known}.") from None
+        for argument in _SECONDS & bound.arguments.keys():
+            _check_seconds(name, argument, bound.arguments[argument])
         try:
             value = function(*bound.args, **bound.kwargs)
-        except MipError as exc:
+        except (MipError, salt.exceptions.SaltException) as exc:
             raise MipRunnerError(str(exc)) from None
         except (SystemExit, KeyboardInterrupt):
             raise MipRunnerError(f"mip.{name}: interrupted") from None
-        except TypeError as exc:
-            # Salt takes a TypeError from anywhere for wrong arguments, and exits with 0.
-            raise RuntimeError(f"mip.{name}: {exc}") from exc
+        except OSError as exc:
+            where = f": {exc.filename}" if exc.filename else ""
+            raise MipRunnerError(f"mip.{name}: {exc.strerror or exc}{where}") from None
+        except Exception as exc:  # noqa: BLE001 - a TypeError's would be 'wrong arguments', exit 0
+            told = Unexpected.of(exc)
+            log.debug("%s\n%s", str(told), "\n".join(told.frames))
+            raise MipRunnerError(f"mip.{name}: {told}") from None
         if isinstance(value, Mapping):
             value = {"command": name, "schema": 1, **value}
         return {"outputter": "mip", "data": value}
@@ -76,6 +86,15 @@ def _command(function):
     # Salt would look through to the function, and refuse unknown arguments with exit code 0.
     del call.__wrapped__
     return call
+
+
+_SECONDS = {"timeout", "served_within"}
+
+
+def _check_seconds(name, argument, value):
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    if not good:
+        raise MipRunnerError(f"mip.{name}: {argument} must be a number of seconds, 0 or more.")
 
 
 @_command

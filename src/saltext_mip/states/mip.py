@@ -9,7 +9,7 @@ from pathlib import Path
 import salt.pillar
 from salt.exceptions import CommandExecutionError
 
-from saltext_mip.errors import MipError
+from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.node.here import Here
 from saltext_mip.plain import plain
 from saltext_mip.secret import Secret
@@ -301,6 +301,8 @@ def _state(name, federation, work):
         ret["result"], ret["changes"], ret["comment"] = work(here)
     except (MipError, OSError) as exc:
         return {**ret, "result": False, "comment": str(exc)}
+    except Exception as exc:  # noqa: BLE001 - Salt would tell its words: maybe a secret
+        return {**ret, "result": False, "comment": str(Unexpected.of(exc))}
     if ret["changes"] and ret["result"]:
         did = "Would change" if __opts__["test"] else "Changed"
         ret["comment"] = _words(did, list(ret["changes"]))

@@ -1,0 +1,110 @@
+"""What nobody expected is told without its words: they may hold a cell's value, or a secret."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import salt.exceptions
+
+from saltext_mip.modules import mip, mip_node
+from saltext_mip.runners import mip as runner
+from saltext_mip.states import mip as states
+from tests.unit.pusher.conftest import cde
+
+CANARY = "4711.0815"
+NODES = {"fed1-ms": {"role": "master", "address": "10.0.0.1"}}
+
+
+def fault(*_: Any, **__: Any) -> None:
+    raise ValueError(f"could not convert {CANARY}")
+
+
+@pytest.fixture
+def opts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What Salt's loader puts into modules."""
+    made = {"id": "fed1-ms", "root_dir": str(tmp_path), "test": False, "__cli": "salt-minion"}
+    declared = {"nodes": NODES, "data_path": str(tmp_path / "data")}
+    for module in (mip, mip_node, states, runner):
+        monkeypatch.setattr(module, "__opts__", made, raising=False)
+        monkeypatch.setattr(module, "__context__", {}, raising=False)
+        pillar = {"mip": {"federations": {"fed1": declared}}}
+        monkeypatch.setattr(module, "__pillar__", pillar, raising=False)
+    return made
+
+
+def test_an_execution_function_tells_the_kind_and_the_place(
+    opts: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(salt.exceptions.CommandExecutionError, match="ValueError at") as caught:
+        mip._look(fault, "fed1")
+    assert CANARY not in str(caught.value) + caplog.text
+    assert caught.value.__suppress_context__
+    assert "in fault" in caplog.text
+
+
+def test_a_step_of_the_pusher_tells_the_kind_and_the_place(
+    opts: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    federation = mip._here("fed1").federation
+    with pytest.raises(salt.exceptions.CommandExecutionError, match="ValueError at") as caught:
+        mip_node._step(fault, "fed1", federation.digest)
+    assert CANARY not in str(caught.value) + caplog.text
+    assert "in fault" in caplog.text
+
+
+def test_a_state_fails_with_the_kind_and_the_place(opts: dict[str, Any]) -> None:
+    ret = states._state("name", "fed1", fault)
+    assert ret["result"] is False
+    assert "ValueError at" in ret["comment"]
+    assert CANARY not in ret["comment"]
+
+
+def raising(error: BaseException) -> Any:
+    def function(timeout: Any = 300) -> None:
+        raise error
+
+    return runner._command(function)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError(CANARY), "mip.function: A fault of the program"),
+        (TypeError(CANARY), "mip.function: A fault of the program"),
+        (OSError(28, "No space left on device", "/var/lib/mip/fed1/lock"), "No space left"),
+        (salt.exceptions.SaltReqTimeoutError("the master does not answer"), "does not answer"),
+        (SystemExit(0), "interrupted"),
+    ],
+)
+def test_whatever_fails_in_a_runner_is_one_error_that_salt_run_exits_with_1_for(
+    opts: dict[str, Any], error: BaseException, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(runner.MipRunnerError, match=words) as caught:
+        raising(error)()
+    assert CANARY not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize("timeout", ["soon", -1, None, True, float("nan"), float("inf")])
+def test_a_timeout_is_a_number_of_seconds(opts: dict[str, Any], timeout: Any) -> None:
+    with pytest.raises(runner.MipRunnerError, match="timeout must be a number of seconds"):
+        raising(ValueError())(timeout=timeout)
+
+
+def test_values_are_shown_where_they_stay_and_nowhere_else(
+    opts: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "CDEsMetadata.json").write_text(cde("edsd"))
+    (tmp_path / "bad.csv").write_text(f"dataset,age,mmse\nedsd,{CANARY}x,1\n")
+    sent = mip.check(str(tmp_path))
+    (found,) = sent["files"]["bad.csv"]
+    assert (found["rule"], found["line"]) == ("NotANumber", 2)
+    assert CANARY not in str(sent)
+    # a minion that has its files at home still has a master
+    opts["file_client"] = "local"
+    assert CANARY not in str(mip.check(str(tmp_path)))
+    opts["__cli"] = "salt-call"
+    assert CANARY in str(mip.check(str(tmp_path)))
