@@ -84,7 +84,7 @@ class Block:
 
 
 def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Iterator[Block]:
-    """The rows after the header, ``size`` bytes or so at once; ``file`` is at its beginning."""
+    """The rows after the header, ``size`` bytes or so at once; ``file`` can seek."""
     columns = tuple(header)
     line = 1
     begun = False
@@ -103,16 +103,20 @@ def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Itera
 
 
 def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The file in pieces that end where a row ends."""
-    tail = b""
-    while data := file.read(size):
-        body = tail + data
-        end = _last_row_end(body)
+    """The file in pieces of some ``size`` that end where a row ends."""
+    begin, wanted = 0, size
+    while True:
+        # what follows the last whole row is read again: that is less than moving all the rest
+        file.seek(begin)
+        data = file.read(wanted)
+        last = len(data) < wanted
+        end = len(data) if last else _last_row_end(data)
         if end:
-            yield body[:end]
-        tail = body[end:]
-    if tail:
-        yield tail
+            yield data if end == len(data) else data[:end]
+        if last:
+            return
+        begin += end
+        wanted = size if end else 2 * wanted
 
 
 def _last_row_end(body: bytes) -> int:

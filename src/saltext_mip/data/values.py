@@ -145,7 +145,6 @@ class Verifier:
         if self._visits is not None:
             count, first = self._visits.doubled()
             if count:
-                file.seek(0)
                 self._visits.explain(self._found, count, first, blocks(file, self._header))
         return self._found.findings()
 
