@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.support.bed import cgroups
 from tests.support.bed.layout import Layout
@@ -18,11 +19,13 @@ def clean(layout: Layout) -> None:
         kill_and_wait(pids)
     cgroups.remove(layout.cgroup)
     if layout.description.exists():
-        # the description goes last, so that an interrupted removal is known for what it is
-        hosts = layout.root / "hosts"
-        if hosts.exists():
-            shutil.rmtree(hosts)
-        shutil.rmtree(layout.root)
+        with ThreadPoolExecutor() as pool:  # mostly waiting for the disk
+            list(pool.map(shutil.rmtree, layout.root.glob("hosts/*")))
+        for folder in [*layout.root.glob("hosts"), *layout.root.glob("mnt")]:
+            folder.rmdir()
+        # last, so that an interrupted removal is known for what it is
+        layout.description.unlink()
+        layout.root.rmdir()
     elif layout.root.is_dir() and not any(layout.root.iterdir()):
         layout.root.rmdir()
 
