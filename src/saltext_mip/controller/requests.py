@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from saltext_mip import files
@@ -29,28 +29,40 @@ NAMES = (LOOK, REFRESH, ROLES, OWED)
 
 @dataclass(frozen=True)
 class Declared:
-    """What the controller goes by: who is in the federation, and its clocks in seconds."""
+    """What the controller goes by: who is in the federation, its clocks in seconds, and whether
+    there are roles to be kept in step."""
 
     ids: frozenset[str]
     settle: float
     resync: float
+    roles: bool = False
 
     @classmethod
     def of(cls, federation: Federation) -> Declared:
         reactor = federation.settings["reactor"]
-        return cls(frozenset(federation.ids), float(reactor["settle"]), float(reactor["resync"]))
+        return cls(
+            frozenset(federation.ids),
+            float(reactor["settle"]),
+            float(reactor["resync"]),
+            "keycloak" in federation.settings,
+        )
 
     @classmethod
     def load(cls, state: Path) -> Declared | None:
         """What was written down; ``None`` where nothing usable was."""
         with suppress(files.StateBroken, KeyError, TypeError, ValueError):
             value = files.read_state(state / DECLARED)
-            return cls(frozenset(value["ids"]), float(value["settle"]), float(value["resync"]))
+            return cls(
+                frozenset(value["ids"]),
+                float(value["settle"]),
+                float(value["resync"]),
+                bool(value["roles"]),
+            )
         return None
 
     def save(self, state: Path) -> None:
         """Write it down for those who leave requests; nothing where it stands there already."""
-        value = {"ids": sorted(self.ids), "settle": self.settle, "resync": self.resync}
+        value = {**asdict(self), "ids": sorted(self.ids)}
         files.write_state(state / DECLARED, value)
 
 
@@ -103,7 +115,9 @@ def addressed(tag: str, root: Path) -> Iterator[tuple[Path, str]]:
         if name is not None and name != known:
             continue
         declared = Declared.load(root / known)
-        if declared is not None and (node is None or node in declared.ids):
+        if declared is None or (asked == ROLES and not declared.roles):
+            continue
+        if node is None or node in declared.ids:
             yield root / known, asked
 
 

@@ -20,6 +20,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from salt.utils.process import appendproctitle
+
 from saltext_mip.controller.keeper import Keeper
 from saltext_mip.controller.requests import Declared
 from saltext_mip.errors import MipError
@@ -107,13 +109,14 @@ def _work(name, state, action, run, asked):
     """In a process of its own: one action, whose end is on disk."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    appendproctitle(f"{action} of {name}")
     try:
         with opened(__opts__, name) as surroundings:
             pusher = replace(surroundings, actor=ACTOR)
             Declared.of(pusher.federation).save(pusher.state)
             if action == "refresh":
                 refresh.refresh(pusher, refresh.Wish(run=run, asked=asked))
-            elif roles.configured(pusher):
+            else:
                 roles.sync_roles(pusher)
     except MipError as exc:
         log.warning("mip: %s of %s: %s", action, name, exc)

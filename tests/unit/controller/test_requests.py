@@ -21,7 +21,7 @@ from saltext_mip.controller.requests import (
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     for name, ids in {"fed1": ["fed1-ms", "fed1-wk-h1"], "fed2": ["fed2-ms"]}.items():
-        Declared(frozenset(ids), 30.0, 900.0).save(tmp_path / name)
+        Declared(frozenset(ids), 30.0, 900.0, name == "fed1").save(tmp_path / name)
     (tmp_path / "foreign").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "declared.json").write_text("{")
@@ -98,6 +98,7 @@ def test_a_tag_asks_for_what_it_is_about(root: Path, tag: str, asked: set[tuple[
         "mip/fed1/compiled",
         "mip//consolidated",
         "mip/fed3/consolidated",
+        "mip/fed2/consolidated",
         "mip/fed1/consolidated\n",
         "mip/fed1\x00/consolidated",
         "mip/" + "a" * 100_000 + "/consolidated",
@@ -110,7 +111,7 @@ def test_any_other_tag_asks_for_nothing_and_leaves_nothing(root: Path, tag: str)
 
 
 def test_what_is_declared_is_written_once(tmp_path: Path) -> None:
-    declared = Declared(frozenset({"b", "a"}), 2.0, 60.0)
+    declared = Declared(frozenset({"b", "a"}), 2.0, 60.0, True)
     declared.save(tmp_path)
     stamp = (tmp_path / "declared.json").stat()
     declared.save(tmp_path)

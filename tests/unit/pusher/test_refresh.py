@@ -1,0 +1,426 @@
+"""A refresh of nodes that are folders: what it does, holds, remembers; services as they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from saltext_mip.controller import outcome as outcomes
+from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Requests
+from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
+from saltext_mip.generations.store import Word
+from saltext_mip.node import watch
+from saltext_mip.pusher import control, services
+from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.refresh import StillStalled, Wish, planned, refresh, wanted
+from saltext_mip.pusher.serve import NO_SERVICES
+from saltext_mip.pusher.services import Look
+from saltext_mip.services.serving import Datasets, Item, Served, differences
+from tests.support.folders import Folders
+from tests.unit.pusher.conftest import cde, rows
+
+
+class Engines:
+    """Engines that serve what the last generation had when they started."""
+
+    def __init__(self, fed: Folders) -> None:
+        self.fed = fed
+        self.swarm = True
+        self.deaf: set[str] = set()
+        self.words: dict[str, dict[str, str]] = {}
+        self.served: dict[str, dict[str, tuple[str, ...]]] = {}
+        self.restarts: list[list[tuple[str, str, str]]] = []
+
+    def look(self, pusher: Any, told: Any = None) -> Look:
+        return Look(
+            self.swarm, "c" if self.swarm else "", {}, Served((), self.served), {}, self.words
+        )
+
+    def restart(self, pusher: Any, items: Sequence[Item]) -> tuple[Item, ...]:
+        self.restarts.append([(item.action, item.thing, item.node) for item in items])
+        again = {item.node for item in items} - self.deaf
+        last = pusher.store.last()
+        for name, codes in last.pathologies.items():
+            for code, nodes in codes.items():
+                have = set(self.served.get(name, {}).get(code, ()))
+                now = {n for n in nodes if n in again or n in have}
+                self.served.setdefault(name, {})[code] = tuple(sorted(now))
+        for name in list(self.served):
+            codes = last.pathologies.get(name, {})
+            self.served[name] = {c: n for c, n in self.served[name].items() if c in codes and n}
+            if not self.served[name]:
+                del self.served[name]
+        return tuple(items)
+
+    def wait_served(self, pusher: Any, wanted: Datasets, timeout: float) -> tuple[str, ...]:
+        return differences(wanted, self.look(pusher).served)
+
+
+@pytest.fixture
+def engines(fed: Folders, monkeypatch: pytest.MonkeyPatch) -> Engines:
+    made = Engines(fed)
+    for name in ("look", "restart", "wait_served"):
+        monkeypatch.setattr(services, name, getattr(made, name))
+    return made
+
+
+def automatic(fed: Folders, run: str = "controller 1") -> dict[str, Any]:
+    return refresh(fed.pusher, Wish(run=run, asked=False))
+
+
+def settled(fed: Folders) -> None:
+    """Let what was written be old."""
+    fed.declared["reactor"] = {"settle": 0, "max_removed": 1, "missing_worker": "keep"}
+
+
+def owed(fed: Folders) -> bool:
+    return OWED in Requests(fed.pusher.state).there()
+
+
+def last(fed: Folders) -> outcomes.Outcome:
+    found = outcomes.load(fed.pusher.state)
+    assert found is not None
+    return found
+
+
+def events(fed: Folders) -> list[str]:
+    return [event for event, _ in fed.events]
+
+
+def test_the_first_refresh_does_everything(fed: Folders, engines: Engines) -> None:
+    result = refresh(fed.pusher)
+    assert (result["changed"], result["served"], result["generation"]) == (True, True, 1)
+    assert {item["node"] for item in result["restarted"]} == {"fed1-ms", "fed1-wk-h1", "fed1-wk-h2"}
+    assert result["compile"]["fed1-wk-h1"]["dementia"]["status"] == "compiled"
+    assert events(fed) == ["consolidated", "compiled", "refreshed"]
+    assert "retcode" not in result
+    assert not owed(fed)
+
+
+def test_again_it_does_nothing(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    before, told = fed.files(), len(fed.events)
+    result = refresh(fed.pusher)
+    assert (result["changed"], result["restarted"], result["served"]) == (False, [], True)
+    assert (fed.files(), len(fed.events)) == (before, told)
+
+
+def test_rows_alone_restart_nothing(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", rows("edsd", 40))
+    result = refresh(fed.pusher)
+    assert (result["changed"], result["restarted"]) == (True, [])
+    assert len(engines.restarts) == 1
+
+
+def test_those_start_again_who_must_see_it_workers_first(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
+    refresh(fed.pusher)
+    assert engines.restarts[1] == [
+        ("restart", "exareme", "fed1-wk-h2"),
+        ("restart", "exareme-master", "fed1-ms"),
+    ]
+
+
+def test_a_pathology_that_went_takes_its_key_along(fed: Folders, engines: Engines) -> None:
+    fed.declared["reactor"] = {"max_removed": 5}
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    tbi = fed.write("fed1-wk-h1", "tbi", "centre.csv", rows("centre"))
+    refresh(fed.pusher)
+    tbi.unlink()
+    assert refresh(fed.pusher)["retcode"] == 1
+    control.approve(fed.pusher)
+    refresh(fed.pusher)
+    assert engines.restarts[1][0] == ("forget", "data/fed1-wk-h1/tbi", "fed1-ms")
+
+
+def test_a_crash_between_commit_and_restart_is_gone_on_with(
+    fed: Folders, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh(fed.pusher)
+    fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
+
+    def died(*args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "restart", died)
+        with pytest.raises(KeyboardInterrupt):
+            refresh(fed.pusher)
+    assert owed(fed)
+    result = refresh(fed.pusher)
+    assert (len(result["restarted"]), result["served"], owed(fed)) == (2, True, False)
+
+
+def test_what_is_not_served_is_tried_again_and_then_restarted(
+    fed: Folders, engines: Engines
+) -> None:
+    refresh(fed.pusher)
+    fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
+    engines.deaf = {"fed1-wk-h2"}
+    result = refresh(fed.pusher)
+    assert (result["served"], result["retcode"]) == (False, 1)
+    assert result["differences"] == ["dementia, dataset new: not served by fed1-wk-h2"]
+    assert (last(fed).kind, last(fed).reason, owed(fed)) == ("temporary", "NotServed", True)
+    engines.deaf = set()
+    assert refresh(fed.pusher)["served"] is True
+    assert engines.restarts[-1] == [("restart", "exareme", "fed1-wk-h2")]
+
+
+def test_what_an_operator_stopped_is_not_waited_for(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    engines.words = {"fed1-wk-h2": {"word": "stopped", "actor": "anna", "when": ""}}
+    engines.served["dementia"] = {"edsd": ("fed1-wk-h1",)}
+    fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
+    assert refresh(fed.pusher)["served"] is True
+    assert not any("fed1-wk-h2" in node for items in engines.restarts[1:] for _, _, node in items)
+
+
+def test_without_services_it_says_so(fed: Folders, engines: Engines) -> None:
+    engines.swarm = False
+    result = refresh(fed.pusher)
+    assert (result["served"], result["restarted"], result["changed"]) == (None, [], True)
+    assert NO_SERVICES in result["notes"]
+
+
+def test_a_master_without_docker_has_no_services_until_it_had(
+    fed: Folders, engines: Engines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*args: Any) -> Any:
+        raise NodesFailed("no Docker", nodes="fed1-ms")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "look", none)
+        assert refresh(fed.pusher)["served"] is None
+    refresh(fed.pusher)
+    monkeypatch.setattr(services, "look", none)
+    with pytest.raises(NodesFailed):
+        refresh(fed.pusher)
+    assert last(fed).kind == "temporary"
+
+
+# -- the guard
+
+
+def test_too_much_is_held_with_nothing_done(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    before = fed.files()
+    result = refresh(fed.pusher)
+    assert result["held"]["goes"] == ["dementia: ppmi"]
+    assert result["held"]["why"] == ["the last dataset of fed1-wk-h2"]
+    assert (result["retcode"], fed.files()) == (1, before)
+    assert [each["type"] for each in result["conditions"]] == ["Held"]
+    assert events(fed)[-1] == "held"
+
+
+def test_held_again_it_tells_nobody_twice(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    refresh(fed.pusher)
+    since, told = last(fed).since, len(fed.events)
+    refresh(fed.pusher)
+    assert (last(fed).since, len(fed.events)) == (since, told)
+
+
+def test_what_a_person_approves_goes_and_nothing_else(fed: Folders, engines: Engines) -> None:
+    fed.write("fed1-wk-h1", "dementia", "adni.csv", rows("adni"))
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    refresh(fed.pusher)
+    control.approve(fed.pusher)
+    fed.data("fed1-wk-h1", "dementia", "adni.csv").unlink()
+    assert "held" in refresh(fed.pusher)
+    control.approve(fed.pusher)
+    result = refresh(fed.pusher)
+    assert ("held" in result, result["changed"]) == (False, True)
+    fed.write("fed1-wk-h2", "dementia", "ppmi.csv", rows("ppmi"))
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    assert "held" in refresh(fed.pusher)
+
+
+def test_nothing_to_approve_is_an_error(fed: Folders, engines: Engines) -> None:
+    with pytest.raises(Refused):
+        control.approve(fed.pusher)
+
+
+def test_data_that_come_back_are_no_longer_held(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    path = fed.data("fed1-wk-h2", "dementia", "ppmi.csv")
+    aside = path.rename(path.with_suffix(".aside"))
+    refresh(fed.pusher)
+    aside.rename(path)
+    result = refresh(fed.pusher)
+    assert (result["conditions"], result["changed"]) == ([], False)
+
+
+def test_a_persons_consolidate_is_not_held(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    assert consolidate(fed.pusher, Options())["pathologies"]["dementia"]["removed"] == ["ppmi"]
+
+
+def test_a_disk_that_is_gone_takes_nothing_away(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    data = fed.data("fed1-wk-h2")
+    data.rename(data.with_name("away"))
+    data.mkdir()
+    result = automatic(fed)
+    assert (result["changed"], "held" in result) == (False, False)
+    assert [problem["rule"] for problem in result["problems"]] == ["MountGone"]
+
+
+def test_what_a_disabled_node_had_goes_without_a_second_word(
+    fed: Folders, engines: Engines
+) -> None:
+    refresh(fed.pusher)
+    fed.pusher.store.disable("fed1-wk-h2", Word("anna", "2026-03-12"))
+    result = refresh(fed.pusher)
+    assert result["consolidate"]["pathologies"]["dementia"]["removed"] == ["ppmi"]
+
+
+# -- failures
+
+
+def test_a_worker_that_is_silent_goes_on_as_it_was(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.down = {"fed1-wk-h2"}
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    result = refresh(fed.pusher)
+    assert (result["changed"], result["served"]) == (True, True)
+    assert [problem["rule"] for problem in result["problems"]] == ["WorkerMissing"]
+    assert "ppmi" in [each["code"] for each in fed.offered[0]["datasets"]]
+
+
+def test_a_worker_that_goes_before_it_has_compiled_is_waited_for(
+    fed: Folders, engines: Engines
+) -> None:
+    original = fed.ask
+
+    def ask(function: str, targets: Sequence[str], *args: Any, **keywords: Any) -> Any:
+        if function.endswith("compile_databases"):
+            fed.down = {"fed1-wk-h2"}
+        return original(function, targets, *args, **keywords)
+
+    fed.ask = ask  # type: ignore[method-assign]
+    result = refresh(fed.pusher)
+    assert (result["retcode"], last(fed).kind, engines.restarts) == (1, "temporary", [])
+    fed.ask = original  # type: ignore[method-assign]
+    fed.down = set()
+    assert refresh(fed.pusher)["served"] is True
+
+
+def test_what_only_a_change_can_mend_is_not_tried_twice(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    good = fed.data("fed1-ms", "dementia", "CDEsMetadata.json").read_bytes()
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", "{ broken")
+    with pytest.raises(DataError):
+        automatic(fed)
+    assert (last(fed).kind, owed(fed)) == ("permanent", False)
+    since, told = last(fed).since, len(fed.events)
+    with pytest.raises(StillStalled):
+        automatic(fed)
+    assert (last(fed).since, last(fed).reason, len(fed.events)) == (since, "CdeInvalid", told)
+    assert [each.type for each in control.conditions(fed.pusher)] == ["Stalled"]
+    with pytest.raises(DataError):
+        refresh(fed.pusher)
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", good)
+    assert automatic(fed)["conditions"] == []
+
+
+def test_an_error_of_a_node_may_pass(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    fed.broken = {"fed1-ms": "the disk is full"}
+    with pytest.raises(MipError):
+        automatic(fed)
+    assert (last(fed).kind, owed(fed)) == ("temporary", True)
+    assert control.conditions(fed.pusher)[0].reason == "Retrying"
+    assert events(fed) == ["failed"]
+    with pytest.raises(MipError):
+        automatic(fed)
+    assert events(fed) == ["failed"]
+    fed.broken = {}
+    assert automatic(fed)["changed"] is True
+
+
+# -- news
+
+
+def test_the_beacon_is_quiet_once_the_pusher_acts_on_it(fed: Folders, engines: Engines) -> None:
+    def news(node: str) -> bool:
+        state = fed.root / node / "state"
+        return watch.scan(fed.data(node), state).mark != watch._noted(state)
+
+    nodes = ("fed1-ms", "fed1-wk-h1", "fed1-wk-h2")
+    consolidate(fed.pusher, Options())
+    assert all(news(node) for node in nodes)
+    refresh(fed.pusher)
+    assert not any(news(node) for node in nodes)
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    planned(fed.pusher)
+    consolidate(fed.pusher, Options())
+    assert [news(node) for node in nodes] == [False, True, False]
+    refresh(fed.pusher)
+    assert not any(news(node) for node in nodes)
+
+
+def test_files_that_are_being_copied_wait_and_hold_nobody_up(
+    fed: Folders, engines: Engines
+) -> None:
+    refresh(fed.pusher)
+    fed.declared["reactor"] = {"settle": 3600}
+    fed.write("fed1-wk-h2", "dementia", "half.csv", rows("half"))
+    result = automatic(fed)
+    assert result["changed"] is False
+    assert [problem["rule"] for problem in result["problems"]] == ["Settling"]
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", cde("edsd", "ppmi", "x"))
+    with pytest.raises(MipError):
+        automatic(fed)
+    assert last(fed).kind == "temporary"
+    assert refresh(fed.pusher)["changed"] is True
+
+
+# -- words
+
+
+def test_a_wish_that_does_not_wait_leaves_a_request(fed: Folders) -> None:
+    assert wanted(fed.pusher)["requested"] is True
+    assert Requests(fed.pusher.state).there() == {REFRESH}
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(fed: Folders, engines: Engines) -> None:
+    before = fed.files()
+    plan: list[Mapping[str, Any]] = planned(fed.pusher)["plan"]
+    assert {item["action"] for item in plan} >= {"write", "compile", "restart"}
+    assert fed.files() == before
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    assert planned(fed.pusher)["plan"][-1]["action"] == "hold"
+
+
+def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:
+    told = control.suspend(fed.pusher, "the disks are moved", "2h")["conditions"]
+    assert told[0]["reason"] == "SuspendedByPerson"
+    assert "operator until 2026-03-12T05:00" in told[0]["message"]
+    assert control.resume(fed.pusher)["conditions"] == []
+    assert Requests(fed.pusher.state).there() == {LOOK}
+    assert control.resume(fed.pusher)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [(90, 90), ("90", 90), ("45m", 2700), ("1.5h", 5400), ("2d", 172800)]
+)
+def test_a_duration_is_a_number_with_a_unit(text: Any, seconds: float) -> None:
+    assert control.seconds(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1h", "2 weeks", "1e9", "h", "9" * 30 + "d", None, []])
+def test_anything_else_is_none(text: Any) -> None:
+    with pytest.raises(MipError):
+        control.seconds(text)
