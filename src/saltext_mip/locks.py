@@ -21,26 +21,32 @@ def lock(
     wait: float = 0.0,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    waiting: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Hold the lock file ``path``, in which ``holder`` then stands for others to read.
 
-    Waits up to ``wait`` seconds for another, then raises :class:`Busy` that names them. A holder
-    that dies lets go. An empty ``holder`` is not written down.
+    Waits up to ``wait`` seconds for another, then raises :class:`Busy` that names them; ``waiting``
+    is told who it is, once and when it is another. A holder that dies lets go. An empty ``holder``
+    is not written down.
     """
     private_folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         begin = clock()
+        told = ""
         while not try_lock(fd):
             waited = clock() - begin
+            who = shown(os.pread(fd, 4096, 0).decode("utf-8", "replace").strip())
             if waited >= wait:
-                who = os.pread(fd, 4096, 0).decode("utf-8", "replace").strip()
                 raise Busy(
                     "Try again later, or give it more time: timeout=<seconds>.",
                     federation=federation,
-                    holder=shown(who) or "another command",
+                    holder=who or "another command",
                     waited=waited,
                 )
+            if who and who != told:
+                waiting(who)
+                told = who
             sleep(min(0.2, wait - waited))
         if holder:
             os.ftruncate(fd, 0)

@@ -32,6 +32,26 @@ def test_one_holds_the_lock_and_the_other_is_told_who(tmp_path):
         assert path.read_text() == "b"
 
 
+def test_who_waits_is_told_at_once_for_whom_and_only_once(tmp_path):
+    path, told, slept = tmp_path / "lock", [], []
+    with lock(path, federation="fed1", holder="first", wait=0):
+
+        def sleep(_: float) -> None:
+            slept.append(list(told))
+            if len(slept) == 3:
+                path.write_text("second")
+
+        now = iter(range(100))
+        waiting = {"clock": lambda: float(next(now)), "sleep": sleep, "waiting": told.append}
+        with (
+            pytest.raises(Busy),
+            lock(path, federation="fed1", holder="third", wait=6, **waiting),
+        ):
+            pass
+    assert slept[0] == ["first"]
+    assert told == ["first", "second"]
+
+
 HOLD_AND_DIE = """
 import os, sys
 from pathlib import Path

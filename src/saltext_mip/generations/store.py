@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -55,9 +55,20 @@ class Store:
         self._disabled = state / "disabled.json"
         self._suspended = state / "suspended.json"
 
-    def lock(self, federation: str, holder: str, *, wait: float) -> AbstractContextManager[None]:
-        """The federation's lock: one command at a time changes it. ``Busy`` after ``wait`` s."""
-        return lock(self._state / "lock", federation=federation, holder=holder, wait=wait)
+    def lock(
+        self,
+        federation: str,
+        holder: str,
+        *,
+        wait: float,
+        waiting: Callable[[str], None] = lambda _: None,
+    ) -> AbstractContextManager[None]:
+        """The federation's lock: one command at a time changes it. ``Busy`` after ``wait`` s.
+
+        ``waiting`` is told for whom it waits.
+        """
+        path = self._state / "lock"
+        return lock(path, federation=federation, holder=holder, wait=wait, waiting=waiting)
 
     # -- generations
 

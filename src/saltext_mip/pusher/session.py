@@ -65,7 +65,12 @@ class Pusher:
     def held(self, command: str, timeout: float) -> Iterator[None]:
         """Hold the federation against other commands that change something."""
         holder = f"mip.{command} of {self.actor} since {self.now():%Y-%m-%d %H:%M:%S} UTC"
-        with self.store.lock(self.federation.name, holder, wait=timeout):
+        with self.store.lock(
+            self.federation.name,
+            holder,
+            wait=timeout,
+            waiting=lambda who: self.progress(f"waiting up to {timeout:g} s for {who}"),
+        ):
             yield
 
     def ask(self, step: str, targets: Sequence[str], **arguments: Any) -> Answers:

@@ -402,8 +402,12 @@ def test_small_counts_do_not_leave_a_node(fed: Folders) -> None:
 
 
 def test_another_command_that_holds_the_federation_is_named(fed: Folders) -> None:
-    with fed.pusher.held("deploy", 0), pytest.raises(Busy, match=r"mip\.deploy of operator"):
-        run(fed, timeout=0)
+    with fed.pusher.held("deploy", 0):
+        with pytest.raises(Busy, match=r"mip\.deploy of operator"):
+            run(fed, timeout=0)
+        with pytest.raises(Busy):
+            run(fed, timeout=0.1)
+    assert "waiting up to 0.1 s for mip.deploy of operator" in fed.said[0]
 
 
 def test_no_directory_and_no_leftover_of_ours_is_in_a_data_path(fed: Folders) -> None:
