@@ -1,4 +1,7 @@
 {#- The Swarm, and in it every service of the federation: salt '*ms*' state.apply mip.master -#}
+include:
+  - mip.beacons
+
 {%- set federations = pillar.get('mip', {}).get('federations', {}) %}
 {%- set found = [] %}
 {%- for name, federation in federations.items() if federation.nodes.get(grains.id, {}).role == 'master' %}

@@ -1,4 +1,7 @@
 {#- A hospital's node is in the Swarm: salt '*wk*' state.apply mip.worker -#}
+include:
+  - mip.beacons
+
 {%- set federations = pillar.get('mip', {}).get('federations', {}) %}
 {%- set found = [] %}
 {%- for name, federation in federations.items() if federation.nodes.get(grains.id, {}).role == 'worker' %}

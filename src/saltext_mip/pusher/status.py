@@ -51,7 +51,7 @@ class Seen:
                 yield node, value
 
 
-def status(pusher: Pusher, *, check: bool = False, timeout: float = 10.0) -> dict[str, Any]:
+def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dict[str, Any]:
     """See ``mip.status``. Fails for nothing that is down; says so."""
     seen = _look(pusher, timeout)
     found = [

@@ -911,7 +911,7 @@ def remove(federation=None, node=None, dry_run=False, timeout=300):
 
 
 @_command
-def status(federation=None, check=False, timeout=10):
+def status(federation=None, check=False, timeout=30):
     """
     What is, against what is declared; what is wrong comes first. Useful too while half is down.
 

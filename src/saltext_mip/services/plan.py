@@ -48,8 +48,13 @@ class Item:
     @property
     def replaces_task(self) -> bool:
         """Whether a container that runs goes for it."""
-        was = self.running is not None and self.running.service.replicas != 0
-        return self.action == "restart" or (self.action == "update" and was)
+        if self.running is None or self.service is None:
+            return False
+        was, will = self.running.service, self.service
+        if was.replicas == 0 or will.replicas == 0:
+            return False
+        kept = replace(was, labels=will.labels, replicas=will.replicas)
+        return self.action == "restart" or bool(differences(will, kept))
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,10 @@ def _words(name: str, want: Any, have: Any) -> Iterator[str]:
         case "memory":
             yield f"memory differs: {have or 'no limit'} -> {want or 'no limit'}"
         case "replicas":
-            yield "it is stopped" if want else "an operator stopped it"
+            if want and have:
+                yield f"replicas differ: {have} -> {want}"
+            else:
+                yield "it is stopped" if want else "an operator stopped it"
         case _:
             yield f"{name.replace('_', ' ')} differs: {have or 'none'} -> {want or 'none'}"
 

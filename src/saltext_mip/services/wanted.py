@@ -108,7 +108,7 @@ def _rows(federation: Federation, node: Node) -> Iterator[_Row]:
         case "master":
             yield _Row("exareme-keystore", "keystore", {"CONSUL_BIND_INTERFACE": "lo"})
             yield _engine(node, "exareme-master", ports=("9090",))
-            if federation.settings["services"].get("portainer"):
+            if federation.settings["services"].get("portainer") not in (None, False):
                 yield _Row("portainer", "portainer")
         case "worker":
             yield _engine(node, "exareme")

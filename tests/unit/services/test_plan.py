@@ -1,0 +1,254 @@
+"""What is wanted and what is, to what is done: cases that read without a Swarm."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saltext_mip.secret import Secret
+from saltext_mip.services import spec
+from saltext_mip.services.actual import Actual, Network, Running, Task
+from saltext_mip.services.errors import NetworkInUse, NotOurs
+from saltext_mip.services.plan import (
+    differences,
+    network_plan,
+    plan,
+    wanted_network,
+    with_restarts,
+)
+from saltext_mip.services.service import Mount, Port, Service
+from saltext_mip.services.wanted import wanted
+from tests.unit.services.declared import SECRETS, federation
+
+WANTED = wanted(federation(), SECRETS)
+NAMES = {service.short: service.name for service in WANTED}
+MASTER = "fed1-ms_exareme-master"
+CHUV = "fed1-wk-chuv_exareme"
+UP = Task("t", "n", "running", "running", 60.0, "2026-01-01", ready=True)
+
+
+def actual(*services: Service, ours: bool = True, **more: Any) -> Actual:
+    found = {
+        s.name: Running(s, f"id of {s.name}", 1, 0, ours, (UP,) if s.replicas else ())
+        for s in services
+    }
+    return Actual("active", "c", "n", services=found, **more)
+
+
+def said(items: Any) -> list[tuple[str, str, str]]:
+    return [(i.action, i.thing, i.reason) for i in items if i.action != "nothing"]
+
+
+def by_name(name: str) -> Service:
+    return next(service for service in WANTED if service.name == name)
+
+
+def test_everything_is_made_where_nothing_is_the_keystore_first() -> None:
+    items = plan(WANTED, actual())
+    assert {item.action for item in items} == {"create"}
+    assert [item.thing for item in items][:4] == [
+        "fed1-ms_exareme-keystore",
+        MASTER,
+        CHUV,
+        "hospital-b_exareme",
+    ]
+
+
+def test_nothing_is_done_where_all_is_as_wanted() -> None:
+    assert said(plan(WANTED, actual(*WANTED))) == []
+
+
+BY_HAND = [
+    ({"image": "x:2"}, "image differs: x:2 -> hbpmip/exareme:24.3.0"),
+    ({"memory": 5}, "memory differs: 5 -> no limit"),
+    ({"replicas": 0}, "it is stopped"),
+    ({"replicas": 3}, "replicas differ: 3 -> 1"),
+    ({"aliases": ()}, "aliases differ: none -> exareme"),
+    ({"mounts": ()}, "mounts differ: none -> /data/fed1:/root/exareme/data/:rslave"),
+    ({"ports": (Port(9, 9),)}, "ports differ: 9:9 -> none"),
+    ({"constraints": ()}, "constraints differ: none -> node.labels.name==fed1-wk-chuv"),
+    ({"network": "other"}, "network differs: other -> mip-federation"),
+    ({"endpoint_mode": "vip"}, "endpoint mode differs: vip -> dnsrr"),
+    ({"restart": "none"}, "restart differs: none -> any"),
+    (
+        {"more": (("TaskTemplate.ContainerSpec.User", '"root"'),)},
+        "TaskTemplate.ContainerSpec.User is not declared",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), BY_HAND, ids=[case[1][:20] for case in BY_HAND])
+def test_each_field_that_is_changed_by_hand_is_put_right_with_a_reason(
+    change: dict[str, Any], reason: str
+) -> None:
+    drifted = [replace(s, **change) if s.name == CHUV else s for s in WANTED]
+    assert said(plan(WANTED, actual(*drifted))) == [("update", CHUV, reason)]
+
+
+def test_variables_are_compared_one_by_one_and_no_secret_is_said() -> None:
+    database = by_name("portalbackend_db")
+    other = replace(database, env=(("EXTRA", "1"), ("POSTGRES_PASSWORD", Secret("canary old"))))
+    reasons = differences(database, other)
+    assert reasons == ["env EXTRA is not declared", "env POSTGRES_PASSWORD differs"]
+    assert differences(database, replace(database, env=())) == ["env POSTGRES_PASSWORD differs"]
+
+
+def test_what_is_not_declared_any_more_goes_and_what_is_not_ours_stays() -> None:
+    left = replace(by_name(CHUV), name="gone_exareme", hostname="gone", node="fed1-wk-gone")
+    assert said(plan(WANTED, actual(*WANTED, left))) == [
+        ("remove", "gone_exareme", "it is not declared")
+    ]
+    found = actual(*WANTED)
+    foreign = actual(replace(left, ports=(Port(1234, 1),)), ours=False).services
+    both = replace(found, services={**found.services, **foreign})
+    assert said(plan(WANTED, both)) == []
+
+
+@pytest.mark.parametrize(
+    ("foreign", "words"),
+    [
+        (Service(MASTER, "x", "", "", "i"), f"service {MASTER} has our name"),
+        (
+            Service("old", "x", "", "", "i", ports=(Port(9090, 1),)),
+            f"service old has port 9090 of {MASTER}",
+        ),
+    ],
+)
+def test_where_a_foreign_service_is_in_the_way_nothing_is_planned(
+    foreign: Service, words: str
+) -> None:
+    with pytest.raises(NotOurs) as caught:
+        plan(WANTED, actual(foreign, ours=False))
+    assert words in str(caught.value)
+    assert f"docker service rm {foreign.name}" in str(caught.value)
+
+
+def test_a_foreign_port_on_another_node_is_in_nobodys_way() -> None:
+    foreign = Service("old", "x", "", "elsewhere", "i", ports=(Port(9090, 1),))
+    found = actual(foreign, ours=False)
+    assert "old" not in {item.thing for item in plan(WANTED, found)}
+
+
+def test_what_an_operator_stopped_or_removed_stays_so() -> None:
+    found = actual(*WANTED)
+    stop = plan(WANTED, found, words={"fed1-wk-chuv": "stopped"})
+    assert said(stop) == [("update", CHUV, "an operator stopped it")]
+    stopped = actual(*(replace(s, replicas=0) if s.name == CHUV else s for s in WANTED))
+    assert said(plan(WANTED, stopped, words={"fed1-wk-chuv": "stopped"})) == []
+    assert said(plan(WANTED, stopped)) == [("update", CHUV, "it is stopped")]
+    gone = plan(WANTED, found, words={"fed1-wk-chuv": "removed"})
+    assert said(gone) == [("remove", CHUV, "an operator removed it")]
+
+
+def test_a_plan_may_be_confined_to_one_node() -> None:
+    items = plan(WANTED, actual(), only=["fed1-wk-chuv"])
+    assert [item.thing for item in items] == [CHUV]
+
+
+def test_engines_start_again_after_a_keystore_that_is_replaced() -> None:
+    keystore = NAMES["exareme-keystore"]
+    drifted = [replace(s, image="old") if s.name == keystore else s for s in WANTED]
+    items = with_restarts(plan(WANTED, actual(*drifted)))
+    assert [(item.action, item.thing) for item in items if item.action != "nothing"] == [
+        ("update", keystore),
+        ("restart", MASTER),
+        ("restart", CHUV),
+        ("restart", "hospital-b_exareme"),
+    ]
+    # a change that replaces no task makes it forget nothing
+    drifted = [replace(s, labels=()) if s.name == keystore else s for s in WANTED]
+    items = with_restarts(plan(WANTED, actual(*drifted)))
+    assert [item.thing for item in items if item.action != "nothing"] == [keystore]
+    # what is made anew, or stopped, has nothing to forget
+    assert {i.action for i in with_restarts(plan(WANTED, actual()))} == {"create"}
+
+
+def network(**changes: Any) -> Network:
+    return replace(wanted_network(federation().settings["swarm"]), id="n1", **changes)
+
+
+def test_the_network_is_made_again_only_where_nobody_uses_it() -> None:
+    goal = wanted_network(federation().settings["swarm"])
+    assert network_plan(goal, actual()).action == "create"
+    there = network()
+    assert network_plan(goal, actual(networks={goal.name: there})).action == "nothing"
+    other = network(subnet="10.9.0.0/24", encrypted=False)
+    item = network_plan(goal, actual(networks={goal.name: other}))
+    assert (item.action, item.old) == ("recreate", "n1")
+    assert item.reason == (
+        "subnet differs: 10.9.0.0/24 -> 10.20.30.0/24; encrypted differs: False -> True"
+    )
+    used = replace(other, used_by=("a", "b"))
+    with pytest.raises(NetworkInUse, match="a, b use it"):
+        network_plan(goal, actual(networks={goal.name: used}))
+
+
+TASKS = [
+    (UP, True),
+    (replace(UP, ready=False), False),
+    (replace(UP, desired="shutdown"), False),
+    (replace(UP, state="starting"), False),
+    (replace(UP, age=0.5), False),
+]
+
+
+@pytest.mark.parametrize(("task", "up"), TASKS)
+def test_a_task_is_up_only_if_it_is_meant_to_run_does_and_its_node_is_ready(
+    task: Task, up: bool
+) -> None:
+    running = Running(by_name(CHUV), "i", 1, 0, True, (task,))
+    assert running.up is up
+
+
+def test_one_that_runs_once_is_up_when_it_is_complete() -> None:
+    done = replace(UP, state="complete", desired="shutdown")
+    assert Running(by_name("create_dbs"), "i", 1, 0, True, (done,)).up is True
+    failed = replace(done, state="failed")
+    assert Running(by_name("create_dbs"), "i", 1, 0, True, (failed, done)).up is False
+
+
+@pytest.mark.parametrize("service", WANTED, ids=lambda service: service.name)
+def test_what_is_sent_to_docker_is_read_back_the_same(service: Service) -> None:
+    ids = {"mip-federation": "abc"}
+    sent = spec.build(service, ids)
+    names = {key for key, value in service.env if isinstance(value, Secret)}
+    back = spec.parse(sent, {"abc": "mip-federation"}, names)
+    assert differences(service, back) == []
+    assert back.short == service.short
+    assert back.hostname == service.hostname
+
+
+TEXT = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="="), min_size=1
+)
+
+
+@given(
+    env=st.dictionaries(TEXT, st.text(max_size=20), max_size=4),
+    command=st.lists(st.text(max_size=10), max_size=3),
+    mounts=st.lists(st.builds(Mount, TEXT, TEXT, st.booleans()), max_size=3, unique=True),
+    ports=st.lists(st.builds(Port, st.integers(1, 65535), st.integers(1, 65535)), max_size=3),
+    memory=st.integers(0, 2**40),
+    replicas=st.integers(0, 3),
+)
+def test_any_service_is_read_back_the_same(**fields: Any) -> None:
+    service = replace(
+        by_name(CHUV),
+        **{
+            **fields,
+            "env": tuple(sorted(fields["env"].items())),
+            "command": tuple(fields["command"]),
+            "mounts": tuple(sorted(fields["mounts"])),
+            "ports": tuple(sorted(fields["ports"])),
+        },
+    )
+    hidden = spec.parse(spec.build(service, {}), {}, ()).env
+    secret = {key for key, value in hidden if isinstance(value, Secret)}
+    service = replace(
+        service, env=tuple((k, Secret(str(v)) if k in secret else v) for k, v in service.env)
+    )
+    assert differences(service, spec.parse(spec.build(service, {}), {}, ())) == []

@@ -1,0 +1,111 @@
+"""Which entry of the Swarm is which node, and what becomes of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from saltext_mip.errors import Refused
+from saltext_mip.services.actual import Actual, SwarmNode
+from saltext_mip.services.swarm import entries, joined, membership
+from tests.unit.services.declared import federation
+
+FED = federation()
+LABELS = {"mip.federation": "fed1"}
+
+
+def entry(id_: str, hostname: str, state: str = "ready", **more: Any) -> SwarmNode:
+    facts: dict[str, Any] = {
+        "address": "10.9.9.9",
+        "availability": "active",
+        "labels": {**LABELS, "name": hostname},
+        "created": f"2026-01-01T00:00:0{id_}",
+        "version": 1,
+    }
+    return SwarmNode(id_, hostname, state=state, **{**facts, **more})
+
+
+MASTER = entry("1", "fed1-ms", manager=True)
+
+
+def swarm(*nodes: SwarmNode) -> Actual:
+    return Actual("active", "cluster", "1", nodes=(MASTER, *nodes))
+
+
+def said(actual: Actual, told: dict[str, str] | None = None) -> list[tuple[str, str]]:
+    return [(item.action, item.id) for item in membership(FED, actual, told)]
+
+
+def test_entries_that_are_labelled_are_left() -> None:
+    assert said(swarm(entry("2", "fed1-ui"), entry("3", "hospital-b"))) == []
+
+
+def test_a_new_entry_is_labelled_by_hostname_minion_id_or_address() -> None:
+    new = [
+        entry("2", "fed1-ui", labels={}),
+        entry("3", "fed1-wk-b", labels={}),
+        entry("4", "some-server", labels={}, address="10.77.0.21"),
+        entry("5", "a-stranger", labels={}),
+    ]
+    assert said(swarm(*new)) == [("label", "2"), ("label", "4"), ("label", "3")]
+
+
+def test_an_address_that_two_nodes_share_says_nothing() -> None:
+    nodes = {
+        "fed1-ms": {"role": "master", "address": "10.0.0.1"},
+        "a": {"role": "worker", "address": "10.0.0.2"},
+        "b": {"role": "worker", "address": "10.0.0.2"},
+    }
+    shared = type(FED).from_pillar("fed1", {"nodes": nodes})
+    new = entry("4", "some-server", labels={}, address="10.0.0.2")
+    assert membership(shared, swarm(new), {}) == ()
+    told = membership(shared, swarm(new), {"b": "4"})
+    assert [(item.action, item.id, item.thing) for item in told] == [("label", "4", "b")]
+
+
+def test_of_two_entries_of_one_host_the_one_that_it_says_it_is_gets_the_label() -> None:
+    old, new = entry("2", "hospital-b"), entry("3", "hospital-b", labels={})
+    assert said(swarm(old, new), {"fed1-wk-b": "3"}) == [("label", "3"), ("unlabel", "2")]
+    down = entry("2", "hospital-b", state="down")
+    assert said(swarm(down, new), {"fed1-wk-b": "3"}) == [("label", "3"), ("forget", "2")]
+    # also without its word: the one that is ready, and the newer
+    assert entries(FED, swarm(down, new))["fed1-wk-b"].id == "3"
+
+
+def test_a_node_that_is_only_down_is_kept() -> None:
+    assert said(swarm(entry("2", "hospital-b", state="down"))) == []
+
+
+def test_a_node_that_is_not_declared_any_more_loses_its_label_and_then_its_entry() -> None:
+    assert said(swarm(entry("2", "gone"))) == [("unlabel", "2")]
+    assert said(swarm(entry("2", "gone", state="down"))) == [("forget", "2")]
+    assert said(swarm(entry("2", "gone", labels={"name": "gone"}))) == []
+
+
+def word(state: str, *managers: str, error: str = "", control: bool = False) -> dict[str, Any]:
+    return {
+        "LocalNodeState": state,
+        "ControlAvailable": control,
+        "Error": error,
+        "RemoteManagers": [{"Addr": f"{host}:2377"} for host in managers],
+    }
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (word("inactive"), "it is in no Swarm"),
+        (word("active", "10.77.0.10"), None),
+        (word("pending", "10.77.0.10"), "its Swarm has lost it (pending)"),
+        (word("error", error="gone"), "its Swarm has lost it (gone)"),
+    ],
+)
+def test_a_node_knows_whether_it_is_in_the_swarm(now: dict[str, Any], reason: str | None) -> None:
+    assert joined(now, "10.77.0.10") == reason
+
+
+@pytest.mark.parametrize("now", [word("active", "10.1.1.1"), word("active", control=True)])
+def test_another_swarm_is_left_by_nobody_but_a_person(now: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="docker swarm leave --force"):
+        joined(now, "10.77.0.10")
