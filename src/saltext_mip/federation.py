@@ -150,6 +150,7 @@ class Federation:
 
         A minion id is unique, so it wins; any other name that fits two nodes is an error.
         """
+        name = str(name)  # on Salt's command line digits are a number
         exact = [node for node in self.nodes if node.id == name]
         found = exact or [node for node in self.nodes if name in node.names]
         if not found:

@@ -150,3 +150,10 @@ def test_the_digest_tells_what_a_node_goes_by() -> None:
     assert same == made().digest
     assert made(min_count=5).digest != same
     assert made(ui_path="/elsewhere").digest != same
+
+
+def test_a_hospital_of_digits_is_a_number_on_salts_command_line() -> None:
+    declared = declare()
+    worker = next(n for n, facts in declared["nodes"].items() if facts["role"] == "worker")
+    declared["nodes"][worker]["hospital"] = "1234"
+    assert Federation.from_pillar("fed1", declared).node(1234).id == worker  # type: ignore[arg-type]

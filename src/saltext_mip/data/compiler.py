@@ -26,6 +26,7 @@ from saltext_mip.data.database import Filling, Layout, Mark, NotWritten
 from saltext_mip.data.freshness import Look, outdated
 from saltext_mip.data.intake import Intake, Read
 from saltext_mip.data.ledger import FORMAT, Ledger, Record, Source, State
+from saltext_mip.errors import UnsafeName
 from saltext_mip.problems import Finding, Problem
 
 Status = Literal["compiled", "current", "failed"]
@@ -99,6 +100,8 @@ def compile(  # noqa: A001 - it is what it does
                 done = run.compile(force=force)
             except NotWritten as error:
                 done = run.failed(Problem("DatabaseUnwritten", about=error.facts["message"]))
+            except UnsafeName as error:  # what stands in its place is a link or a folder
+                done = run.failed(Problem("DatabaseUnwritten", about=str(error)))
             except OSError as error:
                 done = run.failed(_unwritten(error))
     except OSError as error:  # not even the lock could be had

@@ -76,6 +76,10 @@ def pathologies(given: Any) -> list[str] | None:
     """What ``pathology=`` names: a list, or names with commas between; any that fits is meant."""
     if given is None:
         return None
+    if isinstance(given, int) and not isinstance(
+        given, bool
+    ):  # a name of digits, on a command line
+        return [str(given)]
     if isinstance(given, str):
         # a name may hold a comma itself
         parts = [part.strip() for part in given.split(",")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from saltext_mip import schemas
@@ -35,9 +35,9 @@ def compile_federation(
     names = pathologies(pathology)
     nodes = _nodes(pusher, node)
     if dry_run:
-        return planned(pusher, nodes, names)
+        return _named(pathology, planned(pusher, nodes, names))
     with pusher.held("compile", timeout):
-        return compiled(pusher, nodes, names, force=force, strict=strict)
+        return _named(pathology, compiled(pusher, nodes, names, force=force, strict=strict))
 
 
 def compiled(
@@ -66,7 +66,6 @@ def compiled(
             results[node.id] = _believed(node, answers.values[node.id])
         except BadAnswer as exc:
             problems.append(Problem("WorkerFailed", node=node.id, about=words(str(exc))))
-    _known(names, results, lost=bool(problems))
     changed = any(of.pop("changed") for node in results.values() for of in node.values())
     result: dict[str, Any] = {
         "federation": pusher.federation.name,
@@ -160,8 +159,23 @@ def _believed(node: Node, value: Any) -> dict[str, Any]:
     return out
 
 
-def _known(names: Collection[str] | None, results: Mapping[str, Any], *, lost: bool) -> None:
-    """A pathology that nobody has is a misspelt one; unless whoever has it did not answer."""
-    have = {name for of in results.values() for name in of}
-    if names and not lost and not have & set(names):
-        raise Misuse(f"No node has a pathology {', '.join(repr(shown(name)) for name in names)}.")
+def _named(given: Any, result: dict[str, Any]) -> dict[str, Any]:
+    """The result, if what was named is there: a pathology that nobody has is a misspelt one.
+
+    Unless whoever has it did not answer.
+    """
+    have = {item["thing"] for item in result.get("plan", ())}
+    have |= {name for of in result["nodes"].values() for name in of}
+    names = pathologies(given)
+    if names is None or result["problems"]:
+        return result
+    if isinstance(given, str) and len(names) > 1 and given in have:
+        return result  # a name with a comma in it
+    wanted = names[1:] if isinstance(given, str) and len(names) > 1 else names
+    unknown = [name for name in wanted if name not in have]
+    if not unknown:
+        return result
+    words = f"No node has a pathology {', '.join(repr(shown(name)) for name in unknown)}."
+    if len(unknown) == len(wanted):
+        raise Misuse(words)
+    return {**result, "notes": [words], "retcode": 1}

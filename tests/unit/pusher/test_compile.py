@@ -196,3 +196,39 @@ def test_a_database_is_compared_with_its_sources_cell_by_cell(consolidated: Fold
         ("CellsDiffer", "age")
     ]
     assert "4711" not in str(found)
+
+
+def test_a_misspelt_pathology_among_others_is_told(consolidated: Folders) -> None:
+    result = run(consolidated, pathology="dementia,dementa")
+    assert result["notes"] == ["No node has a pathology 'dementa'."]
+    assert result["retcode"] == 1
+    assert statuses(result)["fed1-wk-h1"] == {"dementia": "compiled"}
+    assert "retcode" not in run(consolidated, pathology="dementia, dementia")
+    with pytest.raises(Misuse, match="'dementa'"):
+        run(consolidated, pathology="dementa", dry_run=True)
+
+
+def test_a_pathology_with_a_comma_or_of_digits_can_be_named(consolidated: Folders) -> None:
+    for name in ("a,b", "2024"):
+        consolidated.write("fed1-ms", name, "CDEsMetadata.json", cde(code="root"))
+    assert statuses(run(consolidated, pathology="a,b"))["fed1-ms"] == {"a,b": "compiled"}
+    assert statuses(run(consolidated, pathology=2024))["fed1-ms"] == {"2024": "compiled"}
+
+
+@pytest.mark.parametrize("how", ["link", "folder"])
+def test_a_database_that_is_a_link_or_a_folder_keeps_no_other_from_compiling(
+    consolidated: Folders, how: str
+) -> None:
+    consolidated.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    consolidated.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
+    consolidate(consolidated.pusher, Options())
+    outside = consolidated.root / "outside.db"
+    outside.write_bytes(b"not ours")
+    path = consolidated.data("fed1-wk-h1", "dementia", "datasets.db")
+    path.symlink_to(outside) if how == "link" else path.mkdir()
+    result = run(consolidated)
+    assert statuses(result)["fed1-wk-h1"] == {"dementia": "failed", "tbi": "compiled"}
+    (problem,) = result["nodes"]["fed1-wk-h1"]["dementia"]["problems"]
+    assert problem["rule"] == "DatabaseUnwritten"
+    assert "datasets.db" in problem["about"]
+    assert outside.read_bytes() == b"not ours"
