@@ -42,7 +42,7 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
     if entry.kind == "pathologies":
         if place.pathologies_path is None:
             raise NoPlace("it is not the ui", node=place.node)
-        yield from _file(place.pathologies_path, entry)
+        yield from _file(place.pathologies_path, entry, make_folder=True)
         return
     if place.data_path is None or entry.pathology is None:
         raise NoPlace("it has no data path", node=place.node)
@@ -60,12 +60,17 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
         yield from _folder_in_steps(folder, entry, database)
 
 
-def _file(path: Path, entry: Entry) -> Iterator[Work]:
+def _file(path: Path, entry: Entry, *, make_folder: bool = False) -> Iterator[Work]:
+    """The file in its folder, which may be new where nobody else would make it."""
     staged = files.Staged.plan(path, mark=files.STAGED)
     if files.holds(staged.target, entry.content):
         return
 
     def write() -> None:
+        if make_folder:
+            missing = [each for each in (path.parent, *path.parents) if not each.is_dir()]
+            for folder in reversed(dict.fromkeys(missing)):
+                _make_folder(folder, folder.parent)
         files.sweep(staged.target, mark=files.STAGED)
         staged.write(entry.content)
         staged.leave()

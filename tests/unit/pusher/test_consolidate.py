@@ -306,6 +306,19 @@ def test_what_a_worker_says_cannot_steer_a_terminal(fed: Folders) -> None:
     assert len(problem["about"]) < 400
 
 
+@pytest.mark.parametrize("when", ["stage", "commit"])
+def test_what_a_node_says_when_it_fails_cannot_steer_a_terminal(fed: Folders, when: str) -> None:
+    def fail(step: str, node: str) -> None:
+        if (step, node) == (when, "fed1-wk-h2"):
+            raise OSError("\x1b[2J$(reboot)" + "x" * 5000)
+
+    fed.before = fail
+    with pytest.raises((NodesFailed, CommitUnfinished)) as caught:
+        run(fed)
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
 def test_odd_names_work_and_do_no_harm(fed: Folders) -> None:
     odd = ["a b", "a'b\"c", "-rf", "x;y", "$(touch pwned)", "`id`", "{{ 7*7 }}", "dementia2", "é,ü"]
     for name in odd:
@@ -445,3 +458,10 @@ def test_with_the_master_disabled_there_is_no_consolidation(fed: Folders) -> Non
     members.disable(fed.pusher, "ms", None, dry_run=False)
     with pytest.raises(Refused, match="fed1-ms"):
         run(fed)
+
+
+def test_a_ui_that_was_never_set_up_gets_its_folder(fed: Folders) -> None:
+    (fed.root / "fed1-ui/ui/config").rmdir()
+    (fed.root / "fed1-ui/ui").rmdir()
+    run(fed)
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
