@@ -10,8 +10,6 @@ it is put in place, so neither keeps a journal.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,8 +66,9 @@ class Layout:
         return cls(columns)
 
     @property
-    def digest(self) -> str:
-        return hashlib.sha256(json.dumps(self.columns).encode()).hexdigest()
+    def too_wide(self) -> bool:
+        """Whether no database can have so many columns."""
+        return len(self.columns) > MAX_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,7 @@ class Mark:
 
     @classmethod
     def of(cls, path: Path) -> Mark | None:
-        """``None`` where there is no database, or an empty one, or one with a change on its way."""
-        if any(side.exists() for side in sides(path)):
-            return None
+        """``None`` where there is no database, or not even a whole header of one."""
         try:
             with path.open("rb") as file:
                 header = file.read(_HEADER)
@@ -116,14 +113,6 @@ def create(path: Path, layout: Layout, cde: Cde | None) -> None:
         db.execute(f"CREATE TABLE DATA({columns})")
         fill_metadata(db, cde)
         db.execute("COMMIT")
-
-
-def rowless(cde: Cde | None, target: Path, *, subjectcode: bool = False) -> None:
-    """Make ``target``, which is empty or not there, a database without rows.
-
-    Without a CDE it has the variable ``dataset`` alone: enough for an engine to start.
-    """
-    create(target, Layout.of(cde, subjectcode=subjectcode), cde)
 
 
 def replace_metadata(path: Path, cde: Cde) -> None:

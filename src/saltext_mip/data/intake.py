@@ -106,9 +106,10 @@ class Intake:
                             self._filling.add(frame)
                             count += frame.height
                     found = verifier.findings(file)
-                except PolarsError:  # it was a table when it was looked at
+                except PolarsError as error:  # it was a table when it was looked at
                     if _held_still(file, path, stamp):
-                        raise
+                        what = f"of {path.name} not all could be read ({type(error).__name__})"
+                        raise NotWritten(what) from None
                 if not _held_still(file, path, stamp):
                     found = (Finding(Problem("FileChanging")),)
         except OSError as error:

@@ -18,7 +18,7 @@ from typing import Any, Literal, cast
 
 from saltext_mip import files
 from saltext_mip.data.cde import RULES_VERSION
-from saltext_mip.data.database import Layout, Mark
+from saltext_mip.data.database import Layout, Mark, sides
 from saltext_mip.data.tables import Stamp
 from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Problem
@@ -100,7 +100,8 @@ class Ledger:
     def find(self, database: Path) -> tuple[Record | None, bool]:
         """The record of what stands in that file, and whether it is the very file.
 
-        It is not the very file if it was put back from a copy; what else it is has no record.
+        It is not the very file if it was put back from a copy, or a change is on its way; a file of
+        anything else has no record.
         """
         mark = Mark.of(database)
         if mark is None:
@@ -108,7 +109,7 @@ class Ledger:
         known = [record for record in self._load() if record.mark.header == mark.header]
         for record in known:
             if record.mark == mark:
-                return record, True
+                return record, not any(side.exists() for side in sides(database))
         return (known[0] if known else None), False
 
     def save(self, record: Record, before: Record | None) -> bool:

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext_mip.data import cde, compiler, database
+from saltext_mip.data import cde, compiler
 from saltext_mip.data.compiler import Compiled
 from tests.support import cdes
 from tests.unit.data.test_values import cells, exactly
@@ -310,7 +310,7 @@ def test_sqlite_says_the_same_where_the_rules_agree(tmp_path_factory, texts):
     root = tmp_path_factory.mktemp("oracle")
     variables = [X, cdes.variable("r", "real")]
     of = cde.parse(cdes.content(cdes.tree(variables=variables)), pathology="dementia")
-    database.rowless(of, root / DATABASE)
+    compiler.rowless(of, root / DATABASE)
     with closing(sqlite3.connect(root / DATABASE)) as db:
         for text in texts:
             for kind, column in (("int", "x"), ("real", "r")):
@@ -475,6 +475,23 @@ def test_many_changes_one_after_the_other_come_to_what_a_fresh_compile_makes(tmp
     assert sorted(folder.select()) == found
 
 
+def test_space_that_is_not_used_any_more_is_given_back(tmp_path):
+    folder = Folder(tmp_path, X, T)
+    for name in "abcd":
+        folder.write(f"{name}.csv", "dataset,x,t\n" + f"{name},1,{'long ' * 20}\n" * 2000)
+    folder.compile()
+    whole = (folder.path / DATABASE).stat().st_size
+    for name in "ab":
+        folder.write(f"{name}.csv", f"dataset,x,t\n{name},1,short\n")
+        folder.compile()
+    folder.write("a.csv", "dataset,x,t\na,2,short\n")
+    assert folder.compile().status == "compiled"
+    assert (folder.path / DATABASE).stat().st_size < whole * 0.7
+    counts = folder.select("SELECT dataset, count(*), max(x) FROM DATA GROUP BY 1")
+    assert counts == [("a", 1, 2), ("b", 1, 1), ("c", 2000, 1), ("d", 2000, 1)]
+    assert folder.current() == (True, None)
+
+
 # -- what is bad
 
 
@@ -543,6 +560,21 @@ def test_a_kept_file_is_without_a_column_whose_type_changed_and_that_is_said(fol
     said = [(p.file, p.column) for p in done.problems if p.rule == "KeptWithoutColumn"]
     assert said == [("a.csv", "t")]
     assert ("KeptWithoutColumn", "a.csv") in folder.rules()
+
+
+@pytest.mark.parametrize("side", ["-journal", "-wal"])
+def test_a_kept_file_stays_kept_where_the_database_was_put_back_or_written_to(folder, side):
+    folder.compile()
+    folder.write("a.csv", BAD)
+    (folder.path / f"{DATABASE}{side}").write_bytes(b"half")
+    assert folder.compile().files["a.csv"] == "kept"
+    content = (folder.path / DATABASE).read_bytes()
+    (folder.path / DATABASE).unlink()
+    (folder.path / DATABASE).write_bytes(content)
+    assert folder.current() == (False, "the database was put back from a copy")
+    assert folder.compile().files["a.csv"] == "kept"
+    assert sorted(folder.select(), key=str) == sorted(ROWS, key=str)
+    assert not (folder.path / f"{DATABASE}{side}").exists()
 
 
 def test_a_mended_file_is_in_again(folder):
@@ -659,6 +691,20 @@ def test_a_cde_of_more_variables_than_a_table_can_have_is_a_problem(tmp_path):
     done = folder.compile()
     assert [p.rule for p in done.problems] == ["CdeInvalid"]
     assert "2000" in (done.problems[0].about or "")
+    of = cde.parse((folder.path / CDE).read_bytes(), pathology="dementia")
+    compiler.rowless(of, tmp_path / DATABASE)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        assert db.execute("SELECT count(*) FROM METADATA").fetchone() == (2502,)
+        assert db.execute("SELECT dataset FROM DATA").fetchall() == []
+
+
+def test_a_database_that_is_a_link_out_of_the_folder_is_not_written(folder, tmp_path):
+    outside = tmp_path / "outside.db"
+    outside.write_bytes(b"theirs")
+    (folder.path / DATABASE).symlink_to(outside)
+    done = folder.compile()
+    assert [p.rule for p in done.problems] == ["DatabaseUnwritten"]
+    assert outside.read_bytes() == b"theirs"
 
 
 def test_a_folder_that_cannot_be_read_is_a_failure_and_changes_nothing(tmp_path):
