@@ -83,7 +83,9 @@ def _usual() -> str:
     for component in node_logs.COMPONENTS.values():
         if docker.containers(component):
             return component
-    raise Misuse("There is no service of a federation here: say which with --component.")
+    here = ", ".join(shown(each.service) for each in own.containers(docker)) or "none"
+    usual = ", ".join(node_logs.COMPONENTS.values())
+    raise Misuse(f"None of {usual} is here: say which with --component. Services here: {here}.")
 
 
 def _some(docker: node_logs.Docker, given: Mapping[str, Any]) -> tuple[own.Container, ...]:

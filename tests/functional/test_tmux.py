@@ -1,0 +1,281 @@
+"""The session on a real tmux: what an operator sees and presses. No node is reached here."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saltext_mip.console.session import Pane, Program, Session, Window, of
+from saltext_mip.console.tmux import Tmux
+from saltext_mip.errors import Refused
+from saltext_mip.federation import Federation
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
+
+# in place of ssh: says who it is, and ends when it is told to
+STAND_IN = "import sys; print('pane', sys.argv[1], flush=True); sys.exit(input() == 'bad')"
+
+
+def tmux(*argv: str, server: str = "default", check: bool = True) -> str:
+    done = subprocess.run(
+        ["tmux", "-L", server, *argv], capture_output=True, text=True, check=check, timeout=20
+    )
+    return done.stdout.rstrip("\n")
+
+
+def until(seen: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if seen():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"it was not seen:\n{screen()}")
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
+    """An operator's tmux server with a configuration and a session of their own."""
+    monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TERM", "screen")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.delenv("TMUX", raising=False)
+    config = tmp_path / "tmux.conf"
+    config.write_text(
+        "set -g base-index 1\nset -g renumber-windows on\nset -g history-limit 123\n"
+        "bind R display-message 'their own R'\nset -g status-left 'theirs'\n"
+    )
+    tmux("-f", str(config), "new-session", "-d", "-s", "other", "-x", "80", "-y", "24", "cat")
+    tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh", server="outer")
+    try:
+        yield Tmux()
+    finally:
+        tmux("kill-server", check=False)
+        tmux("kill-server", server="outer", check=False)
+
+
+def federation(workers: int = 2, name: str = "fed1") -> Federation:
+    nodes: dict[str, Any] = {
+        "fed1-ms": {"role": "master", "address": "10.77.0.10"},
+        "fed1-ui": {"role": "ui", "address": "10.77.0.11"},
+    }
+    for nth in range(1, workers + 1):
+        nodes[f"fed1.wk-h{nth}"] = {"role": "worker", "address": "10.77.0.21"}
+    return Federation.from_pillar(name, {"nodes": nodes})
+
+
+def session(workers: int = 2, name: str = "fed1") -> Session:
+    """As it is, but that nothing is reached."""
+    made = of(federation(workers, name), state=Path("/var/lib/mip/fed1"), program=Program())
+
+    def still(pane: Pane) -> Pane:
+        argv = (sys.executable, "-c", STAND_IN, pane.title) if pane.argv else ()
+        return Pane(pane.title, argv, pane.lines)
+
+    windows = tuple(
+        Window(one.index, one.name, tuple(map(still, one.panes)), one.grid, one.options)
+        for one in made.windows
+    )
+    return Session(made.name, made.federation, windows)
+
+
+def panes(window: str, *forms: str) -> list[list[str]]:
+    form = "\t".join(f"#{{{each}}}" for each in forms)
+    return [line.split("\t") for line in tmux("list-panes", "-t", window, "-F", form).splitlines()]
+
+
+def attached(name: str = "fed1") -> None:
+    """A person who looks at the session, in an outer tmux as their terminal."""
+    tmux("send-keys", "-t", ":", f"TMUX= tmux attach -t {name}", "Enter", server="outer")
+    until(lambda: bool(tmux("list-clients", "-t", name)))
+
+
+def press(*keys: str) -> None:
+    tmux("send-keys", "-t", ":", *keys, server="outer")
+
+
+def screen() -> str:
+    return tmux("capture-pane", "-p", "-t", ":", server="outer")
+
+
+def test_windows_and_panes_are_where_they_were_always(server: Tmux) -> None:
+    assert server.ensure(session(), force=False)
+    assert server.windows("fed1") == (
+        (0, "bash", 1),
+        (1, "logs", 4),
+        (2, "deploy", 2),
+        (3, "fed1-ms", 1),
+        (4, "fed1-ui", 1),
+        (5, "fed1.wk-h1", 1),
+        (6, "fed1.wk-h2", 1),
+    )
+    assert "fed1: 7 windows" in tmux("ls")
+    assert tmux("display-message", "-p", "-t", "fed1", "#{window_index}") == "0"
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 10])
+def test_logs_stand_from_top_to_bottom_and_then_from_left_to_right(
+    server: Tmux, workers: int
+) -> None:
+    server.ensure(session(workers), force=False)
+    found = panes("fed1:1", "pane_left", "pane_top", "@mip_pane", "pane_height", "pane_width")
+    shorts = ["ms", "ui", *(f"wk{nth}" for nth in range(1, workers + 1))]
+    placed = sorted(found, key=lambda each: (int(each[0]), int(each[1])))
+    assert [each[2].split()[0] for each in placed] == shorts
+    assert min(int(each[3]) for each in found) >= 3
+    assert min(int(each[4]) for each in found) >= 20
+
+
+def test_ten_workers_are_seen_on_a_small_terminal(server: Tmux) -> None:
+    server.ensure(session(10), force=False)
+    attached()
+    press("C-Right")
+    until(lambda: "wk10 fed1.wk-h10" in screen())
+    assert len(panes("fed1:1", "pane_id")) == 12
+    assert (
+        tmux("display-message", "-p", "-t", "fed1", "#{client_width}x#{client_height}") == "80x24"
+    )
+
+
+def test_a_second_run_changes_nothing(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    before = panes("fed1:1", "pane_id", "pane_pid"), tmux("list-keys")
+    assert not server.ensure(session(), force=False)
+    assert (panes("fed1:1", "pane_id", "pane_pid"), tmux("list-keys")) == before
+
+
+def test_force_makes_it_anew_and_takes_along_who_looks(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    attached()
+    old = tmux("display-message", "-p", "-t", "fed1", "#{session_id}")
+    assert server.ensure(session(3), force=True)
+    assert server.windows("fed1")[-1] == (7, "fed1.wk-h3", 1)
+    assert tmux("list-clients", "-F", "#{client_session}") == "fed1"
+    assert old not in tmux("list-sessions", "-F", "#{session_id}").splitlines()
+
+
+def test_two_persons_look_at_once(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    attached()
+    tmux("new-window", "-d", "env", "-u", "TMUX", "tmux", "attach", "-t", "fed1", server="outer")
+    until(lambda: len(tmux("list-clients", "-t", "fed1").splitlines()) == 2)
+
+
+@pytest.mark.parametrize("name", ["fed.1", "my.fed.2026"])
+def test_a_name_that_tmux_takes_specially_finds_its_session(server: Tmux, name: str) -> None:
+    assert server.ensure(session(name=name), force=False)
+    assert not server.ensure(session(name=name), force=False)
+    assert len(server.windows(name)) == 7
+    assert server.attach_argv(name, inside=False)[:2] == ("tmux", "attach-session")
+    assert server.attach_argv(name, inside=True)[:2] == ("tmux", "switch-client")
+
+
+def test_a_session_of_that_name_that_is_not_ours_is_left_alone(server: Tmux) -> None:
+    other = session(name="other")
+    for force in (False, True):
+        with pytest.raises(Refused, match="not of federation 'other'"):
+            server.ensure(other, force=force)
+    assert tmux("list-sessions", "-F", "#{session_name}") == "other"
+
+
+def test_federations_whose_names_look_alike_to_tmux_are_not_mixed_up(server: Tmux) -> None:
+    server.ensure(session(name="a.b"), force=False)
+    with pytest.raises(Refused):
+        server.ensure(session(name="a_b"), force=False)
+
+
+def test_what_the_user_configured_stays_elsewhere(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    assert tmux("show-options", "-gv", "base-index") == "1"
+    assert tmux("show-options", "-v", "-t", "other", "prefix2") == ""
+    assert tmux("show-options", "-gv", "prefix2") == "None"
+    assert tmux("show-options", "-gv", "history-limit") == "123"
+    assert tmux("display-message", "-p", "-t", "other", "#{status-left}") == "theirs"
+    assert panes("fed1:0", "history_limit") == [["100000"]]
+    assert panes("fed1:5", "history_limit") == [["100000"]]
+
+
+def test_a_dead_pane_stays_and_is_started_again_by_a_key(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    attached()
+    tmux("select-window", "-t", "fed1:5")
+    until(lambda: "pane fed1.wk-h1" in screen())
+    before = panes("fed1:5", "pane_pid")
+    press("bad", "Enter")
+    until(lambda: panes("fed1:5", "pane_dead") == [["1"]])
+    press("C-j", "r")
+    until(lambda: panes("fed1:5", "pane_dead") == [["0"]])
+    assert panes("fed1:5", "pane_pid") != before
+
+
+def test_keys_do_what_they_always_did(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    attached()
+
+    def here(form: str) -> str:
+        return tmux("display-message", "-p", "-t", "fed1", form)
+
+    press("C-Right")
+    until(lambda: here("#{window_index}") == "1")
+    press("M-Down")
+    until(lambda: here("#{@mip_pane}") == "ui fed1-ui")
+    press("M-Right")
+    until(lambda: here("#{@mip_pane}") == "wk2 fed1.wk-h2")
+    press("M-Left")
+    until(lambda: here("#{pane_left}") == "0")
+    press("C-j", "s")
+    until(lambda: tmux("show-options", "-v", "-t", "fed1", "status") == "off")
+    press("C-j", "s")
+    until(lambda: tmux("show-options", "-v", "-t", "fed1", "status") == "on")
+    press("C-j", "m")
+    until(lambda: tmux("show-options", "-v", "-t", "fed1", "mouse") == "on")
+    press("C-j", "z")
+    until(lambda: "1:logs(Z)" in screen())
+    press("C-b", "z")
+    until(lambda: "(Z)" not in screen())
+    press("C-Left")
+    until(lambda: here("#{window_index}") == "0")
+
+
+def test_keys_do_in_another_session_what_they_did(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    attached("other")
+    press("M-Up", "Enter")
+    until(lambda: "^[[1;3A" in screen() or "^[^[[A" in screen())
+    press("C-b", "R")
+    until(lambda: "their own R" in screen())
+    until(lambda: "their own R" not in screen())  # a key would only take the message away
+    pid = panes("other:", "pane_pid")
+    press("C-b", "r")
+    press("C-j", "r")
+    press("C-b", "s")
+    until(lambda: "(0) - fed1" in screen() or "fed1: 7 windows" in screen())
+    assert panes("other:", "pane_pid") == pid
+    assert tmux("show-options", "-v", "-t", "other", "status") == ""
+
+
+def test_the_status_line_says_where_one_is(server: Tmux) -> None:
+    server.ensure(session(), force=False)
+    attached()
+    host = subprocess.run(["hostname", "-s"], capture_output=True, text=True, check=True).stdout
+    until(lambda: f"@{host.strip()}" in screen())
+    last = screen().splitlines()[-1]
+    assert last.startswith(" fed1 ")
+    assert "0:bash*" in last
+    tmux("send-keys", "-t", ":", "", server="outer")
+    coloured = tmux("capture-pane", "-e", "-p", "-t", ":", server="outer").splitlines()[-1]
+    assert "\x1b[1m\x1b[34m" in coloured or "[34m" in coloured
+
+
+def test_a_session_that_could_not_be_made_leaves_nothing(server: Tmux) -> None:
+    broken = session()
+    odd = Window(1, "twice", (Pane(),))
+    with pytest.raises(Exception, match="index"):
+        server.ensure(Session("fed1", "fed1", (*broken.windows, odd)), force=False)
+    assert tmux("list-sessions", "-F", "#{session_name}") == "other"
