@@ -19,6 +19,7 @@ from saltext_mip.console.plans import setup
 from saltext_mip.console.rights import sync_roles
 from saltext_mip.console.refreshing import controlled, refresh
 from saltext_mip.console.screen import Screen
+from saltext_mip.console.services import moved, status
 from saltext_mip.console.trouble import trouble
 
 SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
@@ -32,6 +33,12 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "diff": diff,
     "rollback": rollback,
     "setup": setup,
+    "deploy": moved,
+    "start": moved,
+    "stop": moved,
+    "restart": moved,
+    "remove": moved,
+    "status": status,
     "refresh": refresh,
     "wake": controlled,
     "suspend": controlled,
