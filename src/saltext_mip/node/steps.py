@@ -12,7 +12,7 @@ from saltext_mip import files, wire
 from saltext_mip.console import ssh
 from saltext_mip.data import inventory as inventories
 from saltext_mip.data.cde import parse
-from saltext_mip.data.database import rowless
+from saltext_mip.data.compiler import rowless
 from saltext_mip.errors import NodeError
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.generations import enrolment, staging
