@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,15 +21,17 @@ PAGE = 800_000
 LIMIT = 512 * 1024 * 1024
 
 
+# what deflate never writes, and no terminal or file takes: an escape of a lone surrogate
+_HALF = re.compile(rb"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
+
+
 class Damaged(ValueError):
     """A value that did not arrive as it was sent."""
 
 
 def deflate(value: Any) -> str:
     """The value as one line of base 85: JSON, deflated."""
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(
-        "utf-8", "surrogatepass"
-    )
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
     return base64.b85encode(zlib.compress(data, 6)).decode("ascii")
 
 
@@ -39,6 +42,9 @@ def inflate(text: str, *, limit: int = LIMIT) -> Any:
         data = inflater.decompress(base64.b85decode(text), limit)
         if inflater.unconsumed_tail or not inflater.eof:
             raise Damaged(f"more than {limit} bytes, or cut off")
+        if b"\\u" in data and _HALF.search(data):
+            raise Damaged("half of a character")
+        data.decode("utf-8")
         return json.loads(data, parse_constant=_no_constant)
     except (ValueError, zlib.error, RecursionError) as exc:
         raise Damaged(str(exc)) from exc

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import salt.exceptions
 
+from saltext_mip.errors import MipError
 from saltext_mip.modules import mip, mip_node
 from saltext_mip.runners import mip as runner
 from saltext_mip.states import mip as states
@@ -76,6 +77,7 @@ def raising(error: BaseException) -> Any:
         (TypeError(CANARY), "mip.function: A fault of the program"),
         (OSError(28, "No space left on device", "/var/lib/mip/fed1/lock"), "No space left"),
         (salt.exceptions.SaltReqTimeoutError("the master does not answer"), "does not answer"),
+        (MipError("of a\x1b[2J node"), r"of a\\x1b\[2J node"),
         (SystemExit(0), "interrupted"),
     ],
 )

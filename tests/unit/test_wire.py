@@ -83,8 +83,24 @@ def test_what_is_not_packed_is_an_error(text: str) -> None:
         wire.inflate(text)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "[NaN]", "[-Infinity]", '{"a": 1'])
-def test_what_is_no_json_or_too_deep_is_damaged(text: str) -> None:
-    data = base64.b85encode(zlib.compress(text.encode())).decode()
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[NaN]",
+        "[-Infinity]",
+        '{"a": 1',
+        r'["\ud800"]',
+        r'["\\\uDC1b"]',
+        '["\udc80"]',
+    ],
+)
+def test_what_is_no_json_or_too_deep_or_half_a_character_is_damaged(text: str) -> None:
+    data = base64.b85encode(zlib.compress(text.encode("utf-8", "surrogatepass"))).decode()
     with pytest.raises(wire.Damaged):
         wire.inflate(data)
+
+
+def test_a_backslash_and_words_like_an_escape_arrive() -> None:
+    value = ["\\ud800", "\\\\", "\x00\u2028", "\U0001f600"]
+    assert wire.inflate(wire.deflate(value)) == value

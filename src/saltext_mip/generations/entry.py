@@ -44,13 +44,13 @@ class Entry:
             "kind": self.kind,
             "pathology": self.pathology,
             "sha256": self.sha256,
-            "content": self.content.decode("utf-8", "surrogateescape"),
+            "content": self.content.decode("latin-1"),
         }
 
     @classmethod
     def from_wire(cls, value: Mapping[str, Any]) -> Entry:
         """What :meth:`wire` gave; :class:`BadAnswer` if it did not arrive whole."""
-        content = value["content"].encode("utf-8", "surrogateescape")
+        content = value["content"].encode("latin-1")
         entry = cls(value["kind"], value["pathology"], content)
         if entry.sha256 != value["sha256"]:
             raise BadAnswer("a file did not arrive whole", node="the pusher")

@@ -8,6 +8,7 @@ from typing import Any
 from saltext_mip import wire
 from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
+from saltext_mip.pusher.gather import words
 from saltext_mip.pusher.session import Answers, Pusher
 
 
@@ -24,7 +25,8 @@ def sender(pusher: Pusher) -> Callable[..., Answers]:
         if step == "stage":
             arguments["parts"] = _parts(payloads)
         answers = pusher.ask(step, targets, **arguments)
-        return Answers(answers.values, {**answers.missing, **gone}, answers.failed)
+        failed = {node: words(why) for node, why in answers.failed.items()}
+        return Answers(answers.values, {**answers.missing, **gone}, failed)
 
     return send
 

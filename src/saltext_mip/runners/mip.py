@@ -28,6 +28,7 @@ from saltext_mip.console.tmux import attach as attach_to
 from saltext_mip.controller.requests import Requests, addressed
 from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.federation import STATE_ROOT
+from saltext_mip.files import shown
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import console as operators
 from saltext_mip.pusher import consolidate as consolidation
@@ -69,7 +70,7 @@ def _command(function):
         try:
             value = function(*bound.args, **bound.kwargs)
         except (MipError, salt.exceptions.SaltException) as exc:
-            raise MipRunnerError(str(exc)) from None
+            raise MipRunnerError("\n".join(map(shown, str(exc).split("\n")))) from None
         except (SystemExit, KeyboardInterrupt):
             raise MipRunnerError(f"mip.{name}: interrupted") from None
         except OSError as exc:
