@@ -108,7 +108,7 @@ def test_what_the_main_file_has_is_not_switched_off(pusher: Pusher, reactors: No
     result = pusher.run()
     assert pusher.opts["reactor"] == theirs
     assert pusher.opts["fileserver_backend"] == ["roots", "gitfs"]
-    assert not pusher.drop_in.exists()
+    assert pusher.drop_in_keys() == {"engines", "ext_pillar"}
     todo = "\n".join(result["todo"])
     assert f"add to 'fileserver_backend' in {pusher.folder / 'master'}:\n- mip\n" in todo
     assert "- salt/minion/*/start:\n  - salt://mip/reactor/look.sls\n" in todo
@@ -140,7 +140,7 @@ def test_a_reactor_map_in_a_file_is_left_to_its_owner(pusher: Pusher, reactors: 
     pusher.write("master.d/events.conf", reactor="/etc/salt/reactor.yaml")
     items = setup.plan(setup.look(opts))
     setup.apply(items)
-    assert pusher.drop_in_keys() == {"fileserver_backend"}
+    assert pusher.drop_in_keys() == {"fileserver_backend", "engines", "ext_pillar"}
     assert any(item.thing.startswith("add to /etc/salt/reactor.yaml") for item in items)
 
 
