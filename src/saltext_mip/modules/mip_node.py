@@ -218,7 +218,7 @@ def component_logs(federation, declaration, component=None, lines=10000, since=N
     )
 
 
-def apply_states(federation, declaration, sls="mip", test=False, now=None):
+def apply_states(federation, declaration, sls="mip", test=False):
     """
     Apply what the federation needs of this node (``salt://mip/``), and look at its place in the
     Swarm.
@@ -227,11 +227,9 @@ def apply_states(federation, declaration, sls="mip", test=False, now=None):
         What to apply.
     test
         Only tell what would change.
-    now
-        The pusher's clock, in epoch seconds.
 
-    Returns ``{"states": [{"name", "result", "changes": {thing: [old, new]}, "comment"}],
-    "findings", "swarm": {"state", "id", …}}``; of states only those that changed or failed.
+    Returns ``{"states": [{"name", "result", "changes": {thing: [old, new]}, "comment"}], "swarm":
+    {"state", "id", …}}``; of states only those that changed or failed.
 
     CLI Example:
 
@@ -239,27 +237,29 @@ def apply_states(federation, declaration, sls="mip", test=False, now=None):
 
         salt-run mip.deploy federation=fed1
     """
-    from saltext_mip.node import checks, swarm
+    from saltext_mip.node import swarm
 
     def step(here):
         applied = __salt__["state.apply"](sls, test=test, queue=True)
         __context__.pop("retcode", None)
         return {
             "states": _applied(applied),
-            "findings": [
-                [found.fatal, found.text] for found in checks.check(here, pusher_time=now)
-            ],
             "swarm": _docker(lambda: swarm.look(here, _pusher_key())),
         }
 
     return _step(step, federation, declaration)
 
 
-def swarm(federation, declaration):
+def ready(federation, declaration, now=None):
     """
-    This node's place in the Swarm; of the master also the join token, sealed for the pusher.
+    What is amiss on this node before services can run on it, and its place in the Swarm; of the
+    master also the join token, sealed for the pusher.
 
-    Returns ``{"state", "id", "cluster", "error", "sealed"}``.
+    now
+        The pusher's clock, in epoch seconds.
+
+    Returns ``{"findings": [{"fatal", "foreign", "text"}], "swarm": {"state", "id", "cluster",
+    "error", "sealed"}}``.
 
     CLI Example:
 
@@ -267,9 +267,16 @@ def swarm(federation, declaration):
 
         salt-run mip.deploy federation=fed1
     """
+    from saltext_mip.node import checks
     from saltext_mip.node import swarm as own
 
-    return _step(lambda here: own.look(here, _pusher_key()), federation, declaration)
+    def step(here):
+        return {
+            "findings": [found.wire() for found in checks.check(here, pusher_time=now)],
+            "swarm": _docker(lambda: own.look(here, _pusher_key())),
+        }
+
+    return _step(step, federation, declaration)
 
 
 def join_again(federation, declaration):

@@ -28,10 +28,15 @@ LISTENING = "0A"
 
 @dataclass(frozen=True)
 class Finding:
-    """Something amiss. ``fatal``: services would not run, or would do harm."""
+    """Something amiss. ``fatal``: services would not run here; ``foreign``: because something that
+    is not ours has what they need, and beside it they would do harm."""
 
     fatal: bool
     text: str
+    foreign: bool = False
+
+    def wire(self) -> dict[str, Any]:
+        return {"fatal": self.fatal, "foreign": self.foreign, "text": self.text}
 
 
 def check(here: Here, *, pusher_time: float | None = None) -> tuple[Finding, ...]:
@@ -112,6 +117,7 @@ def _old(here: Here, found: list[dict[str, Any]], goals: list[Service]) -> Itera
                 True,
                 f"container {name}, which is not ours, uses {', '.join(same)}: {mend} "
                 "(the data stay where they are)",
+                foreign=True,
             )
 
 
@@ -134,10 +140,13 @@ def _ports(here: Here, found: list[dict[str, Any]], goals: list[Service]) -> Ite
         if port in holders:
             name = holders[port]
             yield Finding(
-                True, f"container {name}, which is not ours, has port {port}: {mends[port]}"
+                True,
+                f"container {name}, which is not ours, has port {port}: {mends[port]}",
+                foreign=True,
             )
         elif port in listened:
-            yield Finding(True, f"something here has port {port}: ss -ltnp 'sport = :{port}'")
+            mend = f"ss -ltnp 'sport = :{port}' tells what"
+            yield Finding(True, f"something here has port {port}: {mend}", foreign=True)
 
 
 def _name(container: dict[str, Any]) -> str:

@@ -27,18 +27,52 @@ def deploy(
     chosen = _chosen(pusher, node)
     wanted(pusher.federation)  # a missing password is named before anything is done
     with pusher.held("deploy", timeout):
+        ready = _ready(pusher, chosen)
         if dry_run:
-            return _dry(pusher, _apply(pusher, chosen, test=True), chosen)
-        return _deploy(pusher, chosen, timeout, whole=node is None)
+            return _dry(pusher, _apply(pusher, chosen, test=True), chosen, ready)
+        _refuse(chosen, ready)
+        return _deploy(pusher, chosen, timeout, ready, whole=node is None)
+
+
+def _ready(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
+    """What is amiss on each node, and the master's place in the Swarm."""
+    asked = dict.fromkeys([pusher.federation.master.id, *(node.id for node in chosen)])
+    answers = pusher.ask("ready", list(asked), now=pusher.now().timestamp())
+    need(answers, [pusher.federation.master.id])
+    return answers
+
+
+def _findings(node: Node, answers: Answers) -> list[dict[str, Any]]:
+    value = answers.values.get(node.id)
+    if value is None:
+        return []
+    found = value.get("findings") if isinstance(value, Mapping) else None
+    if not isinstance(found, list) or not all(
+        isinstance(each, Mapping) and isinstance(each.get("text"), str) for each in found
+    ):
+        raise BadAnswer("what is amiss on it is not of the shape", node=node.id)
+    return [{**each, "text": words(each["text"])} for each in found]
+
+
+def _refuse(chosen: Sequence[Node], ready: Answers) -> None:
+    """Raise where something that is not ours has what our services need: nothing is done then."""
+    foreign = [
+        f"{node.id}: {each['text']}"
+        for node in chosen
+        for each in _findings(node, ready)
+        if each.get("foreign")
+    ]
+    if foreign:
+        raise Refused("; ".join(foreign))
 
 
 def _deploy(
-    pusher: Pusher, chosen: Sequence[Node], timeout: float, *, whole: bool
+    pusher: Pusher, chosen: Sequence[Node], timeout: float, ready: Answers, *, whole: bool
 ) -> dict[str, Any]:
     deadline = time.monotonic() + timeout
     master = pusher.federation.master
-    answers = _all(pusher, chosen)
-    nodes = {each.id: _node(answers, each) for each in chosen}
+    answers = _all(pusher, chosen, ready)
+    nodes = {each.id: _node(answers, each, ready) for each in chosen}
     told = _told(pusher, answers)
     only = None if whole else tuple(each.id for each in chosen)
     before = services.look(pusher, told)
@@ -67,7 +101,7 @@ def _deploy(
         services.enforce(pusher, Wish(only=only, told=told))
         now = services.look(pusher, told)
     changed = done["changed"] or any(of["changed"] for of in nodes.values())
-    result = _result(pusher, now, waiting, changed=changed)
+    result = services.result(pusher, now, waiting, changed=changed)
     result["nodes"] = nodes
     result["problems"] += [
         problem.shown(pusher.federation.by_id(problem.node or "").contact)
@@ -96,12 +130,11 @@ def _remember(pusher: Pusher, plan: Sequence[Mapping[str, str]], now: Look) -> N
         serve.remember(pusher, generation)
 
 
-def _all(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
+def _all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
     """Apply the states: of all at once where the Swarm is there, else the master's first."""
     master = pusher.federation.master
-    first = pusher.ask("swarm", [master.id])
-    need(first, [master.id])
-    if _keep_token(pusher, first.values[master.id]):
+    first = ready.values[master.id]
+    if isinstance(first, Mapping) and _keep_token(pusher, first.get("swarm")):
         return _apply(pusher, chosen)
     pusher.progress(f"making the Swarm on {master.id}")
     begun = _apply(pusher, [master])
@@ -120,9 +153,7 @@ def _all(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
 def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answers:
     if nodes and not test:
         pusher.progress(f"applying the states of {', '.join(node.id for node in nodes)}")
-    return pusher.ask(
-        "apply_states", [node.id for node in nodes], test=test, now=pusher.now().timestamp()
-    )
+    return pusher.ask("apply_states", [node.id for node in nodes], test=test)
 
 
 def _keep_token(pusher: Pusher, swarm: Any) -> bool:
@@ -167,11 +198,12 @@ def _states(node: Node, value: Any) -> list[dict[str, Any]]:
     return [dict(state) for state in states]
 
 
-def _node(answers: Answers, node: Node) -> dict[str, Any]:
+def _node(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]:
     """What became of one node."""
+    findings = [each["text"] for each in _findings(node, ready)]
     if node.id not in answers.values:
         why = answers.missing.get(node.id) or words(answers.failed.get(node.id, "no word"))
-        return {"changed": False, "failed": True, "changes": {}, "error": why, "findings": []}
+        return {"changed": False, "failed": True, "changes": {}, "error": why, "findings": findings}
     value = answers.values[node.id]
     states = _states(node, value)
     wrong = [words(state["comment"]) for state in states if state["result"] is False]
@@ -181,15 +213,14 @@ def _node(answers: Answers, node: Node) -> dict[str, Any]:
         for state in states
         for thing, each in state["changes"].items()
     }
-    found = {"changed": bool(changes), "failed": bool(wrong), "changes": changes}
+    found = {
+        "changed": bool(changes),
+        "failed": bool(wrong),
+        "changes": changes,
+        "findings": findings,
+    }
     if wrong:
         found["error"] = "; ".join(own or wrong)
-    findings = value.get("findings")
-    found["findings"] = (
-        [words(str(each[1])) for each in findings if isinstance(each, list) and len(each) == 2]
-        if isinstance(findings, list)
-        else []
-    )
     return found
 
 
@@ -235,9 +266,11 @@ def _lost(chosen: Sequence[Node], answers: Answers) -> list[Problem]:
     return problems
 
 
-def _dry(pusher: Pusher, answers: Answers, chosen: Sequence[Node]) -> dict[str, Any]:
+def _dry(
+    pusher: Pusher, answers: Answers, chosen: Sequence[Node], ready: Answers
+) -> dict[str, Any]:
     plan = []
-    nodes = {each.id: _node(answers, each) for each in chosen}
+    nodes = {each.id: _node(answers, each, ready) for each in chosen}
     for node_id, of in nodes.items():
         plan += [
             {"action": "change", "thing": thing, "reason": reason, "node": node_id}
@@ -256,69 +289,6 @@ def _dry(pusher: Pusher, answers: Answers, chosen: Sequence[Node]) -> dict[str, 
     }
 
 
-def start(pusher: Pusher, **how: Any) -> dict[str, Any]:
-    """Start what an operator stopped or removed; their word is forgotten."""
-    return _move(pusher, "start", "started", **how)
-
-
-def stop(pusher: Pusher, **how: Any) -> dict[str, Any]:
-    """Stop services and keep their definition; they stay stopped until :func:`start`."""
-    return _move(pusher, "stop", "stopped", **how)
-
-
-def remove(pusher: Pusher, **how: Any) -> dict[str, Any]:
-    """Take services away; they stay away until :func:`start` or :func:`deploy`."""
-    return _move(pusher, "remove", "removed", **how)
-
-
-def restart(pusher: Pusher, **how: Any) -> dict[str, Any]:
-    """Replace tasks, workers one at a time; the declared state is 'running' throughout."""
-    return _move(pusher, "restart", "", **how)
-
-
-def _move(
-    pusher: Pusher,
-    command: str,
-    word: str,
-    *,
-    node: str | None = None,
-    dry_run: bool = False,
-    timeout: float = 300.0,
-) -> dict[str, Any]:
-    ids = [pusher.federation.node(node).id] if node else list(pusher.federation.ids)
-    why = f"asked for by {pusher.actor}"
-    again = tuple(("*", each, why) for each in ids) if command == "restart" else ()
-    only = tuple(ids)
-    if command == "restart" and pusher.federation.master.id in ids:
-        only = pusher.federation.ids  # engines start again after their keystore
-    wish = Wish(only=only, word=word, actor=pusher.actor, restart=again, dry=dry_run)
-    with pusher.held(command, timeout):
-        deadline = time.monotonic() + timeout
-        done = services.enforce(pusher, wish)
-        if dry_run:
-            return {
-                "federation": pusher.federation.name,
-                "changed": False,
-                "dry_run": True,
-                "nodes": {},
-                "services": {},
-                "plan": done["plan"],
-                "problems": [],
-            }
-        now, waiting = services.wait_up(
-            pusher,
-            only=list(only) if command in ("start", "restart") else [],
-            timeout=max(deadline - time.monotonic(), 1.0),
-            done=lambda look: command not in ("stop", "remove") or _ended(look, ids),
-        )
-    return _result(pusher, now, waiting, changed=done["changed"])
-
-
-def _ended(now: Look, ids: Sequence[str]) -> bool:
-    """Whether nothing of these nodes runs any more."""
-    return not any(of["node"] in ids and of["task_running"] for of in now.services.values())
-
-
 def _chosen(pusher: Pusher, name: str | None) -> list[Node]:
     disabled = pusher.store.disabled()
     if name is None:
@@ -330,47 +300,3 @@ def _chosen(pusher: Pusher, name: str | None) -> list[Node]:
     if node.id in disabled:
         raise Misuse(f"{node.id} is disabled: mip.enable node={node.short} takes it in again.")
     return [node]
-
-
-def _result(
-    pusher: Pusher, now: Look, waiting: Mapping[str, str], *, changed: bool
-) -> dict[str, Any]:
-    shown = {name: shown_service(of) for name, of in now.services.items()}
-    result: dict[str, Any] = {
-        "federation": pusher.federation.name,
-        "changed": changed,
-        "nodes": {},
-        "services": shown,
-        "problems": [
-            Problem(
-                "ServiceNotServing",
-                node=now.services[name]["node"] or None,
-                about=f"{name}: {why}",
-            ).shown(_contact(pusher, now.services[name]["node"]))
-            for name, why in sorted(waiting.items())
-        ],
-    }
-    generation = pusher.store.last()
-    if now.swarm and now.served.datasets is not None and generation is not None:
-        wrong = serving.differences(serving.expected(pusher.federation, generation), now.served)
-        if wrong and not waiting and not now.words:
-            result["notes"] = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
-    if waiting:
-        result["retcode"] = 1
-    return result
-
-
-def _contact(pusher: Pusher, node_id: str) -> str | None:
-    return next((node.contact for node in pusher.federation.nodes if node.id == node_id), None)
-
-
-def shown_service(of: Mapping[str, Any]) -> dict[str, Any]:
-    """One service as commands return it."""
-    keys = ("node", "image", "replicas", "serving", "since")
-    out = {key: of[key] for key in keys}
-    out |= {key: of[key] for key in ("error", "state", "log") if key in of}
-    if of["up"] is None:
-        out["stopped"] = True
-    if not of["declared"]:
-        out["undeclared"] = True
-    return out

@@ -13,9 +13,10 @@ from typing import Any
 from saltext_mip import schemas
 from saltext_mip.errors import BadAnswer, NodesFailed
 from saltext_mip.node.services import Wish
+from saltext_mip.problems import Problem
 from saltext_mip.pusher.gather import need, words
 from saltext_mip.pusher.session import Answers, Pusher
-from saltext_mip.services.serving import Datasets, Item, Served, differences
+from saltext_mip.services.serving import Datasets, Item, Served, differences, expected
 
 LOOK_TIMEOUT = 30.0  # seconds for one answer of the master node
 EVERY = 1.0  # seconds between two looks
@@ -206,3 +207,51 @@ def wait_up(
             pusher.progress(f"waiting for {text}" if text else "waiting for the Swarm's nodes")
             said = text
         time.sleep(EVERY)
+
+
+def result(
+    pusher: Pusher, now: Look, waiting: Mapping[str, str], *, changed: bool
+) -> dict[str, Any]:
+    shown = {name: shown(of) for name, of in now.services.items()}
+    """What a command that moves services returns, but for ``nodes``.
+
+    ``waiting`` has why a service does not serve, by name.
+    """
+    value: dict[str, Any] = {
+        "federation": pusher.federation.name,
+        "changed": changed,
+        "nodes": {},
+        "services": shown,
+        "problems": [
+            Problem(
+                "ServiceNotServing",
+                node=now.services[name]["node"] or None,
+                about=f"{name}: {why}",
+            ).shown(_contact(pusher, now.services[name]["node"]))
+            for name, why in sorted(waiting.items())
+        ],
+    }
+    generation = pusher.store.last()
+    if now.swarm and now.served.datasets is not None and generation is not None:
+        wrong = differences(expected(pusher.federation, generation), now.served)
+        if wrong and not waiting and not now.words:
+            value["notes"] = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
+    if waiting:
+        value["retcode"] = 1
+    return value
+
+
+def _contact(pusher: Pusher, node_id: str) -> str | None:
+    return next((node.contact for node in pusher.federation.nodes if node.id == node_id), None)
+
+
+def shown(of: Mapping[str, Any]) -> dict[str, Any]:
+    """One service as commands return it."""
+    keys = ("node", "image", "replicas", "serving", "since")
+    out = {key: of[key] for key in keys}
+    out |= {key: of[key] for key in ("error", "state", "log") if key in of}
+    if of["up"] is None:
+        out["stopped"] = True
+    if not of["declared"]:
+        out["undeclared"] = True
+    return out

@@ -18,7 +18,6 @@ from saltext_mip.files import StateBroken, read_state, write_state
 from saltext_mip.generations.record import Generation
 from saltext_mip.problems import Problem
 from saltext_mip.pusher import control, members, roles, services
-from saltext_mip.pusher.deploy import shown_service
 from saltext_mip.pusher.gather import words
 from saltext_mip.pusher.services import Look
 from saltext_mip.pusher.session import Answers, Pusher
@@ -346,7 +345,7 @@ def _services(seen: Seen) -> dict[str, Any]:
     unsure = _unsure(seen)
     found = {}
     for name, of in seen.look.services.items():
-        found[name] = shown_service(of)
+        found[name] = services.shown(of)
         if name in unsure:
             wanted = of["replicas"].partition("/")[2]
             found[name] |= {

@@ -32,7 +32,7 @@ from saltext_mip.files import shown
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import console as operators
 from saltext_mip.pusher import consolidate as consolidation
-from saltext_mip.pusher import control, members, past, roles
+from saltext_mip.pusher import control, members, moves, past, roles
 from saltext_mip.pusher import deploy as deployment
 from saltext_mip.pusher import refresh as refreshing
 from saltext_mip.pusher import status as states_of
@@ -818,7 +818,7 @@ def start(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.start federation=fed1 node=wk1
     """
     with opened(__opts__, federation) as pusher:
-        return deployment.start(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return moves.start(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @_command
@@ -848,7 +848,7 @@ def stop(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.stop federation=fed1 node=chuv
     """
     with opened(__opts__, federation) as pusher:
-        return deployment.stop(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return moves.stop(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @_command
@@ -878,7 +878,7 @@ def restart(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.restart federation=fed1 node=wk2
     """
     with opened(__opts__, federation) as pusher:
-        return deployment.restart(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return moves.restart(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @_command
@@ -908,7 +908,7 @@ def remove(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.remove federation=fed1 dry_run=True
     """
     with opened(__opts__, federation) as pusher:
-        return deployment.remove(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return moves.remove(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @_command
