@@ -23,7 +23,9 @@ Kind = Literal["done", "held", "temporary", "permanent", "died"]
 class Outcome:
     """``revision`` is what it stood on; ``since`` when it first ended so; ``run`` tells runs apart.
 
-    ``goes`` is what would go, where it is held: ``"dementia: edsd"``… Times are ISO 8601, UTC.
+    ``changed`` tells whether anything was done, ``news`` whether it found another revision than the
+    one before left. ``goes`` is what would go, where it is held: ``"dementia: edsd"``… Times are
+    ISO 8601, UTC.
     """
 
     kind: Kind
@@ -35,6 +37,7 @@ class Outcome:
     reason: str = ""
     message: str = ""
     changed: bool = False
+    news: bool = False
     goes: tuple[str, ...] = field(default=())
 
     @classmethod

@@ -19,12 +19,13 @@ from saltext_mip.federation import Federation
 
 FOLDER = "requests"
 LOOK = "look"  # something may have changed
+PROMPT = "prompt"  # the same, and a person says so
 REFRESH = "refresh"  # a person wants it, whatever stands against it but the guard
 ROLES = "roles"  # the data structure is new
 OWED = "owed"  # somebody began a refresh, and has not got through with it
 DECLARED = "declared.json"
 
-NAMES = (LOOK, REFRESH, ROLES, OWED)
+NAMES = (LOOK, PROMPT, REFRESH, ROLES, OWED)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from saltext_mip.controller.outcome import Outcome
-from saltext_mip.controller.requests import LOOK, OWED, REFRESH, ROLES
+from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, ROLES
 
 BACKOFF, BACKOFF_MOST = 5.0, 300.0
 TOGETHER = 1.0  # seconds after the first wake, for those that come with it
@@ -99,7 +99,7 @@ def step(state: State, observed: Observed, now: float, clocks: Clocks) -> Decisi
     busy = observed.running or state.running != "nothing"
     requests = observed.requests - {OWED} if busy else observed.requests
     state = _wanted(state, requests, now, clocks)
-    take = observed.requests & {LOOK, REFRESH, ROLES}
+    take = observed.requests - {OWED}
     if busy:
         return Decision(state, take=take)
     if _due(state, now, clocks) and (state.asked or not observed.suspended):
@@ -135,12 +135,14 @@ def gap(idle: int, clocks: Clocks) -> float:
 def _wanted(state: State, requests: frozenset[str], now: float, clocks: Clocks) -> State:
     if LOOK in requests:
         state = replace(state, woken=True)
-    if requests & {LOOK, REFRESH} or (OWED in requests and not state.attempts):
+    if requests & {LOOK, PROMPT, REFRESH} or (OWED in requests and not state.attempts):
         if state.wanted is None:
             quiet = now - state.ended >= 2 * gap(state.idle, clocks)
             state = replace(state, wanted=now, idle=0 if quiet else state.idle)
     elif state.wanted is None and state.again is None and now - state.ended >= clocks.resync:
         state = replace(state, wanted=now - TOGETHER)
+    if PROMPT in requests:
+        state = replace(state, wanted=now - TOGETHER, idle=0)
     if REFRESH in requests:
         state = replace(state, asked=True)
     if ROLES in requests and state.roles is None:
@@ -173,7 +175,7 @@ def _ended(state: State, outcome: Outcome, now: float, chance: float) -> State:
         state,
         running="nothing",
         ended=now,
-        idle=0 if outcome.changed else state.idle + state.counts,
+        idle=0 if outcome.changed or outcome.news else state.idle + state.counts,
         counts=False,
         attempts=attempts,
         again=now + backoff(attempts, chance) if failed else None,

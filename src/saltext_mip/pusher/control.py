@@ -9,7 +9,7 @@ from typing import Any
 from saltext_mip.conditions import Condition
 from saltext_mip.controller import keeper
 from saltext_mip.controller import outcome as outcomes
-from saltext_mip.controller.requests import LOOK, Declared, Requests
+from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations.store import Store, Word
@@ -23,7 +23,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 def wake(pusher: Pusher) -> dict[str, Any]:
     """Look again."""
     Declared.of(pusher.federation).save(pusher.state)
-    return _done(pusher, changed=Requests(pusher.state).leave(LOOK))
+    return _done(pusher, changed=Requests(pusher.state).leave(PROMPT))
 
 
 def suspend(
@@ -49,7 +49,7 @@ def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
         return _planned(pusher, "resume" if suspended else "nothing", reason)
     changed = pusher.store.resume()
     if changed:
-        Requests(pusher.state).leave(LOOK)
+        Requests(pusher.state).leave(PROMPT)
     return _done(pusher, changed=changed)
 
 
@@ -62,7 +62,7 @@ def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
         return _planned(pusher, "approve", f"these would go: {', '.join(last.goes)}")
     changed = outcomes.approved(pusher.state) != last.revision
     outcomes.approve(pusher.state, last.revision)
-    Requests(pusher.state).leave(LOOK)
+    Requests(pusher.state).leave(PROMPT)
     return _done(pusher, changed=changed)
 
 

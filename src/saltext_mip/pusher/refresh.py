@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from typing import Any
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.guard import Shrink, shrink
 from saltext_mip.controller.outcome import Outcome
-from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Requests
+from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, Requests
+from saltext_mip.data.distribution import Write
 from saltext_mip.errors import MipError, NodeError
 from saltext_mip.files import shown
 from saltext_mip.generations.record import Generation
@@ -56,7 +58,7 @@ def refresh(pusher: Pusher, wish: Wish = Wish()) -> dict[str, Any]:
     with pusher.held("refresh", wish.timeout):
         requests = Requests(pusher.state)
         requests.leave(OWED)
-        requests.take([LOOK, REFRESH] if wish.run is None else [])
+        requests.take([LOOK, PROMPT, REFRESH] if wish.run is None else [])
         run = _Refresh(pusher, wish)
         try:
             result = run.through()
@@ -138,20 +140,33 @@ def permanent(error: MipError) -> bool:
     return error.permanent and not isinstance(error, NodeError)
 
 
-def revision(pusher: Pusher, gathered: Gathered) -> str:
-    """A digest of what a refresh stands on: what is declared, and what is where."""
+def revision(pusher: Pusher, gathered: Gathered, writes: Iterable[Write] = ()) -> str:
+    """A digest of what a refresh stands on: what is declared, and what is where once ``writes`` are
+    done."""
     federation = pusher.federation
-    facts: list[Any] = [
+    data: dict[str, list[Any]] = {
+        json.dumps([node, pathology.name]): [
+            pathology.cde,
+            [[file.name, file.sha256, file.sound] for file in pathology.files],
+        ]
+        for node, inventory in gathered.inventories.items()
+        for pathology in inventory.pathologies
+    }
+    ui = gathered.ui_sha256
+    for write in writes:
+        if write.kind == "cde":
+            place = json.dumps([write.node, write.pathology])
+            data[place] = [write.sha256, data.get(place, [None, []])[1]]
+        else:
+            ui = write.sha256
+    facts = [
         federation.digest,
         json.dumps(dict(federation.settings), sort_keys=True, default=str),
         [[node, problem.rule] for node, problem in sorted(gathered.absent.items())],
         sorted(gathered.disabled),
-        gathered.ui_sha256,
+        ui,
+        sorted(data.items()),
     ]
-    for node, inventory in sorted(gathered.inventories.items()):
-        for pathology in inventory.pathologies:
-            files = [[file.name, file.sha256, file.sound] for file in pathology.files]
-            facts.append([node, pathology.name, pathology.cde, files])
     return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -164,6 +179,7 @@ class _Refresh:
         self._begun = pusher.now().isoformat(timespec="seconds")
         self._revision = ""
         self._before = outcomes.load(pusher.state)
+        self._news = True
 
     def through(self) -> dict[str, Any]:
         pusher = self._pusher
@@ -173,6 +189,7 @@ class _Refresh:
         follow = Follow(float(settle) if self._wish.automatic else 0.0)
         gathered = gather(pusher, last, follow=follow)
         self._revision = revision(pusher, gathered)
+        self._news = self._before is None or self._before.revision != self._revision
         self._stalled()
         found = consolidation.surveyed(pusher, _options(pusher, follow), last, gathered)
         too_much = _shrink(pusher, found)
@@ -185,6 +202,7 @@ class _Refresh:
         consolidation.say_what_goes(pusher, found.plan)
         number = consolidation.commit(pusher, found)
         outcomes.forget_approval(pusher.state)
+        self._revision = revision(pusher, found.gathered, found.plan.writes)
         made = consolidation.result(pusher, found, number, notes)
         nodes = _present(pusher, found.gathered)
         compiled = compilation.compiled(pusher, nodes, None)
@@ -268,6 +286,7 @@ class _Refresh:
             reason=outcome.reason,
             message=outcome.message,
             changed=outcome.changed,
+            news=self._news,
             goes=outcome.goes,
         )
         outcomes.save(pusher.state, outcome)

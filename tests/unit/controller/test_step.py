@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from saltext_mip.controller.outcome import Outcome
-from saltext_mip.controller.requests import LOOK, OWED, REFRESH, ROLES
+from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, ROLES
 from saltext_mip.controller.step import Clocks, Decision, Observed, State, backoff, gap, step
 
 CLOCKS = Clocks(settle=30.0, resync=900.0)
@@ -51,6 +51,13 @@ def test_a_person_is_not_made_to_wait() -> None:
     assert (decision.action, decision.asked) == ("refresh", True)
 
 
+def test_a_persons_wake_is_seen_to_at_once_but_not_against_a_suspension() -> None:
+    weary = replace(QUIET, idle=4, ended=NOW - 1, attempts=3, again=NOW + 200)
+    assert decide(weary, PROMPT).action == "refresh"
+    assert decide(weary, PROMPT).asked is False
+    assert decide(weary, PROMPT, suspended=True).action == "nothing"
+
+
 def test_looks_that_find_nothing_become_rare_while_wakes_go_on() -> None:
     state, looks = QUIET, []
     for tick in range(1200):
@@ -61,6 +68,11 @@ def test_looks_that_find_nothing_become_rare_while_wakes_go_on() -> None:
         state = decision.state
     assert 5 <= len(looks) <= 8
     assert all(later - sooner >= 120 for sooner, later in pairwise(looks[2:]))
+
+
+def test_looks_that_find_news_do_not_even_if_they_do_nothing() -> None:
+    state = replace(QUIET, running="refresh", counts=True, idle=2)
+    assert decide(state, ended=Outcome("held", news=True)).state.idle == 0
 
 
 def test_after_a_quiet_time_a_wake_is_fresh_again() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.controller import outcome as outcomes
-from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Requests
+from saltext_mip.controller.requests import OWED, PROMPT, REFRESH, Requests
 from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
 from saltext_mip.generations.store import Word
 from saltext_mip.node import watch
@@ -105,6 +105,21 @@ def test_again_it_does_nothing(fed: Folders, engines: Engines) -> None:
     result = refresh(fed.pusher)
     assert (result["changed"], result["restarted"], result["served"]) == (False, [], True)
     assert (fed.files(), len(fed.events)) == (before, told)
+
+
+def test_a_look_that_finds_what_the_last_one_left_is_no_news(
+    fed: Folders, engines: Engines
+) -> None:
+    settled(fed)
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    fed.write("fed1-wk-h1", "tbi", "centre.csv", rows("centre"))
+    seen = []
+    for _ in range(3):
+        automatic(fed)
+        seen.append(last(fed).news)
+    fed.write("fed1-wk-h1", "tbi", "centre.csv", rows("centre", 50))
+    automatic(fed)
+    assert [*seen, last(fed).news] == [True, False, False, True]
 
 
 def test_rows_alone_restart_nothing(fed: Folders, engines: Engines) -> None:
@@ -409,7 +424,7 @@ def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:
     assert told[0]["reason"] == "SuspendedByPerson"
     assert "operator until 2026-03-12T05:00" in told[0]["message"]
     assert control.resume(fed.pusher)["conditions"] == []
-    assert Requests(fed.pusher.state).there() == {LOOK}
+    assert Requests(fed.pusher.state).there() == {PROMPT}
     assert control.resume(fed.pusher)["changed"] is False
 
 
