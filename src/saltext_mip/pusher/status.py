@@ -233,9 +233,11 @@ def _served(pusher: Pusher, seen: Seen) -> Condition:
         reason = next((one for one in reasons if one), None)
         if reason is None:
             lost = any(look.services[name]["node"] in seen.lost for name in down)
-            reason = (
-                "NodeDown" if lost or any("down" in w for w in down.values()) else "ServiceDown"
-            )
+            runs = all(look.services[name]["up"] for name in down)
+            if lost or "its node is down" in down.values():
+                reason = "NodeDown"
+            else:
+                reason = "NotServing" if runs else "ServiceDown"
         said = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
         return Condition("Served", "False", reason, said)
     if look.words:

@@ -1,0 +1,278 @@
+"""The status of a federation of folders: real data on every node, services as the master says.
+
+What a real Swarm says is looked at in ``tests/federation``; here are the cases that read as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saltext_mip import schemas
+from saltext_mip.node.here import Here
+from saltext_mip.node.overview import overview
+from saltext_mip.pusher.compile import compile_federation
+from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.session import Answers
+from saltext_mip.pusher.status import status
+from tests.support.folders import Folders
+from tests.unit.pusher.conftest import cde, rows
+
+HOSTS = ("fed1-wk-h1", "fed1-wk-h2")
+
+
+def service(node: str, short: str, *, up: bool = True, **more: Any) -> dict[str, Any]:
+    return {
+        "node": node,
+        "short": short,
+        "image": f"{short}:1",
+        "replicas": f"{int(up)}/1",
+        "up": up,
+        "serving": up,
+        "declared": True,
+        "since": "2026-01-01T00:00:00Z",
+        "task": "t",
+        "once": False,
+        "task_running": up,
+        **more,
+    }
+
+
+def swarm() -> dict[str, Any]:
+    """What the master node says while all is well."""
+    return {
+        "swarm": "active",
+        "cluster": "c",
+        "nodes": {},
+        "services": {
+            "fed1-ms_exareme-master": service("fed1-ms", "exareme-master"),
+            **{f"{node}_exareme": service(node, "exareme") for node in HOSTS},
+        },
+        "served": {
+            "active": list(HOSTS),
+            "datasets": {"dementia": {"edsd": [HOSTS[0]], "ppmi": [HOSTS[1]]}},
+            "error": "",
+        },
+        "words": {},
+        "plan": [],
+        "refused": None,
+    }
+
+
+class WithServices(Folders):
+    """A federation of folders whose master says of the services what ``services`` is."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.services = swarm()
+
+    def ask(self, function: str, targets: Any, *arguments: Any, **keywords: Any) -> Answers:
+        if function != "mip_node.status":
+            return super().ask(function, targets, *arguments, **keywords)
+        values = {}
+        for node in targets:
+            if node in self.down:
+                continue
+            here = Here(self.federation, self.federation.by_id(node), self.root / node / "state")
+            values[node] = overview(here)
+            if node == "fed1-ms":
+                values[node]["services"] = self.services
+        return Answers(
+            values, {node: "it does not answer" for node in targets if node in self.down}
+        )
+
+    def status(self) -> dict[str, Any]:
+        value = status(self.pusher)
+        whole = {"schema": 1, "command": "status", **value}
+        assert schemas.first_error("returns/status", whole) is None
+        return value
+
+
+@pytest.fixture
+def fed(tmp_path: Path) -> WithServices:
+    """Consolidated, compiled, deployed and served."""
+    made = WithServices(tmp_path)
+    made.write("fed1-ms", "dementia", "CDEsMetadata.json", cde())
+    made.write(HOSTS[0], "dementia", "edsd.csv", rows("edsd"))
+    made.write(HOSTS[1], "dementia", "ppmi.csv", rows("ppmi"))
+    consolidate(made.pusher, Options())
+    compile_federation(made.pusher)
+    return made
+
+
+def wrong(value: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    return {
+        each["type"]: (each["status"], each["reason"])
+        for each in value["conditions"]
+        if each["status"] != "True" and each["type"] != "Ready"
+    }
+
+
+def test_all_is_well_where_everything_is_as_declared_and_served(fed: WithServices) -> None:
+    value = fed.status()
+    assert wrong(value) == {}
+    assert (value["ok"], value["sync"], value["health"]) == (True, "Synced", "Healthy")
+    assert value["problems"] == []
+    assert value["pathologies"]["dementia"] == {
+        "datasets": {"edsd": [HOSTS[0]], "ppmi": [HOSTS[1]]},
+        "compiled": ["fed1-ms", *HOSTS],
+        "stale": {},
+        "generation": 1,
+        "served": True,
+    }
+
+
+def test_a_fresh_federation_says_what_to_do_first(tmp_path: Path) -> None:
+    fresh = WithServices(tmp_path)
+    fresh.services |= {"swarm": "inactive", "cluster": "", "services": {}}
+    value = fresh.status()
+    assert wrong(value) == {
+        "DataValid": ("Unknown", "NeverConsolidated"),
+        "Consolidated": ("False", "NeverConsolidated"),
+        "Deployed": ("False", "NoSwarm"),
+        "Served": ("False", "NoSwarm"),
+    }
+    hints = {each["type"]: each["hint"] for each in value["conditions"]}
+    assert hints["Deployed"] == "salt-run mip.deploy"
+
+
+def data_came(fed: WithServices) -> None:
+    fed.write(HOSTS[0], "dementia", "new.csv", rows("new"))
+
+
+def cde_changed(fed: WithServices) -> None:
+    fed.write(HOSTS[0], "dementia", "CDEsMetadata.json", cde("edsd", "x"))
+
+
+def ui_changed(fed: WithServices) -> None:
+    fed.federation.pathologies_path.write_text("[]")
+
+
+def image_changed(fed: WithServices) -> None:
+    item = {"action": "update", "thing": "x", "reason": "image differs: a -> b"}
+    fed.services["plan"] = [item]
+
+
+def image_missing(fed: WithServices) -> None:
+    down = service(HOSTS[0], "exareme", up=False, error="No such image: exareme:9")
+    fed.services["services"][f"{HOSTS[0]}_exareme"] = down
+
+
+def engine_silent(fed: WithServices) -> None:
+    fed.services["services"][f"{HOSTS[0]}_exareme"]["serving"] = False
+
+
+def old_data_served(fed: WithServices) -> None:
+    fed.services["served"]["datasets"] = {"dementia": {"edsd": [HOSTS[0]]}}
+
+
+def stopped(fed: WithServices) -> None:
+    fed.services["words"] = {HOSTS[0]: {"word": "stopped", "actor": "anna", "when": "now"}}
+    fed.services["services"][f"{HOSTS[0]}_exareme"] |= {
+        "replicas": "0/0",
+        "up": None,
+        "serving": None,
+    }
+
+
+def suspended(fed: WithServices) -> None:
+    from saltext_mip.generations.store import Word
+
+    fed.pusher.store.suspend(Word("anna", "2026-01-01T00:00:00+00:00", "RolledBack to 1"))
+
+
+STALE = ("False", "DatabasesStale")
+CASES: list[tuple[Callable[[WithServices], None], dict[str, tuple[str, str]], str, str]] = [
+    (
+        data_came,
+        {"Consolidated": ("False", "DataChanged"), "Compiled": STALE},
+        "OutOfSync",
+        "Healthy",
+    ),
+    (
+        cde_changed,
+        {"Consolidated": ("False", "DataChanged"), "Compiled": STALE},
+        "OutOfSync",
+        "Healthy",
+    ),
+    (ui_changed, {"Consolidated": ("False", "DataChanged")}, "OutOfSync", "Healthy"),
+    (image_changed, {"Deployed": ("False", "ServicesDiffer")}, "OutOfSync", "Healthy"),
+    (image_missing, {"Served": ("False", "ImagePullFailed")}, "Synced", "Degraded"),
+    (engine_silent, {"Served": ("False", "NotServing")}, "Synced", "Degraded"),
+    (old_data_served, {"Served": ("False", "DatasetsDiffer")}, "Synced", "Degraded"),
+    (stopped, {"Served": ("False", "Stopped")}, "Synced", "Degraded"),
+    (suspended, {}, "Synced", "Suspended"),
+]
+
+
+@pytest.mark.parametrize(
+    ("happens", "expected", "sync", "health"), CASES, ids=[case[0].__name__ for case in CASES]
+)
+def test_what_is_wrong_is_one_condition_with_its_reason(
+    fed: WithServices,
+    happens: Callable[[WithServices], None],
+    expected: dict[str, tuple[str, str]],
+    sync: str,
+    health: str,
+) -> None:
+    happens(fed)
+    value = fed.status()
+    assert wrong(value) == expected
+    assert (value["ok"], value["sync"], value["health"]) == (False, sync, health)
+
+
+def test_a_worker_that_does_not_answer_is_not_one_of_one_and_has_its_contact(
+    fed: WithServices,
+) -> None:
+    fed.down = {HOSTS[0]}
+    fed.services["served"]["active"] = [HOSTS[1]]  # the Swarm still says 1/1
+    value = fed.status()
+    assert value["services"][f"{HOSTS[0]}_exareme"]["replicas"] == "0/1"
+    assert value["services"][f"{HOSTS[1]}_exareme"]["replicas"] == "1/1"
+    assert wrong(value) == {
+        "WorkersReachable": ("False", "WorkerMissing"),
+        "Consolidated": ("Unknown", "NoAnswer"),
+        "Compiled": ("Unknown", "NoAnswer"),
+        "Served": ("False", "NodeDown"),
+    }
+    assert {problem["contact"] for problem in value["problems"]} == {"it@h1.example"}
+
+
+def test_one_whose_engine_is_reached_serves_although_its_minion_is_silent(
+    fed: WithServices,
+) -> None:
+    fed.down = {HOSTS[0]}
+    value = fed.status()
+    assert value["services"][f"{HOSTS[0]}_exareme"]["replicas"] == "1/1"
+    assert "Served" not in wrong(value)
+
+
+def test_without_the_master_it_says_what_it_can(fed: WithServices) -> None:
+    fed.down = {"fed1-ms"}
+    value = fed.status()
+    assert wrong(value)["Deployed"] == ("Unknown", "NoAnswer")
+    assert wrong(value)["Served"] == ("Unknown", "NoAnswer")
+    assert wrong(value)["WorkersReachable"] == ("False", "NodeMissing")
+    assert value["services"] == {}
+    assert value["nodes"][HOSTS[0]]["up"] is True
+
+
+def test_an_answer_of_another_shape_is_not_believed(fed: WithServices) -> None:
+    fed.services["services"] = {"x": {"replicas": "many"}}
+    value = fed.status()
+    assert wrong(value)["Served"] == ("Unknown", "NoAnswer")
+
+
+def test_since_is_remembered(fed: WithServices) -> None:
+    first = fed.status()
+    image_missing(fed)
+    second = fed.status()
+
+    def since(value: Mapping[str, Any], kind: str) -> str:
+        return next(each["since"] for each in value["conditions"] if each["type"] == kind)
+
+    assert since(second, "Deployed") == since(first, "Deployed")
+    assert since(second, "Served") > since(first, "Served")
