@@ -48,6 +48,7 @@ class Folders:
         self.broken: dict[str, str] = {}
         self.forged: dict[str, Any] = {}
         self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.limits: dict[str, float | None] = {}
         self.events: list[tuple[str, Mapping[str, Any]]] = []
         self.said: list[str] = []
         self.before: Callable[[str, str], None] = lambda step, node: None
@@ -106,6 +107,7 @@ class Folders:
         **keywords: Any,
     ) -> Answers:
         self.asked.append((function, tuple(targets)))
+        self.limits[function] = timeout
         values, missing, failed = {}, {}, {}
         for node in targets:
             if node in self.down:

@@ -34,6 +34,7 @@ class Write(NamedTuple):
     kind: staging.Kind
     pathology: str | None
     sha256: str
+    replaces: str | None = None
     reason: str = ""
 
 

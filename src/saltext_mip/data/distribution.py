@@ -17,13 +17,18 @@ from saltext_mip.data.records import Inventory
 
 @dataclass(frozen=True)
 class Write:
-    """One file that differs: ``sha256`` is the key of its content in the plan's blobs."""
+    """One file that differs: ``sha256`` is the key of its content in the plan's blobs.
+
+    ``replaces`` is the SHA-256 of what it stands on: where there is another now, somebody's edit
+    would be lost.
+    """
 
     node: str
     kind: Literal["cde", "pathologies"]
     pathology: str | None
     sha256: str
     reason: str
+    replaces: str | None = None
 
 
 def have(inventory: Inventory, pathology: str) -> str | None:
@@ -58,7 +63,9 @@ def of_cdes(
             there = have(presence.inventories[node], name)
             if there != final[name].sha256:
                 reason = _reason(there, final[name], old)
-                yield Write(node, "cde", name, final[name].sha256, reason)
+                # a worker's is a copy, whatever is in it; the master's is where people edit
+                own = there if node == master else None
+                yield Write(node, "cde", name, final[name].sha256, reason, own)
 
 
 def of_pathologies(presence: Presence, wanted: str, have: str | None) -> Iterator[Write]:

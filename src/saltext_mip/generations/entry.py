@@ -28,11 +28,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file as it shall be: a pathology's CDE, or the ui's ``pathologies.json``."""
+    """One file as it shall be: a pathology's CDE, or the ui's ``pathologies.json``.
+
+    ``replaces``: the SHA-256 of the only content in whose place it may be put, None for any.
+    """
 
     kind: Kind
     pathology: str | None
     content: bytes
+    replaces: str | None = None
 
     @property
     def sha256(self) -> str:
@@ -44,6 +48,7 @@ class Entry:
             "kind": self.kind,
             "pathology": self.pathology,
             "sha256": self.sha256,
+            "replaces": self.replaces,
             "content": self.content.decode("latin-1"),
         }
 
@@ -51,7 +56,7 @@ class Entry:
     def from_wire(cls, value: Mapping[str, Any]) -> Entry:
         """What :meth:`wire` gave; :class:`BadAnswer` if it did not arrive whole."""
         content = value["content"].encode("latin-1")
-        entry = cls(value["kind"], value["pathology"], content)
+        entry = cls(value["kind"], value["pathology"], content, value["replaces"])
         if entry.sha256 != value["sha256"]:
             raise BadAnswer("a file did not arrive whole", node="the pusher")
         return entry

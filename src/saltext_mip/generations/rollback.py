@@ -84,7 +84,8 @@ def _writes(
         for name, sha256 in old.cdes.items():
             wanted = node.role == "master" or name in have
             if wanted and have.get(name) != sha256:
-                yield Write(node=node.id, kind="cde", pathology=name, sha256=sha256, reason=reason)
+                own = have.get(name) if node.role == "master" else None
+                yield Write(node.id, "cde", name, sha256, reason, own)
     if federation.ui is not None and ui_sha256 != old.pathologies_json:
         yield Write(
             node=federation.ui.id,

@@ -155,7 +155,7 @@ def _payloads(
     payloads: dict[str, dict[str, Any]] = {}
     for write in writes:
         payload = payloads.setdefault(write.node, {"txn": txn, "entries": []})
-        entry = Entry(write.kind, write.pathology, blobs[write.sha256])
+        entry = Entry(write.kind, write.pathology, blobs[write.sha256], write.replaces)
         payload["entries"].append(entry.wire())
     for node in enrol:
         payloads.setdefault(node, {"txn": txn, "entries": []})

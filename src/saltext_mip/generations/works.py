@@ -25,6 +25,12 @@ class NoPlace(NodeError):
     """{node} has no place for what was sent: {message}. Nothing was changed."""
 
 
+class ChangedMeanwhile(NodeError):
+    """{node}: {path} was changed after it was looked at, and stays as it is: run it again."""
+
+    permanent = False
+
+
 @dataclass(frozen=True)
 class Work:
     """A target, how its temporary file is written, and the items of the record that commit it."""
@@ -50,7 +56,10 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
     if entry.pathology.startswith("."):
         raise UnsafeName("hidden folders are not pathologies", name=f"'{entry.pathology}'")
     if folder.is_dir():
-        yield from _file(folder / CDE_FILE, entry)
+        path = folder / CDE_FILE
+        if entry.replaces and not any(_there(path, sha) for sha in (entry.replaces, entry.sha256)):
+            raise ChangedMeanwhile(node=place.node, path=path)
+        yield from _file(path, entry)
     elif folder.exists() or database is None:
         reason = "it is not a folder" if folder.exists() else "the folder is gone"
         raise NoPlace(f"{folder}: {reason}", node=place.node)

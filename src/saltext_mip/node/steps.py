@@ -89,9 +89,15 @@ def stage(here: Here, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
     sent = wire.unpack(parts)
     entries = [
         staging.Entry.from_wire(
-            {"kind": kind, "pathology": name, "sha256": sha, "content": sent["contents"][sha]}
+            {
+                "kind": kind,
+                "pathology": name,
+                "sha256": sha,
+                "replaces": replaces,
+                "content": sent["contents"][sha],
+            }
         )
-        for kind, name, sha in sent["nodes"][here.node.id]
+        for kind, name, sha, replaces in sent["nodes"][here.node.id]
     ]
     staged = staging.stage(place(here), transaction, entries, database=_rowless(here))
     return {"staged": len(staged)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -90,6 +91,13 @@ class Survey:
             labels=self.labels.pathologies,
         )
 
+    def replaced(self) -> dict[str, bytes]:
+        """The master's CDEs that go: the pusher keeps them, they may be a person's work."""
+        going = {write.replaces for write in self.plan.writes}
+        contents = self.gathered.cdes.values()
+        known = {hashlib.sha256(content).hexdigest(): content for content in contents}
+        return {sha256: content for sha256, content in known.items() if sha256 in going}
+
     def to_enrol(self) -> list[str]:
         """Nodes with pathologies whose data path does not carry ``.mip-data`` yet."""
         return [
@@ -139,7 +147,7 @@ def commit(pusher: Pusher, found: Survey) -> int | None:
     generation = found.generation(pusher)
     transaction.run(
         found.plan.writes,
-        found.plan.blobs,
+        {**found.plan.blobs, **found.replaced()},
         generation=generation,
         txn=uuid.uuid4().hex,
         actor=pusher.actor,

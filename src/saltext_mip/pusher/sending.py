@@ -56,5 +56,6 @@ def _parts(payloads: Mapping[str, Mapping[str, Any]]) -> list[str]:
         nodes[node] = []
         for entry in payload["entries"]:
             contents[entry["sha256"]] = entry["content"]
-            nodes[node].append([entry["kind"], entry["pathology"], entry["sha256"]])
+            facts = ("kind", "pathology", "sha256", "replaces")
+            nodes[node].append([entry[key] for key in facts])
     return wire.pack({"contents": contents, "nodes": nodes})

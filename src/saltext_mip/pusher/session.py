@@ -16,6 +16,11 @@ from saltext_mip.secret import Secret
 
 Progress = Callable[[str], None]
 
+# Seconds for a step that may have to read all of a node's files: tens of gigabytes on a slow disk.
+# Who does not say that it is at it is missing long before that.
+READING = 3600.0
+_READERS = frozenset({"inventory", "verify", "compile_databases"})
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -111,8 +116,9 @@ class Pusher:
 
     def _ask(self, step: str, targets: Sequence[str], arguments: Mapping[str, Any]) -> Answers:
         head = [self.federation.name, self.federation.digest]
+        limit = {"timeout": READING} if step in _READERS else {}
         return self.nodes.ask(
-            f"mip_node.{step}", targets, head, progress=self.progress, **arguments
+            f"mip_node.{step}", targets, head, progress=self.progress, **{**limit, **arguments}
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissin
 from saltext_mip.generations.transaction import CommitUnfinished
 from saltext_mip.pusher import members
 from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.session import READING
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -355,6 +357,50 @@ def test_when_one_node_cannot_stage_nothing_changes_anywhere(fed: Folders) -> No
     assert fed.pusher.store.last() is None
     fed.before = lambda step, node: None
     assert run(fed)["generation"] == 1
+
+
+def test_an_edit_on_the_master_that_came_meanwhile_is_not_lost(fed: Folders) -> None:
+    mine = cde("edsd", label="What a person wrote while it ran")
+
+    def edit(step: str, node: str) -> None:
+        if (step, node) == ("stage", "fed1-ms"):
+            fed.write("fed1-ms", "dementia", "CDEsMetadata.json", mine)
+
+    fed.before = edit
+    before = fed.files()
+    with pytest.raises(NodesFailed, match=r"fed1-ms.*changed after it was looked at"):
+        run(fed)
+    assert fed.data("fed1-ms", "dementia", "CDEsMetadata.json").read_text() == mine
+    for name in before.keys() - {"fed1-ms/data/dementia/CDEsMetadata.json"}:
+        assert fed.files()[name] == before[name]
+    fed.before = lambda step, node: None
+    run(fed)
+    assert fed.offered[0]["label"] == "What a person wrote while it ran"
+
+
+def test_a_cde_that_is_replaced_on_the_master_is_kept_by_the_pusher(fed: Folders) -> None:
+    content = fed.data("fed1-ms", "dementia", "CDEsMetadata.json").read_bytes()
+    run(fed)
+    assert fed.data("fed1-ms", "dementia", "CDEsMetadata.json").read_bytes() != content
+    assert fed.pusher.store.blob(hashlib.sha256(content).hexdigest()) == content
+
+
+def test_a_cde_edited_by_hand_on_a_worker_is_put_back(fed: Folders) -> None:
+    run(fed)
+    path = fed.data("fed1-wk-h1", "dementia", "CDEsMetadata.json")
+    good = path.read_bytes()
+    for other in (b"[]", b"", cde("mine").encode()):
+        path.write_bytes(other)
+        result = run(fed)
+        assert path.read_bytes() == good
+        assert result["pathologies"]["dementia"]["nodes"]["fed1-wk-h1"] == "updated"
+        assert rules(result) == []
+
+
+def test_whoever_reads_large_files_is_given_the_time(fed: Folders) -> None:
+    run(fed)
+    assert fed.limits["mip_node.inventory"] == fed.limits["mip_node.verify"] == READING
+    assert fed.limits["mip_node.stage"] is None
 
 
 def test_a_commit_that_did_not_reach_a_node_is_finished_by_the_next_run(fed: Folders) -> None:
