@@ -6,19 +6,14 @@ function but ``mip.check``, which is for the hospital's own machine, shows a val
 ``federation`` may be left out where the node's pillar declares one only.
 """
 
-import logging
 import time
 from pathlib import Path
 
-from salt.exceptions import CommandExecutionError
-
-from saltext_mip.errors import MipError, Unexpected
+from saltext_mip.edge import shaped
 from saltext_mip.node import databases, looks
 from saltext_mip.node import logs as node_logs
 from saltext_mip.node.here import Here
 from saltext_mip.plain import plain
-
-log = logging.getLogger(__name__)
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -265,14 +260,5 @@ def _look(function, federation, *arguments):
 
 
 def _people(function, *arguments):
-    try:
+    with shaped():
         return function(*arguments)
-    except MipError as exc:
-        raise CommandExecutionError(str(exc)) from None
-    except OSError as exc:
-        where = f": {exc.filename}" if exc.filename else ""
-        raise CommandExecutionError(f"{exc.strerror or exc}{where}") from None
-    except Exception as exc:  # noqa: BLE001 - Salt would return its words: maybe a cell's value
-        told = Unexpected.of(exc)
-        log.error("%s\n%s", str(told), "\n".join(told.frames))
-        raise CommandExecutionError(str(told)) from None

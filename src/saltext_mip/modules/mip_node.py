@@ -7,19 +7,17 @@ the pusher's digest of what a node goes by: where the node's pillar differs, the
 ``{"stale_pillar": true}``, and the pusher has the pillar refreshed and asks again.
 """
 
-import logging
 from pathlib import Path
 
 import salt.pillar
 from salt.exceptions import CommandExecutionError
 
 from saltext_mip import upgrade
-from saltext_mip.errors import MipError, Unexpected
+from saltext_mip.edge import shaped
+from saltext_mip.errors import MipError
 from saltext_mip.node import steps
 from saltext_mip.node.here import Here
 from saltext_mip.plain import plain
-
-log = logging.getLogger(__name__)
 
 __virtualname__ = "mip_node"
 
@@ -455,7 +453,7 @@ def _applied(found):
 def _step(step, federation, declaration, pillar=None, **arguments):
     if mixed := upgrade.pending():
         raise CommandExecutionError(mixed)
-    try:
+    with shaped():
         here = Here.as_declared(
             plain(__pillar__) if pillar is None else pillar,
             federation,
@@ -463,15 +461,4 @@ def _step(step, federation, declaration, pillar=None, **arguments):
             Path(__opts__["root_dir"]),
             declaration,
         )
-        if here is None:
-            return {"stale_pillar": True}
-        return step(here, **arguments)
-    except MipError as exc:
-        raise CommandExecutionError(str(exc)) from None
-    except OSError as exc:
-        where = f": {exc.filename}" if exc.filename else ""
-        raise CommandExecutionError(f"{exc.strerror or exc}{where}") from None
-    except Exception as exc:  # noqa: BLE001 - Salt would return its words: maybe a cell's value
-        told = Unexpected.of(exc)
-        log.error("%s\n%s", str(told), "\n".join(told.frames))
-        raise CommandExecutionError(str(told)) from None
+        return {"stale_pillar": True} if here is None else step(here, **arguments)

@@ -26,6 +26,7 @@ from saltext_mip import setup as pusher_setup
 from saltext_mip.console.tmux import Tmux, inside
 from saltext_mip.console.tmux import attach as attach_to
 from saltext_mip.controller.requests import Requests, addressed
+from saltext_mip.edge import of_system
 from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.federation import STATE_ROOT
 from saltext_mip.files import shown
@@ -74,8 +75,7 @@ def _command(function):
         except (SystemExit, KeyboardInterrupt):
             raise MipRunnerError(f"mip.{name}: interrupted") from None
         except OSError as exc:
-            where = f": {exc.filename}" if exc.filename else ""
-            raise MipRunnerError(f"mip.{name}: {exc.strerror or exc}{where}") from None
+            raise MipRunnerError(f"mip.{name}: {of_system(exc)}") from None
         except Exception as exc:  # noqa: BLE001 - a TypeError's would be 'wrong arguments', exit 0
             told = Unexpected.of(exc)
             log.debug("%s\n%s", str(told), "\n".join(told.frames))
