@@ -58,6 +58,7 @@ def text(*flags: str, name: str, help: str, metavar: str, **more: Any) -> Option
 DRY = frozenset({"dry_run", "timeout"})
 NODE = frozenset({"node"})
 FORCE = frozenset({"force"})
+ANY = frozenset({"any federation"})  # it is about this machine
 
 OPTIONAL: Mapping[str, Any] = {"nargs": "?", "default": None}
 
@@ -406,7 +407,7 @@ ACTIONS: tuple[Action, ...] = (
         group=C,
         do="tasks",
     ),
-    Action(("setup",), "setup", "configure this pusher", takes=frozenset({"dry_run"}), group=P),
+    Action(("setup",), "setup", "configure this pusher", takes=ANY | {"dry_run"}, group=P),
     Action(("check-required",), "", "whether all that is needed is here", group=P, do="required"),
     Action(("version", "list"), "", "versions of what runs here", group=P, do="versions"),
     Action(

@@ -107,11 +107,14 @@ def parse(argv: Sequence[str], *, pusher: bool) -> tuple[Action, dict[str, Any]]
         flags = ", ".join(COMMON[name].flags[0] for name in useless)
         raise Misused(f"mip {action.name} has no use for {flags}")
     if "needs node" in action.takes:
-        given.setdefault("node", given.pop("name", None))
-        if given["node"] is None:
+        names = [given.pop(key) for key in ("node", "name") if key in given]
+        if not names:
             raise Misused(f"mip {action.name} needs the node that it is for: --node NODE")
-        if "name" in given:
-            raise Misused(f"mip {action.name}: one node, not two")
+        if len(names) > 1:
+            raise Misused(f"mip {action.name} is for one node, not for two")
+        given["node"] = names[0]
+    if "any federation" in action.takes:
+        given.pop("federation", None)  # people have it in an alias
     return action, given
 
 

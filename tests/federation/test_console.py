@@ -1,0 +1,219 @@
+"""The console on real hosts: sshd, tmux, Docker and a deployed federation."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.bed import Bed
+
+COMPONENTS = {"fed1-ms": "exareme-master", "fed1-wk-h1": "exareme"}
+
+
+@pytest.fixture(scope="module")
+def deployed(bed: Bed) -> Bed:
+    """Services run, and the pusher knows the nodes' host keys from Salt."""
+    bed.run("pusher", "mip", "deploy", timeout=300)
+    bed.run("pusher", "mip", "node", "check")
+    return bed
+
+
+@pytest.fixture(scope="module")
+def session(deployed: Bed) -> Iterator[Bed]:
+    """The session is there, as an operator has it."""
+    deployed.run("pusher", "mip", "tmux", "--force")
+    yield deployed
+    deployed.run("pusher", "tmux", "kill-session", "-t", "fed1", check=False)
+
+
+def until(seen: Callable[[], object], what: str, seconds: float = 60) -> None:
+    for _ in range(int(seconds / 0.2)):
+        if seen():
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"not seen: {what}")
+
+
+def tmux(bed: Bed, *argv: str) -> str:
+    return str(bed.run("pusher", "tmux", *argv).stdout).rstrip("\n")
+
+
+def shown(bed: Bed, pane: str) -> str:
+    return tmux(bed, "capture-pane", "-p", "-J", "-t", pane)
+
+
+def pane_of(bed: Bed, short: str) -> str:
+    listed = tmux(bed, "list-panes", "-t", "fed1:1", "-F", "#{pane_id} #{@mip_pane}")
+    return next(line.split()[0] for line in listed.splitlines() if line.split()[1] == short)
+
+
+def container(bed: Bed, node: str, component: str) -> str | None:
+    """The id of the running container of that component."""
+    form = {"label": "com.docker.swarm.service.name", "status": "running"}
+    found = bed.docker(node).containers.list(filters=form)
+    names = {each.labels["com.docker.swarm.service.name"]: each.id for each in found}
+    return next((id_ for name, id_ in names.items() if name.endswith(f"_{component}")), None)
+
+
+def say(bed: Bed, node: str, component: str, text: str) -> None:
+    """A line in the component's log, as its own program would write it."""
+    id_ = container(bed, node, component)
+    assert id_ is not None
+    program = f"open('/proc/1/fd/1','w').write({text + chr(10)!r})"
+    code, out = bed.docker(node).containers.get(id_).exec_run(["python3", "-c", program])
+    assert code == 0, out
+
+
+def test_host_keys_are_those_that_salt_told(deployed: Bed) -> None:
+    known = deployed.run("pusher", "cat", "/var/lib/mip/fed1/known_hosts").stdout
+    for node in ("fed1-ms", "fed1-ui", *deployed.named("worker")):
+        own = deployed.run(node, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()
+        assert f"{node} ssh-ed25519 {own[1]}\n" in known
+    mode = deployed.run("pusher", "stat", "-c", "%a", "/var/lib/mip/fed1/known_hosts").stdout
+    assert mode == "600\n"
+
+
+def test_a_shell_on_a_node_is_the_operators_in_the_data_folder(session: Bed) -> None:
+    tmux(session, "send-keys", "-t", "fed1:5", "echo $(whoami) at $(hostname) in $PWD", "Enter")
+    wanted = "mipadmin at fed1-wk-h1 in /data/fed1"
+    until(lambda: wanted in shown(session, "fed1:5"), wanted)
+
+
+def test_nobody_is_asked_about_a_key_and_a_wrong_one_is_refused(session: Bed) -> None:
+    path = "/var/lib/mip/fed1/known_hosts"
+    right = session.run("pusher", "cat", path).stdout
+    wrong = re.sub(r"fed1-wk-h2 ssh-ed25519 \S+", right.split("\n")[0], right)
+    lines = [line for line in wrong.splitlines() if not line.startswith("fed1-wk-h2 ")]
+    foreign = next(line for line in right.splitlines() if line.startswith("fed1-ms ssh-ed25519"))
+    lines.append(foreign.replace("fed1-ms", "fed1-wk-h2", 1))
+    session.run("pusher", "tee", path, input="\n".join(lines) + "\n")
+    try:
+        refused = session.run("pusher", "mip", "ssh", "wk2", input="", check=False)
+        assert refused.returncode == 255
+        assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in refused.stderr
+        assert "yes/no" not in refused.stderr
+    finally:
+        session.run("pusher", "mip", "node", "check")
+    assert session.run("pusher", "cat", path).stdout == right
+    came = session.run("pusher", "mip", "ssh", "wk2", input="hostname\nexit\n", check=False)
+    assert "fed1-wk-h2" in came.stdout
+
+
+@pytest.mark.parametrize(("short", "node"), [("ms", "fed1-ms"), ("wk1", "fed1-wk-h1")])
+def test_a_line_of_a_log_is_in_its_pane_within_two_seconds(
+    session: Bed, short: str, node: str
+) -> None:
+    pane = pane_of(session, short)
+    component = COMPONENTS[node]
+    until(lambda: f"{component} | " in shown(session, pane), f"a first line of {component}")
+    say(session, node, component, f"hello of {short}")
+    until(lambda: f"{component} | hello of {short}" in shown(session, pane), "the line", seconds=2)
+
+
+def test_a_pane_goes_on_after_the_service_was_restarted(session: Bed) -> None:
+    pane = pane_of(session, "wk2")
+    until(lambda: "exareme | " in shown(session, pane), "a first line")
+    before = container(session, "fed1-wk-h2", "exareme")
+    session.run("pusher", "mip", "restart", "--node", "wk2", timeout=300)
+    until(
+        lambda: container(session, "fed1-wk-h2", "exareme") not in (None, before),
+        "another container",
+    )
+    say(session, "fed1-wk-h2", "exareme", "hello of the next")
+    until(lambda: "exareme | hello of the next" in shown(session, pane), "the line", seconds=5)
+
+
+def test_a_log_steers_no_terminal(session: Bed) -> None:
+    pane = pane_of(session, "wk1")
+    say(session, "fed1-wk-h1", "exareme", "before \x1b[2J\x07\u202eafter")
+    until(lambda: r"before \x1b[2J\x07\u202eafter" in shown(session, pane), "the line")
+
+
+def test_the_second_window_has_the_tasks_and_what_is_wrong(session: Bed) -> None:
+    until(lambda: "mip data consolidate" in shown(session, "fed1:2.0"), "the tasks")
+    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), "the status", seconds=90)
+
+
+def test_a_disabled_node_has_its_window_and_it_says_so(deployed: Bed) -> None:
+    deployed.run("pusher", "mip", "node", "disable", "--node", "wk2", "--reason", "disk replaced")
+    try:
+        deployed.run("pusher", "mip", "tmux", "--force")
+        until(lambda: "disk replaced" in shown(deployed, "fed1:6"), "the reason")
+        until(lambda: "disk replaced" in shown(deployed, pane_of(deployed, "wk2")), "and in logs")
+    finally:
+        deployed.run("pusher", "mip", "node", "enable", "--node", "wk2")
+
+
+def test_a_node_that_is_not_reached_has_its_window_and_comes_again_by_a_key(session: Bed) -> None:
+    session.fault("fed1-wk-h2", "cut")
+    try:
+        tmux(session, "respawn-pane", "-k", "-t", "fed1:6")
+        until(lambda: "No connection" in shown(session, "fed1:6"), "that it is not reached")
+        assert tmux(session, "list-panes", "-t", "fed1:6", "-F", "#{pane_dead}") == "1"
+    finally:
+        session.fault("fed1-wk-h2", "heal")
+    tmux(session, "respawn-pane", "-k", "-t", "fed1:6")
+    until(lambda: "$" in shown(session, "fed1:6"), "a shell")
+
+
+def test_logs_of_all_nodes_come_merged_by_time(deployed: Bed) -> None:
+    for text, node in (("one", "fed1-ms"), ("two", "fed1-wk-h1"), ("three", "fed1-ms")):
+        say(deployed, node, COMPONENTS[node], f"in order {text}")
+    value = json.loads(deployed.run("pusher", "mip", "--json", "logs", "--since", "5m").stdout)
+    ours = [line for line in value["lines"] if line["text"].startswith("in order")]
+    assert [(line["node"], line["text"]) for line in ours] == [
+        ("fed1-ms", "in order one"),
+        ("fed1-wk-h1", "in order two"),
+        ("fed1-ms", "in order three"),
+    ]
+    assert [line["time"] for line in value["lines"]] == sorted(
+        line["time"] for line in value["lines"]
+    )
+
+
+def test_a_person_follows_all_nodes_and_ends_it_by_ctrl_c(deployed: Bed) -> None:
+    program = "timeout -s INT 25 mip logs -f --limit 5 > /tmp/followed 2>&1; echo $? > /tmp/ended"
+    tmux(deployed, "new-session", "-d", "-s", "follower", program)
+    until(
+        lambda: "wk1 exareme | " in deployed.run("pusher", "cat", "/tmp/followed").stdout,
+        "a first line",
+        seconds=20,
+    )
+    say(deployed, "fed1-wk-h1", "exareme", "while it is followed")
+    until(
+        lambda: (
+            "wk1 exareme | while it is followed"
+            in deployed.run("pusher", "cat", "/tmp/followed").stdout
+        ),
+        "the line",
+        seconds=10,
+    )
+    until(lambda: deployed.run("pusher", "cat", "/tmp/ended", check=False).stdout, "the end")
+    assert deployed.run("pusher", "cat", "/tmp/ended").stdout.strip() in ("130", "124")
+    assert "Traceback" not in deployed.run("pusher", "cat", "/tmp/followed").stdout
+
+
+def test_a_node_shows_its_own(deployed: Bed) -> None:
+    status = deployed.run("fed1-wk-h1", "mip", "status")
+    assert "fed1-wk-h1_exareme" in status.stdout
+    assert "hbpmip/exareme:24.3.0" in status.stdout
+    logs = deployed.run("fed1-wk-h1", "mip", "logs", "--limit", "1", user="mipadmin")
+    assert logs.stdout.startswith("exareme | ")
+    assert len(logs.stdout.splitlines()) == 1
+    assert deployed.run("fed1-ui", "mip", "pull", "--component", "frontend").returncode == 0
+
+
+def test_a_node_restarts_its_own_and_names_the_pushers_command_for_the_rest(deployed: Bed) -> None:
+    before = container(deployed, "fed1-wk-h1", "exareme")
+    deployed.run("fed1-wk-h1", "mip", "restart", "--component", "exareme")
+    until(
+        lambda: container(deployed, "fed1-wk-h1", "exareme") not in (None, before),
+        "another container",
+    )
+    stop = deployed.run("fed1-wk-h1", "mip", "stop", check=False)
+    assert stop.returncode == 1
+    assert "mip service stop --node" in stop.stderr
