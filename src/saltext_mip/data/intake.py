@@ -1,6 +1,8 @@
 """Take one CSV file into a database: read, verified and stored in one pass.
 
-While one block is stored, the next is read and verified: both are done outside the interpreter.
+While one block is stored, the next is read and verified: both are done outside the interpreter. A
+large file's form is looked at meanwhile, too; where that finds it wrong, what was stored is taken
+out again.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from saltext_mip.data.cde import Cde
+from saltext_mip.data.cde import DATASET, Cde
 from saltext_mip.data.database import Filling, NotWritten
 from saltext_mip.data.ledger import Source
-from saltext_mip.data.rows import blocks
+from saltext_mip.data.rows import NotATable, blocks, first_row
 from saltext_mip.data.tables import Stamp, Table, read_stamped
 from saltext_mip.data.values import Verifier, check_header, readable
 from saltext_mip.problems import Finding, Problem
@@ -23,11 +26,23 @@ from saltext_mip.problems import Finding, Problem
 if TYPE_CHECKING:
     import polars as pl
 
+LARGE = 16 << 20  # bytes from which on a file is looked at and taken at the same time
 _SECOND = 1_000_000_000
 _TICK = 20_000_000  # ns: more than a kernel's, by which it stamps files
 _COARSE = 2 * _SECOND  # of some file systems
 
 Read = Callable[[Path], tuple[Table, Stamp | None]]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What came of a file's values: ``rows`` were stored; ``broken`` names what ended it."""
+
+    header: tuple[str, ...]
+    stamp: Stamp
+    rows: int
+    findings: tuple[Finding, ...]
+    broken: str | None
 
 
 class Intake:
@@ -42,6 +57,7 @@ class Intake:
         subjectcode: bool,
         strict: bool,
         read: Read = read_stamped,
+        large: int = LARGE,
         now: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -51,70 +67,102 @@ class Intake:
         self._subjectcode = subjectcode
         self._strict = strict
         self._read = read
+        self._large = large
         self._now = now
         self._sleep = sleep
 
     def take(self, path: Path) -> tuple[Source, tuple[Finding, ...]]:
         """What became of it (``compiled``, or ``out``), and all that is wrong with it."""
         self._settle(path)
-        table, stamp = self._read(path)
+        table, stamp, taken = self._look(path)
         found = table.findings
-        count = 0
         if table.header:
             found += check_header(table.header, self._cde, subjectcode=self._subjectcode)
         if stamp is not None and readable(table):
-            more, count = self._values(path, table, stamp, storing=not self._hard(found))
-            found += more
+            if taken is None or (taken.header, taken.stamp) != (table.header, stamp):
+                self._drop(taken)
+                storing = not self._hard(found)
+                taken = self._values(path, table.header, stamp, storing=storing)
+            if taken.broken:
+                raise NotWritten(f"of {path.name} not all could be read ({taken.broken})")
+            found += taken.findings
         problems = tuple(finding.problem.at(file=path.name) for finding in found)
         findings = tuple(
             Finding(problem, finding.examples)
             for problem, finding in zip(problems, found, strict=True)
         )
-        if self._hard(found):
-            if count:
-                self._filling.cut(self._last)
+        if taken is None or self._hard(found):
+            self._drop(taken)
             return Source("out", stamp, table.sha256, problems=problems), findings
-        if count != table.rows:
-            raise NotWritten(f"of {path.name} {count} rows were read in the place of {table.rows}")
-        first, self._last = self._last + 1, self._last + count
+        if taken.rows != table.rows:
+            what = f"of {path.name} {taken.rows} rows were read in the place of {table.rows}"
+            raise NotWritten(what)
+        first, self._last = self._last + 1, self._last + taken.rows
         source = Source(
             "compiled",
             stamp,
             table.sha256,
             good=table.sha256,
-            rows=count,
+            rows=taken.rows,
             datasets=table.datasets,
-            spans=((first, self._last),) if count else (),
+            spans=((first, self._last),) if taken.rows else (),
             problems=problems,
         )
         return source, findings
 
-    def _values(
-        self, path: Path, table: Table, stamp: Stamp, *, storing: bool
-    ) -> tuple[tuple[Finding, ...], int]:
-        """What is wrong with values, and how many rows were stored: none after the first error."""
-        from polars.exceptions import PolarsError
+    def _look(self, path: Path) -> tuple[Table, Stamp | None, _Taken | None]:
+        """The file's table; of a large file its values were taken meanwhile, on trust."""
+        guess = self._guess(path)
+        if guess is None:
+            return (*self._read(path), None)
+        with ThreadPoolExecutor(1, thread_name_prefix="table") as pool:
+            reading = pool.submit(self._read, path)
+            taken = self._values(path, *guess, storing=True)
+            return (*reading.result(), taken)
 
-        verifier = Verifier(table.header, self._cde, subjectcode=self._subjectcode)
-        count = 0
+    def _guess(self, path: Path) -> tuple[tuple[str, ...], Stamp] | None:
+        """Header and stamp of a file that is worth to be taken on trust."""
         try:
             with path.open("rb") as file:
-                frames = (verifier.values(block) for block in blocks(file, table.header))
+                stamp = Stamp.of(os.fstat(file.fileno()))
+                header = first_row(file) if stamp.size >= self._large else None
+        except OSError:  # reading it tells
+            return None
+        if header is None or DATASET not in header or len(set(header)) < len(header):
+            return None
+        wrong = check_header(header, self._cde, subjectcode=self._subjectcode)
+        return None if self._hard(wrong) else (header, stamp)
+
+    def _values(
+        self, path: Path, header: tuple[str, ...], stamp: Stamp, *, storing: bool
+    ) -> _Taken:
+        """Store the file's rows, as long as nothing keeps it out; all that is wrong with values."""
+        from polars.exceptions import PolarsError
+
+        verifier = Verifier(header, self._cde, subjectcode=self._subjectcode)
+        found: tuple[Finding, ...] = ()
+        broken = None
+        rows = 0
+        try:
+            with path.open("rb") as file:
+                frames = (verifier.values(block) for block in blocks(file, header))
                 try:
                     for frame in _ahead(frames):
                         if storing and not verifier.refused:
                             self._filling.add(frame)
-                            count += frame.height
+                            rows += frame.height
                     found = verifier.findings(file)
-                except PolarsError as error:  # it was a table when it was looked at
-                    if _held_still(file, path, stamp):
-                        what = f"of {path.name} not all could be read ({type(error).__name__})"
-                        raise NotWritten(what) from None
-                if not _held_still(file, path, stamp):
-                    found = (Finding(Problem("FileChanging")),)
+                except (PolarsError, NotATable) as error:
+                    broken = type(error).__name__  # its text could hold values
+                if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(path.stat()) != stamp:
+                    found, broken = (Finding(Problem("FileChanging")),), None
         except OSError as error:
             found = (Finding(Problem("Unreadable", about=os.strerror(error.errno or 0))),)
-        return found, count
+        return _Taken(header, stamp, rows, found, broken)
+
+    def _drop(self, taken: _Taken | None) -> None:
+        if taken is not None and taken.rows:
+            self._filling.cut(self._last)
 
     def _settle(self, path: Path) -> None:
         """Wait until a write after this cannot have the stamp of now: the clock of files ticks."""
@@ -138,7 +186,3 @@ def _ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         while (frame := coming.result()) is not None:
             coming = pool.submit(next, frames, None)
             yield frame
-
-
-def _held_still(file: BinaryIO, path: Path, stamp: Stamp) -> bool:
-    return Stamp.of(os.fstat(file.fileno())) == stamp == Stamp.of(path.stat())

@@ -8,6 +8,7 @@ not rows, and a byte order mark in the middle, which is data, are kept from it.
 
 from __future__ import annotations
 
+import csv
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,15 +16,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from saltext_mip.data.cde import DATASET
+from saltext_mip.data.scan import ROW_BYTES
 
 if TYPE_CHECKING:
     import polars as pl
 
 BLOCK = 8 << 20  # bytes
 
+_LONGEST = 2 * ROW_BYTES  # that a piece must be to hold a whole row
 _BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"(?<=\n)(?:\r?\n)+")
 _BLANK_FIRST = re.compile(rb"(?:\r?\n)+")
+
+
+class NotATable(Exception):
+    """A row does not end where it could: the file is not sound."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,17 @@ def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Itera
         line += raw.count(b"\n")
 
 
+def first_row(file: BinaryIO) -> tuple[str, ...] | None:
+    """The names in the header of the file; ``None`` where it is not easily told."""
+    file.seek(0)
+    begin = file.read(ROW_BYTES)
+    raw = begin[: _header_end(begin)].removeprefix(_BOM)
+    try:
+        return next((tuple(row) for row in csv.reader([raw.decode().strip("\r\n")])), None)
+    except (UnicodeDecodeError, csv.Error):
+        return None
+
+
 def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
     """The file in pieces of some ``size`` that end where a row ends."""
     begin, wanted = 0, size
@@ -117,6 +135,8 @@ def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
             return
         begin += end
         wanted = size if end else 2 * wanted
+        if wanted > max(_LONGEST, 2 * size):
+            raise NotATable
 
 
 def _last_row_end(body: bytes) -> int:
