@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from saltext_mip import schemas
-from saltext_mip.errors import BadAnswer, NodesFailed
+from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
 from saltext_mip.node.services import Wish
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.gather import need, words
@@ -167,12 +167,23 @@ def wait_served(pusher: Pusher, wanted: Datasets, timeout: float) -> tuple[str, 
     deadline = time.monotonic() + timeout
     said: tuple[str, ...] = ()
     while True:
-        now = differences(wanted, look(pusher).served)
+        now = differences(wanted, _patiently(pusher, None, deadline).served)
         if not now or time.monotonic() >= deadline:
             return now
         if now != said:
             pusher.progress(f"waiting: {now[0]}")
             said = now
+        time.sleep(EVERY)
+
+
+def _patiently(pusher: Pusher, told: Mapping[str, str] | None, deadline: float) -> Look:
+    """A look while waiting: a master node that is too busy to answer is asked again."""
+    while True:
+        try:
+            return look(pusher, told)
+        except NodesMissing:
+            if time.monotonic() >= deadline:
+                raise
         time.sleep(EVERY)
 
 
@@ -194,7 +205,7 @@ def wait_up(
     since: dict[str, float] = {}
     said = ""
     while True:
-        now, first = first or look(pusher, told), None
+        now, first = first or _patiently(pusher, told, deadline), None
         waiting = now.waiting(only)
         moment = time.monotonic()
         stuck = {name for name, why in waiting.items() if reason_of(why)}
@@ -212,7 +223,6 @@ def wait_up(
 def result(
     pusher: Pusher, now: Look, waiting: Mapping[str, str], *, changed: bool
 ) -> dict[str, Any]:
-    shown = {name: shown(of) for name, of in now.services.items()}
     """What a command that moves services returns, but for ``nodes``.
 
     ``waiting`` has why a service does not serve, by name.
@@ -221,7 +231,7 @@ def result(
         "federation": pusher.federation.name,
         "changed": changed,
         "nodes": {},
-        "services": shown,
+        "services": {name: shown(of) for name, of in now.services.items()},
         "problems": [
             Problem(
                 "ServiceNotServing",
