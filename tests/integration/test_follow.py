@@ -114,7 +114,7 @@ def test_what_a_person_suspended_or_rolled_back_stays(following: Following) -> N
     run("mip.rollback", FED, check=True)
     rolled = following.offered
     write(following, "fed1-wk-h1", "later")
-    until(lambda: not following.idle())
+    until(lambda: not following.quiet())
     time.sleep(5)
     assert following.offered == rolled
     assert following.conditions()["Suspended"]["reason"] == "RolledBack"
@@ -135,10 +135,11 @@ def test_a_persons_refresh_waits_or_leaves_a_request(following: Following) -> No
     assert "now" in following.offered["dementia"]
     assert ran["served"] is None
     until(following.idle)
-    assert following.fed.salt_run("mip.refresh", FED).json["changed"] is False
+    again = following.fed.salt_run("mip.refresh", FED, check=True).json
+    assert (again["changed"], again["generation"]) == (False, ran["generation"])
     looks = following.looks()
     assert following.fed.salt_run("mip.refresh", FED, "wait=False").json["requested"] is True
-    following.settled(lambda: following.looks() == looks + 1)
+    following.settled(lambda: following.looks() > looks)
 
 
 @pytest.mark.parametrize("victim", ["refresh", "engine"])
@@ -173,7 +174,7 @@ def test_a_worker_that_was_down_catches_up_when_it_is_back(following: Following)
 
 
 def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Following) -> None:
-    until(following.idle)
+    until(following.quiet, 150)
     looks = following.looks()
     tags = [
         "salt/beacon/fed1-wk-h2/mip_data/fed1",
@@ -191,7 +192,7 @@ def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Followi
 
 
 def test_without_a_cause_there_is_no_refresh(following: Following) -> None:
-    until(following.idle)
+    until(following.quiet, 150)
     looks = following.looks()
     time.sleep(12)
     assert following.looks() == looks

@@ -19,6 +19,7 @@ from saltext_mip.generations.store import Store
 from saltext_mip.node import steps
 from saltext_mip.node.here import Here
 from saltext_mip.pusher.session import Answers, Pusher
+from saltext_mip.services.errors import DockerUnavailable
 
 
 class Folders:
@@ -129,6 +130,8 @@ class Folders:
             return True
         assert module == "mip_node", function
         self.before(step, node)
+        if step == "services":
+            raise DockerUnavailable("there is no socket")
         here = Here(self.federation, self.federation.by_id(node), self.root / node / "state")
         keywords = json.loads(json.dumps(keywords))
         answer = json.loads(json.dumps(getattr(steps, step)(here, **keywords)))

@@ -66,12 +66,15 @@ class Following:
         return self.fed.hosts[PUSHER].log.read_text().count("mip: refresh of fed1 begins")
 
     def idle(self) -> bool:
-        """Whether nothing is asked, running or to be tried again."""
+        """Whether nothing is running, or to be tried again; a look may be wanted for later."""
         state = self._state("controller.json")
         folder = self.fed.state() / "requests"
         asked = list(folder.iterdir()) if folder.exists() else []
-        busy = (state["running"] != "nothing", state["wanted"], state["again"], asked)
-        return not any(busy)
+        return not (state["running"] != "nothing" or state["again"] or asked)
+
+    def quiet(self) -> bool:
+        """Whether nothing is wanted at all."""
+        return self.idle() and self._state("controller.json")["wanted"] is None
 
     def settled(self, what: Callable[[], Any], within: float = 60.0) -> None:
         """Until ``what`` is so and the controller has nothing more to do."""

@@ -51,9 +51,12 @@ class Outcome:
 
 
 def load(state: Path) -> Outcome | None:
-    """How the last one ended."""
-    value = files.read_state(state / FILE)
-    return None if value is None else Outcome.from_value(value)
+    """How the last one ended; ``None`` where there was none, or nobody can read it any more."""
+    try:
+        value = files.read_state(state / FILE)
+        return None if value is None else Outcome.from_value(value)
+    except (files.StateBroken, KeyError, TypeError):
+        return None
 
 
 def save(state: Path, outcome: Outcome) -> Outcome:

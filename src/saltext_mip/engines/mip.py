@@ -49,6 +49,7 @@ def start(interval=0.5):
         Seconds between two looks at requests and the clock.
     """
     keepers = {}
+    said = {}
     due = 0.0
     while True:
         now = time.monotonic()
@@ -59,8 +60,11 @@ def start(interval=0.5):
             try:
                 action = keeper.tick(time.time(), random.random())  # noqa: S311 - it is no secret
             except (MipError, OSError) as exc:
-                log.error("mip: the controller of %s: %s", name, exc)
+                if said.get(name) != str(exc):
+                    said[name] = str(exc)
+                    log.error("mip: the controller of %s: %s", name, exc)
                 continue
+            said.pop(name, None)
             if action != "nothing":
                 log.info("mip: %s of %s begins", action, name)
         time.sleep(interval)

@@ -27,6 +27,7 @@ from saltext_mip.node.here import Here
 
 NOTED = "looked.json"  # by jobs: what the pusher has seen
 WATCHED = "watched.json"  # by the beacon: what it has said
+AGAIN = 10.0  # seconds, at the least, until it is said again: a gather takes some of them
 _SIZE = 16  # bytes of a mark
 _ALL = 1 << 8 * _SIZE
 
@@ -129,7 +130,7 @@ def step(
         watch = Watch(watch.mark, now, watch.said, now + settle)
     if now < watch.due:
         return watch, False
-    pause = min(settle * 2 ** min(watch.said, 30), max(settle, resync))
+    pause = min(max(settle, AGAIN) * 2 ** min(watch.said, 30), max(settle, resync))
     return Watch(watch.mark, watch.since, watch.said + 1, now + pause), True
 
 

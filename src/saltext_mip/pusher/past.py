@@ -14,6 +14,7 @@ from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
 from saltext_mip.generations.record import Generation
 from saltext_mip.generations.store import Word
+from saltext_mip.pusher import serve
 from saltext_mip.pusher.compile import compiled, with_databases
 from saltext_mip.pusher.consolidate import Options, survey
 from saltext_mip.pusher.gather import gather
@@ -104,11 +105,16 @@ def rollback(
             pusher.fire("consolidated", {"generation": plan.generation.number})
         result = _result(pusher, old, plan, dry_run=False)
         made = compiled(pusher, with_databases(pusher), tuple(old.cdes))
+        lost = {problem["node"] for problem in made["problems"] if problem.get("node")}
+        served = serve.serve(pusher, absent=lost)
         return result | {
             "compile": made["nodes"],
+            "restarted": list(served.restarted),
+            "served": served.proven,
+            "differences": list(served.differences),
             "problems": made["problems"],
-            "notes": [recovered] if recovered else [],
-            **({"retcode": 1} if "retcode" in made else {}),
+            "notes": [*([recovered] if recovered else []), *served.notes],
+            **({"retcode": 1} if "retcode" in made or served.proven is False else {}),
         }
 
 
