@@ -8,6 +8,7 @@ which file are not there. A hash a row is kept meanwhile.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,12 +20,13 @@ from typing import Any
 from saltext_mip.data import database, tables
 from saltext_mip.data.cde import Cde, CdeInvalid, parse
 from saltext_mip.data.database import Layout, NotWritten, quoted
-from saltext_mip.data.folders import csv_files
+from saltext_mip.data.folders import cde_content, csv_files
 from saltext_mip.data.grouped import Grouped
 from saltext_mip.data.ledger import Ledger
 from saltext_mip.data.rows import blocks
 from saltext_mip.data.values import Verifier, check_header
-from saltext_mip.federation import CDE_FILE, DATABASE_FILE
+from saltext_mip.errors import UnsafeName
+from saltext_mip.federation import DATABASE_FILE
 from saltext_mip.problems import Finding, Problem
 
 Row = tuple[Any, ...]
@@ -48,11 +50,14 @@ def verify(
     """
     name = folder.name if pathology is None else pathology
     try:
-        of = parse((folder / CDE_FILE).read_bytes(), pathology=name)
+        of = parse(cde_content(folder), pathology=name)
     except FileNotFoundError:
         return (Finding(Problem("CdeMissing", pathology=name)),)
     except CdeInvalid as error:
         about = f"{error.facts['where']}: {error.facts['message']}"
+        return (Finding(Problem("CdeInvalid", pathology=name, about=about)),)
+    except (OSError, UnsafeName) as error:
+        about = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         return (Finding(Problem("CdeInvalid", pathology=name, about=about)),)
     target = folder / DATABASE_FILE
     record, _ = Ledger(state, name).find(target)

@@ -193,6 +193,8 @@ class _Run:
             return Problem("CdeInvalid", about=f"{where}: {message}")
         except OSError as error:
             return Problem("CdeInvalid", about=os.strerror(error.errno or 0))
+        except UnsafeName as error:
+            return Problem("CdeInvalid", about=str(error))
         if cde is None:
             return Problem("CdeMissing")
         layout = Layout.of(cde, subjectcode=self._subjectcode)

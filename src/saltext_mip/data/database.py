@@ -85,6 +85,8 @@ class Mark:
     @classmethod
     def of(cls, path: Path) -> Mark | None:
         """``None`` where there is no database, or not even a whole header of one."""
+        if not path.is_file():  # a FIFO would wait for a writer
+            return None
         try:
             with path.open("rb") as file:
                 header = file.read(_HEADER)

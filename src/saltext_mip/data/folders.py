@@ -7,15 +7,19 @@ files is opened.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from saltext_mip.errors import UnsafeName
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.files import inside, shown
 from saltext_mip.problems import Problem
 
 CSV = ".csv"
+_CDE_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,27 @@ def csv_files(folder: Path) -> Listing:
         else:
             names.append(name)
     return _sorted(names, problems)
+
+
+def cde_content(folder: Path) -> bytes:
+    """The bytes of a folder's CDE.
+
+    ``FileNotFoundError`` where there is none, :class:`UnsafeName` where it is a link that leads
+    out, another ``OSError`` where it cannot be read, is no file, or is larger than a CDE can be.
+    """
+    return content(inside(folder, CDE_FILE))
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a CDE's file. ``OSError`` as of :func:`cde_content`."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait for a writer
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _CDE_BYTES:
+            raise OSError(errno.EFBIG, "it is no file, or too large")
+        return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
+    finally:
+        os.close(fd)
 
 
 def _sorted(names: list[str], problems: list[Problem]) -> Listing:

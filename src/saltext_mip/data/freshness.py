@@ -14,7 +14,7 @@ from pathlib import Path
 from saltext_mip import files
 from saltext_mip.data import database
 from saltext_mip.data.cde import Cde, parse
-from saltext_mip.data.folders import Listing, csv_files
+from saltext_mip.data.folders import Listing, cde_content, csv_files
 from saltext_mip.data.ledger import Ledger, Recipe, Record, Source
 from saltext_mip.data.tables import Stamp
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
@@ -74,9 +74,10 @@ class Look:
         return {**(self.record.sources if self.record else {}), **self.same}
 
     def cde(self, pathology: str) -> Cde | None:
-        """The folder's CDE; ``None`` where there is none. ``CdeInvalid``, ``OSError``."""
+        """The folder's CDE; ``None`` where there is none. ``CdeInvalid``, ``OSError``,
+        ``UnsafeName``."""
         try:
-            content = (self.folder / CDE_FILE).read_bytes()
+            content = cde_content(self.folder)
         except FileNotFoundError:
             return None
         return parse(content, pathology=pathology)
@@ -130,6 +131,8 @@ def stamp(path: Path) -> Stamp | None:
 def digest(path: Path) -> str:
     """The SHA-256 of a file; "" where it cannot be read."""
     found = hashlib.sha256()
+    if not path.is_file():  # a FIFO would wait for a writer
+        return ""
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):

@@ -122,6 +122,8 @@ class Intake:
 
     def _guess(self, path: Path) -> tuple[tuple[str, ...], Stamp] | None:
         """Header and stamp of a file that is worth to be taken on trust."""
+        if not path.is_file():  # a FIFO would wait for a writer
+            return None
         try:
             with path.open("rb") as file:
                 stamp = Stamp.of(os.fstat(file.fileno()))

@@ -7,10 +7,8 @@ in the report in the data path (:mod:`saltext_mip.data.report`) and in our own s
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import stat
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -34,7 +32,6 @@ __all__ = ["Count", "FileRecord", "Inventory", "PathologyRecord", "check", "look
 
 ENROLLED_STATE = "enrolled.json"
 _ABOUT_CHARS = 500
-_CDE_BYTES = 64 << 20
 
 
 def look(
@@ -128,7 +125,7 @@ def check(folder: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     try:
         path = cde or files.inside(folder, CDE_FILE)
         if cde is not None or path.exists():
-            parsed = cdes_.parse(_content(path), pathology=name)
+            parsed = cdes_.parse(folders.content(path), pathology=name)
     except (cdes_.CdeInvalid, UnsafeName, OSError) as error:
         found.append(Finding(Problem("CdeInvalid", file=CDE_FILE, about=_words(error))))
     for file in listing.names:
@@ -330,25 +327,13 @@ def _verified(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: 
 
 def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:
     try:
-        return _content(files.inside(folder, CDE_FILE)), None
+        return folders.cde_content(folder), None
     except FileNotFoundError:
         return None, None
     except UnsafeName:
         return None, Problem("UnsafeName")
     except OSError as error:
         return None, Problem("Unreadable", about=_words(error))
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a CDE's file, which is a file, and of a size that a CDE can have."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait for a writer
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _CDE_BYTES:
-            raise OSError(errno.EFBIG, "it is no file, or too large")
-        return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
-    finally:
-        os.close(fd)
 
 
 def _enrolled(data_path: Path, state: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from saltext_mip.data import folders
 from saltext_mip.data import inventory as inventories
 from saltext_mip.data.cde import Cde, CdeInvalid, parse
 from saltext_mip.data.records import FileRecord, Inventory
@@ -94,9 +95,8 @@ def _usable(here: Here) -> Inventory:
 
 
 def _parsed(here: Here, pathology: str) -> Cde:
-    path = inside(inside(here.data_path, pathology), CDE_FILE)
     try:
-        content = path.read_bytes()
+        content = folders.cde_content(inside(here.data_path, pathology))
     except (FileNotFoundError, NotADirectoryError):
         raise Misuse(f"There is no {CDE_FILE} of '{shown(pathology)}' here.") from None
     return parse(content, pathology=pathology, node=here.node.id)

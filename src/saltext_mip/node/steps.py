@@ -10,11 +10,11 @@ from typing import Any
 
 from saltext_mip import files, wire
 from saltext_mip.console import ssh
+from saltext_mip.data import folders
 from saltext_mip.data import inventory as inventories
 from saltext_mip.data.cde import parse
 from saltext_mip.data.compiler import rowless
 from saltext_mip.errors import NodeError
-from saltext_mip.federation import CDE_FILE
 from saltext_mip.generations import enrolment, staging
 from saltext_mip.node import logs, watch
 from saltext_mip.node.here import Here
@@ -49,7 +49,7 @@ def inventory(
             if pathology.cde is None or pathology.cde in known:
                 continue
             folder = files.inside(here.data_path, pathology.name)
-            content = files.inside(folder, CDE_FILE).read_bytes()
+            content = folders.cde_content(folder)
             contents[hashlib.sha256(content).hexdigest()] = content.decode("latin-1")
         answer["contents"] = contents
     return packed(here, answer)

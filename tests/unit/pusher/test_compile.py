@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
+from os import mkfifo
 from typing import Any
 
 import pytest
 
 from saltext_mip.errors import Misuse, UnknownNode
+from saltext_mip.node import looks
 from saltext_mip.node.databases import states
 from saltext_mip.node.here import Here
 from saltext_mip.pusher import members
@@ -215,8 +218,8 @@ def test_a_pathology_with_a_comma_or_of_digits_can_be_named(consolidated: Folder
     assert statuses(run(consolidated, pathology=2024))["fed1-ms"] == {"2024": "compiled"}
 
 
-@pytest.mark.parametrize("how", ["link", "folder"])
-def test_a_database_that_is_a_link_or_a_folder_keeps_no_other_from_compiling(
+@pytest.mark.parametrize("how", ["link", "folder", "fifo"])
+def test_a_database_that_is_something_else_keeps_no_other_from_compiling(
     consolidated: Folders, how: str
 ) -> None:
     consolidated.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
@@ -225,10 +228,46 @@ def test_a_database_that_is_a_link_or_a_folder_keeps_no_other_from_compiling(
     outside = consolidated.root / "outside.db"
     outside.write_bytes(b"not ours")
     path = consolidated.data("fed1-wk-h1", "dementia", "datasets.db")
-    path.symlink_to(outside) if how == "link" else path.mkdir()
+    {
+        "link": partial(path.symlink_to, outside),
+        "folder": path.mkdir,
+        "fifo": partial(mkfifo, path),
+    }[how]()
     result = run(consolidated)
     assert statuses(result)["fed1-wk-h1"] == {"dementia": "failed", "tbi": "compiled"}
     (problem,) = result["nodes"]["fed1-wk-h1"]["dementia"]["problems"]
     assert problem["rule"] == "DatabaseUnwritten"
     assert "datasets.db" in problem["about"]
     assert outside.read_bytes() == b"not ours"
+
+
+def test_a_fifo_in_the_place_of_a_csv_file_is_not_waited_for(consolidated: Folders) -> None:
+    mkfifo(consolidated.data("fed1-wk-h1", "dementia", "fifo.csv"))
+    result = run(consolidated)
+    of = result["nodes"]["fed1-wk-h1"]["dementia"]
+    assert of["files"] == {"edsd.csv": "compiled", "fifo.csv": "out"}
+    assert [(p["rule"], p["file"]) for p in of["problems"]] == [("Unreadable", "fifo.csv")]
+
+
+@pytest.mark.parametrize("how", ["link", "folder", "fifo"])
+def test_a_cde_that_is_something_else_is_a_problem_of_its_pathology(
+    consolidated: Folders, how: str
+) -> None:
+    run(consolidated)
+    outside = consolidated.root / "outside.json"
+    outside.write_text(cde("edsd"))
+    path = consolidated.data("fed1-wk-h1", "dementia", "CDEsMetadata.json")
+    path.unlink()
+    {
+        "link": partial(path.symlink_to, outside),
+        "folder": path.mkdir,
+        "fifo": partial(mkfifo, path),
+    }[how]()
+    of = run(consolidated)["nodes"]["fed1-wk-h1"]["dementia"]
+    assert of["status"] == "failed"
+    assert "CdeInvalid" in [problem["rule"] for problem in of["problems"]]
+    assert datasets(consolidated, "fed1-wk-h1") == {"edsd": 12}
+    worker = consolidated.federation.by_id("fed1-wk-h1")
+    here = Here(consolidated.federation, worker, consolidated.root / "fed1-wk-h1" / "state")
+    assert states(here, verify=True)["dementia"]["same"] is False
+    assert looks.cde(here, None) == {}
