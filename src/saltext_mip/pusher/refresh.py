@@ -179,7 +179,7 @@ class _Refresh:
         self._begun = pusher.now().isoformat(timespec="seconds")
         self._revision = ""
         self._before = outcomes.load(pusher.state)
-        self._news = True
+        self._news = False
 
     def through(self) -> dict[str, Any]:
         pusher = self._pusher
