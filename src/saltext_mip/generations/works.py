@@ -59,7 +59,11 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
         path = folder / CDE_FILE
         if entry.replaces and not any(_there(path, sha) for sha in (entry.replaces, entry.sha256)):
             raise ChangedMeanwhile(node=place.node, path=path)
-        yield from _file(path, entry)
+        try:
+            yield from _file(path, entry)
+        except UnsafeName as error:  # a file of that name is in each folder: say which
+            where = f"'{files.shown(str(path))}'"
+            raise UnsafeName(error.facts["message"], name=where) from None
     elif folder.exists() or database is None:
         reason = "it is not a folder" if folder.exists() else "the folder is gone"
         raise NoPlace(f"{folder}: {reason}", node=place.node)

@@ -343,6 +343,17 @@ def test_links_that_leave_the_folder_are_refused(fed: Folders, tmp_path: Path) -
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
 
 
+def test_a_cde_that_is_a_link_out_on_a_worker_is_named_with_its_folder(
+    fed: Folders, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside.json"
+    outside.write_text("mine")
+    fed.data("fed1-wk-h1", "dementia", "CDEsMetadata.json").symlink_to(outside)
+    with pytest.raises(NodesFailed, match=r"fed1-wk-h1.*/dementia/CDEsMetadata\.json.* leaves"):
+        run(fed)
+    assert outside.read_text() == "mine"
+
+
 def test_when_one_node_cannot_stage_nothing_changes_anywhere(fed: Folders) -> None:
     before = fed.files()
 
