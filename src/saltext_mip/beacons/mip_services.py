@@ -12,7 +12,7 @@ The state ``mip.master`` installs it. By hand:
 
     beacons:
       mip_services:
-        - interval: 10
+        - interval: 30
 """
 
 import time

@@ -57,7 +57,7 @@ def beacons(here: Here) -> dict[str, float]:
     interval = max(1.0, min(5.0, here.federation.settings["reactor"]["settle"] / 5))
     wanted = {"mip_data": interval}
     if here.node.role == "master":
-        wanted["mip_services"] = 10.0
+        wanted["mip_services"] = 30.0
     return wanted
 
 
