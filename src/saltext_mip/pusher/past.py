@@ -31,6 +31,10 @@ def export(pusher: Pusher) -> Any:
 
 def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
     """Generations as lines, the newest first; only those that touched ``dataset``, if given."""
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise Misuse("limit must be a number of generations, or 0 for all.")
+    if dataset is not None:
+        dataset = str(dataset)  # on Salt's command line digits are a number
     lines = []
     before: Generation | None = None
     for generation in pusher.store.history():

@@ -103,3 +103,16 @@ def test_a_rollback_that_changed_nothing_suspends_nothing(twice: Folders) -> Non
     with pytest.raises(NodesFailed, match="No space left"):
         back(twice)
     assert twice.pusher.store.suspended() is None
+
+
+@pytest.mark.parametrize("limit", ["few", -1, None, True, 1.5])
+def test_a_limit_is_a_number(twice: Folders, limit: Any) -> None:
+    with pytest.raises(Misuse, match="limit"):
+        past.history(twice.pusher, None, limit)
+
+
+def test_a_dataset_of_digits_is_found_as_salts_command_line_gives_it(twice: Folders) -> None:
+    twice.write("fed1-wk-h1", "dementia", "year.csv", rows("2024"))
+    run(twice)
+    found = past.history(twice.pusher, 2024, 0)["generations"]  # type: ignore[arg-type]
+    assert [line["added"] for line in found] == [[["dementia", "2024"]]]
