@@ -12,12 +12,17 @@ PAGES = ("day.md", "command.md", "console.md")
 
 
 def lines(host: str) -> list[str]:
-    """What is typed on that host (``pusher`` or ``node``), in the order of the pages."""
+    """What is typed on that host (``pusher`` or ``node``), in the order of the pages.
+
+    Nothing twice, but consolidations: what comes after them counts on them.
+    """
     found: list[str] = []
     for page in PAGES:
         text = (DOCS / page).read_text(encoding="utf-8")
-        found += re.findall(rf"^{host}\$ (mip .*?)(?:\s+#.*)?$", text, re.MULTILINE)
-    return list(dict.fromkeys(found))
+        for line in re.findall(rf"^{host}\$ (mip .*?)(?:\s+#.*)?$", text, re.MULTILINE):
+            if line not in found or line == "mip data consolidate":
+                found.append(line)
+    return found
 
 
 def old() -> list[str]:

@@ -19,6 +19,7 @@ class Container:
     image: str
     state: str
     about: str
+    swarm: bool = True
 
     @property
     def running(self) -> bool:
@@ -45,17 +46,24 @@ def containers(docker: Docker, component: str | None = None) -> tuple[Container,
         if service and (component is None or belongs(labels, component)):
             newest[service] = one
     return tuple(
-        Container(service, one["Id"], one["Image"], one["State"], one["Status"])
+        Container(
+            service,
+            one["Id"],
+            one["Image"],
+            one["State"],
+            one["Status"],
+            SERVICE in (one.get("Labels") or {}),
+        )
         for service, one in sorted(newest.items())
     )
 
 
 def restart(docker: Docker, some: tuple[Container, ...]) -> tuple[str, ...]:
-    """The services' names, of those that run. The Swarm replaces what ends."""
+    """The services' names, of those that run. The Swarm starts another where one ends."""
     running = [one for one in some if one.running]
     for one in running:
         with answering():
-            docker.api.restart(one.id)
+            (docker.api.stop if one.swarm else docker.api.restart)(one.id)
     return tuple(one.service for one in running)
 
 

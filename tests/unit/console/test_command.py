@@ -25,7 +25,7 @@ def understood(line: str, *, pusher: bool = True) -> tuple[str, dict[str, Any]]:
     return action.function or action.do, given
 
 
-@pytest.mark.parametrize("line", manual.lines("pusher"))
+@pytest.mark.parametrize("line", dict.fromkeys(manual.lines("pusher")))
 def test_a_line_of_the_manual_is_understood_on_the_pusher(line: str) -> None:
     words = manual.words(line)
     if "--help" in words:
