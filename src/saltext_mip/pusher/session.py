@@ -16,10 +16,10 @@ from saltext_mip.secret import Secret
 
 Progress = Callable[[str], None]
 
-# Seconds for a step that may have to read all of a node's files: tens of gigabytes on a slow disk.
-# Who does not say that it is at it is missing long before that.
-READING = 3600.0
-_READERS = frozenset({"inventory", "verify", "compile_databases"})
+# Seconds for steps that may have to read all of a node's files, or to write them anew: gigabytes on
+# a slow disk. Who does not say that it is at it is missing long before that; but a disk that hangs
+# at one hospital must not hold up the others for ever.
+LIMITS = {"inventory": 900.0, "verify": 900.0, "compile_databases": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -78,19 +78,21 @@ class Pusher:
         ):
             yield
 
-    def ask(self, step: str, targets: Sequence[str], **arguments: Any) -> Answers:
-        """A step of ``mip_node`` on these nodes.
+    def ask(
+        self, step: str, targets: Sequence[str], *, within: float | None = None, **arguments: Any
+    ) -> Answers:
+        """A step of ``mip_node`` on these nodes; ``within`` seconds where it may take long.
 
         A node whose pillar is not the one that the pusher goes by has it refreshed, once, and is
         asked again; if it still differs, it has failed.
         """
-        answers = self._ask(step, targets, arguments)
+        answers = self._ask(step, targets, arguments, within)
         stale = _stale(answers)
         if not stale:
             return answers
         self.progress(f"refreshing the pillar of {', '.join(stale)}")
         self.nodes.ask("saltutil.refresh_pillar", stale, wait=True)
-        again = self._ask(step, stale, arguments)
+        again = self._ask(step, stale, arguments, within)
         message = "its pillar does not declare the federation as the pusher's does"
         still = dict.fromkeys(_stale(again), message)
         return Answers(
@@ -114,11 +116,16 @@ class Pusher:
             {**answers.failed, **stale},
         )
 
-    def _ask(self, step: str, targets: Sequence[str], arguments: Mapping[str, Any]) -> Answers:
+    def _ask(
+        self,
+        step: str,
+        targets: Sequence[str],
+        arguments: Mapping[str, Any],
+        within: float | None,
+    ) -> Answers:
         head = [self.federation.name, self.federation.digest]
-        limit = {"timeout": READING} if step in _READERS else {}
         return self.nodes.ask(
-            f"mip_node.{step}", targets, head, progress=self.progress, **{**limit, **arguments}
+            f"mip_node.{step}", targets, head, timeout=within, progress=self.progress, **arguments
         )
 
 
