@@ -86,8 +86,9 @@ def test_too_much_is_held_and_a_person_lets_it_go(following: Following) -> None:
     following.settled(lambda: following.last["kind"] == "held")
     assert following.offered == served
     assert following.conditions()["Held"]["reason"] == "ShrinkGuard"
+    held = following.last["revision"]
     write(following, "fed1-wk-h1", "centre")
-    until(following.idle)
+    following.settled(lambda: following.last["revision"] != held)
     assert following.offered == served
     following.fed.salt_run("mip.approve", FED, check=True)
     following.settled(lambda: "tbi" not in following.offered)
