@@ -56,6 +56,17 @@ class Deployed:
         assert ran.code == 0, ran.text
         return ran.value
 
+    def deploys(self, seconds: float = 240) -> Any:
+        """Deploy until it goes well, as an operator would while a host comes back: the return."""
+        ran = []
+
+        def well() -> bool:
+            ran.append(self.mip("deploy"))
+            return ran[-1].code == 0
+
+        until(well, seconds=seconds, every=1, what="a deployment that goes well")
+        return ran[-1].value
+
     def apply(self, node: str, sls: str, *arguments: str) -> dict[str, Any]:
         """``state.apply`` on one node: its states by their ids."""
         argv = ("salt", "-t", "120", node, "state.apply", sls, *arguments)

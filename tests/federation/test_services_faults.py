@@ -69,7 +69,7 @@ def test_a_node_that_is_powered_off_is_at_no_moment_one_of_one(fed: Deployed) ->
     for_docker(lambda: fed.bed.docker(WORKER))
     fed.minions()
     fed.serves()
-    assert fed.well("deploy")["services"][SERVICE]["replicas"] == "1/1"
+    assert fed.deploys()["services"][SERVICE]["replicas"] == "1/1"
 
 
 def test_a_worker_that_was_cut_off_serves_again(fed: Deployed) -> None:
@@ -83,13 +83,13 @@ def test_a_worker_that_was_cut_off_serves_again(fed: Deployed) -> None:
         fed.bed.fault(WORKER, "heal")
     fed.minions()
     fed.serves()
-    assert fed.well("deploy")["services"][SERVICE]["serving"] is True
+    assert fed.deploys()["services"][SERVICE]["serving"] is True
 
 
 def test_a_dockerd_that_was_killed_serves_again(fed: Deployed) -> None:
     fed.bed.fault(WORKER, "kill-dockerd")
     for_docker(lambda: fed.bed.docker(WORKER))
-    assert fed.well("deploy")["services"][SERVICE]["serving"] is True
+    assert fed.deploys()["services"][SERVICE]["serving"] is True
     fed.serves()
 
 
@@ -110,8 +110,7 @@ def test_a_manager_that_was_rebooted_serves_again(fed: Deployed) -> None:
     fed.bed.fault(MASTER, "poweron")
     for_docker(lambda: fed.bed.docker(MASTER))
     fed.minions()
-    ran = fed.mip("deploy")
-    assert ran.code == 0, ran.text
+    fed.deploys()
     fed.serves()
 
 
@@ -119,7 +118,7 @@ def test_a_keystore_that_started_by_itself_is_followed_by_the_engines(fed: Deplo
     fed.docker("service", "update", "--detach", "--force", KEYSTORE)
     until(lambda: fed.active() == set(), seconds=60, what="what it forgot")
     # only when it is sure that the engines will not come back by themselves
-    until(lambda: fed.mip("deploy").code == 0, seconds=240, what="engines that serve again")
+    fed.deploys()
     fed.serves()
 
 
@@ -132,7 +131,7 @@ def test_a_worker_that_was_installed_again_joins_by_its_state_alone(fed: Deploye
     assert [of["comment"] for of in states.values() if of["result"] is False] == []
     own = fed.bed.docker(WORKER).info()["Swarm"]["NodeID"]
     assert own not in before
-    until(lambda: fed.mip("deploy").code == 0, seconds=240, what="its deployment")
+    fed.deploys()
     fed.serves()
 
     def entries() -> list[str]:
@@ -140,7 +139,7 @@ def test_a_worker_that_was_installed_again_joins_by_its_state_alone(fed: Deploye
         return [each["ID"] for each in nodes if each["Description"]["Hostname"] == WORKER]
 
     until(lambda: ready(fed, WORKER, "down") or len(entries()) == 1, seconds=60, what="its notice")
-    fed.well("deploy")
+    fed.deploys()
     assert entries() == [own]
 
 

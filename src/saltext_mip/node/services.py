@@ -40,7 +40,8 @@ class Wish:
 
     ``only``: minion ids; none: all. ``told``: Swarm node ids by minion id, as the nodes say.
     ``restart``: short names and minion ids, with the reason. ``word``: an operator's, to be
-    remembered: ``stopped``, ``removed`` or ``started``. ``dry``: only the plan.
+    remembered: ``stopped`` or ``removed``; ``started`` forgets both, ``deployed`` what was removed.
+    ``dry``: only the plan.
     """
 
     only: tuple[str, ...] | None = None
@@ -260,7 +261,7 @@ def _lost(here: Here, wish: Wish, goals: Sequence[Service], actual: Actual) -> d
     out = {}
     for short, node_id, reason in wish.restart:
         for goal in goals:
-            if goal.node == node_id and short in (goal.short, "*"):
+            if goal.node == node_id and not goal.once and short in (goal.short, "*"):
                 out[goal.name] = reason
     keystore = next(
         (r for r in actual.services.values() if r.ours and r.service.short == serving.KEYSTORE),

@@ -153,7 +153,8 @@ def _all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
 def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answers:
     if nodes and not test:
         pusher.progress(f"applying the states of {', '.join(node.id for node in nodes)}")
-    return pusher.ask("apply_states", [node.id for node in nodes], test=test)
+    within = services.rolling(pusher)
+    return pusher.ask("apply_states", [node.id for node in nodes], within=within, test=test)
 
 
 def _keep_token(pusher: Pusher, swarm: Any) -> bool:

@@ -12,13 +12,12 @@ from typing import Any
 
 from saltext_mip import schemas
 from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
-from saltext_mip.node.services import Wish
+from saltext_mip.node.services import BACK, Wish
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.gather import need, words
 from saltext_mip.pusher.session import Answers, Pusher
 from saltext_mip.services.serving import Datasets, Item, Served, differences, expected
 
-LOOK_TIMEOUT = 30.0  # seconds for one answer of the master node
 EVERY = 1.0  # seconds between two looks
 # a task's own words that no waiting mends, and the reason of a condition that they are
 HOPELESS = {
@@ -125,7 +124,7 @@ def _words(value: Any) -> Any:
 def enforce(pusher: Pusher, wish: Wish) -> Mapping[str, Any]:
     """Have the master node make what is wanted: ``{"changed", "plan"}``."""
     master = pusher.federation.master.id
-    answers = pusher.ask("enforce", [master], wish=wish.wire())
+    answers = pusher.ask("enforce", [master], within=rolling(pusher), wish=wish.wire())
     _need(answers, master)
     value = answers.values[master]
     if not isinstance(value, Mapping) or not isinstance(value.get("plan"), list):
@@ -136,6 +135,11 @@ def enforce(pusher: Pusher, wish: Wish) -> Mapping[str, Any]:
         if isinstance(item, Mapping)
     ]
     return {"changed": bool(value.get("changed")), "plan": plan}
+
+
+def rolling(pusher: Pusher) -> float:
+    """Seconds that it may take to replace every worker, one after the other."""
+    return BACK * (len(pusher.federation.workers) + 2)
 
 
 def restart(pusher: Pusher, items: Sequence[Item]) -> tuple[Item, ...]:

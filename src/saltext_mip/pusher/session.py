@@ -124,8 +124,11 @@ class Pusher:
         within: float | None,
     ) -> Answers:
         head = [self.federation.name, self.federation.digest]
+        if within is None and step in _READERS:
+            within = READING
+        limit = {} if within is None else {"timeout": within}
         return self.nodes.ask(
-            f"mip_node.{step}", targets, head, timeout=within, progress=self.progress, **arguments
+            f"mip_node.{step}", targets, head, progress=self.progress, **{**limit, **arguments}
         )
 
 
