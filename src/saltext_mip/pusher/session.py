@@ -124,12 +124,9 @@ class Pusher:
         within: float | None,
     ) -> Answers:
         head = [self.federation.name, self.federation.digest]
-        if within is None and step in _READERS:
-            within = READING
-        limit = {} if within is None else {"timeout": within}
-        return self.nodes.ask(
-            f"mip_node.{step}", targets, head, progress=self.progress, **{**limit, **arguments}
-        )
+        limit = LIMITS.get(step) if within is None else within
+        more = {"timeout": limit, **arguments}
+        return self.nodes.ask(f"mip_node.{step}", targets, head, progress=self.progress, **more)
 
 
 def _stale(answers: Answers) -> list[str]:

@@ -15,7 +15,7 @@ from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissin
 from saltext_mip.generations.transaction import CommitUnfinished
 from saltext_mip.pusher import members
 from saltext_mip.pusher.consolidate import Options, consolidate
-from saltext_mip.pusher.session import READING
+from saltext_mip.pusher.session import LIMITS
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -410,7 +410,8 @@ def test_a_cde_edited_by_hand_on_a_worker_is_put_back(fed: Folders) -> None:
 
 def test_whoever_reads_large_files_is_given_the_time(fed: Folders) -> None:
     run(fed)
-    assert fed.limits["mip_node.inventory"] == fed.limits["mip_node.verify"] == READING
+    for step in ("inventory", "verify"):
+        assert fed.limits[f"mip_node.{step}"] == LIMITS[step]
     assert fed.limits["mip_node.stage"] is None
 
 
