@@ -231,4 +231,4 @@ def _listed(actions: Iterable[Action]) -> str:
     rows: dict[tuple[str, str, str], list[str]] = {}
     for action in actions:
         rows.setdefault((action.function, action.do, action.help), []).append(action.name)
-    return "\n".join(f"  {', '.join(names):29} {key[2]}" for key, names in rows.items())
+    return "\n".join(f"  {', '.join(names):30} {key[2]}" for key, names in rows.items())

@@ -75,7 +75,7 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
 
     Returns why not, by minion id, of those whose keys could not be taken; their old lines stay.
     """
-    answers = pusher.ask("host_keys", nodes, timeout=CHECK_TIMEOUT)
+    answers = pusher.ask("host_keys", nodes, within=CHECK_TIMEOUT)
     why = _reasons(answers)
     keys = {}
     for node, value in answers.values.items():
