@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,14 @@ import salt.config
 
 from saltext_mip.errors import DeclarationError
 from saltext_mip.pusher.open import declared
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Salt logs the same, with the lines: on the pusher alone, and here for nobody."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def opts(root: Path) -> dict[str, Any]:
