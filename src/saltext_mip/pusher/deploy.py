@@ -89,18 +89,24 @@ def _deploy(
     there = [node.id for node in pusher.federation.nodes if node.id not in absent]
     if only is not None:
         there = [each for each in there if each in only or each == master.id]
+    later: list[bool] = []
+
+    def again() -> None:
+        later.append(services.enforce(pusher, Wish(only=only, told=told))["changed"])
+
     now, waiting = services.wait_up(
         pusher,
         told=told,
         only=there,
         timeout=max(deadline - time.monotonic(), 1.0),
         first=before if nothing else None,
+        again=again,
     )
     if now.plan:  # such as an old entry of a node, which is down by now
         done = {**done, "changed": True}
         services.enforce(pusher, Wish(only=only, told=told))
         now = services.look(pusher, told)
-    changed = done["changed"] or any(of["changed"] for of in nodes.values())
+    changed = done["changed"] or any(of["changed"] for of in nodes.values()) or any(later)
     result = services.result(pusher, now, waiting, changed=changed)
     result["nodes"] = nodes
     result["problems"] += [

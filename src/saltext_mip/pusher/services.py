@@ -12,13 +12,14 @@ from typing import Any
 
 from saltext_mip import schemas
 from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
-from saltext_mip.node.services import BACK, Wish
+from saltext_mip.node.services import BACK, LOST, Wish
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.gather import need, words
 from saltext_mip.pusher.session import Answers, Pusher
 from saltext_mip.services.serving import Datasets, Item, Served, differences, expected
 
 EVERY = 1.0  # seconds between two looks
+AGAIN = LOST + 5.0  # seconds after which what is forgotten by a keystore is known to be
 # a task's own words that no waiting mends, and the reason of a condition that they are
 HOPELESS = {
     "no such image": "ImagePullFailed",
@@ -199,13 +200,15 @@ def wait_up(
     timeout: float,
     done: Callable[[Look], bool] = lambda _: True,
     first: Look | None = None,
+    again: Callable[[], object] | None = None,
 ) -> tuple[Look, dict[str, str]]:
     """Wait until every declared service (of the nodes ``only``) serves.
 
     The last look, and why those that do not serve do not. What no waiting mends is not waited for.
-    ``first`` is a look that was had a moment ago.
+    ``first`` is a look that was had a moment ago; ``again`` is done now and then while it waits.
     """
     deadline = time.monotonic() + timeout
+    next_time = time.monotonic() + AGAIN
     since: dict[str, float] = {}
     said = ""
     while True:
@@ -221,6 +224,9 @@ def wait_up(
         if text != said:
             pusher.progress(f"waiting for {text}" if text else "waiting for the Swarm's nodes")
             said = text
+        if again is not None and moment >= next_time:
+            again()
+            next_time = time.monotonic() + AGAIN
         time.sleep(EVERY)
 
 
