@@ -68,6 +68,18 @@ class Followed(Deployed):
 
         until(is_quiet, seconds=seconds, every=0.5, what="a quiet controller")
 
+    def steady(self) -> dict[str, str]:
+        """The tasks, once they have been the same for a while: engines follow their master."""
+        seen = self.tasks()
+        since = time.monotonic()
+        end = since + PATIENCE
+        while time.monotonic() - since < 15:
+            assert time.monotonic() < end, "tasks come and go"
+            time.sleep(1)
+            if (now := self.tasks()) != seen:
+                seen, since = now, time.monotonic()
+        return seen
+
     def looks(self) -> int:
         return int(self.state("controller.json")["run"])
 
@@ -114,7 +126,7 @@ def test_it_takes_seconds(fed: Followed) -> None:
 
 
 def test_a_change_of_rows_restarts_nothing(fed: Followed) -> None:
-    tasks, when = fed.tasks(), fed.state("refreshed.json")["when"]
+    tasks, when = fed.steady(), fed.state("refreshed.json")["when"]
     fed.put("fed1-wk-h2", "timed1", count=99)
     until(lambda: fed.state("refreshed.json")["when"] != when, seconds=PATIENCE, what="a look")
     fed.quiet()
@@ -152,7 +164,7 @@ def test_a_file_that_does_not_compile_leaves_the_old_data_served(fed: Followed) 
     until(lambda: fed.state("refreshed.json")["when"] != when, seconds=PATIENCE, what="a look")
     fed.quiet()
     assert "fed1-wk-h1" in fed.served()["dementia"]["first-h1"]
-    problems = fed.mip("status").value["problems"]
+    problems = fed.mip("consolidate", "dry_run=True").value["problems"]
     assert any(problem["file"] == "first-h1.csv" for problem in problems)
     fed.put("fed1-wk-h1", "first-h1")
     fed.quiet()
