@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import salt.exceptions
 
+from saltext_mip.commands import MipRunnerError, command
 from saltext_mip.errors import MipError
 from saltext_mip.modules import mip, mip_node
-from saltext_mip.runners import mip as runner
 from saltext_mip.states import mip as states
 from tests.unit.pusher.conftest import cde
 
@@ -28,7 +28,7 @@ def opts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What Salt's loader puts into modules."""
     made = {"id": "fed1-ms", "root_dir": str(tmp_path), "test": False, "__cli": "salt-minion"}
     declared = {"nodes": NODES, "data_path": str(tmp_path / "data")}
-    for module in (mip, mip_node, states, runner):
+    for module in (mip, mip_node, states):
         monkeypatch.setattr(module, "__opts__", made, raising=False)
         monkeypatch.setattr(module, "__context__", {}, raising=False)
         pillar = {"mip": {"federations": {"fed1": declared}}}
@@ -67,7 +67,7 @@ def raising(error: BaseException) -> Any:
     def function(timeout: Any = 300) -> None:
         raise error
 
-    return runner._command(function)
+    return command(function)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_whatever_fails_in_a_runner_is_one_error_that_salt_run_exits_with_1_for(
     opts: dict[str, Any], error: BaseException, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with pytest.raises(runner.MipRunnerError, match=words) as caught:
+    with pytest.raises(MipRunnerError, match=words) as caught:
         raising(error)()
     assert CANARY not in str(caught.value) + caplog.text
 
 
 @pytest.mark.parametrize("timeout", ["soon", -1, None, True, float("nan"), float("inf")])
 def test_a_timeout_is_a_number_of_seconds(opts: dict[str, Any], timeout: Any) -> None:
-    with pytest.raises(runner.MipRunnerError, match="timeout must be a number of seconds"):
+    with pytest.raises(MipRunnerError, match="timeout must be a number of seconds"):
         raising(ValueError())(timeout=timeout)
 
 

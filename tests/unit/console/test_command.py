@@ -15,7 +15,7 @@ from saltext_mip.console import command, render, salting
 from saltext_mip.console.actions import ACTIONS, NODE_ACTIONS
 from saltext_mip.console.parser import Misused, build, parse
 from saltext_mip.console.show import Show
-from saltext_mip.runners import mip as runner
+from saltext_mip.runners import mip, mip_following, mip_services
 from tests.support import manual
 
 
@@ -144,7 +144,8 @@ def test_what_an_action_calls_is_there_and_takes_what_it_is_given(action: Any) -
     import inspect
 
     name = {"compile": "compile_"}.get(action.function, action.function)
-    function = getattr(runner, name)
+    (module,) = (each for each in (mip, mip_following, mip_services) if hasattr(each, name))
+    function = getattr(module, name)
     assert inspect.signature(function) is not None
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     known = next(each for each in cells if isinstance(each, inspect.Signature)).parameters
@@ -305,3 +306,19 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
         process.stdout.close()
         err = process.stderr.read()
     assert b"Traceback" not in err
+
+
+def test_progress_at_a_terminal_is_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Show().progress("consolidate") as progress:
+        progress("staging on \x1b[2J fed1-ms")
+    came = terminal.getvalue()
+    assert "━" in came
+    assert "consolidate: staging on \\x1b[2J fed1-ms" in came
+    assert came.endswith("\x1b[2K")  # the line is empty again
