@@ -174,6 +174,13 @@ def test_a_worker_that_was_down_catches_up_when_it_is_back(following: Following)
     following.settled(lambda: "catching" in following.offered["dementia"], 90)
 
 
+def test_without_a_cause_there_is_no_refresh(following: Following) -> None:
+    until(following.quiet, 150)
+    looks = following.looks()
+    time.sleep(12)
+    assert following.looks() == looks
+
+
 def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Following) -> None:
     until(following.quiet, 150)
     looks = following.looks()
@@ -190,10 +197,3 @@ def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Followi
     assert not following.fed.state(federation="..").joinpath("requests").exists()
     log = following.fed.hosts[PUSHER].output.read_text()
     assert "1337" not in log
-
-
-def test_without_a_cause_there_is_no_refresh(following: Following) -> None:
-    until(following.quiet, 150)
-    looks = following.looks()
-    time.sleep(12)
-    assert following.looks() == looks
