@@ -54,9 +54,9 @@ def pane_of(bed: Bed, short: str) -> str:
 def container(bed: Bed, node: str, component: str) -> str | None:
     """The id of the running container of that component."""
     form = {"label": "com.docker.swarm.service.name", "status": "running"}
-    found = bed.docker(node).containers.list(filters=form)
-    names = {each.labels["com.docker.swarm.service.name"]: each.id for each in found}
-    return next((id_ for name, id_ in names.items() if name.endswith(f"_{component}")), None)
+    found = bed.docker(node).containers.list(filters=form)  # the newest first
+    names = [(each.labels["com.docker.swarm.service.name"], each.id) for each in found]
+    return next((id_ for name, id_ in names if name.endswith(f"_{component}")), None)
 
 
 def say(bed: Bed, node: str, component: str, text: str) -> None:
@@ -143,7 +143,8 @@ def test_a_disabled_node_has_its_window_and_it_says_so(deployed: Bed) -> None:
     try:
         deployed.run("pusher", "mip", "tmux", "--force")
         until(lambda: "disk replaced" in shown(deployed, "fed1:6"), "the reason")
-        until(lambda: "disk replaced" in shown(deployed, pane_of(deployed, "wk2")), "and in logs")
+        titles = tmux(deployed, "list-panes", "-t", "fed1:1", "-F", "#{@mip_pane}")
+        assert "wk2 fed1-wk-h2 This node is disabled by root: disk replaced." in titles
     finally:
         deployed.run("pusher", "mip", "node", "enable", "--node", "wk2")
 

@@ -16,8 +16,8 @@ from saltext_mip.console.consolidation import consolidate, export
 from saltext_mip.console.generations import diff, history, rollback
 from saltext_mip.console.nodes import compiled, nodes
 from saltext_mip.console.plans import setup
-from saltext_mip.console.rights import sync_roles
 from saltext_mip.console.refreshing import controlled, refresh
+from saltext_mip.console.rights import sync_roles
 from saltext_mip.console.screen import Screen
 from saltext_mip.console.services import moved, status
 from saltext_mip.console.trouble import trouble

@@ -115,7 +115,9 @@ def of(
 
     def log(node: Node) -> Pane:
         facts = _facts(node, federation, state, said)
-        return Pane(f"{node.short} {node.id}", program.pane({**facts, "logs": node.role}))
+        # in the border, since what the program says first is soon out of sight
+        note = f" {said[node.id]}" if node.id in said else ""
+        return Pane(f"{node.short} {node.id}{note}", program.pane({**facts, "logs": node.role}))
 
     named = ("--federation", federation.name)
     windows = [

@@ -92,6 +92,10 @@ def test_what_is_to_be_said_of_a_node_is_said_in_its_windows_only() -> None:
     assert pane(session, 5)["note"] == ""
     assert pane(session, 6)["note"] == "This node is disabled."
     assert pane(session, 1, 3)["note"] == "This node is disabled."
+    assert [each.title for each in session.windows[1].panes][2:] == [
+        "wk1 fed1-wk-h1",
+        "wk2 fed1-wk-h2 This node is disabled.",
+    ]
 
 
 def test_the_second_window_watches_what_is_wrong() -> None:
