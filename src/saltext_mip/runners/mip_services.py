@@ -2,6 +2,8 @@
 The federation's services in the Swarm, their state, and the operator's session and logs.
 """
 
+import sys
+
 from saltext_mip.commands import command
 from saltext_mip.console.tmux import Tmux, inside
 from saltext_mip.console.tmux import attach as attach_to
