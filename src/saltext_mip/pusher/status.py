@@ -7,52 +7,26 @@ and the other half says what matters. What cannot be known is ``Unknown``, not g
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from saltext_mip import conditions
 from saltext_mip.conditions import Condition
-from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Node
 from saltext_mip.files import StateBroken, read_state, write_state
 from saltext_mip.generations.record import Generation
 from saltext_mip.problems import Problem
 from saltext_mip.pusher import control, members, roles, services
 from saltext_mip.pusher.gather import words
-from saltext_mip.pusher.services import Look
-from saltext_mip.pusher.session import Answers, Pusher
+from saltext_mip.pusher.seen import Seen, look
+from saltext_mip.pusher.session import Pusher
 from saltext_mip.services import serving
 
 FILE = "conditions.json"
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What could be learned: ``overviews`` by minion id, the services, ``None`` where unknown."""
-
-    answers: Answers
-    asked: tuple[Node, ...]
-    look: Look | None
-    why: str
-    generation: Generation | None
-
-    @property
-    def lost(self) -> dict[str, str]:
-        return {
-            node: words(why)
-            for node, why in {**self.answers.missing, **self.answers.failed}.items()
-        }
-
-    def there(self) -> Iterator[tuple[Node, Mapping[str, Any]]]:
-        for node in self.asked:
-            value = self.answers.values.get(node.id)
-            if isinstance(value, Mapping):
-                yield node, value
-
-
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dict[str, Any]:
     """See ``mip.status``. Fails for nothing that is down; says so."""
-    seen = _look(pusher, timeout)
+    seen = look(pusher, timeout)
     found = [
         _workers(pusher, seen),
         _data(seen),
@@ -82,24 +56,6 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dic
     if check and not result["ok"]:
         result["retcode"] = 1
     return result
-
-
-def _look(pusher: Pusher, timeout: float) -> Seen:
-    disabled = pusher.store.disabled()
-    asked = tuple(node for node in pusher.federation.nodes if node.id not in disabled)
-    answers = pusher.ask_within("status", [node.id for node in asked], timeout)
-    members.note(pusher, {node.id: node.id in answers.values for node in asked})
-    master = pusher.federation.master.id
-    look, why = None, words({**answers.missing, **answers.failed}.get(master, "it is disabled"))
-    value = answers.values.get(master)
-    if isinstance(value, Mapping) and isinstance(value.get("services"), Mapping):
-        try:
-            look, why = services.believed(master, value["services"]), ""
-        except BadAnswer as exc:
-            why = str(exc)
-    elif isinstance(value, Mapping):
-        why = words(str(value.get("services_error") or "it did not say"))
-    return Seen(answers, asked, look, why, pusher.store.last())
 
 
 def _workers(pusher: Pusher, seen: Seen) -> Condition:

@@ -70,6 +70,8 @@ class WithServices(Folders):
         self.services = swarm()
 
     def ask(self, function: str, targets: Any, *arguments: Any, **keywords: Any) -> Answers:
+        if function == "mip_node.services":
+            return Answers(dict.fromkeys(targets, self.services))
         if function != "mip_node.status":
             return super().ask(function, targets, *arguments, **keywords)
         values = {}
