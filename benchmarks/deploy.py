@@ -90,7 +90,7 @@ def _stack(fed: Deployed) -> dict[str, Any]:
 
 
 def _service(service: Service) -> Mapping[str, Any]:
-    aliases = [*service.aliases, service.name]
+    aliases = list(dict.fromkeys([*service.aliases, service.name]))
     return {
         "image": service.image,
         "environment": {

@@ -17,7 +17,7 @@ from saltext_mip.pusher.session import Answers, Pusher
 
 @dataclass(frozen=True)
 class Seen:
-    """What could be learned: each node's answer, and the services; else ``why`` they are unknown."""
+    """What could be learned: each node's answer, the services, or ``why`` they are unknown."""
 
     answers: Answers
     asked: tuple[Node, ...]
