@@ -97,7 +97,7 @@ def _service(service: Service) -> Mapping[str, Any]:
             key: value.reveal() if isinstance(value, Secret) else value
             for key, value in service.env
         },
-        "command": list(service.command) or None,
+        **({"command": list(service.command)} if service.command else {}),
         "volumes": [
             {
                 "type": "bind",
