@@ -216,9 +216,8 @@ def test_what_an_operator_stopped_stays_stopped(fed: Followed) -> None:
 
 def test_too_much_is_held(fed: Followed) -> None:
     served = fed.served()
-    fed.bed.run("fed1-wk-h3", "mv", f"{DATA}/tbi", "/run/tbi-aside")
-    fed.bed.run("fed1-wk-h3", "rm", f"{DATA}/dementia/late.csv")
-    fed.bed.run("fed1-wk-h3", "rm", f"{DATA}/dementia/second-h3.csv")
+    for dataset in ("first-h3", "second-h3"):
+        fed.remove("fed1-wk-h3", dataset)
     until(
         lambda: fed.state("refreshed.json")["kind"] == "held",
         seconds=PATIENCE,
@@ -226,7 +225,7 @@ def test_too_much_is_held(fed: Followed) -> None:
     )
     assert fed.served() == served
     fed.well("approve")
-    fed.until_served("fed1-wk-h3", "late", there=False)
+    fed.until_served("fed1-wk-h3", "first-h3", there=False)
     fed.quiet()
 
 
