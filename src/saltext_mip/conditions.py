@@ -57,7 +57,7 @@ REASONS: Mapping[str, str] = {
     "NoSwarm": "salt-run mip.deploy",
     "ServicesDiffer": "salt-run mip.deploy puts it right; dry_run=True says what it would do.",
     "ServiceDown": "See the service's error and the last lines of its log.",
-    "ImagePullFailed": "Check the image's name in the pillar, and that the node reaches its registry.",
+    "ImagePullFailed": "Check the image's name in the pillar, and that its registry is reached.",
     "PortTaken": "Something else on the node has the port: stop it, or move it.",
     "MountMissing": "Make the folder, or mount the disk, that the service binds.",
     "Stopped": "An operator stopped it; salt-run mip.start starts it again.",
