@@ -13,7 +13,7 @@ from saltext_mip.errors import Misuse
 from saltext_mip.files import inside
 from saltext_mip.generations import enrolment
 from saltext_mip.node.here import Here
-from saltext_mip.node.steps import look
+from saltext_mip.node.sight import look
 
 
 def compile_all(

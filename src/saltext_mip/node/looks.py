@@ -13,7 +13,7 @@ from saltext_mip.errors import Misuse, NodeError
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.files import inside, shown
 from saltext_mip.node.here import Here
-from saltext_mip.node.steps import look
+from saltext_mip.node.sight import look
 from saltext_mip.problems import RULES, Finding
 
 

@@ -18,6 +18,7 @@ from saltext_mip.errors import NodeError
 from saltext_mip.generations import enrolment, staging
 from saltext_mip.node import logs, watch
 from saltext_mip.node.here import Here
+from saltext_mip.node.sight import look
 
 SPOOL = "spool"
 SPOOL_AGE = 3600.0  # seconds that the later pages of an answer are kept
@@ -151,16 +152,6 @@ def place(here: Here) -> staging.Place:
         state=here.state,
         data_path=here.data_path if here.has_data else None,
         pathologies_path=None if here.has_data else here.federation.pathologies_path,
-    )
-
-
-def look(here: Here) -> inventories.Inventory:
-    return inventories.look(
-        here.data_path,
-        here.state,
-        federation=here.federation.name,
-        node=here.node.id,
-        subjectcode=here.subjectcode,
     )
 
 

@@ -11,8 +11,8 @@ from saltext_mip.federation import Node
 from saltext_mip.files import shown
 from saltext_mip.node.databases import pathologies
 from saltext_mip.problems import Problem
-from saltext_mip.pusher.gather import words
-from saltext_mip.pusher.session import Answers, Pusher
+from saltext_mip.pusher.gather import lost, words
+from saltext_mip.pusher.session import Pusher
 
 
 def compile_federation(
@@ -58,7 +58,7 @@ def compiled(
         strict=strict,
     )
     results: dict[str, Any] = {}
-    problems = _lost(nodes, answers)
+    problems = lost(answers, nodes, "WorkerMissing", "WorkerFailed")
     for node in nodes:
         if node.id not in answers.values:
             continue
@@ -130,19 +130,10 @@ def planned(pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None
         "dry_run": True,
         "nodes": {},
         "plan": plan,
-        "problems": [problem.shown() for problem in _lost(nodes, answers)],
+        "problems": [
+            problem.shown() for problem in lost(answers, nodes, "WorkerMissing", "WorkerFailed")
+        ],
     }
-
-
-def _lost(nodes: Sequence[Node], answers: Answers) -> list[Problem]:
-    problems = []
-    for node in nodes:
-        if node.id in answers.missing:
-            problems.append(Problem("WorkerMissing", node=node.id, about=answers.missing[node.id]))
-        elif node.id in answers.failed:
-            about = words(answers.failed[node.id])
-            problems.append(Problem("WorkerFailed", node=node.id, about=about))
-    return problems
 
 
 def _believed(node: Node, value: Any) -> dict[str, Any]:

@@ -9,9 +9,8 @@ from typing import Any
 from saltext_mip.errors import BadAnswer, Misuse, NodeError, Refused
 from saltext_mip.federation import Node
 from saltext_mip.node.services import Wish
-from saltext_mip.problems import Problem
 from saltext_mip.pusher import joining, serve, services
-from saltext_mip.pusher.gather import need, words
+from saltext_mip.pusher.gather import lost, need, words
 from saltext_mip.pusher.services import Look
 from saltext_mip.pusher.session import Answers, Pusher
 from saltext_mip.services import serving
@@ -111,7 +110,7 @@ def _deploy(
     result["nodes"] = nodes
     result["problems"] += [
         problem.shown(pusher.federation.by_id(problem.node or "").contact)
-        for problem in _lost(chosen, answers)
+        for problem in lost(answers, chosen, "NodeMissing", "NodeFailed")
     ]
     if any(of.get("failed") for of in nodes.values()) or absent:
         result["retcode"] = 1
@@ -262,17 +261,6 @@ def _know_all(pusher: Pusher, now: Look, told: dict[str, str]) -> None:
         time.sleep(services.EVERY)
 
 
-def _lost(chosen: Sequence[Node], answers: Answers) -> list[Problem]:
-    problems = []
-    for node in chosen:
-        if node.id in answers.missing:
-            problems.append(Problem("NodeMissing", node=node.id, about=answers.missing[node.id]))
-        elif node.id in answers.failed:
-            about = words(answers.failed[node.id])
-            problems.append(Problem("NodeFailed", node=node.id, about=about))
-    return problems
-
-
 def _dry(
     pusher: Pusher, answers: Answers, chosen: Sequence[Node], ready: Answers
 ) -> dict[str, Any]:
@@ -292,7 +280,9 @@ def _dry(
         "nodes": nodes,
         "services": {},
         "plan": plan,
-        "problems": [problem.shown() for problem in _lost(chosen, answers)],
+        "problems": [
+            problem.shown() for problem in lost(answers, chosen, "NodeMissing", "NodeFailed")
+        ],
     }
 
 

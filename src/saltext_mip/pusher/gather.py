@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,17 @@ def need(answers: Answers, ids: Sequence[str]) -> None:
     if failed := [node for node in ids if node in answers.failed]:
         why = "; ".join(f"{node}: {words(answers.failed[node])}" for node in failed)
         raise NodesFailed(why, nodes=", ".join(failed))
+
+
+def lost(answers: Answers, nodes: Iterable[Node], missing: str, failed: str) -> list[Problem]:
+    """A problem for each of these that did not answer (of rule ``missing``) or ``failed``."""
+    problems = []
+    for node in nodes:
+        if node.id in answers.missing:
+            problems.append(Problem(missing, node=node.id, about=words(answers.missing[node.id])))
+        elif node.id in answers.failed:
+            problems.append(Problem(failed, node=node.id, about=words(answers.failed[node.id])))
+    return problems
 
 
 def words(text: str) -> str:
