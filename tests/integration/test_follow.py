@@ -181,6 +181,7 @@ def test_without_a_cause_there_is_no_refresh(following: Following) -> None:
     assert following.looks() == looks
 
 
+@pytest.mark.timeout(480)
 def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Following) -> None:
     until(following.quiet, 150)
     looks = following.looks()
@@ -190,9 +191,10 @@ def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Followi
         'salt/beacon/x"}}/mip_data/../../fed1',
         "mip/fed1/consolidated",
     ]
-    following.forge("fed1-wk-h1", 250, *tags)
+    for node in ("fed1-wk-h1", "fed1-wk-h2", "fed1-ms"):  # 10,000 in all
+        following.forge(node, 834, *tags)
     write(following, "fed1-wk-h1", "stormy")
-    following.settled(lambda: "stormy" in following.offered["dementia"], 150)
+    following.settled(lambda: "stormy" in following.offered["dementia"], 280)
     assert following.looks() - looks <= 3
     assert not following.fed.state(federation="..").joinpath("requests").exists()
     log = following.fed.hosts[PUSHER].output.read_text()
