@@ -215,6 +215,7 @@ def test_what_an_operator_stopped_stays_stopped(fed: Followed) -> None:
 
 
 def test_too_much_is_held(fed: Followed) -> None:
+    fed.quiet()  # a look that is under way could come between the two
     served = fed.served()
     for dataset in ("first-h3", "second-h3"):
         fed.remove("fed1-wk-h3", dataset)
