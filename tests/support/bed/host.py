@@ -25,6 +25,7 @@ from tests.support.bed.processes import (
 
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root", "USER": "root"}
 BLANKED = ("/data", "/opt/mip-deployment", "/var/lib/mip")
+BEACONS = "minion.d/beacons.conf"
 RESTART_DELAY = 5.0  # seconds until a service that ended is started again
 
 
@@ -225,6 +226,8 @@ class Host:
                     shutil.rmtree(entry)
                 else:
                     entry.unlink()
+        # what a state of ours installed: a controller that is woken would follow a test's own data
+        (self.layout.outside(self.name, "/etc/salt") / BEACONS).unlink(missing_ok=True)
         accounts.federation_folder(self.layout, self.spec)
         self.power_on()
 
