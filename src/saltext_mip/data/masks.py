@@ -9,7 +9,9 @@ It imports numpy: import this where a large file is at hand, not before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,8 @@ Places = NDArray[np.int64]
 
 _LF, _CR, _COMMA, _QUOTE = 0x0A, 0x0D, 0x2C, 0x22
 _ALIKE = 4  # codes that are looked for in all rows at once; each takes a pass over the rows
+_ANCHORS = 2  # as many are searched for in the text instead, at its begins or ends of rows
+_SIMPLE = re.compile(rb'"[^",\r\n]+"')
 _ONE, _TOP, _BYTE = np.uint64(1), np.uint64(63), np.uint64(0xFF)
 
 # [byte, n]: the place of the n-th bit that is set, counted from 1
@@ -34,9 +38,10 @@ for _byte in range(256):
 def by_masks() -> Proof:
     """The proof for one file. It keeps its scratch: new pages at each block cost as much again."""
     scratch = np.empty(0, np.bool_)
+    last: tuple[bytes, ...] = ()  # how the block before had its datasets
 
     def prove(body: bytes, commas: int, at: int) -> Proved | None:
-        nonlocal scratch
+        nonlocal scratch, last
         text = np.frombuffer(body, np.uint8)
         if len(scratch) < len(text):
             scratch = np.empty(len(text), np.bool_)
@@ -67,7 +72,9 @@ def by_masks() -> Proof:
                 return None
             ends = ends - (text[ends - 1] == _CR)
         rows = _Rows(body, text, begins, ends, counter, commas)
-        return Proved(size, lines, rows.datasets(at))
+        datasets = _anchored(body[:size], len(ends), commas, at, last) or rows.datasets(at)
+        last = tuple(datasets)
+        return Proved(size, lines, _values(datasets))
 
     return prove
 
@@ -87,8 +94,18 @@ def _places(mask: Mask) -> Places:
     if not (bits & (bits - _ONE)).any():  # one in each, as in most blocks: no need to unpack all
         places: Places = words * 64 + np.bitwise_count(bits - _ONE)
         return places
-    unpacked = np.unpackbits(mask.view(np.uint8), bitorder="little")
-    return np.flatnonzero(unpacked.view(np.bool_))
+    counts = np.bitwise_count(bits)
+    at = np.cumsum(counts, dtype=np.int64)
+    found: Places = np.empty(at[-1], np.int64)
+    at -= counts
+    base: Places = words * 64
+    while len(bits):  # the lowest of each; then the next of those that have more
+        below = bits - _ONE
+        found[at] = base + np.bitwise_count(below & ~bits)
+        bits &= below
+        more = np.flatnonzero(bits)
+        bits, base, at = bits[more], base[more], at[more] + 1
+    return found
 
 
 def _parity(mask: Mask) -> Mask:
@@ -168,74 +185,127 @@ class _Rows:
     ends: Places
     counter: _Counter
     commas: int
+    _parts: dict[int, _Parts] = field(default_factory=dict)
 
     def datasets(self, at: int) -> dict[bytes, int]:
-        """Rows by code: those like the first, those like the first that is not like it, …"""
+        """Rows by field: those like the first, those like the first that is not like it, …"""
         begins = self._begins(at) if at < self.commas else self.ends
         other = np.ones(len(self.ends), np.bool_)
         fields: dict[bytes, int] = {}
         row = 0
         while len(fields) < _ALIKE:
-            rows = np.array([row])
-            field = self.body[int(self._begins(at, rows)[0]) : int(self._ends(at, rows)[0])]
+            field = self._field(at, row)
             alike = other & self._alike(field, begins, at)
             fields[field] = int(np.count_nonzero(alike))
             other &= ~alike
             row = int(other.argmax())
             if not other[row]:
-                return _values(fields)
+                return fields
         fields = {}
-        for begin, end in zip(self._begins(at).tolist(), self._ends(at).tolist(), strict=True):
+        ends = self.ends if at == self.commas else self._places(at + 1)
+        for begin, end in zip(self._begins(at).tolist(), ends.tolist(), strict=True):
             field = self.body[begin:end]
             fields[field] = fields.get(field, 0) + 1
-        return _values(fields)
+        return fields
 
-    def _begins(self, at: int, rows: Places | None = None) -> Places:
-        """Where that field begins: in all rows, or in these."""
-        rows = np.arange(len(self.ends)) if rows is None else rows
-        return self.counter.place(rows * self.commas + at) + 1 if at else self.begins[rows]
+    def _begins(self, at: int) -> Places:
+        """Where that field begins in each row."""
+        return self._places(at) + 1 if at else self.begins
 
-    def _ends(self, at: int, rows: Places | None = None) -> Places:
+    def _places(self, comma: int, rows: Places | None = None) -> Places:
+        """Where the comma of that number is, counted from 1, in each row or in these."""
         rows = np.arange(len(self.ends)) if rows is None else rows
+        return self.counter.place(rows * self.commas + comma)
+
+    def _field(self, at: int, row: int) -> bytes:
+        """That field of one row, as it stands."""
+        one = np.array([row])
+        begin = int(self._places(at, one)[0]) + 1 if at else int(self.begins[row])
         if at == self.commas:
-            return self.ends[rows]
-        return self.counter.place(rows * self.commas + at + 1)
+            end = int(self.ends[row])
+        elif self.body[begin] == _QUOTE:
+            end = int(self._places(at + 1, one)[0])
+        else:
+            end = self.body.index(b",", begin)
+        return self.body[begin:end]
 
     def _alike(self, field: bytes, begins: Places, at: int) -> NDArray[np.bool_]:
         """In which rows the field is this one: it stands there, and a comma is beside it."""
         size = len(field)
-        if at == self.commas:
-            # a shorter row is compared from another's end, or the block's begin: never the same
-            places = np.maximum(self.ends - size, 0)
-            beside = self.ends - size - 1
+        if size not in self._parts:  # codes of one length are often many: they share the reading
+            if at == self.commas:
+                # a shorter row is compared from another's end, or the block's begin: never the same
+                places = np.maximum(self.ends - size, 0)
+                beside = self.ends - size - 1
+            else:
+                places = begins
+                beside = np.minimum(begins + size, len(self.text) - 1)
+            possible = self.text[beside] == _COMMA
+            self._parts[size] = _Parts.at(places, size, self.body, self.text, possible)
+        return self._parts[size].are(field)
+
+
+def _anchored(
+    body: bytes, rows: int, commas: int, at: int, fields: tuple[bytes, ...]
+) -> dict[bytes, int] | None:
+    """Rows by field, if they are these and no others, and stand at the begin or the end of a row.
+
+    There a field is a string with a line end at one side and a comma at the other, which is nothing
+    but that field: where quotes are about, if it is in quotes and has nothing within that would
+    have to be.
+    """
+    if at not in (0, commas) or not 0 < len(fields) <= _ANCHORS:
+        return None
+    if b'"' in body and not all(_SIMPLE.fullmatch(field) for field in fields):
+        return None
+    found = {}
+    for each in fields:
+        if at:
+            count = sum(body.count(b",%b%b" % (each, end)) for end in (b"\n", b"\r\n"))
         else:
-            places = begins
-            beside = np.minimum(begins + size, len(self.text) - 1)
-        alike = _stands_at(self.body, self.text, places, field)
-        alike &= self.text[beside] == _COMMA
+            count = body.count(b"\n%b," % each) + body.startswith(b"%b," % each)
+        if count:
+            found[each] = count
+    return found if sum(found.values()) == rows else None
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What stands at some places of the text, so many bytes of each, to be compared.
+
+    ``possible`` are the places that matter; ``parts`` are bytes, or eight at once: by their offset,
+    all places'. Beyond the text nothing stands.
+    """
+
+    possible: NDArray[np.bool_]
+    width: int
+    parts: tuple[tuple[int, NDArray[np.unsignedinteger[Any]]], ...]
+
+    @classmethod
+    def at(
+        cls, places: Places, size: int, body: bytes, text: Bytes, possible: NDArray[np.bool_]
+    ) -> _Parts:
+        room = np.minimum(places, len(body) - size)
+        possible &= room == places
+        if size < 8:
+            return cls(possible, 1, tuple((by, text[room + by]) for by in range(size)))
+        # eight bytes from each place of the body; the last eight overlap those before
+        words: Mask = np.ndarray((len(body) - 7,), "<u8", body, strides=(1,))
+        offsets = (*range(0, size - 8, 8), size - 8)
+        return cls(possible, 8, tuple((by, words[room + by]) for by in offsets))
+
+    def are(self, field: bytes) -> NDArray[np.bool_]:
+        """At which of them the field is this."""
+        alike = self.possible.copy()
+        for offset, found in self.parts:
+            alike &= found == int.from_bytes(field[offset : offset + self.width], "little")
         return alike
-
-
-def _stands_at(body: bytes, text: Bytes, places: Places, field: bytes) -> NDArray[np.bool_]:
-    """Whether ``field`` stands at each of these places. Beyond the body nothing does."""
-    size = len(field)
-    room = np.minimum(places, len(body) - size)
-    same: NDArray[np.bool_] = room == places
-    if size < 8:
-        for offset, byte in enumerate(field):
-            same &= text[room + offset] == byte
-        return same
-    # eight bytes from each place of the body; the last eight overlap those before
-    words: Mask = np.ndarray((len(body) - 7,), "<u8", body, strides=(1,))
-    for offset in (*range(0, size - 8, 8), size - 8):
-        same &= words[room + offset] == int.from_bytes(field[offset : offset + 8], "little")
-    return same
 
 
 def _values(fields: dict[bytes, int]) -> dict[bytes, int]:
     """The same by value: a field may be quoted or not."""
     values: dict[bytes, int] = {}
-    for field, count in fields.items():
-        value = field[1:-1].replace(b'""', b'"') if field.startswith(b'"') else field
+    for raw, count in fields.items():
+        value = raw[1:-1].replace(b'""', b'"') if raw.startswith(b'"') else raw
         values[value] = values.get(value, 0) + count
     return values
