@@ -80,7 +80,7 @@ class NodeError(MipError):
 
 
 class NodesMissing(NodeError):
-    """No answer from {nodes}. {message}"""
+    """No usable answer from {nodes}. {message}"""
 
     permanent = False
 

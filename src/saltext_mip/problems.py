@@ -330,6 +330,13 @@ RULES: dict[str, Rule] = _rules(
         "Read what it says; its log is /var/log/salt/minion.",
     ),
     Rule(
+        "CdeNoFile",
+        "error",
+        True,
+        "where the CDE belongs is something else",
+        "Put it away: CDEsMetadata.json is written anew by the next consolidation.",
+    ),
+    Rule(
         "MountGone",
         "error",
         True,

@@ -88,8 +88,10 @@ def content(path: Path) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait for a writer
     try:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _CDE_BYTES:
-            raise OSError(errno.EFBIG, "it is no file, or too large")
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        if status.st_size > _CDE_BYTES:
+            raise OSError(errno.EFBIG, f"it is larger than {_CDE_BYTES >> 20} MB")
         return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
     finally:
         os.close(fd)

@@ -356,8 +356,8 @@ def _unreadable(empty: Inventory, error: OSError) -> Inventory:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return os.strerror(error.errno or 0)
+    if isinstance(error, OSError):  # without the path that it may name
+        return error.strerror or os.strerror(error.errno or 0)
     text = files.shown(str(error))
     return text if len(text) <= _ABOUT_CHARS else text[: _ABOUT_CHARS - 1] + "…"
 

@@ -1,4 +1,7 @@
-"""The steps that the pusher sends: what a node answers, and what it does in a transaction."""
+"""The steps that the pusher sends: what a node answers, and what it does in a transaction.
+
+A job is a process of its own that imports what it needs, so what few steps need they import.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from saltext_mip import files, wire
-from saltext_mip.console import ssh
 from saltext_mip.data import folders
 from saltext_mip.data import inventory as inventories
-from saltext_mip.data.cde import parse
-from saltext_mip.data.compiler import rowless
 from saltext_mip.errors import NodeError
 from saltext_mip.generations import enrolment, staging
-from saltext_mip.node import logs, watch
+from saltext_mip.node import watch
 from saltext_mip.node.here import Here
 from saltext_mip.node.sight import look
 
@@ -157,13 +157,15 @@ def place(here: Here) -> staging.Place:
 
 def host_keys(here: Here) -> list[str]:  # noqa: ARG001 - every step is told where it is
     """The public host keys of this machine's sshd, ``type base64`` each."""
+    from saltext_mip.console import ssh
+
     return ssh.own_keys(ssh.HOST_KEYS)
 
 
-def component_logs(
-    here: Here, component: str | None = None, lines: int = logs.LIMIT, since: str | None = None
-) -> Any:
+def component_logs(here: Here, component: str | None, lines: int, since: str | None) -> Any:
     """The last lines of a component of this node. A packed value."""
+    from saltext_mip.node import logs
+
     which = component or logs.COMPONENTS[here.node.role]
     return packed(here, logs.told(logs.connected(), which, lines, since, time.time()))
 
@@ -174,6 +176,9 @@ def _rowless(here: Here) -> staging.Database | None:
         return None
 
     def make(pathology: str, cde: bytes, target: Path) -> None:
+        from saltext_mip.data.cde import parse
+        from saltext_mip.data.compiler import rowless
+
         rowless(parse(cde, pathology=pathology), target, subjectcode=here.subjectcode)
 
     return make

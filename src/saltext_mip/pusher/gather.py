@@ -89,7 +89,7 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
                 raise
             absent[node.id] = Problem("WorkerFailed", node=node.id, about=words(str(exc)))
             continue
-        if problem := _gone(node, inventory, last):
+        if problem := _gone(node, inventory, last) or _no_room(node, inventory):
             absent[node.id] = problem
         else:
             inventories[node.id] = inventory
@@ -144,6 +144,19 @@ def _gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem 
         return Problem(inventory.status, node=node.id)
     if last and last.files.get(node.id) and not inventory.enrolled:
         return Problem("MountGone", node=node.id)
+    return None
+
+
+def _no_room(node: Node, inventory: Inventory) -> Problem | None:
+    """A worker's CDE that is no file of its own: nothing can be put there, so it is not gone by."""
+    if node.role != "worker":
+        return None
+    for pathology in inventory.pathologies:
+        problem = pathology.cde_problem
+        if problem is not None and problem.rule in ("UnsafeName", "Unreadable"):
+            why = problem.about or problem.definition.text
+            about = words(f"{pathology.name}/CDEsMetadata.json: {why}")
+            return Problem("CdeNoFile", node=node.id, about=about)
     return None
 
 

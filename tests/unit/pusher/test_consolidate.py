@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
+from os import mkfifo
 from pathlib import Path
 from typing import Any
 
@@ -343,14 +345,24 @@ def test_links_that_leave_the_folder_are_refused(fed: Folders, tmp_path: Path) -
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
 
 
-def test_a_cde_that_is_a_link_out_on_a_worker_is_named_with_its_folder(
-    fed: Folders, tmp_path: Path
+@pytest.mark.parametrize("how", ["link", "folder", "fifo"])
+def test_a_worker_whose_cde_is_no_file_is_as_one_that_failed(
+    fed: Folders, tmp_path: Path, how: str
 ) -> None:
     outside = tmp_path / "outside.json"
     outside.write_text("mine")
-    fed.data("fed1-wk-h1", "dementia", "CDEsMetadata.json").symlink_to(outside)
-    with pytest.raises(NodesFailed, match=r"fed1-wk-h1.*/dementia/CDEsMetadata\.json.* leaves"):
+    path = fed.data("fed1-wk-h1", "dementia", "CDEsMetadata.json")
+    {
+        "link": partial(path.symlink_to, outside),
+        "folder": path.mkdir,
+        "fifo": partial(mkfifo, path),
+    }[how]()
+    with pytest.raises(NodesMissing, match=r"fed1-wk-h1.*dementia/CDEsMetadata\.json: "):
         run(fed)
+    assert fed.pusher.store.last() is None
+    result = run(fed, missing_worker="skip")
+    assert result["workers"]["fed1-wk-h1"]["status"] == "error"
+    assert offered(fed) == {"dementia": ["ppmi"]}
     assert outside.read_text() == "mine"
 
 
