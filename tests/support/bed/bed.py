@@ -273,14 +273,18 @@ class Bed:
         refresh = ("saltutil.refresh_pillar", "wait=True", "--out=quiet")
         self.run(PUSHER, "salt", "-t", "10", "*", *refresh, check=False)
 
-    def blank(self) -> None:
+    def blank(self, *, master: bool = True) -> None:
         """Power off, away with all that was deployed (Swarm, data, our state), power on.
 
         What every host was before anything was done on it: images and keys stay, faults are
-        mended, the pillar is as it was at first.
+        mended, the pillar is as it was at first. Without `master` the Salt master stays down, and
+        with it the controller: whatever is then done by hand is left as it is.
         """
-        _all_at_once(lambda host: host.blank(), self._hosts())
+        without = () if master else ("master",)
+        _all_at_once(lambda host: host.blank(without), self._hosts())
         _all_at_once(lambda host: wait.for_docker(lambda: self.docker(host.name)), self._hosts())
+        if not master:
+            return
         minions = [spec.name for spec in self.specs if spec.role != "pusher"]
         wait.for_minions(self.by_name[PUSHER], minions)
         self.declare()

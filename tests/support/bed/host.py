@@ -216,8 +216,11 @@ class Host:
         folder.mkdir(mode=0o710)
         self.power_on()
 
-    def blank(self) -> None:
-        """Power off, away with a federation's data, our state and the engine's, power on."""
+    def blank(self, without: Sequence[str] = ()) -> None:
+        """Power off, away with a federation's data, our state and the engine's, power on.
+
+        The services in `without` stay down until `start_service`.
+        """
         self.power_off()
         dockerd.forget(self.layout, self.name)
         for path in BLANKED:
@@ -229,7 +232,7 @@ class Host:
         # what a state of ours installed: a controller that is woken would follow a test's own data
         (self.layout.outside(self.name, "/etc/salt") / BEACONS).unlink(missing_ok=True)
         accounts.federation_folder(self.layout, self.spec)
-        self.power_on()
+        self.power_on(without)
 
     def service_pid(self, service: str) -> int | None:
         """The service's pid in the host, None while it is down."""
