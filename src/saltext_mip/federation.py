@@ -43,6 +43,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
                 "subnet": "10.20.30.0/24",
                 "gateway": "10.20.30.254",
                 "encrypted": True,
+                "mtu": 1500,
             },
         },
         "reactor": {"settle": 30, "missing_worker": "keep", "max_removed": 1, "resync": 900},

@@ -53,6 +53,7 @@ def test_defaults_are_filled_in_below_what_is_declared() -> None:
         "subnet": "10.20.30.0/24",
         "gateway": "10.20.30.254",
         "encrypted": False,
+        "mtu": 1500,
     }
     assert settings["missing_worker"] == "fail"
     assert settings["reactor"]["missing_worker"] == "keep"

@@ -13,7 +13,7 @@ from typing import Any
 
 from saltext_mip.errors import MipError
 from saltext_mip.generations import enrolment
-from saltext_mip.node import docker
+from saltext_mip.node import docker, links
 from saltext_mip.node.here import Here
 from saltext_mip.services.service import FEDERATION_LABEL, Service
 from saltext_mip.services.wanted import wanted
@@ -43,6 +43,7 @@ def check(here: Here, *, pusher_time: float | None = None) -> tuple[Finding, ...
     """Everything that is amiss on this node. ``pusher_time`` is the pusher's, in epoch seconds."""
     return (
         *_clock(pusher_time),
+        *_link(here),
         *_disk(here),
         *_docker(here),
     )
@@ -55,6 +56,18 @@ def _clock(pusher_time: float | None) -> Iterator[Finding]:
             False,
             f"the clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} the pusher's: "
             "timedatectl set-ntp true",
+        )
+
+
+def _link(here: Here) -> Iterator[Finding]:
+    declared = here.federation.settings["swarm"]["network"]["mtu"]
+    narrowest = links.narrowest(here.federation, here.node)
+    if narrowest is not None and narrowest < declared:
+        yield Finding(
+            False,
+            f"a link to the other nodes carries {narrowest} bytes, the network is made for "
+            f"{declared}, and large answers would get lost. In the pillar: "
+            f"swarm: {{network: {{mtu: {narrowest}}}}}",
         )
 
 

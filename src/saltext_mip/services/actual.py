@@ -14,6 +14,8 @@ from typing import Any
 from saltext_mip.services import spec as specs
 from saltext_mip.services.service import FEDERATION_LABEL, PLACE_LABEL, Service
 
+MTU_OPTION = "com.docker.network.driver.mtu"  # of the link; Docker takes off what it adds
+MTU = 1500  # what Docker goes by without it
 START_PERIOD = 4.0  # seconds that a task must have run
 
 
@@ -101,7 +103,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Network:
-    """An overlay network."""
+    """An overlay network. ``mtu`` is that of the links below it, not of the containers'."""
 
     id: str
     name: str
@@ -109,6 +111,7 @@ class Network:
     subnet: str
     gateway: str
     encrypted: bool
+    mtu: int = MTU
     used_by: tuple[str, ...] = ()
 
 
@@ -187,6 +190,7 @@ def _node(each: Mapping[str, Any]) -> SwarmNode:
 
 def _network(each: Mapping[str, Any], services: Iterable[Service]) -> Network:
     pools = (each.get("IPAM") or {}).get("Config") or [{}]
+    options = each.get("Options") or {}
     used = [service.name for service in services if each["Name"] in service.network.split(", ")]
     return Network(
         id=each["Id"],
@@ -194,7 +198,8 @@ def _network(each: Mapping[str, Any], services: Iterable[Service]) -> Network:
         driver=each["Driver"],
         subnet=pools[0].get("Subnet", ""),
         gateway=pools[0].get("Gateway", ""),
-        encrypted="encrypted" in (each.get("Options") or {}),
+        encrypted="encrypted" in options,
+        mtu=int(options.get(MTU_OPTION, MTU)),
         used_by=tuple(sorted(used)),
     )
 

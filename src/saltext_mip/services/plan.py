@@ -230,7 +230,7 @@ def network_plan(wanted: Network, actual: Actual) -> NetworkItem:
         return NetworkItem("create", wanted.name, "it is not there", wanted)
     reasons = [
         f"{name} differs: {getattr(now, name)} -> {getattr(wanted, name)}"
-        for name in ("driver", "subnet", "gateway", "encrypted")
+        for name in ("driver", "subnet", "gateway", "encrypted", "mtu")
         if getattr(now, name) != getattr(wanted, name)
     ]
     if not reasons:
@@ -250,4 +250,5 @@ def wanted_network(settings: Mapping[str, Any]) -> Network:
         subnet=network["subnet"],
         gateway=network["gateway"],
         encrypted=network["encrypted"],
+        mtu=network["mtu"],
     )

@@ -15,7 +15,7 @@ from docker.types import IPAMConfig, IPAMPool
 from saltext_mip.errors import NodeError, Refused
 from saltext_mip.federation import Federation, Node
 from saltext_mip.secret import Secret
-from saltext_mip.services.actual import Actual, SwarmNode
+from saltext_mip.services.actual import MTU, MTU_OPTION, Actual, SwarmNode
 from saltext_mip.services.plan import NetworkItem
 from saltext_mip.services.service import FEDERATION_LABEL, PLACE_LABEL
 
@@ -196,12 +196,15 @@ def keep_network(client: Any, item: NetworkItem) -> str:
         return network.id
     if item.old is not None:
         client.api.remove_network(item.old)
+    options = {"encrypted": ""} if network.encrypted else {}
+    if network.mtu != MTU:
+        options[MTU_OPTION] = str(network.mtu)
     pool = IPAMPool(subnet=network.subnet, gateway=network.gateway)
     made = client.api.create_network(
         network.name,
         driver="overlay",
         ipam=IPAMConfig(pool_configs=[pool]),
-        options={"encrypted": ""} if network.encrypted else None,
+        options=options or None,
         labels={FEDERATION_LABEL: "shared"},
     )
     return str(made["Id"])

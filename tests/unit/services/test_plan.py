@@ -176,11 +176,12 @@ def test_the_network_is_made_again_only_where_nobody_uses_it() -> None:
     assert network_plan(goal, actual()).action == "create"
     there = network()
     assert network_plan(goal, actual(networks={goal.name: there})).action == "nothing"
-    other = network(subnet="10.9.0.0/24", encrypted=False)
+    other = network(subnet="10.9.0.0/24", encrypted=False, mtu=1400)
     item = network_plan(goal, actual(networks={goal.name: other}))
     assert (item.action, item.old) == ("recreate", "n1")
     assert item.reason == (
-        "subnet differs: 10.9.0.0/24 -> 10.20.30.0/24; encrypted differs: False -> True"
+        "subnet differs: 10.9.0.0/24 -> 10.20.30.0/24; encrypted differs: False -> True; "
+        "mtu differs: 1400 -> 1500"
     )
     used = replace(other, used_by=("a", "b"))
     with pytest.raises(NetworkInUse, match="a, b use it"):
