@@ -1,10 +1,11 @@
 """
 Tell the pusher that a declared service of the federation does not run, on its master node.
 
-A service that is down for ``settle`` seconds (of the pillar, ``reactor``) makes
+A service that is down for ``settle`` seconds (of the pillar, ``reactor``), a node that joined the
+Swarm and has no label there yet, or an engine that a keystore forgot which started after it, makes
 ``salt/beacon/<id>/mip_services/<federation>`` say 'look', and again ever more rarely as long as it
-is. What an operator stopped is not missed. Docker is given half a second to answer; where it does
-not, or nothing is deployed, nothing is said.
+is so. What an operator stopped is not missed. Docker is given half a second to answer; where it
+does not, or nothing is deployed, nothing is said.
 
 The state ``mip.master`` installs it. By hand:
 

@@ -1,7 +1,9 @@
-"""Which declared services of the federation do not run, as the beacon on its master node asks.
+"""What a refresh could mend of the federation's services, as the beacon on its master node asks.
 
-What an operator stopped is not missed. Where nothing is deployed, or Docker does not answer within
-a fraction of a second, there is nothing to tell.
+Declared services of which nothing runs, a node that came to the Swarm and has no place in it yet,
+engines that a keystore forgot which started after them. What an operator stopped is not missed.
+Where nothing is deployed, or Docker does not answer within a fraction of a second, there is nothing
+to tell.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ WATCHED = "services-watched.json"
 
 
 def down(here: Here) -> tuple[str, ...]:
-    """The names of services that should run and do not."""
+    """The names of services that should run and do not, and of what else is amiss."""
     from saltext_mip.node import docker, services
+    from saltext_mip.services import serving, swarm
     from saltext_mip.services.actual import look
     from saltext_mip.services.errors import DockerFailed, DockerUnavailable
     from saltext_mip.services.wanted import wanted
@@ -32,11 +35,19 @@ def down(here: Here) -> tuple[str, ...]:
     if not ours:
         return ()
     words = services.words(here)
-    return tuple(
+    goals = [goal for goal in wanted(here.federation, whole=False) if goal.node not in words]
+    there = swarm.entries(here.federation, actual)
+    found = [
         goal.name
-        for goal in wanted(here.federation, whole=False)
-        if goal.node not in words and not (goal.name in ours and ours[goal.name].up)
-    )
+        for goal in goals
+        if not (ours[goal.name].up if goal.name in ours else goal.node not in there)
+    ]
+    found += [entry.id for entry in swarm.mending(swarm.membership(here.federation, actual))]
+    if older := services.older_than_keystore(goals, actual):
+        served = serving.look(timeout=TIMEOUT)
+        if served.active is not None:
+            found += services.forgotten(here, older, served)
+    return tuple(found)
 
 
 def news(state: Path, names: tuple[str, ...], clocks: News, now: float) -> bool:

@@ -41,7 +41,8 @@ class Wish:
     ``only``: minion ids; none: all. ``told``: Swarm node ids by minion id, as the nodes say.
     ``restart``: short names and minion ids, with the reason. ``word``: an operator's, to be
     remembered: ``stopped`` or ``removed``; ``started`` forgets both, ``deployed`` what was removed.
-    ``dry``: only the plan.
+    ``mend``: nothing but what brings back services that are gone, and restarts. ``dry``: only the
+    plan.
     """
 
     only: tuple[str, ...] | None = None
@@ -49,6 +50,7 @@ class Wish:
     restart: tuple[tuple[str, str, str], ...] = ()
     word: str = ""
     actor: str = ""
+    mend: bool = False
     dry: bool = False
 
     @classmethod
@@ -61,6 +63,7 @@ class Wish:
             restart=tuple((each[0], each[1], each[2]) for each in value.get("restart", ())),
             word=value.get("word", ""),
             actor=value.get("actor", ""),
+            mend=value.get("mend", False),
             dry=value.get("dry", False),
         )
 
@@ -72,6 +75,7 @@ class Wish:
             "restart": [list(each) for each in self.restart],
             "word": self.word,
             "actor": self.actor,
+            "mend": self.mend,
             "dry": self.dry,
         }
 
@@ -124,9 +128,7 @@ def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> 
             "address": entry.address,
         }
     try:
-        network = plans.network_plan(
-            plans.wanted_network(here.federation.settings["swarm"]), actual
-        )
+        network = _network(here, actual)
         items = plans.plan(goals, actual, words=_by_node(said))
         value["plan"] = [
             *(item.shown() for item in left),
@@ -145,8 +147,10 @@ def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> 
     return value
 
 
-def _network(here: Here, actual: Actual) -> plans.NetworkItem:
-    return plans.network_plan(plans.wanted_network(here.federation.settings["swarm"]), actual)
+def _network(here: Here, actual: Actual, *, mend: bool = False) -> plans.NetworkItem:
+    """To ``mend``, one that is there is as it is."""
+    goal = plans.wanted_network(here.federation.settings["swarm"])
+    return plans.network_plan(actual.networks.get(goal.name, goal) if mend else goal, actual)
 
 
 def _shown(goal: Service | None, running: Running | None, served: serving.Served) -> dict[str, Any]:
@@ -213,11 +217,13 @@ def enforce(here: Here, secrets: Secrets, wish: Wish) -> dict[str, Any]:
             raise NotInSwarm(state=actual.state)
         said = _spoken(here, wish)
         left = swarm.membership(here.federation, actual, wish.told)
-        network = plans.network_plan(
-            plans.wanted_network(here.federation.settings["swarm"]), actual
-        )
         items = plans.plan(goals, actual, words=_by_node(said), only=wish.only)
-        items = plans.with_restarts(items, _lost(here, wish, goals, actual))
+        if wish.mend:
+            left = swarm.mending(left)
+            places = swarm.entries(here.federation, actual, wish.told)
+            items = plans.mending(items, places)
+        network = _network(here, actual, mend=wish.mend)
+        items = plans.with_restarts(items, _again(here, wish, goals, actual))
         todo = [
             *(item.shown() for item in left),
             *([network.shown()] if network.action != "nothing" else []),
@@ -256,31 +262,42 @@ def _by_node(said: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {node_id: of["word"] for node_id, of in said.items()}
 
 
-def _lost(here: Here, wish: Wish, goals: Sequence[Service], actual: Actual) -> dict[str, str]:
+def _again(here: Here, wish: Wish, goals: Sequence[Service], actual: Actual) -> dict[str, str]:
     """Services to restart, by name, and why: asked for, or forgotten by a younger keystore."""
-    out = {}
-    for short, node_id, reason in wish.restart:
-        for goal in goals:
-            if goal.node == node_id and not goal.once and short in (goal.short, "*"):
-                out[goal.name] = reason
+    asked = {
+        goal.name: reason
+        for short, node_id, reason in wish.restart
+        for goal in goals
+        if goal.node == node_id and not goal.once and short in (goal.short, "*")
+    }
+    forgot = "the keystore started after it, and does not know it"
+    older = older_than_keystore(goals, actual)
+    return dict.fromkeys(forgotten(here, older, serving.look()) if older else (), forgot) | asked
+
+
+def older_than_keystore(goals: Sequence[Service], actual: Actual) -> list[Service]:
+    """Engines that run since before the keystore does, and had time to be seen by it."""
     keystore = next(
         (r for r in actual.services.values() if r.ours and r.service.short == serving.KEYSTORE),
         None,
     )
     task = next((task for task in keystore.tasks if task.up), None) if keystore else None
     if task is None or task.age < LOST:
-        return out
-    served = serving.look()
+        return []
+    older = []
     for goal in goals:
         running = actual.services.get(goal.name)
         if running is None or goal.short not in (serving.MASTER, serving.WORKER):
             continue
         mine = next((one for one in running.tasks if one.up), None)
-        if mine is None or mine.created > task.created or mine.age < task.age:
-            continue
-        if not _known(here, goal, served):
-            out.setdefault(goal.name, "the keystore started after it, and does not know it")
-    return out
+        if mine is not None and mine.created <= task.created and mine.age >= task.age:
+            older.append(goal)
+    return older
+
+
+def forgotten(here: Here, older: Sequence[Service], served: serving.Served) -> list[str]:
+    """Those of them, by name, that the keystore does not know."""
+    return [goal.name for goal in older if not _known(here, goal, served)]
 
 
 def _known(here: Here, goal: Service, served: serving.Served) -> bool:

@@ -70,6 +70,7 @@ def refresh(pusher: Pusher, wish: Wish = Wish()) -> dict[str, Any]:
                     message=words(str(exc)),
                 )
             )
+            run.keep_up()
             raise
         except Exception as exc:
             run.end(Outcome("temporary", reason=type(exc).__name__, message=words(str(exc))))
@@ -180,6 +181,7 @@ class _Refresh:
         self._revision = ""
         self._before = outcomes.load(pusher.state)
         self._news = False
+        self._kept_up = False
 
     def through(self) -> dict[str, Any]:
         pusher = self._pusher
@@ -209,6 +211,7 @@ class _Refresh:
         lost = [problem for problem in compiled["problems"] if problem.get("node")]
         served = serve.Serving()
         if not lost:
+            self._kept_up = True
             served = serve.serve(
                 pusher,
                 absent=found.gathered.absent,
@@ -247,12 +250,13 @@ class _Refresh:
         message = shown(f"it would take away {', '.join(too_much.why)}")
         outcome = Outcome("held", reason="ShrinkGuard", message=message, goes=too_much.goes)
         self.end(outcome)
+        back = self.keep_up()
         return {
             "federation": self._pusher.federation.name,
-            "changed": False,
+            "changed": bool(back),
             "consolidate": None,
             "compile": {},
-            "restarted": [],
+            "restarted": list(back),
             "served": None,
             "held": {
                 "revision": self._revision,
@@ -262,6 +266,17 @@ class _Refresh:
             "problems": [],
             "retcode": 1,
         }
+
+    def keep_up(self) -> tuple[dict[str, str], ...]:
+        """Bring back services that are gone, though the data are not gone on with."""
+        if self._kept_up:
+            return ()
+        self._kept_up = True
+        try:
+            return serve.mended(self._pusher)
+        except MipError as exc:  # how it ended is said already, and this is said by the status
+            self._pusher.progress(f"the services were left as they are: {words(str(exc))}")
+            return ()
 
     def _stalled(self) -> None:
         before = self._before

@@ -1,8 +1,9 @@
 """What was compiled is served: those who must see it start again, and the engine is asked.
 
-Which generation the engines have seen is remembered, so that a refresh that was interrupted between
-its commit and its restarts is gone on with by the next. Where no services are deployed, there is
-nothing to start again, and nobody to ask.
+Services that are gone are brought back first; what differs from its declaration and runs is left to
+a deployment. Which generation the engines have seen is remembered, so that a refresh that was
+interrupted between its commit and its restarts is gone on with by the next. Where no services are
+deployed, there is nothing to start again, and nobody to ask.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ NO_SERVICES = "No services are deployed: nothing was started again, nobody asked
 
 @dataclass(frozen=True)
 class Serving:
-    """``proven``: whether the engine says that it serves all; ``None`` where nobody could say."""
+    """``proven``: whether the engine says that it serves all; ``None`` where nobody could say.
+    ``restarted`` has also what was brought back."""
 
     proven: bool | None = None
     restarted: tuple[dict[str, str], ...] = ()
@@ -48,7 +50,8 @@ class Serving:
 def serve(
     pusher: Pusher, *, absent: Collection[str] = (), again: bool = False, within: float = 120.0
 ) -> Serving:
-    """Let those start again who must see the last generation, and wait until it is served.
+    """Bring back what is gone, let those start again who must see the last generation, and wait
+    until it is served.
 
     absent
         nodes that did not say what they have: they go on as they were
@@ -65,32 +68,58 @@ def serve(
     look = _deployed(pusher)
     if look is None:
         return Serving(notes=(NO_SERVICES,))
+    mended = _mended(pusher, look)
+    notes = (look.refused,) if look.refused else ()
     # what an operator stopped stays so, and serves nothing
     stopped = set(look.words)
     if pusher.federation.master.id in stopped:
-        return Serving(notes=("The master's services are stopped: nobody says what is served.",))
+        said = "The master's services are stopped: nobody says what is served."
+        return Serving(restarted=mended, notes=(*notes, said))
     absent = {*absent, *stopped}
     items = _items(pusher, generation, absent)
-    if again and not items:
+    if again and not items and not mended:
         items = _silent(pusher.federation, generation, look.served, absent)
-    restarted = services.restart(pusher, items) if items else ()
+    if items:
+        services.restart(pusher, items)
     remember(pusher, generation, absent=absent)
     wanted = _wanted(pusher.federation, generation, look.served, absent)
-    differences = tuple(services.wait_served(pusher, wanted, within))
-    return Serving(not differences, tuple(item.shown() for item in items if restarted), differences)
+    differences = tuple(
+        services.wait_served(pusher, wanted, within, again=lambda: services.mend(pusher))
+    )
+    did = (*mended, *(item.shown() for item in items))
+    return Serving(not differences, did, differences, notes)
+
+
+def mended(pusher: Pusher) -> tuple[dict[str, str], ...]:
+    """What is served goes on being served, whatever became of the data: bring back what is gone."""
+    look = _deployed(pusher)
+    return () if look is None else _mended(pusher, look)
+
+
+def _mended(pusher: Pusher, look: Look, *, dry: bool = False) -> tuple[dict[str, str], ...]:
+    from saltext_mip.pusher import services
+
+    if look.refused or not (look.plan or look.waiting()):
+        return ()
+    master = pusher.federation.master.id
+    return tuple({"node": master, **item} for item in services.mend(pusher, dry=dry))
 
 
 def planned(pusher: Pusher, generation: Generation | None) -> list[dict[str, Any]]:
-    """What would start again for that generation, as items of a plan."""
-    if generation is None or _deployed(pusher) is None:
+    """What would come back or start again for that generation, as items of a plan."""
+    look = _deployed(pusher)
+    if generation is None or look is None:
         return []
-    return [item.shown() for item in _items(pusher, generation, ())]
+    items = _items(pusher, generation, ())
+    return [*_mended(pusher, look, dry=True), *(item.shown() for item in items)]
 
 
 def _deployed(pusher: Pusher) -> Look | None:
     """What the master node says of the services; ``None`` where none are deployed.
 
-    Without Docker there are none, unless there were: then it is an error that it does not answer.
+    Where nothing of them is there now, what was once seen to serve is missed; else they were never
+    deployed. Without Docker there are none, unless there were: then it is an error that it does not
+    answer.
     """
     from saltext_mip.pusher import services
 
@@ -100,7 +129,9 @@ def _deployed(pusher: Pusher) -> Look | None:
         if _seen(pusher) is not None:
             raise
         return None
-    return look if look.swarm else None
+    gone = {item["thing"] for item in look.plan if item["action"] == "create"}
+    there = look.swarm and (_seen(pusher) is not None or not gone.issuperset(look.services))
+    return look if there else None
 
 
 def remember(pusher: Pusher, generation: Generation, *, absent: Collection[str] = ()) -> None:

@@ -161,15 +161,37 @@ def restart(pusher: Pusher, items: Sequence[Item]) -> tuple[Item, ...]:
             pusher,
             Wish(
                 only=tuple(nodes),
+                mend=True,
                 restart=tuple((item.thing, item.node, item.reason) for item in again),
             ),
         )
     return tuple(items)
 
 
-def wait_served(pusher: Pusher, wanted: Datasets, timeout: float) -> tuple[str, ...]:
-    """Wait until the engine answers with these datasets; what still differs when time is up."""
+def mend(pusher: Pusher, *, dry: bool = False) -> tuple[Mapping[str, str], ...]:
+    """Bring back services that are gone, give nodes that joined their place, and let engines that
+    a keystore forgot start again; as items of a plan. What runs is not changed, nor are disabled
+    nodes' services."""
+    disabled = pusher.store.disabled()
+    only = tuple(node for node in pusher.federation.ids if node not in disabled)
+    done = enforce(pusher, Wish(only=only, mend=True, dry=dry))["plan"]
+    if done and not dry:
+        pusher.progress(f"brought back: {', '.join(item.get('thing', '') for item in done)}")
+    return tuple(done)
+
+
+def wait_served(
+    pusher: Pusher,
+    wanted: Datasets,
+    timeout: float,
+    again: Callable[[], object] = lambda: None,
+) -> tuple[str, ...]:
+    """Wait until the engine answers with these datasets; what still differs when time is up.
+
+    ``again`` is done now and then while it waits.
+    """
     deadline = time.monotonic() + timeout
+    next_time = time.monotonic() + AGAIN
     said: tuple[str, ...] = ()
     while True:
         now = differences(wanted, _patiently(pusher, None, deadline).served)
@@ -178,6 +200,9 @@ def wait_served(pusher: Pusher, wanted: Datasets, timeout: float) -> tuple[str, 
         if now != said:
             pusher.progress(f"waiting: {now[0]}")
             said = now
+        if time.monotonic() >= next_time:
+            again()
+            next_time = time.monotonic() + AGAIN
         time.sleep(EVERY)
 
 

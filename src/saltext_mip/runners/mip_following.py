@@ -43,9 +43,10 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
         Seconds to wait until the engine serves what was consolidated.
 
     Returns ``changed``, ``consolidate`` (as ``mip.consolidate``), ``compile`` (as ``mip.compile``),
-    ``restarted`` (``[{"action", "thing", "node", "reason"}]``), ``served`` (``true``, ``false``
-    with ``differences``, or null: nobody could say), ``held``, ``problems``, ``conditions`` and
-    ``last``. Exit code 1 where it is held, a node did not compile or something is not served.
+    ``restarted`` (``[{"action", "thing", "node", "reason"}]``, what was brought back first),
+    ``served`` (``true``, ``false`` with ``differences``, or null: nobody could say), ``held``,
+    ``problems``, ``conditions`` and ``last``. Exit code 1 where it is held, a node did not compile
+    or something is not served.
 
     CLI Example:
 

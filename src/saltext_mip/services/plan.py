@@ -211,13 +211,35 @@ def with_restarts(items: Sequence[Item], lost: Mapping[str, str] | None = None) 
                 why.setdefault(item.thing, "the keystore starts again and forgets it")
     return tuple(
         replace(item, action="restart", reason=why[item.thing])
-        if item.action == "nothing"
+        if (item.action == "nothing" or (item.action == "update" and not item.replaces_task))
         and item.thing in why
         and item.service is not None
         and item.service.replicas
         else item
         for item in items
     )
+
+
+def mending(items: Iterable[Item], places: Collection[str]) -> tuple[Item, ...]:
+    """Of a plan, what brings back a service of which nothing runs; none that runs is changed.
+
+    ``places`` are the minion ids of nodes that are in the Swarm.
+    """
+    return tuple(
+        item
+        if _brings_back(item, places)
+        else replace(item, action="nothing", reason="it is left to a deployment")
+        for item in items
+        if item.service is not None
+    )
+
+
+def _brings_back(item: Item, places: Collection[str]) -> bool:
+    if item.service is None or item.service.replicas == 0:
+        return False
+    if item.running is None:
+        return item.node in places
+    return not item.running.up
 
 
 def network_plan(wanted: Network, actual: Actual) -> NetworkItem:

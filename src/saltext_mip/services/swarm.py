@@ -20,6 +20,7 @@ from saltext_mip.services.plan import NetworkItem
 from saltext_mip.services.service import FEDERATION_LABEL, PLACE_LABEL
 
 PORT = 2377
+UNDECLARED = "the node is not declared any more"
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,13 @@ def membership(
             continue
         action: Literal["forget", "unlabel"] = "forget" if entry.state == "down" else "unlabel"
         if not entry.manager:
-            out.append(Entry(action, entry.id, entry.hostname, "the node is not declared any more"))
+            out.append(Entry(action, entry.id, entry.hostname, UNDECLARED))
     return tuple({one.id: one for one in out}.values())
+
+
+def mending(items: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Of :func:`membership`, what gives a declared node its place; none loses it."""
+    return tuple(item for item in items if item.reason != UNDECLARED)
 
 
 def keep(client: Any, federation: str, items: Iterable[Entry]) -> None:

@@ -21,6 +21,14 @@ from saltext_mip.services.serving import Datasets, Item, Served, differences
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
+SERVICES = ("fed1-ms_exareme-master", "fed1-wk-h1_exareme")
+GONE = {
+    "action": "create",
+    "thing": SERVICES[1],
+    "node": "fed1-wk-h1",
+    "reason": "it is not there",
+}
+
 
 class Engines:
     """Engines that serve what the last generation had when they started."""
@@ -30,13 +38,31 @@ class Engines:
         self.swarm = True
         self.deaf: set[str] = set()
         self.words: dict[str, dict[str, str]] = {}
+        self.gone: list[dict[str, str]] = []
+        self.refused: str | None = None
+        self.mends = 0
         self.served: dict[str, dict[str, tuple[str, ...]]] = {}
         self.restarts: list[list[tuple[str, str, str]]] = []
 
     def look(self, pusher: Any, told: Any = None) -> Look:
+        up = {"declared": True, "serving": True, "up": True}
         return Look(
-            self.swarm, "c" if self.swarm else "", {}, Served((), self.served), {}, self.words
+            self.swarm,
+            "c" if self.swarm else "",
+            dict.fromkeys(SERVICES, up) if self.swarm else {},
+            Served((), self.served),
+            {},
+            self.words,
+            tuple(self.gone),
+            self.refused,
         )
+
+    def mend(self, pusher: Any, *, dry: bool = False) -> tuple[dict[str, str], ...]:
+        if dry:
+            return tuple(self.gone)
+        self.mends += 1
+        done, self.gone = tuple(self.gone), []
+        return done
 
     def restart(self, pusher: Any, items: Sequence[Item]) -> tuple[Item, ...]:
         self.restarts.append([(item.action, item.thing, item.node) for item in items])
@@ -54,14 +80,16 @@ class Engines:
                 del self.served[name]
         return tuple(items)
 
-    def wait_served(self, pusher: Any, wanted: Datasets, timeout: float) -> tuple[str, ...]:
+    def wait_served(
+        self, pusher: Any, wanted: Datasets, timeout: float, again: Any
+    ) -> tuple[str, ...]:
         return differences(wanted, self.look(pusher).served)
 
 
 @pytest.fixture
 def engines(fed: Folders, monkeypatch: pytest.MonkeyPatch) -> Engines:
     made = Engines(fed)
-    for name in ("look", "restart", "wait_served"):
+    for name in ("look", "mend", "restart", "wait_served"):
         monkeypatch.setattr(services, name, getattr(made, name))
     return made
 
@@ -215,6 +243,60 @@ def test_a_master_without_docker_has_no_services_until_it_had(
     with pytest.raises(NodesFailed):
         refresh(fed.pusher)
     assert last(fed).kind == "temporary"
+
+
+def test_what_is_gone_comes_back_and_is_told(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    engines.gone = [GONE]
+    would = planned(fed.pusher)["plan"]
+    assert GONE in would
+    result = automatic(fed)
+    assert (result["changed"], result["restarted"], result["served"]) == (True, [GONE], True)
+    assert automatic(fed)["changed"] is False
+    assert engines.mends == 1
+
+
+def test_what_is_gone_comes_back_though_the_data_are_held(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    engines.gone = [GONE]
+    result = automatic(fed)
+    assert (last(fed).kind, result["restarted"], engines.gone) == ("held", [GONE], [])
+
+
+def test_what_is_gone_comes_back_though_the_data_are_stalled(
+    fed: Folders, engines: Engines
+) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", b"{")
+    for _ in range(2):
+        engines.gone = [GONE]
+        with pytest.raises(MipError):
+            automatic(fed)
+        assert (last(fed).kind, engines.gone) == ("permanent", [])
+
+
+def test_where_all_is_gone_that_never_served_nothing_was_deployed(
+    fed: Folders, engines: Engines
+) -> None:
+    every = [{**GONE, "thing": name} for name in SERVICES]
+    engines.gone = list(every)
+    result = refresh(fed.pusher)
+    assert (result["served"], engines.mends) == (None, 0)
+    assert NO_SERVICES in result["notes"]
+    engines.gone = []
+    refresh(fed.pusher)
+    engines.gone = list(every)
+    assert refresh(fed.pusher)["restarted"] == every
+
+
+def test_beside_what_is_not_ours_nothing_is_brought_back(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    engines.gone, engines.refused = [GONE], "service x has our name"
+    result = refresh(fed.pusher)
+    assert (engines.mends, result["notes"]) == (0, ["service x has our name"])
 
 
 # -- the guard

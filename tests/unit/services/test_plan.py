@@ -15,6 +15,7 @@ from saltext_mip.services.actual import Actual, Network, Running, Task
 from saltext_mip.services.errors import NetworkInUse, NotOurs
 from saltext_mip.services.plan import (
     differences,
+    mending,
     network_plan,
     plan,
     wanted_network,
@@ -253,3 +254,58 @@ def test_any_service_is_read_back_the_same(**fields: Any) -> None:
         service, env=tuple((k, Secret(str(v)) if k in secret else v) for k, v in service.env)
     )
     assert differences(service, spec.parse(spec.build(service, {}), {}, ())) == []
+
+
+# -- what a refresh brings back
+
+EVERYWHERE = tuple({service.node for service in WANTED})
+
+
+def mends(*services: Service, places: Any = EVERYWHERE, **more: Any) -> list[tuple[str, str, str]]:
+    return said(with_restarts(mending(plan(WANTED, actual(*services), **more), places)))
+
+
+def test_what_is_gone_is_made_again_where_its_node_is_in_the_swarm() -> None:
+    there = [service for service in WANTED if service.name != CHUV]
+    assert mends(*there) == [("create", CHUV, "it is not there")]
+    assert mends(*there, places=()) == []
+    assert mends(*there, words={"fed1-wk-chuv": "stopped"}) == []
+    assert mends(*there, words={"fed1-wk-chuv": "removed"}) == []
+
+
+def test_what_is_scaled_to_nothing_starts_and_what_runs_stays_as_it_is() -> None:
+    by_hand = {
+        CHUV: replace(by_name(CHUV), replicas=0),
+        MASTER: replace(by_name(MASTER), image="x:2"),
+    }
+    other = replace(by_name(CHUV), name="fed1-wk-old_exareme", node="fed1-wk-old")
+    there = [by_hand.get(service.name, service) for service in WANTED]
+    assert mends(*there, other) == [("update", CHUV, "it is stopped")]
+
+
+def test_what_does_not_come_up_with_what_was_changed_by_hand_is_put_right() -> None:
+    wrong = replace(by_name(CHUV), image="x:2")
+    running = Running(wrong, "i", 1, 0, True, (replace(UP, state="rejected"),))
+    found = actual(*(service for service in WANTED if service.name != CHUV))
+    broken = replace(found, services={**found.services, CHUV: running})
+    assert [item[:2] for item in said(mending(plan(WANTED, broken), EVERYWHERE))] == [
+        ("update", CHUV)
+    ]
+
+
+def test_a_keystore_that_comes_back_takes_its_engines_along() -> None:
+    there = [service for service in WANTED if service.short != "exareme-keystore"]
+    done = mends(*there)
+    assert done[0][:2] == ("create", NAMES["exareme-keystore"])
+    assert {item[:2] for item in done[1:]} == {
+        ("restart", service.name)
+        for service in WANTED
+        if service.short in ("exareme-master", "exareme")
+    }
+
+
+def test_a_restart_of_what_differs_by_a_label_alone_is_a_restart() -> None:
+    labelled = replace(by_name(CHUV), labels=())
+    there = [labelled if service.name == CHUV else service for service in WANTED]
+    items = with_restarts(plan(WANTED, actual(*there)), {CHUV: "asked for"})
+    assert [item[:2] for item in said(items)] == [("restart", CHUV)]

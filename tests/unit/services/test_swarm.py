@@ -8,7 +8,7 @@ import pytest
 
 from saltext_mip.errors import Refused
 from saltext_mip.services.actual import Actual, SwarmNode
-from saltext_mip.services.swarm import entries, joined, membership
+from saltext_mip.services.swarm import entries, joined, membership, mending
 from tests.unit.services.declared import federation
 
 FED = federation()
@@ -109,3 +109,10 @@ def test_a_node_knows_whether_it_is_in_the_swarm(now: dict[str, Any], reason: st
 def test_another_swarm_is_left_by_nobody_but_a_person(now: dict[str, Any]) -> None:
     with pytest.raises(Refused, match="docker swarm leave --force"):
         joined(now, "10.77.0.10")
+
+
+def test_a_refresh_gives_places_and_takes_none_of_a_node_that_left_the_pillar() -> None:
+    again = [entry("2", "hospital-b", "down"), entry("3", "hospital-b", labels={})]
+    left = [entry("4", "some-server"), entry("5", "another-server", "down")]
+    found = mending(membership(FED, swarm(*again, *left)))
+    assert [(item.action, item.id) for item in found] == [("label", "3"), ("forget", "2")]
