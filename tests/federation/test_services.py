@@ -92,6 +92,8 @@ def test_from_nothing_it_serves_what_was_consolidated(fed: Deployed) -> None:
     )
     assert all(of["serving"] for of in ran.value["services"].values())
     fed.serves()
+    # engines that were made just now have seen it
+    assert fed.well("refresh")["restarted"] == []
     page = fed.bed.run(
         "pusher", "curl", "-sf", f"http://{fed.bed.host(UI).spec.address}/pathologies.json"
     )

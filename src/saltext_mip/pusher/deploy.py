@@ -114,13 +114,21 @@ def _deploy(
     ]
     if any(of.get("failed") for of in nodes.values()) or absent:
         result["retcode"] = 1
-    _remember(pusher, done["plan"], now)
+    _remember(pusher, _made(done["plan"], nodes), now)
     if changed:
         pusher.fire("deployed", {"services": sorted(now.services)})
     return result
 
 
-def _remember(pusher: Pusher, plan: Sequence[Mapping[str, str]], now: Look) -> None:
+def _made(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Services that were made just now: at the end, or by the master's states before."""
+    made = {item["thing"] for item in plan if item["action"] == "create"}
+    for of in nodes.values():
+        made |= {thing for thing, said in of["changes"].items() if said.endswith(" -> create")}
+    return made
+
+
+def _remember(pusher: Pusher, made: set[str], now: Look) -> None:
     """Engines that were all made just now have seen what there is: no refresh restarts them."""
     generation = pusher.store.last()
     engines = {
@@ -128,7 +136,6 @@ def _remember(pusher: Pusher, plan: Sequence[Mapping[str, str]], now: Look) -> N
         for name, of in now.services.items()
         if of["short"] in (serving.MASTER, serving.WORKER) and of["declared"]
     }
-    made = {item["thing"] for item in plan if item["action"] == "create"}
     if generation is None or not engines or not engines <= made:
         return
     if not serving.differences(serving.expected(pusher.federation, generation), now.served):
