@@ -1,118 +1,211 @@
-"""From the last byte copied to a federation that has followed, step by step; and what idling costs.
+"""From the last byte copied to a dataset that is served, step by step; and what idling costs.
 
-On Salt processes of this machine, with ``settle`` at 1 s and 3 workers; what engines take to start
-again is measured on hosts of their own, by ``tests/federation/test_follow.py``.
+On a bed of three workers, with ``settle`` at 1 s. Nobody types a command: a file is copied, and
+each step is taken from what it leaves on disk, the last from port 9090 of the master. Then each
+engine is started again alone, to see what of it is the engines' own time.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import statistics
 import tempfile
 import time
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.support.following import Following, until
-from tests.support.local import PUSHER, LocalFederation
-from tests.unit.pusher.conftest import cde, rows
+from tests.federation.deployed import MASTER
+from tests.federation.followed import DATA, STATE, Followed
+from tests.support.bed import Bed, Layout, pillar
+from tests.support.bed.layout import FEDERATION, PUSHER
+from tests.support.bed.wait import until
+from tests.unit.pusher.conftest import rows
 
-from saltext_mip.node import watch
+from saltext_mip.federation import Federation
+from saltext_mip.node import downs, watch
+from saltext_mip.node.here import Here
 
+ROOT = Layout(Path("/var/lib/mip-bed-follow"))
 SETTLE = 1
 TIMES = 5
-FILES = (100, 1_000, 10_000)
-INTERVAL = 5.0  # seconds between two looks of the beacon, with the pillar's default of settle
+WITHIN = 15.0  # seconds beyond settle that it may take
+FILES = (0, 100, 1_000, 10_000)
+INTERVAL = 5.0  # seconds between two looks of mip_data, with the pillar's default of settle
 IDLE = 30.0  # seconds for which idling is watched
-BEGINS = re.compile(r"^(\S+ \S+) .*mip: refresh of fed1 begins", re.MULTILINE)
+OF_A_CORE = 0.5  # percent that idling with 1,000 files may cost
 
 
 def main() -> dict[str, Any]:
-    idle = {f"{count} files": beacon(count) for count in FILES}
-    declare = {"reactor": {"settle": SETTLE, "resync": 900}, "min_count": 0}
-    with LocalFederation(workers=3, declare=declare) as fed:
-        fed.write_data("fed1-ms", "dementia", "CDEsMetadata.json", cde().encode())
-        for node in fed.workers():
-            name = f"first-{node[-2:]}"
-            fed.write_data(node, "dementia", f"{name}.csv", rows(name, 500).encode())
-        following = Following(fed)
-        following.install()
-        following.settled(lambda: len(following.offered.get("dementia", [])) == len(fed.workers()))
-        steps = [follow(following, nth) for nth in range(TIMES)]
-        idle["engine"] = engine(following)
+    idle = {f"mip_data, {count} files": data_beacon(count) for count in FILES}
+    bed = Bed.up(workers=3, settle=SETTLE, layout=ROOT)
+    try:
+        fed = Followed(bed)
+        fed.begin()
+        steps = [follow(fed, nth) for nth in range(TIMES)]
+        fed.well("suspend", "reason=a benchmark")
+        alone = {
+            "a worker's engine": again(fed, f"{fed.workers[0]}_exareme"),
+            "the master's engine": again(fed, f"{MASTER}_exareme-master"),
+        }
+        idle["mip_services"] = services_beacon(bed)
+        idle["controller"] = engine(bed)
+    finally:
+        bed.down()
     middle = {step: round(statistics.median(s[step] for s in steps), 2) for step in steps[0]}
-    print("seconds from the last byte, the median of", TIMES)
-    for step, seconds in middle.items():
-        print(f"  {step:28} {seconds:6.2f}")
-    print("idle, CPU seconds an hour")
-    for what, cost in idle.items():
-        print(f"  {what:28} {cost:6.2f}  ({cost / 36:.3f} % of a core)")
-    return {"steps": steps, "median": middle, "idle CPU seconds an hour": idle}
-
-
-def follow(following: Following, nth: int) -> dict[str, float]:
-    """One file is copied; when each step was through."""
-    fed = following.fed
-    node, name = fed.workers()[nth % 3], f"new{nth}"
-    path = fed.write_data(node, "dementia", f"{name}.csv", rows(name, 500).encode())
-    copied = path.stat().st_mtime
-    following.settled(lambda: name in following.offered["dementia"])
-    newest = max((fed.state() / "generations").iterdir())
-    begun = [
-        datetime.strptime(found, "%Y-%m-%d %H:%M:%S,%f").astimezone().timestamp()
-        for found in BEGINS.findall(fed.hosts[PUSHER].log.read_text())
-    ]
+    _print(middle, [one["served"] for one in steps], alone, idle)
     return {
-        "controller begins": next(when for when in begun if when > copied) - copied,
-        "generation committed": newest.stat().st_mtime - copied,
-        "database compiled": path.with_name("datasets.db").stat().st_mtime - copied,
-        "refresh through": (fed.state() / "refreshed.json").stat().st_mtime - copied,
+        "steps": steps,
+        "median": middle,
+        "restarts alone": alone,
+        "idle CPU seconds an hour": idle,
     }
 
 
-def beacon(count: int) -> float:
+def _print(
+    middle: dict[str, float],
+    served: list[float],
+    alone: dict[str, dict[str, float]],
+    idle: dict[str, float],
+) -> None:
+    print("seconds from the last byte, the median of", TIMES)
+    before = 0.0
+    for step, seconds in middle.items():
+        print(f"  {step:34} {seconds:6.2f}  (+{seconds - before:.2f})")
+        before = seconds
+    print("  served in each:", ", ".join(f"{one:.1f}" for one in served))
+    beyond = middle["served"] - SETTLE
+    said = "within" if beyond <= WITHIN else "NOT within"
+    print(f"  {beyond:.1f} s beyond settle: {said} {WITHIN:.0f} s")
+    print("seconds after an engine alone is started again, the median of 3")
+    for what, took in alone.items():
+        print(f"  {what:34} " + ", ".join(f"{key} {value:.1f}" for key, value in took.items()))
+    print("idle, CPU seconds an hour")
+    for what, cost in idle.items():
+        print(f"  {what:34} {cost:6.2f}  ({cost / 36:.3f} % of a core)")
+    total = (idle["mip_data, 1000 files"] + idle["mip_services"] + idle["controller"]) / 36
+    said = "within" if total <= OF_A_CORE else "NOT within"
+    print(f"  all of them, with 1,000 files: {total:.3f} %, {said} {OF_A_CORE} % of a core")
+
+
+# ---- the steps ------------------------------------------------------------------------
+
+
+def follow(fed: Followed, nth: int) -> dict[str, float]:
+    """One file is copied; when each step was through."""
+    node, name = fed.workers[nth % len(fed.workers)], f"timed{nth}"
+    expected = fed.served()
+    expected["dementia"] = {**expected["dementia"], name: [node]}
+    folder, state = fed.bed.path(node, f"{DATA}/dementia"), fed.bed.path(PUSHER, STATE)
+    path = fed.bed.write(node, f"{DATA}/dementia/{name}.csv", rows(name, 500).encode())
+    copied = path.stat().st_mtime
+    asked = _first(lambda: not fed.is_quiet())
+    begun = _first(lambda: fed.state("controller.json")["running"] == "refresh")
+    served = _first(lambda: fed.get("/datasets") == expected)
+    fed.quiet()
+    moments = {
+        "settled, and said so": asked,
+        "refresh begun": begun,
+        "consolidated": _written(max((state / "generations").iterdir())),
+        "compiled": max(
+            _written(folder / "datasets.db"),
+            _written(fed.bed.path(MASTER, f"{DATA}/dementia/datasets.db")),
+        ),
+        "restarted": _written(state / "served.json"),
+        "served": served,
+        "proven": _written(state / "refreshed.json"),
+    }
+    return {step: round(moment - copied, 2) for step, moment in moments.items()}
+
+
+def _written(path: Path) -> float:
+    return path.stat().st_mtime
+
+
+def _first(seen: Callable[[], bool]) -> float:
+    """When it is so first."""
+    until(seen, seconds=120, every=0.02, what="the next step")
+    return time.time()
+
+
+# ---- what restarts cost ---------------------------------------------------------------
+
+
+def again(fed: Followed, service: str) -> dict[str, float]:
+    """Seconds until its successor is there, runs, and until 9090 serves all again, for good."""
+    expected = fed.served()
+    took: list[dict[str, float]] = []
+    for _ in range(3):
+        fed.steady()
+        old, began = fed.tasks()[service], time.time()
+        fed.docker("service", "update", "--detach", "--force", service)
+        runs = _first(lambda old=old: fed.running().get(service, old) != old)
+        served = max(runs, _all_served(fed, expected))
+        moments = {"its successor runs": runs, "all is served": served}
+        took.append({what: moment - began for what, moment in moments.items()})
+    return {what: round(statistics.median(one[what] for one in took), 2) for what in took[0]}
+
+
+def _all_served(fed: Followed, expected: Any) -> float:
+    """When all was served, after which it stayed so for as long as engines need to go."""
+    while True:
+        since = _first(lambda: fed.get("/datasets") == expected)
+        while fed.get("/datasets") == expected:
+            if time.time() - since > 10:
+                return since
+            time.sleep(0.2)
+
+
+# ---- what idling costs ----------------------------------------------------------------
+
+
+def data_beacon(count: int) -> float:
     """CPU seconds an hour for the beacon's looks at so many files."""
     with tempfile.TemporaryDirectory() as folder:
         data, state = Path(folder) / "data", Path(folder) / "state"
+        data.mkdir()
         for nth in range(count):
             path = data / f"p{nth % 10}" / f"{nth}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("dataset\n")
         watch.note(state, watch.scan(data, state))
         clocks = watch.News(30, 900, INTERVAL)
-        spent = []
-        for _ in range(10):
-            began = time.thread_time()
-            watch.news(data, state, clocks, time.time())
-            spent.append(time.thread_time() - began)
+        look = _spent(lambda: watch.news(data, state, clocks, time.time()))
     # the beacon skips looks, where they would take more than a fifth of a percent
-    look = statistics.median(spent)
     return round(look * 3600 / max(INTERVAL, look / 0.002), 2)
 
 
-def engine(following: Following) -> float:
-    """CPU seconds an hour of the controller's process."""
-    until(following.idle)
-    pid = next(
-        int(folder.name)
-        for folder in Path("/proc").glob("[0-9]*")
-        if _is_engine(folder, str(following.fed.hosts[PUSHER].config))
-    )
-    began, since = _cpu(pid), time.monotonic()
-    time.sleep(IDLE)
-    return round((_cpu(pid) - began) * 3600 / (time.monotonic() - since), 2)
-
-
-def _is_engine(folder: Path, config: str) -> bool:
+def services_beacon(bed: Bed) -> float:
+    """CPU seconds an hour for the looks of ``mip_services`` at the bed's Docker."""
+    federation = Federation.from_pillar(FEDERATION, pillar.declaration(bed.specs))
+    here = Here(federation, federation.master, bed.path(MASTER, "/var/lib/mip") / FEDERATION)
+    os.environ["DOCKER_HOST"] = f"unix://{ROOT.docker_socket(MASTER)}"
     try:
-        line = (folder / "cmdline").read_bytes()
-    except OSError:
-        return False
-    return config.encode() in line and b"engines.mip" in line
+        assert downs.down(here) == ()
+        look = _spent(lambda: downs.down(here))
+        return round(look * 3600 / watch.beacons(here)["mip_services"], 2)
+    finally:
+        del os.environ["DOCKER_HOST"]
 
 
-def _cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _spent(look: Callable[[], object]) -> float:
+    """CPU seconds of one."""
+    spent = []
+    for _ in range(10):
+        began = time.thread_time()
+        look()
+        spent.append(time.thread_time() - began)
+    return statistics.median(spent)
+
+
+def engine(bed: Bed) -> float:
+    """CPU seconds an hour of the controller's process."""
+    pid = bed.run(PUSHER, "pgrep", "-o", "-f", "engines.mip").stdout.strip()
+    began, since = _cpu(bed, pid), time.monotonic()
+    time.sleep(IDLE)
+    return round((_cpu(bed, pid) - began) * 3600 / (time.monotonic() - since), 2)
+
+
+def _cpu(bed: Bed, pid: str) -> float:
+    fields = bed.run(PUSHER, "cat", f"/proc/{pid}/stat").stdout.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

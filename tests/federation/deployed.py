@@ -112,10 +112,19 @@ class Deployed:
 
     def tasks(self) -> dict[str, str]:
         """The tasks that are meant to run, by service."""
+        return {name: task["ID"] for name, task in self._tasks()}
+
+    def running(self) -> dict[str, str]:
+        """Those of them that do."""
+        return {
+            name: task["ID"] for name, task in self._tasks() if task["Status"]["State"] == "running"
+        }
+
+    def _tasks(self) -> list[tuple[str, Any]]:
         api = self.bed.docker(MASTER).api
         names = {each["ID"]: each["Spec"]["Name"] for each in api.services()}
         wanted = {"desired-state": ["running", "accepted", "ready"]}
-        return {names[task["ServiceID"]]: task["ID"] for task in api.tasks(filters=wanted)}
+        return [(names[task["ServiceID"]], task) for task in api.tasks(filters=wanted)]
 
     def spec(self, service: str) -> dict[str, Any]:
         return self.bed.docker(MASTER).api.inspect_service(service)["Spec"]

@@ -99,6 +99,18 @@ def test_now_and_then_it_looks_anyway() -> None:
     assert decide(replace(QUIET, ended=NOW - 901)).action == "refresh"
 
 
+def test_an_hour_of_idling_has_no_look_but_those_now_and_then() -> None:
+    state, looks = QUIET, []
+    for tick in range(7200):
+        now = NOW + tick / 2
+        ended = DONE if state.running == "refresh" else None
+        decision = decide(state, now=now, ended=ended)
+        state = decision.state
+        if decision.action == "refresh":
+            looks.append(round(now - QUIET.ended))
+    assert looks == [900, 1800, 2701, 3602]
+
+
 @pytest.mark.parametrize("kind", ["temporary", "died"])
 def test_what_failed_and_may_pass_is_tried_again_ever_more_rarely(kind: str) -> None:
     state, now, waits = replace(QUIET, running="refresh"), NOW, []

@@ -53,8 +53,8 @@ def node(tmp_path: Path) -> Node:
     return made
 
 
-def test_what_the_pusher_has_seen_is_no_news(node: Node) -> None:
-    assert node.said(400) == 0
+def test_what_the_pusher_has_seen_is_no_news_for_an_hour(node: Node) -> None:
+    assert node.said(int(3600 / INTERVAL)) == 0
 
 
 CHANGES: dict[str, Callable[[Node], object]] = {

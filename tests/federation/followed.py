@@ -1,0 +1,96 @@
+"""A deployed federation whose controller is left to itself, and what can be seen of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from tests.federation.deployed import MASTER, PATIENCE, Deployed
+from tests.support.bed.layout import FEDERATION, PUSHER
+from tests.support.bed.wait import until
+from tests.unit.pusher.conftest import cde, rows
+
+DATA = f"/data/{FEDERATION}"
+STATE = f"/var/lib/mip/{FEDERATION}"
+
+
+class Followed(Deployed):
+    """A deployed federation whose controller is left to itself."""
+
+    def begin(self) -> None:
+        """Two datasets of each worker, consolidated, deployed and served; all is quiet."""
+        self.bed.write(MASTER, f"{DATA}/dementia/CDEsMetadata.json", cde().encode())
+        for node in self.workers:
+            self.put(node, f"first-{node[-2:]}")
+            self.put(node, f"second-{node[-2:]}")
+        self.well("refresh")
+        self.well("deploy")
+        for node in self.workers:
+            self.until_served(node, f"first-{node[-2:]}")
+        self.quiet()
+
+    def put(self, node: str, dataset: str, pathology: str = "dementia", count: int = 12) -> None:
+        content = rows(dataset, count).encode()
+        self.bed.write(node, f"{DATA}/{pathology}/{dataset}.csv", content)
+
+    def remove(self, node: str, *datasets: str) -> None:
+        self.bed.run(node, "rm", *(f"{DATA}/dementia/{dataset}.csv" for dataset in datasets))
+
+    def served(self) -> dict[str, dict[str, list[str]]]:
+        return self.get("/datasets") or {}
+
+    def rows(self) -> dict[str, dict[str, dict[str, int]]]:
+        """The rows of each dataset by node, as the engine counts them now."""
+        return self.get("/rows") or {}
+
+    def names(self, node: str) -> set[str]:
+        """That node's files of dementia in the last generation."""
+        newest = max(self.bed.path(PUSHER, f"{STATE}/generations").iterdir())
+        files = json.loads(newest.read_text())["files"]
+        return {file["name"] for file in files.get(node, {}).get("dementia", ())}
+
+    def until_served(self, node: str, dataset: str, *, there: bool = True) -> float:
+        """Wait until the engine has it of that node, or has it no more; the seconds it took."""
+        begin = time.monotonic()
+        until(
+            lambda: (
+                (answer := self.get("/datasets")) is not None
+                and (node in answer.get("dementia", {}).get(dataset, ())) is there
+            ),
+            seconds=2 * PATIENCE,
+            every=0.2,
+            what=f"{dataset} of {node}{'' if there else ' gone'}",
+        )
+        return time.monotonic() - begin
+
+    def state(self, name: str) -> dict[str, Any]:
+        path = self.bed.path(PUSHER, f"{STATE}/{name}")
+        value: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+        return value
+
+    def is_quiet(self) -> bool:
+        """Whether the controller has nothing to do, and the last refresh went well."""
+        state, last = self.state("controller.json"), self.state("refreshed.json")
+        folder = self.bed.path(PUSHER, f"{STATE}/requests")
+        asked = list(folder.iterdir()) if folder.exists() else []
+        busy = state["running"] != "nothing" or state["wanted"] or state["again"] or asked
+        return not busy and last["kind"] == "done"
+
+    def quiet(self, seconds: float = 2 * PATIENCE) -> None:
+        until(self.is_quiet, seconds=seconds, every=0.5, what="a quiet controller")
+
+    def steady(self) -> dict[str, str]:
+        """The tasks, once they have been the same for a while: engines follow their master."""
+        seen = self.tasks()
+        since = time.monotonic()
+        end = since + PATIENCE
+        while time.monotonic() - since < 15:
+            assert time.monotonic() < end, "tasks come and go"
+            time.sleep(1)
+            if (now := self.tasks()) != seen:
+                seen, since = now, time.monotonic()
+        return seen
+
+    def looks(self) -> int:
+        return int(self.state("controller.json")["run"])
