@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from saltext_mip import federation, schemas
+from saltext_mip.generations import chronicle
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -123,6 +124,11 @@ def test_events_have_their_place_in_the_manual() -> None:
     assert fired
     for name in fired:
         assert f"`mip/<federation>/{name}`" in PAGES[Path("docs/output.md")]
+
+
+def test_what_the_record_can_say_has_its_place_in_the_manual() -> None:
+    for word, meaning in chronicle.WORDS.items():
+        assert f"| `{word}` | {meaning} |" in PAGES[Path("docs/output.md")]
 
 
 def test_the_reference_is_what_the_code_says() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from saltext_mip.console import reach
 from saltext_mip.console.anything import anything
 from saltext_mip.console.consolidation import consolidate, export
+from saltext_mip.console.events import events
 from saltext_mip.console.generations import diff, history, rollback
 from saltext_mip.console.nodes import compiled, nodes
 from saltext_mip.console.plans import setup
@@ -30,6 +31,7 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "enable": nodes,
     "disable": nodes,
     "history": history,
+    "events": events,
     "diff": diff,
     "rollback": rollback,
     "setup": setup,

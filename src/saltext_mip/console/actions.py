@@ -390,11 +390,11 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         ("events",),
-        "history",
-        "what happened last; with -w what happens",
+        "events",
+        "what happened last, and what people said; with -w what happens",
         options=(
             flag("-w", "--watch", name="watch", help="go on showing events as they come"),
-            number("--limit", name="limit", help="how many (20)"),
+            number("--limit", name="limit", help="how many (20); 0: all"),
         ),
         group=C,
         do="events",

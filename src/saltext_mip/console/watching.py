@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from saltext_mip.conditions import TYPES
 from saltext_mip.console import following
 from saltext_mip.console.context import Context
+from saltext_mip.console.events import lines
 from saltext_mip.console.salting import Ran
-from saltext_mip.console.screen import when
+from saltext_mip.console.screen import Screen
+from saltext_mip.console.show import COLOURS, width
 from saltext_mip.console.views import only_problems
 from saltext_mip.errors import Misuse
 from saltext_mip.files import shown
+from saltext_mip.generations.chronicle import Chronicle
 
 EVERY = 10  # seconds between two looks
+MOMENT = 0.5  # seconds between two looks at a file
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
@@ -106,50 +111,35 @@ def _condition(value: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 
 def events(context: Context, given: Mapping[str, Any]) -> int:
-    """The last generations, and with ``--watch`` the federation's events as they come."""
-    rest = {key: given[key] for key in ("federation", "limit") if key in given}
-    ran = context.run("history", **rest)
-    if ran.error is not None or (context.show.json and not given.get("watch")):
-        return context.shown("history", ran)
-    for each in reversed(ran.value["generations"]):
-        _event(context, when(each["when"]), "consolidated", each)
-    if given.get("watch"):
-        _watch(context, str(ran.value["federation"]))
-    return 0
+    """The last events, and with ``--watch`` those to come, until interrupted.
+
+    They are read from the pusher's own record: on the event bus any minion could forge one.
+    """
+    rest = {key: value for key, value in given.items() if key != "watch"}
+    ran = context.run("events", **rest)
+    if ran.error is not None or not given.get("watch"):
+        return context.shown("events", ran)
+    record = Chronicle(Path(ran.value["record"]).parent)
+    last = max((each["number"] for each in ran.value["events"]), default=0)
+    _show(context, ran.value["events"])
+    while True:
+        came = record.events(after=last)
+        if came:
+            last = came[-1].number
+            _show(context, [asdict(event) for event in came])
+        time.sleep(MOMENT)
 
 
-def _watch(context: Context, federation: str) -> None:
-    """Until interrupted. An event proves nothing, so it is only shown, and harmlessly."""
-    words = [f"tagmatch=mip/{federation}/*", "count=-1"]
-    argv = context.salt().argv("salt-run", ["--out=quiet", "state.event", *words], {})
-    with subprocess.Popen(  # noqa: S603 - a list
-        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace"
-    ) as process:
-        try:
-            for line in process.stdout or ():
-                tag, _, text = line.rstrip("\n").partition("\t")
-                try:
-                    data = json.loads(text)
-                except ValueError:
-                    continue
-                if isinstance(data, dict):
-                    stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-                    _event(context, stamp, tag.rpartition("/")[2], data)
-        finally:
-            process.terminate()
-
-
-def _event(context: Context, stamp: str, what: str, data: Mapping[str, Any]) -> None:
-    kept = ("generation", "actor", "note", "added", "removed", "reason", "message", "changed")
-    facts = [f"{key} {_brief(data[key])}" for key in kept if data.get(key) not in (None, "", [])]
-    context.show.screen(f"{stamp}  {shown(what):13} {', '.join(facts)}")
+def _show(context: Context, found: Sequence[Mapping[str, Any]]) -> None:
+    """One line each, or one JSON document a line."""
+    if context.show.json:
+        for event in found:
+            sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    elif found:
+        screen = Screen(width(), COLOURS)
+        lines(screen, found)
+        context.show.screen(str(screen))
     sys.stdout.flush()
-
-
-def _brief(value: Any) -> str:
-    if isinstance(value, list):
-        return " ".join(_brief(each) for each in value)
-    return shown(str(value))
 
 
 def logs(context: Context, given: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,7 @@ from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, Declared, Requests
 from saltext_mip.controller.step import Action, Clocks, Observed, State, step
+from saltext_mip.generations.chronicle import Chronicle, Event
 
 FILE = "controller.json"
 
@@ -46,6 +48,7 @@ class Keeper:
     def __init__(self, state: Path, begin: Begin, suspended: Callable[[], bool]) -> None:
         self._state = state
         self._requests = Requests(state)
+        self._chronicle = Chronicle(state)
         self._begin = begin
         self._suspended = suspended
         self._work: Work | None = None
@@ -57,7 +60,7 @@ class Keeper:
         if declared is None:
             return "nothing"
         state = load(self._state)
-        ended = self._ended(state)
+        ended = self._ended(state, now)
         requests = self._requests.there()
         busy = state.running != "nothing" and ended is None
         observed = Observed(
@@ -79,7 +82,7 @@ class Keeper:
             self._work = self._begin(decision.action, name, decision.asked)
         return decision.action
 
-    def _ended(self, state: State) -> Outcome | None:
+    def _ended(self, state: State, now: float) -> Outcome | None:
         """How the run that was begun last ended; ``None`` while it is at it, or if none was."""
         if state.running == "nothing":
             return None
@@ -97,6 +100,10 @@ class Keeper:
         found = outcomes.load(self._state)
         if found is not None and found.run == run_name(state.run):
             return found
+        if not state.attempts:  # the first of them tells it
+            when = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
+            text = "it ended without a word; it is tried again"
+            self._chronicle.tell(Event(when, "failed", "controller", "refresh", text))
         return Outcome("died")
 
 

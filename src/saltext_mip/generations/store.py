@@ -2,7 +2,8 @@
 
 ``generations/000001.json``… are there whole or not at all, ``blobs/<sha256>`` hold what they
 distributed, each content once. Beside them ``disabled.json`` and ``suspended.json``: an operator's
-word stands until the operator takes it back. All of it is 0600 in folders of 0700.
+word stands until the operator takes it back; and :mod:`.chronicle`, what happened lately. All of it
+is 0600 in folders of 0700.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from saltext_mip import files
 from saltext_mip.errors import MipError, Refused
+from saltext_mip.generations.chronicle import Chronicle
 from saltext_mip.generations.record import Generation
 from saltext_mip.locks import lock
 
@@ -54,6 +56,7 @@ class Store:
         self._blobs = state / "blobs"
         self._disabled = state / "disabled.json"
         self._suspended = state / "suspended.json"
+        self.chronicle = Chronicle(state)
 
     def lock(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from saltext_mip import schemas
@@ -12,6 +12,7 @@ from saltext_mip.files import shown
 from saltext_mip.node.databases import pathologies
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.gather import lost, words
+from saltext_mip.pusher.happened import brief
 from saltext_mip.pusher.session import Pusher
 
 
@@ -81,7 +82,17 @@ def compiled(
         result["retcode"] = 1
     if changed:
         pusher.fire("compiled", {"nodes": sorted(results)})
+        pusher.tell("compiled", about=brief(_made(results)))
     return result
+
+
+def _made(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The nodes on which a database was made."""
+    return sorted(
+        node
+        for node, below in results.items()
+        if any(of["status"] == "compiled" for of in below.values())
+    )
 
 
 def with_databases(pusher: Pusher) -> list[Node]:

@@ -19,6 +19,7 @@ from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
 from saltext_mip.generations.record import Generation
+from saltext_mip.pusher import happened
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.sending import recover, sender
 from saltext_mip.pusher.session import Pusher
@@ -160,6 +161,7 @@ def commit(pusher: Pusher, found: Survey) -> int | None:
     if generation is None:
         return found.number
     pusher.fire("consolidated", {"generation": generation.number})
+    happened.committed(pusher, generation)
     return generation.number
 
 

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from saltext_mip.conditions import Condition
+from saltext_mip.console.screen import when
 from saltext_mip.controller import keeper
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
 from saltext_mip.errors import Misuse, Refused
+from saltext_mip.generations.chronicle import Event
 from saltext_mip.generations.store import Store, Word
 from saltext_mip.pusher.session import Pusher
 
@@ -38,6 +40,8 @@ def suspend(
     if dry_run:
         return _planned(pusher, "suspend", reason or "asked for")
     pusher.store.suspend(word)
+    lasts = f"until {when(until)}" if until else ""
+    pusher.tell("suspended", message=": ".join(filter(None, (lasts, reason))))
     return _done(pusher, changed=True)
 
 
@@ -50,6 +54,7 @@ def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
     changed = pusher.store.resume()
     if changed:
         Requests(pusher.state).leave(PROMPT)
+        pusher.tell("resumed")
     return _done(pusher, changed=changed)
 
 
@@ -63,6 +68,8 @@ def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
     changed = outcomes.approved(pusher.state) != last.revision
     outcomes.approve(pusher.state, last.revision)
     Requests(pusher.state).leave(PROMPT)
+    if changed:
+        pusher.tell("approved", message=f"these go: {', '.join(last.goes)}")
     return _done(pusher, changed=changed)
 
 
@@ -71,7 +78,9 @@ def suspended(store: Store, now: datetime) -> Word | None:
     word = store.suspended()
     if word is None or word.until is None or now < datetime.fromisoformat(word.until):
         return word
-    store.resume()
+    if store.resume():
+        when = now.isoformat(timespec="seconds")
+        store.chronicle.tell(Event(when, "resumed", message="its time was over"))
     return None
 
 

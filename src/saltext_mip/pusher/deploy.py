@@ -11,6 +11,7 @@ from saltext_mip.federation import Node
 from saltext_mip.node.services import Wish
 from saltext_mip.pusher import joining, serve, services
 from saltext_mip.pusher.gather import lost, need, words
+from saltext_mip.pusher.happened import brief
 from saltext_mip.pusher.services import Look
 from saltext_mip.pusher.session import Answers, Pusher
 from saltext_mip.services import serving
@@ -117,6 +118,7 @@ def _deploy(
     _remember(pusher, _made(done["plan"], nodes), now)
     if changed:
         pusher.fire("deployed", {"services": sorted(now.services)})
+        pusher.tell("deployed", message=_said(done["plan"], nodes))
     return result
 
 
@@ -126,6 +128,13 @@ def _made(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, An
     for of in nodes.values():
         made |= {thing for thing, said in of["changes"].items() if said.endswith(" -> create")}
     return made
+
+
+def _said(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was changed, in few words."""
+    moved = [f"{item['action']} {item['thing']}" for item in plan if item["action"] != "nothing"]
+    changed = [f"states of {node}" for node, of in nodes.items() if of["changed"]]
+    return brief([*moved, *changed])
 
 
 def _remember(pusher: Pusher, made: set[str], now: Look) -> None:

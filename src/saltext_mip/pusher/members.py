@@ -29,12 +29,16 @@ class _Seen:
     def of(self, node: str) -> Mapping[str, Any]:
         return self._seen.get(node, {"up": None, "since": None})
 
-    def note(self, ups: Mapping[str, bool], now: datetime) -> None:
-        """``since`` changes only when ``up`` does."""
+    def note(self, ups: Mapping[str, bool], now: datetime) -> dict[str, bool]:
+        """``since`` changes only when ``up`` does; of whom it did, but those first seen up."""
+        turned: dict[str, bool] = {}
         for node, up in ups.items():
-            if self.of(node)["up"] != up:
+            before = self.of(node)["up"]
+            if before != up:
                 self._seen[node] = {"up": up, "since": now.isoformat(timespec="seconds")}
+                turned |= {} if before is None and up else {node: up}
         write_state(self._path, self._seen)
+        return turned
 
 
 def listed(pusher: Pusher) -> dict[str, Any]:
@@ -54,8 +58,8 @@ def checked(pusher: Pusher, name: str | None) -> dict[str, Any]:
     nodes = _chosen(pusher.federation, name)
     answers = pusher.nodes.ask("test.ping", [node.id for node in nodes], timeout=CHECK_TIMEOUT)
     ups = {node.id: node.id in answers.values for node in nodes}
+    note(pusher, ups)
     seen = _Seen(pusher.state)
-    seen.note(ups, pusher.now())
     only = {node.id for node in nodes}
     shown = _shown(pusher, seen, _reasons(answers))
     found = {node: facts for node, facts in shown.items() if node in only}
@@ -94,7 +98,8 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
 
 def note(pusher: Pusher, ups: Mapping[str, bool]) -> None:
     """Remember which nodes were up when they were asked."""
-    _Seen(pusher.state).note(ups, pusher.now())
+    for node, up in _Seen(pusher.state).note(ups, pusher.now()).items():
+        pusher.tell("back" if up else "missing", about=node, actor="")
 
 
 def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool) -> Any:
@@ -104,6 +109,7 @@ def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bo
     if not already and not dry_run:
         when = pusher.now().isoformat(timespec="seconds")
         pusher.store.disable(node.id, Word(pusher.actor, when, reason or ""))
+        pusher.tell("disabled", about=node.id, message=reason or "")
     item = {
         "action": "nothing" if already else "disable",
         "thing": node.id,
@@ -125,6 +131,7 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
     ]
     if disabled and not dry_run:
         pusher.store.enable(node.id)
+        pusher.tell("enabled", about=node.id)
     if node.role == "ui":
         return _done(pusher, node, plan, dry_run=dry_run)
     enrol = {"action": "enrol", "thing": str(node.data_path), "reason": "taken as it is now"}

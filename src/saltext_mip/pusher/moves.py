@@ -67,6 +67,8 @@ def _move(
             timeout=max(deadline - time.monotonic(), 1.0),
             done=lambda look: command not in ("stop", "remove") or _ended(look, ids),
         )
+        if done["changed"]:
+            pusher.tell(word or "restarted", about=ids[0] if node else "")
     return services.result(pusher, now, waiting, changed=done["changed"])
 
 

@@ -14,7 +14,7 @@ from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
 from saltext_mip.generations.record import Generation
 from saltext_mip.generations.store import Word
-from saltext_mip.pusher import serve
+from saltext_mip.pusher import happened, serve
 from saltext_mip.pusher.compile import compiled, with_databases
 from saltext_mip.pusher.consolidate import Options, survey
 from saltext_mip.pusher.gather import gather
@@ -107,6 +107,8 @@ def rollback(
             )
         if plan.generation is not None:
             pusher.fire("consolidated", {"generation": plan.generation.number})
+            note = f"to generation {old.number}, and suspended"
+            happened.committed(pusher, plan.generation, note)
         result = _result(pusher, old, plan, dry_run=False)
         made = compiled(pusher, with_databases(pusher), tuple(old.cdes))
         lost = {problem["node"] for problem in made["problems"] if problem.get("node")}

@@ -21,6 +21,7 @@ from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, Request
 from saltext_mip.data.distribution import Write
 from saltext_mip.errors import MipError, NodeError
 from saltext_mip.files import shown
+from saltext_mip.generations.chronicle import Chronicle, Event
 from saltext_mip.generations.record import Generation
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
@@ -122,18 +123,20 @@ def planned(pusher: Pusher) -> dict[str, Any]:
 def not_begun(state: Path, run: str, error: MipError, when: str) -> None:
     """Remember why a run of the controller did not come to its refresh, where it did not."""
     last = outcomes.load(state)
-    if last is None or last.run != run:
-        outcomes.save(
-            state,
-            Outcome(
-                "temporary",
-                run=run,
-                when=when,
-                since=when,
-                reason=type(error).__name__,
-                message=words(str(error)),
-            ),
-        )
+    if last is not None and last.run == run:
+        return
+    outcome = Outcome(
+        "temporary",
+        run=run,
+        when=when,
+        since=when,
+        reason=type(error).__name__,
+        message=words(str(error)),
+    )
+    outcomes.save(state, outcome)
+    if not outcome.like(last):
+        text = f"{outcome.reason}: {outcome.message}"
+        Chronicle(state).tell(Event(when, "failed", "controller", "refresh", text))
 
 
 def permanent(error: MipError) -> bool:
@@ -244,6 +247,7 @@ class _Refresh:
         self.end(Outcome("done", changed=changed))
         if changed:
             pusher.fire("refreshed", {"generation": number})
+            pusher.tell("refreshed", generation=number)
         return result
 
     def _held(self, too_much: Shrink) -> dict[str, Any]:
@@ -311,10 +315,12 @@ class _Refresh:
             return
         if outcome.kind == "held":
             pusher.fire("held", {"reason": outcome.reason, "datasets": len(outcome.goes)})
+            pusher.tell("held", message=f"{outcome.reason}: {outcome.message}")
         elif outcome.kind in ("temporary", "permanent"):
             pusher.fire(
                 "failed", {"reason": outcome.reason, "permanent": outcome.kind != "temporary"}
             )
+            pusher.tell("failed", about="refresh", message=f"{outcome.reason}: {outcome.message}")
 
 
 def _options(pusher: Pusher, follow: Follow | None) -> Options:

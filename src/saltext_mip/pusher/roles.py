@@ -7,6 +7,7 @@ given, never taken.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,6 +74,8 @@ def sync_roles(
             raise
         refused = [words(failure["message"]) for failure in result["failed"]]
         _remember(pusher, number, "; ".join(refused), permanent=True)
+        if result["changed"]:
+            pusher.tell("roles", message=_counted(result), generation=number)
         return result | {"retcode": 1} if refused else result
 
 
@@ -99,11 +102,18 @@ def _synced(pusher: Pusher, **options: Any) -> dict[str, Any]:
     }
 
 
+def _counted(result: Mapping[str, Any]) -> str:
+    parts = ("created", "updated", "removed")
+    return ", ".join(f"{len(result[part])} {part}" for part in parts if result[part])
+
+
 def _remember(pusher: Pusher, generation: int, message: str, *, permanent: bool) -> None:
     before = RolesState.load(pusher.state)
     ok = not message
     same = before is not None and before.ok == ok
     now = _words(pusher.now())
+    if not ok and not same:
+        pusher.tell("failed", about="roles", message=message)
     state = RolesState(
         generation=generation,
         ok=ok,

@@ -39,6 +39,7 @@ def recover(pusher: Pusher) -> str | None:
     if done is None:
         return None
     pusher.progress(str(done))
+    pusher.tell("recovered", message=str(done))
     return str(done)
 
 

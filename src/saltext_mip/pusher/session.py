@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Federation
+from saltext_mip.files import shown
+from saltext_mip.generations.chronicle import Event
 from saltext_mip.generations.store import Store
 from saltext_mip.secret import Secret
 
@@ -77,6 +79,24 @@ class Pusher:
             waiting=lambda who: self.progress(f"waiting up to {timeout:g} s for {who}"),
         ):
             yield
+
+    def tell(
+        self,
+        what: str,
+        *,
+        about: str = "",
+        message: str = "",
+        generation: int | None = None,
+        actor: str | None = None,
+    ) -> None:
+        """Remember what happened, for ``mip.events``; what is told is harmless to show.
+
+        ``actor`` is empty where nobody did it.
+        """
+        who = self.actor if actor is None else actor
+        when = self.now().isoformat(timespec="seconds")
+        told = Event(when, what, shown(who), shown(about), shown(message), generation)
+        self.store.chronicle.tell(told)
 
     def ask(
         self, step: str, targets: Sequence[str], *, within: float | None = None, **arguments: Any

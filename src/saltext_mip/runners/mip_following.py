@@ -7,7 +7,7 @@ from pathlib import Path
 from saltext_mip.commands import command
 from saltext_mip.controller.requests import Requests, addressed
 from saltext_mip.federation import STATE_ROOT
-from saltext_mip.pusher import control, roles
+from saltext_mip.pusher import control, happened, roles
 from saltext_mip.pusher import refresh as refreshing
 from saltext_mip.pusher.open import opened
 
@@ -173,6 +173,33 @@ def approve(federation=None, dry_run=False):
     """
     with opened(__opts__, federation) as pusher:
         return control.approve(pusher, dry_run=dry_run)
+
+
+@command
+def events(federation=None, limit=20):
+    """
+    What happened lately, and what people said, the oldest first: generations, refreshes, failures,
+    holds, words to the controller, nodes that went and came. Asks no node.
+
+    federation
+        The federation's name.
+
+    limit
+        How many at the most, the last ones; 0: all that are remembered (some thousands).
+
+    Returns ``events``: ``[{"when" (UTC), "what", "actor", "about" (a node, or what else),
+    "message", "generation", "number" (grows by one with each; 0: known from the history)}]``,
+    ``of``: how many there are, and ``record``: the file on the pusher that has them.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.events federation=fed1
+        salt-run mip.events federation=fed1 limit=0 --out=json
+    """
+    with opened(__opts__, federation) as pusher:
+        return happened.events(pusher, limit)
 
 
 @command

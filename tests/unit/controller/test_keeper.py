@@ -1,0 +1,40 @@
+"""A run of the controller that left no word: it is told once, and tried again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saltext_mip.controller.keeper import Keeper
+from saltext_mip.controller.requests import Declared
+from saltext_mip.controller.step import Action
+from saltext_mip.generations.chronicle import Chronicle
+
+
+class Dead:
+    """Work that was killed."""
+
+    exitcode = -9
+
+    def is_alive(self) -> bool:
+        return False
+
+    def join(self) -> None:
+        """It is over."""
+
+
+def test_one_that_died_is_told_once_while_they_go_on_dying(tmp_path: Path) -> None:
+    Declared(frozenset({"fed1-ms"}), settle=0.0, resync=900.0).save(tmp_path)
+    begun: list[Action] = []
+
+    def begin(action: Action, run: str, asked: bool) -> Dead:
+        begun.append(action)
+        return Dead()
+
+    keeper = Keeper(tmp_path, begin, lambda: False)
+    now = 1_773_288_000.0
+    while len(begun) < 3:
+        keeper.tick(now, 0.5)
+        now += 1.0
+    (only,) = Chronicle(tmp_path).events()
+    assert (only.what, only.actor, only.about) == ("failed", "controller", "refresh")
+    assert only.when.startswith("2026-03-12T")

@@ -1,0 +1,142 @@
+"""What happened lately, as a person is told: each thing once, in the order of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from saltext_mip.data.cde import CdeInvalid
+from saltext_mip.errors import Misuse
+from saltext_mip.generations.chronicle import FILE
+from saltext_mip.pusher import control, happened, members, past, refresh
+from saltext_mip.pusher.consolidate import Options, consolidate
+from tests.support.folders import Folders
+from tests.unit.pusher.conftest import cde, rows
+
+
+def told(fed: Folders, limit: int = 0) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = happened.events(fed.pusher, limit)["events"]
+    return found
+
+
+def words(fed: Folders) -> list[tuple[str, str, str]]:
+    return [(each["what"], each["about"], each["message"]) for each in told(fed)]
+
+
+def test_before_anything_happened_there_is_nothing(fed: Folders) -> None:
+    assert happened.events(fed.pusher) | {"record": ""} == {
+        "federation": "fed1",
+        "events": [],
+        "of": 0,
+        "record": "",
+    }
+    assert not fed.pusher.state.exists()
+
+
+def test_a_consolidation_says_what_came_and_went_and_nothing_where_nothing_changed(
+    fed: Folders,
+) -> None:
+    consolidate(fed.pusher, Options())
+    consolidate(fed.pusher, Options())
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    consolidate(fed.pusher, Options())
+    assert words(fed) == [
+        ("consolidated", "", "+dementia/edsd, +dementia/ppmi"),
+        ("consolidated", "", "-dementia/ppmi"),
+    ]
+    assert [(each["generation"], each["actor"]) for each in told(fed)] == [
+        (1, "operator"),
+        (2, "operator"),
+    ]
+
+
+def test_what_was_not_told_is_known_from_the_history(fed: Folders) -> None:
+    consolidate(fed.pusher, Options())
+    control.suspend(fed.pusher, "the ui moves", "2h")
+    (fed.pusher.state / FILE).unlink()
+    fed.write("fed1-wk-h1", "dementia", "late.csv", rows("late"))
+    consolidate(fed.pusher, Options())
+    assert [(each["generation"], each["number"]) for each in told(fed)] == [(1, 0), (2, 1)]
+
+
+def test_a_rollback_is_one_event(fed: Folders) -> None:
+    consolidate(fed.pusher, Options())
+    fed.write("fed1-wk-h1", "dementia", "late.csv", rows("late"))
+    consolidate(fed.pusher, Options())
+    past.rollback(fed.pusher, None, dry_run=False, timeout=0)
+    assert words(fed)[2] == (
+        "rolledback",
+        "",
+        "to generation 1, and suspended; -dementia/late",
+    )
+
+
+def test_what_people_said_is_there_once_for_each_change(fed: Folders) -> None:
+    control.suspend(fed.pusher, "the ui \x1b moves", "2h")
+    control.resume(fed.pusher)
+    control.resume(fed.pusher)
+    members.disable(fed.pusher, "wk1", "its disk", dry_run=True)
+    members.disable(fed.pusher, "wk1", "its disk", dry_run=False)
+    members.disable(fed.pusher, "wk1", "another reason", dry_run=False)
+    members.enable(fed.pusher, "wk1", dry_run=False)
+    assert words(fed) == [
+        ("suspended", "", "until 2026-03-12 05:00 UTC: the ui \\x1b moves"),
+        ("resumed", "", ""),
+        ("disabled", "fed1-wk-h1", "its disk"),
+        ("enabled", "fed1-wk-h1", ""),
+    ]
+
+
+def test_a_suspension_that_ended_by_itself_is_told(fed: Folders) -> None:
+    control.suspend(fed.pusher, None, 1)
+    control.wake(fed.pusher)
+    assert [(each["what"], each["actor"]) for each in told(fed)] == [
+        ("suspended", "operator"),
+        ("resumed", ""),
+    ]
+
+
+def test_nodes_that_went_and_came_are_told_once(fed: Folders) -> None:
+    members.checked(fed.pusher, None)
+    fed.down = {"fed1-wk-h2"}
+    members.checked(fed.pusher, None)
+    members.checked(fed.pusher, None)
+    fed.down = set()
+    members.checked(fed.pusher, "wk2")
+    assert words(fed) == [("missing", "fed1-wk-h2", ""), ("back", "fed1-wk-h2", "")]
+
+
+def test_a_hold_and_its_approval_are_told(fed: Folders) -> None:
+    consolidate(fed.pusher, Options())
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    for _ in range(2):
+        refresh.refresh(fed.pusher)
+    control.approve(fed.pusher)
+    assert [each["what"] for each in told(fed)] == ["consolidated", "held", "approved"]
+    assert "the last dataset of fed1-wk-h2" in told(fed)[1]["message"]
+    assert told(fed)[2]["message"] == "these go: dementia: ppmi"
+
+
+def test_a_failure_is_told_once_while_it_fails_in_the_same_way(fed: Folders) -> None:
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", "{")
+    for _ in range(2):
+        with pytest.raises(CdeInvalid):
+            refresh.refresh(fed.pusher)
+    (only,) = told(fed)
+    assert (only["what"], only["about"]) == ("failed", "refresh")
+    assert "dementia" in only["message"]
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", cde())
+    refresh.refresh(fed.pusher)
+    assert [each["what"] for each in told(fed)][:3] == ["failed", "consolidated", "compiled"]
+
+
+def test_the_last_ones_are_shown(fed: Folders) -> None:
+    for nth in range(5):
+        control.suspend(fed.pusher, f"reason {nth}", None)
+    value = happened.events(fed.pusher, 2)
+    assert [each["message"] for each in value["events"]] == ["reason 3", "reason 4"]
+    assert value["of"] == 5
+    for wrong in (-1, "x", True):
+        with pytest.raises(Misuse):
+            happened.events(fed.pusher, wrong)
