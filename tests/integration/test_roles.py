@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from saltext_mip import schemas
+from tests.support import expected, manual
 from tests.support.following import Following, until
 from tests.support.keycloak import NEW, Realm, Unavailable, running
 from tests.support.local import LocalFederation
+from tests.support.person import typed
 from tests.unit.pusher.conftest import cde, rows
 
 DECLARE = {"reactor": {"settle": 1, "resync": 600, "max_removed": 1}, "min_count": 0}
@@ -65,6 +67,19 @@ def test_an_operator_brings_them_in_step_and_again_changes_nothing(
     assert {"FED1_RESEARCHER_dementia", "FED1_DC_HOSPITAL_fed1-wk-h1"} <= roles(realm)
     again = fed.salt_run("mip.sync_roles", FED, check=True).json
     assert (again["changed"], again["writes"]) == (False, 0)
+
+
+def test_every_line_of_the_manual_ends_as_it_should_and_shows_it(
+    following: Following, realm: Realm
+) -> None:
+    realm.client("fed0")
+    wrong = []
+    for line in manual.lines("keycloak"):
+        ran = typed(following.fed, line.text)
+        said = ran.stdout + ran.stderr
+        if ran.returncode or expected.shown(line) not in said or SECRET in said:
+            wrong.append(f"{line.text}: {ran.returncode}\n{said}")
+    assert not wrong, "\n".join(wrong)
 
 
 def test_they_follow_new_data_with_nobody_typing(following: Following, realm: Realm) -> None:

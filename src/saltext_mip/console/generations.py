@@ -16,7 +16,10 @@ def history(screen: Screen, value: Mapping[str, Any]) -> None:
     """One line a generation, the newest first; below it what came and went."""
     if not value["generations"]:
         screen.gap()
-        screen.text("Nothing has been consolidated yet.")
+        if (dataset := value.get("dataset")) is None:
+            screen.text("Nothing has been consolidated yet.")
+        else:
+            screen.text(f"In no generation did a dataset '{dataset}' come, go or change.")
     for each in value["generations"]:
         screen.gap()
         screen.title(f"{each['generation']}  {when(each['when'])}", f"by {each['actor']}")

@@ -47,6 +47,7 @@ def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
         "federation": pusher.federation.name,
         "generations": lines[:limit] if limit else lines,
         "of": len(lines),
+        **({} if dataset is None else {"dataset": dataset}),
     }
 
 

@@ -312,7 +312,7 @@ def history(federation=None, dataset=None, limit=20):
 
     Returns ``generations``: ``[{"generation", "when" (UTC), "actor", "note", "added", "removed"
     (pairs of pathology and dataset), "wrote" (minion ids), "pending", "problems" (how many)}]``,
-    and ``of``: how many there are.
+    ``of``: how many there are, and ``dataset`` where one was named.
 
     CLI Example:
 

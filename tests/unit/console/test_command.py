@@ -25,25 +25,18 @@ def understood(line: str, *, pusher: bool = True) -> tuple[str, dict[str, Any]]:
     return action.function or action.do, given
 
 
-@pytest.mark.parametrize("line", dict.fromkeys(manual.lines("pusher")))
-def test_a_line_of_the_manual_is_understood_on_the_pusher(line: str) -> None:
-    words = manual.words(line)
-    if "--help" in words:
+TYPED = {(line.host, line.text): line for line in manual.documented() if line.program == "mip"}
+
+
+@pytest.mark.parametrize("line", TYPED.values(), ids=lambda line: f"{line.host}: {line.text}")
+def test_a_line_of_the_manual_is_understood_where_it_is_typed(line: manual.Line) -> None:
+    pusher = line.host == "pusher"
+    if "--help" in line.words:
         with pytest.raises(SystemExit) as ended:
-            parse(words, pusher=True)
+            parse(line.words, pusher=pusher)
         assert ended.value.code == 0
     else:
-        assert parse(words, pusher=True)
-
-
-@pytest.mark.parametrize("line", manual.lines("node"))
-def test_a_line_of_the_manual_is_understood_on_a_node(line: str) -> None:
-    assert parse(manual.words(line), pusher=False)
-
-
-@pytest.mark.parametrize("line", manual.old())
-def test_a_line_of_the_old_command_is_understood(line: str) -> None:
-    assert parse(manual.words(line), pusher=True)
+        assert parse(line.words, pusher=pusher)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""At a terminal: what watches changes by itself, what asks is answered, what waits is ended."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import manual, salthost
+from tests.support.local import LocalFederation
+from tests.support.person import Person, fill
+
+pytestmark = pytest.mark.timeout(180)
+
+WORKERS = 2
+INTERRUPTED = 130
+
+
+@pytest.fixture(scope="module")
+def person(fed: LocalFederation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    fill(fed)
+    someone = Person(fed, tmp_path_factory.mktemp("tmux"))
+    assert someone.types("consolidate").code == 0
+    try:
+        yield someone
+    finally:
+        someone.ends_the_session()
+
+
+def tmux(person: Person, *argv: str) -> list[str]:
+    done = subprocess.run(
+        ["tmux", *argv], env=person.env, capture_output=True, text=True, check=False
+    )
+    return done.stdout.splitlines()
+
+
+def test_every_line_that_goes_on_or_asks_has_its_test_here() -> None:
+    assert {line.text for line in manual.lines("terminal")} == {
+        "mip data consolidate --review-dataset-labels",
+        "salt-run mip.consolidate federation=fed1 review_dataset_labels=True",
+        "mip status -w --problems",
+        "mip events -w",
+    }
+
+
+@pytest.mark.parametrize("extra", [(), ("--problems",)], ids=["all", "problems"])
+def test_a_watched_status_changes_by_itself_when_a_worker_goes_and_comes(
+    person: Person, fed: LocalFederation, extra: tuple[str, ...]
+) -> None:
+    with person.sits_at("mip", "status", "-w", *extra, "--interval", "1") as terminal:
+        terminal.shows(lambda screen: "federation fed1" in screen)
+        assert "WorkerMissing" not in terminal.screen
+        fed.kill("fed1-wk-h2")
+        terminal.shows(lambda screen: "WorkerMissing" in screen)
+        fed.start_node("fed1-wk-h2")
+        terminal.shows(lambda screen: "federation fed1" in screen and "Missing" not in screen)
+        assert terminal.interrupted() == INTERRUPTED
+        assert terminal.restored
+        assert "Traceback" not in terminal.text
+
+
+def test_watched_events_come_when_something_happens(person: Person, fed: LocalFederation) -> None:
+    with person.sits_at("mip", "events", "-w") as terminal:
+        before = terminal.until("consolidated")
+        fed.write_data("fed1-wk-h1", "dementia", "late.csv", b"dataset\n" + b"late\n" * 12)
+        assert person.types("consolidate").code == 0
+        terminal.until("+dementia/late", after=before)
+        assert person.types("node", "disable", "--node", "wk2", "--reason", "its disk").code == 0
+        terminal.until("disabled      fed1-wk-h2 by root: its disk", after=before)
+        assert person.types("node", "enable", "--node", "wk2").code == 0
+        terminal.until("enabled", after=before)
+        assert terminal.interrupted() == INTERRUPTED
+        assert terminal.restored
+        assert "Traceback" not in terminal.text
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("mip", "data", "consolidate", "--review-dataset-labels"),
+        ("salt-run", "mip.consolidate", "federation=fed1", "review_dataset_labels=True"),
+    ],
+    ids=["mip", "salt-run"],
+)
+def test_a_review_asks_for_each_label_and_ends_well(
+    person: Person, fed: LocalFederation, argv: tuple[str, ...]
+) -> None:
+    program = argv if argv[0] == "mip" else (salthost.command(argv[0]), *argv[1:])
+    with person.sits_at(*program) as terminal:
+        terminal.until("Relabel pathology 'dementia'? [Dementia] ")
+        terminal.type("\n" * 20)  # more than there are questions
+        assert terminal.ends() == 0
+        assert "Pathology 'dementia': Relabel dataset 'edsd'? [EDSD] " in terminal.text
+        assert "workers took part" in terminal.text
+        assert terminal.restored
+
+
+def test_a_review_that_is_interrupted_changes_nothing(person: Person) -> None:
+    before = person.types("--json", "history").out
+    with person.sits_at("mip", "data", "consolidate", "--review-dataset-labels") as terminal:
+        terminal.until("Relabel pathology 'dementia'? [Dementia] ")
+        assert terminal.interrupted() == INTERRUPTED
+        assert "Traceback" not in terminal.text
+        assert terminal.restored
+    assert person.types("--json", "history").out == before
+
+
+@pytest.mark.parametrize(
+    ("argv", "begun"),
+    [
+        (("mip", "wait", "--for", "Ready"), "waiting for Ready=True"),
+        (("mip", "consolidate"), "waiting up to 300 s for"),
+        (("mip", "refresh"), "waiting up to 300 s for"),
+        (("mip", "-q", "wait", "--for", "Ready"), ""),
+    ],
+    ids=["wait", "consolidate", "refresh", "quiet"],
+)
+def test_what_waits_ends_at_once_by_ctrl_c(
+    person: Person, fed: LocalFederation, argv: tuple[str, ...], begun: str
+) -> None:
+    path = fed.state() / "lock"
+    # a person who holds the federation
+    holder = subprocess.Popen(["flock", str(path), "sleep", "600"])
+    try:
+        while subprocess.run(["flock", "-n", str(path), "true"], check=False).returncode == 0:
+            time.sleep(0.1)
+        with person.sits_at(*argv, columns=200) as terminal:
+            if begun:
+                terminal.until(begun)
+            else:
+                time.sleep(2)
+            assert terminal.interrupted() == INTERRUPTED
+            assert terminal.restored
+            assert "Traceback" not in terminal.text
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@pytest.mark.parametrize("argv", [("mip", "tmux"), ("salt-run", "mip.tmux", "federation=fed1")])
+def test_the_session_is_attached_at_a_terminal_and_left_by_a_key(
+    person: Person, argv: tuple[str, ...]
+) -> None:
+    person.ends_the_session()
+    program = argv if argv[0] == "mip" else (salthost.command(argv[0]), *argv[1:])
+    with person.sits_at(*program, columns=100, lines=30) as terminal:
+        while not (clients := tmux(person, "list-clients", "-F", "#{client_session}")):
+            assert terminal.running
+        assert clients == ["fed1"]
+        terminal.until("0:bash*")
+        terminal.type("\x02d")
+        assert terminal.ends() == 0
+        assert "[detached (from session fed1)]" in terminal.text
+        assert terminal.restored
+    assert tmux(person, "list-sessions", "-F", "#{session_name}") == ["fed1"]
+    person.ends_the_session()
+
+
+def test_inside_tmux_the_client_is_taken_along(person: Person) -> None:
+    person.ends_the_session()
+    with person.sits_at("tmux", "new-session", "-s", "own", columns=100, lines=30) as terminal:
+        while tmux(person, "list-clients", "-F", "#{client_session}") != ["own"]:
+            assert terminal.running
+        run = f"{salthost.command('salt-run')} mip.tmux federation=fed1"
+        tmux(person, "send-keys", "-t", "own:", run, "Enter")
+        while tmux(person, "list-clients", "-F", "#{client_session}") != ["fed1"]:
+            assert terminal.running
+            time.sleep(0.1)
+        assert sorted(tmux(person, "list-sessions", "-F", "#{session_name}")) == ["fed1", "own"]
+    person.ends_the_session()

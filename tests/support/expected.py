@@ -1,0 +1,107 @@
+"""What a documented line comes to where it is run: its exit code, and a text that must be there.
+
+By what the line is about: the text is of its screen, so that one that prints another's, or nothing,
+is found. What differs for one line is named by the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.support.manual import Line
+
+# what `mip` and `salt-run mip.` show of it; for salt-run without a blank's option it is the same
+SHOWN: Mapping[str, str] = {
+    "": "mip: operate a federation",
+    "-d mip": "Gather what data is where, edit the CDEs",
+    "approve": "approve",
+    "backup list": "by ",
+    "backup show": "what differs from 1 to",
+    "backup": "by ",
+    "cde": "dementia",
+    "check": "dementia",
+    "check-required": "Salt master",
+    "check_nodes": "fed1-wk-h1",
+    "compile": "dementia",
+    "compiled": "dementia",
+    "completion": "mip",
+    "consolidate": "workers took part",
+    "data compile": "dementia",
+    "data consolidate": "workers took part",
+    "datasets": "dementia",
+    "deploy": "fed1-ms_exareme-master",
+    "describe": "fed1-wk-h",
+    "diff": "what differs from",
+    "disable": "fed1-wk-h",
+    "enable": "fed1-wk-h",
+    "events": "consolidated",
+    "export": "dementia",
+    "history": "by ",
+    "logs": "exareme",
+    "node check": "fed1-wk-h",
+    "node disable": "disabled",
+    "node enable": "fed1-wk-h",
+    "node list": "fed1-wk-h1",
+    "node status": "fed1-wk-h1",
+    "nodes": "fed1-wk-h1",
+    "prototypes": "dementia",
+    "pull": "pulled: ",
+    "refresh": "refresh",
+    "remove": "fed1",
+    "restart": "restart",
+    "restore": "rollback",
+    "resume": "resume",
+    "rollback": "rollback",
+    "service deploy": "fed1-ms_exareme-master",
+    "service remove": "fed1",
+    "service restart": "exareme",
+    "service start": "exareme",
+    "service status": "federation fed1",
+    "service stop": "stop",
+    "services": "exareme-master",
+    "setup": "setup",
+    "ssh": "fed1-wk-h1",
+    "start": "exareme",
+    "state.apply": "Summary for fed1-wk-h1",
+    "status": "fed1",
+    "stop": "stop",
+    "suspend": "suspend",
+    "sync-roles": "sync roles",
+    "sync_roles": "sync_roles",
+    "tasks": "mip refresh",
+    "tmux": "tmux attach -t fed1",
+    "version list": "saltext-mip",
+    "wait": "Ready",
+    "wake": "wake",
+}
+
+# on loopback there is neither Docker nor a drop-in of the master; on the bed nothing is said here
+LOOPBACK: Mapping[str, tuple[int, str]] = {
+    "mip check-required": (1, "restart the master"),
+    "mip --json history": (0, '"command": "history"'),
+    "mip data consolidate --help": (0, "--review-dataset-labels"),
+    "mip status --problems": (0, "federation fed1: "),
+    "mip data consolidate --export-data-structure": (0, '"name": "dementia"'),
+    "salt-run mip.diff federation=fed1 a=3 b=7": (1, "There is no generation"),
+    "salt-run mip.rollback federation=fed1 generation=12": (1, "There is no generation 12"),
+    "salt-run mip.export federation=fed1 --out=json": (0, '"name": "dementia"'),
+    "salt-run mip.consolidate federation=fed1 --out=json 2>/dev/null | jq .changed": (0, "false"),
+}
+
+# what is a node's own is named by the host too
+BED: Mapping[str, tuple[int, str]] = {
+    "mip refresh --no-wait": (0, "refresh"),
+}
+ON_A_NODE: Mapping[str, tuple[int, str]] = {
+    "mip start": (1, "mip service start --node"),
+    "mip stop": (1, "mip service stop --node"),
+    "mip logs -f": (0, "exareme | "),
+    "mip logs --follow": (0, "exareme | "),
+}
+
+
+def shown(line: Line) -> str:
+    """What must be seen of it where it ends well; a dry run says that it is one."""
+    if line.program == "mip" and "--dry-run" in line.words:
+        return "dry run"
+    return SHOWN[line.does]
