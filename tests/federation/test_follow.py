@@ -124,9 +124,10 @@ def test_a_disk_that_goes_and_comes_back_loses_nothing(fed: Followed) -> None:
     assert "first-h3.csv" in fed.names("fed1-wk-h3")
     status = fed.mip("status").value
     assert {"MountGone"} <= {problem["rule"] for problem in status["problems"]}
+    gone = fed.state("refreshed.json")["revision"]
     fed.bed.fault("fed1-wk-h3", "mount-data")
     until(
-        lambda: fed.state("refreshed.json")["revision"] == revision,
+        lambda: fed.state("refreshed.json")["revision"] != gone,
         seconds=2 * PATIENCE,
         what="a look at the node with its disk again",
     )

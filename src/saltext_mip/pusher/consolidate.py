@@ -19,7 +19,7 @@ from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
 from saltext_mip.generations.record import Generation
-from saltext_mip.pusher import happened
+from saltext_mip.pusher import findings, happened
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.sending import recover, sender
 from saltext_mip.pusher.session import Pusher
@@ -158,8 +158,11 @@ def commit(pusher: Pusher, found: Survey) -> int | None:
         store=pusher.store,
         enrol=found.to_enrol(),
     )
+    number = found.number if generation is None else generation.number
+    if number is not None:
+        findings.remember(pusher.state, number, found.plan.problems, found.plan.files)
     if generation is None:
-        return found.number
+        return number
     pusher.fire("consolidated", {"generation": generation.number})
     happened.committed(pusher, generation)
     return generation.number

@@ -9,7 +9,7 @@ from typing import Any
 from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Node
 from saltext_mip.generations.record import Generation
-from saltext_mip.pusher import members, services
+from saltext_mip.pusher import findings, members, services
 from saltext_mip.pusher.gather import words
 from saltext_mip.pusher.services import Look
 from saltext_mip.pusher.session import Answers, Pusher
@@ -57,7 +57,8 @@ def look(pusher: Pusher, timeout: float) -> Seen:
         why = words(str(value.get("services_error") or "it did not say"))
     if found is not None and answers.missing:
         found = _later(pusher, found, timeout)
-    return Seen(answers, asked, found, why, pusher.store.last())
+    generation = findings.known(pusher.state, pusher.store.last())
+    return Seen(answers, asked, found, why, generation)
 
 
 def _later(pusher: Pusher, before: Look, timeout: float) -> Look:

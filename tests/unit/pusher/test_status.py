@@ -226,6 +226,23 @@ def test_what_is_wrong_is_one_condition_with_its_reason(
     assert (value["ok"], value["sync"], value["health"]) == (False, sync, health)
 
 
+def test_a_file_that_went_bad_is_told_though_the_generation_stays(fed: WithServices) -> None:
+    bad = "dataset,age,mmse\n{},seventy,1\n"
+    fed.write(HOSTS[0], "dementia", "edsd.csv", bad.format("edsd"))
+    fed.write(HOSTS[1], "dementia", "new.csv", bad.format("new"))
+    assert consolidate(fed.pusher, Options())["changed"] is False
+    compile_federation(fed.pusher)
+    value = fed.status()
+    assert wrong(value) == {"DataValid": ("False", "DataProblems")}
+    assert {problem["file"] for problem in value["problems"]} == {"edsd.csv", "new.csv"}
+    fed.write(HOSTS[0], "dementia", "edsd.csv", rows("edsd"))
+    fed.data(HOSTS[1], "dementia", "new.csv").unlink()
+    consolidate(fed.pusher, Options())
+    compile_federation(fed.pusher)
+    value = fed.status()
+    assert (wrong(value), value["problems"]) == ({}, [])
+
+
 def test_a_worker_that_does_not_answer_is_not_one_of_one_and_has_its_contact(
     fed: WithServices,
 ) -> None:
