@@ -129,6 +129,12 @@ class Deployed:
     def spec(self, service: str) -> dict[str, Any]:
         return self.bed.docker(MASTER).api.inspect_service(service)["Spec"]
 
+    def announced(self) -> str:
+        """The keystore's keys, one a line."""
+        labels = {"label": "mip.service=exareme-keystore"}
+        (keystore,) = self.bed.docker(MASTER).containers.list(filters=labels)
+        return str(keystore.exec_run(["consul", "kv", "get", "-recurse"]).output.decode())
+
     def docker(self, *argv: str, host: str = MASTER) -> str:
         """The command ``docker``, as by an operator's hand."""
         return self.bed.run(host, "docker", *argv).stdout

@@ -14,12 +14,13 @@ import pytest
 
 from tests.federation.deployed import ENGINE, MASTER, UI, Deployed
 from tests.support.bed import Bed
-from tests.support.bed.wait import until
+from tests.support.bed.wait import for_docker, until
 
 KEYSTORE = f"{MASTER}_exareme-keystore"
 ENGINE_MASTER = f"{MASTER}_exareme-master"
 SECRETS = "/srv/pillar/mip/fed1-secrets.sls"
 CANARY = "canary-3f9c-password"
+PRINT_MTU = "print(open('/sys/class/net/eth0/mtu').read().strip())"
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,8 @@ def test_what_an_operator_stopped_stays_stopped_until_it_is_started(fed: Deploye
 
 def test_what_an_operator_removed_stays_away_until_it_is_deployed(fed: Deployed) -> None:
     fed.well("remove", "node=ui")
+    # it waits until the containers have ended, not only for the Swarm's word
+    assert fed.bed.docker(UI).containers.list() == []
     fed.apply(MASTER, "mip.master")
     names = {service.name for service in fed.bed.docker(MASTER).services.list()}
     assert not names & {"frontend", "portalbackend_db"}
@@ -255,14 +258,99 @@ def test_engines_follow_a_keystore_that_starts_again(fed: Deployed) -> None:
     fed.serves()
 
 
+def test_a_refresh_is_served_by_engines_that_started_after_it(fed: Deployed) -> None:
+    worker = fed.workers[0]
+    path = "/data/fed1/dementia/more.csv"
+    before = fed.tasks()
+    fed.bed.write(worker, path, b"dataset\n" + b"more\n" * 12)
+    served = fed.well("refresh")["served"]
+    after = fed.tasks()
+    assert fed.get("/datasets") == fed.consolidated()
+    assert "more" in fed.get("/datasets")["dementia"]
+    assert served is True
+    started = {name for name in before if before[name] != after[name]}
+    assert {ENGINE_MASTER, f"{worker}_exareme"} <= started
+    fed.bed.path(worker, path).unlink()
+    fed.well("refresh")
+    assert fed.get("/datasets") == fed.consolidated()
+
+
+def test_a_restart_leaves_out_nobody_for_a_worker_that_is_away(fed: Deployed) -> None:
+    away, others = fed.workers[0], fed.workers[1:]
+    fed.bed.fault(away, "poweroff")
+    try:
+        until(lambda: away not in fed.active(), seconds=60, what="its absence")
+        before = fed.tasks()
+        ran = fed.mip("restart")
+        assert ran.code == 1
+        (problem,) = ran.value["problems"]
+        assert (problem["node"], problem["contact"]) == (away, "it@h1.example")
+        after = fed.tasks()
+        engines = [KEYSTORE, ENGINE_MASTER, *(f"{other}_exareme" for other in others)]
+        assert [name for name in engines if before[name] == after[name]] == []
+        assert set(fed.active()) == set(others)
+    finally:
+        fed.bed.fault(away, "poweron")
+    for_docker(lambda: fed.bed.docker(away))
+    fed.minions()
+    fed.deploys()
+    fed.serves()
+
+
+def test_a_network_follows_the_narrowest_link_once_nothing_uses_it(fed: Deployed) -> None:
+    worker = fed.workers[1]
+    fed.bed.run(worker, "ip", "link", "set", "eth0", "mtu", "1400")
+    (finding,) = fed.mip("deploy", "dry_run=True").value["nodes"][worker]["findings"]
+    assert "carries 1400 bytes" in finding
+    assert "swarm: {network: {mtu: 1400}}" in finding
+    fed.bed.declare(lambda value: value["swarm"]["network"].update(mtu=1400))
+    tasks = fed.tasks()
+    refused = fed.mip("deploy")
+    assert refused.code == 1
+    assert "Network mip-federation: mtu differs: 1500 -> 1400" in refused.text
+    assert "First: salt-run mip.remove, then mip.deploy" in refused.text
+    assert fed.tasks() == tasks
+
+    fed.well("remove")
+    value = fed.well("deploy")
+    assert value["nodes"][worker]["findings"] == []
+    fed.serves()
+    labels = {"label": ["mip.federation=fed1", "mip.service=exareme"]}
+    (engine,) = fed.bed.docker(worker).containers.list(filters=labels)
+    # what VXLAN adds to a packet is 50 bytes
+    assert engine.exec_run(["python3", "-c", PRINT_MTU]).output == b"1350\n"
+    fed.bed.run(worker, "ip", "link", "set", "eth0", "mtu", "1500")
+    fed.bed.declare()
+    fed.well("remove")
+    fed.well("deploy")
+    fed.serves()
+
+
 def test_a_worker_that_leaves_the_pillar_leaves_the_swarm_and_comes_back_with_it(
     fed: Deployed,
 ) -> None:
     left = fed.workers[-1]
+
+    def entries() -> list[str]:
+        nodes = fed.bed.docker(MASTER).api.nodes()
+        return [each["ID"] for each in nodes if each["Description"]["Hostname"] == left]
+
+    before = entries()
     fed.bed.declare(lambda value: value["nodes"].pop(left))
+    # a command that is about another node does nothing to it
+    assert fed.well("deploy", "node=wk1")["changed"] is False
+    assert entries() == before
+    key = f"data/{left}/"
+    assert key in fed.announced()
     value = fed.well("deploy")
     assert f"{left}_exareme" not in value["services"]
+    assert entries() == []
+    assert key not in fed.announced()
     until(lambda: left not in fed.active(), seconds=60, what="its absence")
+    until(
+        lambda: fed.bed.docker(left).containers.list() == [], seconds=60, what="its container's end"
+    )
+    assert fed.well("deploy")["changed"] is False
     fed.bed.declare()
     fed.well("deploy")
     fed.serves()

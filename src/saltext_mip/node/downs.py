@@ -42,7 +42,7 @@ def down(here: Here) -> tuple[str, ...]:
         for goal in goals
         if not (ours[goal.name].up if goal.name in ours else goal.node not in there)
     ]
-    found += [entry.id for entry in swarm.mending(swarm.membership(here.federation, actual))]
+    found += [entry.id for entry in swarm.membership(here.federation, actual, whole=False)]
     if older := services.older_than_keystore(goals, actual):
         served = serving.look(timeout=TIMEOUT)
         if served.active is not None:

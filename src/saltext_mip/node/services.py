@@ -20,10 +20,16 @@ from saltext_mip.node import docker
 from saltext_mip.node.here import Here
 from saltext_mip.services import plan as plans
 from saltext_mip.services import serving, swarm
-from saltext_mip.services.actual import Actual, Running
+from saltext_mip.services.actual import ALIVE, Actual, Running
 from saltext_mip.services.actual import look as look_at
 from saltext_mip.services.apply import apply
-from saltext_mip.services.errors import DockerFailed, DockerUnavailable, NotInSwarm, NotServing
+from saltext_mip.services.errors import (
+    DockerFailed,
+    DockerUnavailable,
+    NetworkInUse,
+    NotInSwarm,
+    NotServing,
+)
 from saltext_mip.services.service import Service
 from saltext_mip.services.wanted import Secrets, hidden, wanted
 
@@ -96,7 +102,7 @@ def status(here: Here, secrets: Secrets, told: Mapping[str, str] | None = None) 
     """Everything that the pusher wants to know of the services. JSON; no secrets.
 
     ``{"swarm": state, "cluster", "nodes": {minion id: {"id", "state", "availability", "leftover"}},
-    "network", "services": {name: …}, "served", "words", "plan", "refused"}``.
+    "services": {name: …}, "ending": [minion id], "served", "words", "plan", "refused"}``.
     """
     with docker.connected() as client:
         goals = wanted(here.federation, secrets)
@@ -111,6 +117,7 @@ def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> 
         "cluster": actual.cluster,
         "nodes": {},
         "services": {},
+        "ending": list(actual.ending),
         "served": serving.Served(error="there is no Swarm").wire(),
         "words": said,
         "plan": [],
@@ -147,10 +154,20 @@ def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> 
     return value
 
 
-def _network(here: Here, actual: Actual, *, mend: bool = False) -> plans.NetworkItem:
-    """To ``mend``, one that is there is as it is."""
+def _network(
+    here: Here, actual: Actual, *, mend: bool = False, word: str = ""
+) -> plans.NetworkItem:
+    """To ``mend``, one that is there is as it is. One that differs and is in use holds up what
+    makes services, not the word that ends them."""
     goal = plans.wanted_network(here.federation.settings["swarm"])
-    return plans.network_plan(actual.networks.get(goal.name, goal) if mend else goal, actual)
+    if mend:
+        goal = actual.networks.get(goal.name, goal)
+    try:
+        return plans.network_plan(goal, actual)
+    except NetworkInUse:
+        if word not in ("stopped", "removed"):
+            raise
+        return plans.NetworkItem("nothing", goal.name, "in use", actual.networks[goal.name])
 
 
 def _shown(goal: Service | None, running: Running | None, served: serving.Served) -> dict[str, Any]:
@@ -172,7 +189,7 @@ def _shown(goal: Service | None, running: Running | None, served: serving.Served
         "task": task.id if task is not None else None,
         "once": service.once,
         "task_running": running is not None
-        and any(one.state in ("starting", "running") for one in running.tasks if one.ready),
+        and any(one.state in ALIVE for one in running.tasks if one.ready),
     }
     if replicas and not up and running is not None:
         if running.error:
@@ -216,13 +233,13 @@ def enforce(here: Here, secrets: Secrets, wish: Wish) -> dict[str, Any]:
         if not actual.manager:
             raise NotInSwarm(state=actual.state)
         said = _spoken(here, wish)
-        left = swarm.membership(here.federation, actual, wish.told)
+        whole = wish.only is None
+        left = swarm.membership(here.federation, actual, wish.told, whole=whole)
         items = plans.plan(goals, actual, words=_by_node(said), only=wish.only)
         if wish.mend:
-            left = swarm.mending(left)
             places = swarm.entries(here.federation, actual, wish.told)
             items = plans.mending(items, places)
-        network = _network(here, actual, mend=wish.mend)
+        network = _network(here, actual, mend=wish.mend, word=wish.word)
         items = plans.with_restarts(items, _again(here, wish, goals, actual))
         todo = [
             *(item.shown() for item in left),
@@ -237,7 +254,7 @@ def enforce(here: Here, secrets: Secrets, wish: Wish) -> dict[str, Any]:
         ids = {name: each.id for name, each in actual.networks.items()}
         ids[network.thing] = swarm.keep_network(client, network)
         back = _Back(here, client, serving.look().active or ())
-        apply(client, items, ids, back)
+        _forget_left(here, client, apply(client, items, ids, back))
         return {"changed": bool(todo), "plan": todo}
 
 
@@ -327,6 +344,8 @@ class _Back:
             running = actual.services.get(item.thing)
             if running is None:
                 return  # somebody took it away meanwhile
+            if not any(node.ready and node.place == service.hostname for node in actual.nodes):
+                return  # its node is away: waiting does not bring it back
             fresh = replace(running, tasks=tuple(t for t in running.tasks if t.id not in old))
             if fresh.up and not (was_active and service.hostname not in _active_now()):
                 return
@@ -358,12 +377,28 @@ def forget(here: Here, keys: Sequence[str]) -> list[str]:
         return gone
 
 
+def _forget_left(here: Here, client: Any, done: Sequence[plans.Item]) -> None:
+    """Delete what workers announced whose services went; nobody else does."""
+    gone = [item.running.service for item in done if item.action == "remove" and item.running]
+    prefixes = [f"data/{one.hostname}/" for one in gone if one.short == serving.WORKER]
+    for container in _keystores(here, client)[:1] if prefixes else ():
+        for prefix in prefixes:
+            code, output = container.exec_run(["consul", "kv", "delete", "-recurse", prefix])
+            if code:
+                raise NotServing(f"the keystore did not delete {shown(prefix)}: {_last(output)}")
+
+
 def _keystore(here: Here, client: Any) -> Any:
-    labels = [f"mip.federation={here.federation.name}", f"mip.service={serving.KEYSTORE}"]
-    found = client.containers.list(filters={"label": labels, "status": "running"})
+    found = _keystores(here, client)
     if not found:
         raise NotServing("the keystore does not run here")
     return found[0]
+
+
+def _keystores(here: Here, client: Any) -> list[Any]:
+    labels = [f"mip.federation={here.federation.name}", f"mip.service={serving.KEYSTORE}"]
+    found: list[Any] = client.containers.list(filters={"label": labels, "status": "running"})
+    return found
 
 
 def _last(output: bytes) -> str:

@@ -103,8 +103,7 @@ def _deploy(
         again=again,
     )
     if now.plan:  # such as an old entry of a node, which is down by now
-        done = {**done, "changed": True}
-        services.enforce(pusher, Wish(only=only, told=told))
+        again()
         now = services.look(pusher, told)
     changed = done["changed"] or any(of["changed"] for of in nodes.values()) or any(later)
     result = services.result(pusher, now, waiting, changed=changed)

@@ -74,4 +74,6 @@ def _move(
 
 def _ended(now: Look, ids: Sequence[str]) -> bool:
     """Whether nothing of these nodes runs any more."""
+    if any(node in ids for node in now.ending):
+        return False
     return not any(of["node"] in ids and of["task_running"] for of in now.services.values())

@@ -16,6 +16,7 @@ from saltext_mip.node.services import BACK, LOST, Wish
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.gather import need, words
 from saltext_mip.pusher.session import Answers, Pusher
+from saltext_mip.services.actual import NODE_DOWN
 from saltext_mip.services.serving import Datasets, Item, Served, differences, expected
 
 EVERY = 1.0  # seconds between two looks
@@ -32,6 +33,7 @@ HOPELESS = {
     "address already in use": "PortTaken",
 }
 PATIENCE = 12.0  # seconds for which such words must stand
+NODE_PATIENCE = 45.0  # seconds; after a reboot a manager takes half of it to see its nodes again
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Look:
     """What the master node says. ``swarm``: whether it manages one.
 
     ``services`` by name as ``schemas/services.json`` has them, ``plan`` what is not as declared,
-    ``words`` an operator's by minion id, ``nodes`` the Swarm's entries by minion id.
+    ``words`` an operator's by minion id, ``nodes`` the Swarm's entries by minion id; on the nodes
+    ``ending`` something still runs, the service of which is gone.
     """
 
     swarm: bool
@@ -50,6 +53,7 @@ class Look:
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plan: tuple[Mapping[str, str], ...] = ()
     refused: str | None = None
+    ending: tuple[str, ...] = ()
 
     def waiting(self, only: Sequence[str] | None = None) -> dict[str, str]:
         """Declared services that do not serve, and why, by name; of these nodes, or of all."""
@@ -61,6 +65,8 @@ class Look:
                 continue
             if of["up"]:
                 out[name] = f"it runs, but does not serve yet{_because(self.served.error)}"
+            elif self.nodes.get(of["node"], {}).get("state") == "down":
+                out[name] = NODE_DOWN
             else:
                 out[name] = of.get("error") or f"its task is {of.get('state', 'not there')}"
         return out
@@ -74,6 +80,13 @@ def reason_of(error: str) -> str | None:
     """The condition's reason for a task's words, where no waiting mends it."""
     text = error.lower()
     return next((reason for said, reason in HOPELESS.items() if said in text), None)
+
+
+def _patience(error: str) -> float | None:
+    """For how many seconds to wait for a service that says this; ``None``: to the end."""
+    if error == NODE_DOWN:
+        return NODE_PATIENCE
+    return PATIENCE if reason_of(error) else None
 
 
 def look(pusher: Pusher, told: Mapping[str, str] | None = None) -> Look:
@@ -113,6 +126,7 @@ def believed(master: str, value: Any) -> Look:
         words=value["words"],
         plan=tuple({key: words(text) for key, text in item.items()} for item in value["plan"]),
         refused=value["refused"] and words(value["refused"]),
+        ending=tuple(value["ending"]),
     )
 
 
@@ -143,10 +157,12 @@ def rolling(pusher: Pusher) -> float:
     return BACK * (len(pusher.federation.workers) + 2)
 
 
-def restart(pusher: Pusher, items: Sequence[Item]) -> tuple[Item, ...]:
+def restart(pusher: Pusher, items: Sequence[Item], within: float = BACK) -> tuple[Item, ...]:
     """Do what :func:`~saltext_mip.services.serving.restarts` says; what was done.
 
-    Keys go first. Workers are replaced one at a time; what an operator stopped stays stopped.
+    Keys go first. Workers are replaced one at a time; what an operator stopped stays stopped. For
+    ``within`` seconds it waits until the new tasks run: until then the old ones answer, and prove
+    nothing.
     """
     master = pusher.federation.master.id
     keys = [item.thing for item in items if item.action == "forget"]
@@ -157,6 +173,12 @@ def restart(pusher: Pusher, items: Sequence[Item]) -> tuple[Item, ...]:
     if again:
         nodes = dict.fromkeys(item.node for item in again)
         pusher.progress(f"restarting {', '.join(f'{i.thing} on {i.node}' for i in again)}")
+        asked = {(item.thing, item.node) for item in again}
+        before = {
+            name: of["task"]
+            for name, of in look(pusher).services.items()
+            if of["up"] and (of["short"], of["node"]) in asked
+        }
         enforce(
             pusher,
             Wish(
@@ -165,7 +187,16 @@ def restart(pusher: Pusher, items: Sequence[Item]) -> tuple[Item, ...]:
                 restart=tuple((item.thing, item.node, item.reason) for item in again),
             ),
         )
+        wait_up(pusher, only=[], timeout=within, done=lambda now: _replaced(now, before))
     return tuple(items)
+
+
+def _replaced(now: Look, before: Mapping[str, str]) -> bool:
+    """Whether other tasks than those of ``before`` run, of all services that are still meant to."""
+    meant = {name: now.services[name] for name in before if name in now.services}
+    return all(
+        of["up"] is None or (of["up"] and of["task"] != before[name]) for name, of in meant.items()
+    )
 
 
 def mend(pusher: Pusher, *, dry: bool = False) -> tuple[Mapping[str, str], ...]:
@@ -240,14 +271,14 @@ def wait_up(
         now, first = first or _patiently(pusher, told, deadline), None
         waiting = now.waiting(only)
         moment = time.monotonic()
-        stuck = {name for name, why in waiting.items() if reason_of(why)}
+        stuck = {name: found for name, why in waiting.items() if (found := _patience(why))}
         since = {name: since.get(name, moment) for name in stuck}
-        lost = {name for name, when in since.items() if moment - when >= PATIENCE}
+        lost = {name for name, when in since.items() if moment - when >= stuck[name]}
         if (not waiting and done(now)) or moment >= deadline or (lost and lost == set(waiting)):
             return now, waiting
         text = "; ".join(f"{name}: {why}" for name, why in sorted(waiting.items()))
         if text != said:
-            pusher.progress(f"waiting for {text}" if text else "waiting for the Swarm's nodes")
+            pusher.progress(f"waiting for {text}" if text else "waiting for the Swarm")
             said = text
         if again is not None and moment >= next_time:
             again()

@@ -20,6 +20,7 @@ from saltext_mip.pusher.gather import words
 from saltext_mip.pusher.seen import Seen, look
 from saltext_mip.pusher.session import Pusher
 from saltext_mip.services import serving
+from saltext_mip.services.actual import NODE_DOWN
 
 FILE = "conditions.json"
 
@@ -190,7 +191,7 @@ def _served(pusher: Pusher, seen: Seen) -> Condition:
         if reason is None:
             lost = any(look.services[name]["node"] in seen.lost for name in down)
             runs = all(look.services[name]["up"] for name in down)
-            if lost or "its node is down" in down.values():
+            if lost or NODE_DOWN in down.values():
                 reason = "NodeDown"
             else:
                 reason = "NotServing" if runs else "ServiceDown"

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from saltext_mip.services import spec as specs
-from saltext_mip.services.service import FEDERATION_LABEL, PLACE_LABEL, Service
+from saltext_mip.services.service import FEDERATION_LABEL, NODE_LABEL, PLACE_LABEL, Service
 
 MTU_OPTION = "com.docker.network.driver.mtu"  # of the link; Docker takes off what it adds
 MTU = 1500  # what Docker goes by without it
+NODE_DOWN = "its node is down"
+ALIVE = ("starting", "running")  # states of a task that has a container
 START_PERIOD = 4.0  # seconds that a task must have run
 
 
@@ -97,7 +99,7 @@ class Running:
             if task.error:
                 return task.error
             if task.desired == "running" and not task.ready and task.node:
-                return "its node is down"
+                return NODE_DOWN
         return ""
 
 
@@ -117,7 +119,11 @@ class Network:
 
 @dataclass(frozen=True)
 class Actual:
-    """Everything of one look. ``services`` has all of the Swarm, also those that are not ours."""
+    """Everything of one look. ``services`` has all of the Swarm, also those that are not ours.
+
+    ``ending`` are the minion ids of nodes on which a container of ours runs, the service of which
+    is gone: Docker gives it time to end.
+    """
 
     state: str
     cluster: str
@@ -125,6 +131,7 @@ class Actual:
     nodes: tuple[SwarmNode, ...] = ()
     networks: Mapping[str, Network] = field(default_factory=dict)
     services: Mapping[str, Running] = field(default_factory=dict)
+    ending: tuple[str, ...] = ()
 
     @property
     def manager(self) -> bool:
@@ -153,7 +160,8 @@ def look(
     overlays = [each for each in api.networks() if each["Driver"] == "overlay"]
     names = {each["Id"]: each["Name"] for each in overlays}
     secrets = secrets or {}
-    tasks = _tasks(api.tasks(), ready, now)
+    every = api.tasks()
+    tasks = _tasks(every, ready, now)
     services = {}
     for each in found:
         service = specs.parse(each["Spec"], names, secrets.get(each["Spec"]["Name"], ()))
@@ -170,7 +178,10 @@ def look(
     networks = {
         each["Name"]: _network(each, [r.service for r in services.values()]) for each in overlays
     }
-    return Actual(swarm["LocalNodeState"], cluster, swarm["NodeID"], nodes, networks, services)
+    ending = _ending(every, {each["ID"] for each in found}, ready, federation)
+    return Actual(
+        swarm["LocalNodeState"], cluster, swarm["NodeID"], nodes, networks, services, ending
+    )
 
 
 def _node(each: Mapping[str, Any]) -> SwarmNode:
@@ -202,6 +213,18 @@ def _network(each: Mapping[str, Any], services: Iterable[Service]) -> Network:
         mtu=int(options.get(MTU_OPTION, MTU)),
         used_by=tuple(sorted(used)),
     )
+
+
+def _ending(
+    tasks: Iterable[Any], services: set[str], ready: set[str], federation: str
+) -> tuple[str, ...]:
+    out = set()
+    for each in tasks:
+        labels = each["Spec"].get("ContainerSpec", {}).get("Labels") or {}
+        mine = labels.get(FEDERATION_LABEL) == federation and each["ServiceID"] not in services
+        if mine and each["Status"]["State"] in ALIVE and each.get("NodeID") in ready:
+            out.add(labels.get(NODE_LABEL, ""))
+    return tuple(sorted(out))
 
 
 def _tasks(found: Iterable[Any], ready: set[str], now: datetime) -> dict[str, list[Task]]:

@@ -20,7 +20,6 @@ from saltext_mip.services.plan import NetworkItem
 from saltext_mip.services.service import FEDERATION_LABEL, PLACE_LABEL
 
 PORT = 2377
-UNDECLARED = "the node is not declared any more"
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,18 @@ def candidates(federation: Federation, node: Node, actual: Actual) -> list[Swarm
 
 
 def membership(
-    federation: Federation, actual: Actual, told: Mapping[str, str] | None = None
+    federation: Federation,
+    actual: Actual,
+    told: Mapping[str, str] | None = None,
+    *,
+    whole: bool = True,
 ) -> tuple[Entry, ...]:
-    """What is to be done so that each node's entry, and no other, has its label."""
+    """What is to be done so that each node's entry, and no other, has its label.
+
+    An entry of a node that is not declared any more goes out of the Swarm, with all that it may
+    reach there; where something that is not ours runs on it, it loses its labels alone. Without
+    ``whole``, for a command that is about some nodes only, it is left.
+    """
     found = entries(federation, actual, told)
     chosen = {entry.id for entry in found.values()}
     out = []
@@ -168,15 +176,25 @@ def membership(
         mine = entry.labels.get(FEDERATION_LABEL) == federation.name
         if entry.id in chosen or not mine or entry.id in {one.id for one in out}:
             continue
-        action: Literal["forget", "unlabel"] = "forget" if entry.state == "down" else "unlabel"
-        if not entry.manager:
-            out.append(Entry(action, entry.id, entry.hostname, UNDECLARED))
+        if entry.manager or not whole:
+            continue
+        reason = "the node is not declared any more"
+        if foreign := _foreign(actual, entry):
+            reason += f"; {', '.join(foreign)}, not ours, may run there, so it stays in the Swarm"
+            out.append(Entry("unlabel", entry.id, entry.hostname, reason))
+        else:
+            out.append(Entry("forget", entry.id, entry.hostname, reason))
     return tuple({one.id: one for one in out}.values())
 
 
-def mending(items: Iterable[Entry]) -> tuple[Entry, ...]:
-    """Of :func:`membership`, what gives a declared node its place; none loses it."""
-    return tuple(item for item in items if item.reason != UNDECLARED)
+def _foreign(actual: Actual, entry: SwarmNode) -> list[str]:
+    """Services that are not ours and have a task on that node."""
+    return sorted(
+        name
+        for name, running in actual.services.items()
+        if not running.ours
+        and any(task.node == entry.id and task.desired == "running" for task in running.tasks)
+    )
 
 
 def keep(client: Any, federation: str, items: Iterable[Entry]) -> None:

@@ -59,6 +59,7 @@ def swarm() -> dict[str, Any]:
         "words": {},
         "plan": [],
         "refused": None,
+        "ending": [],
     }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from saltext_mip.errors import Refused
-from saltext_mip.services.actual import Actual, SwarmNode
-from saltext_mip.services.swarm import entries, joined, membership, mending
+from saltext_mip.services.actual import Actual, Running, SwarmNode, Task
+from saltext_mip.services.service import Service
+from saltext_mip.services.swarm import entries, joined, membership
 from tests.unit.services.declared import federation
 
 FED = federation()
@@ -77,10 +79,29 @@ def test_a_node_that_is_only_down_is_kept() -> None:
     assert said(swarm(entry("2", "hospital-b", state="down"))) == []
 
 
-def test_a_node_that_is_not_declared_any_more_loses_its_label_and_then_its_entry() -> None:
-    assert said(swarm(entry("2", "gone"))) == [("unlabel", "2")]
+def test_a_node_that_is_not_declared_any_more_leaves_the_swarm() -> None:
+    gone = entry("2", "gone")
+    assert said(swarm(gone)) == [("forget", "2")]
     assert said(swarm(entry("2", "gone", state="down"))) == [("forget", "2")]
+    # a node that was never ours, and one that a command is not about
     assert said(swarm(entry("2", "gone", labels={"name": "gone"}))) == []
+    assert membership(FED, swarm(gone), whole=False) == ()
+
+
+def test_a_node_on_which_something_foreign_runs_stays_in_the_swarm_without_our_labels() -> None:
+    service = Service("theirs", "theirs", "", "", "an-image")
+    task = Task("t", "2", "running", "running", 60.0, "2026-01-01T00:00:00Z", ready=True)
+    theirs = Running(service, "s", 1, 0, ours=False, tasks=(task,))
+    there = replace(swarm(entry("2", "gone")), services={"theirs": theirs})
+    (item,) = membership(FED, there)
+    assert (item.action, item.id) == ("unlabel", "2")
+    assert "theirs, not ours, may run there" in item.reason
+    # of ours nothing holds it, nor what has ended
+    assert said(replace(there, services={"theirs": replace(theirs, ours=True)})) == [
+        ("forget", "2")
+    ]
+    ended = replace(theirs, tasks=(replace(task, desired="shutdown"),))
+    assert said(replace(there, services={"theirs": ended})) == [("forget", "2")]
 
 
 def word(state: str, *managers: str, error: str = "", control: bool = False) -> dict[str, Any]:
@@ -114,5 +135,5 @@ def test_another_swarm_is_left_by_nobody_but_a_person(now: dict[str, Any]) -> No
 def test_a_refresh_gives_places_and_takes_none_of_a_node_that_left_the_pillar() -> None:
     again = [entry("2", "hospital-b", "down"), entry("3", "hospital-b", labels={})]
     left = [entry("4", "some-server"), entry("5", "another-server", "down")]
-    found = mending(membership(FED, swarm(*again, *left)))
+    found = membership(FED, swarm(*again, *left), whole=False)
     assert [(item.action, item.id) for item in found] == [("label", "3"), ("forget", "2")]
