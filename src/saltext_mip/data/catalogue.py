@@ -9,6 +9,7 @@ left behind when it is late.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import queue
 import re
@@ -79,7 +80,7 @@ class Catalogue:
             value = shown(str(protocol))
             raise CatalogueAddress("use http or https", key="protocol", value=value)
         found = _HOST.fullmatch(str(host))
-        if found is None or int(found.group(1) or PORT) > 65535:
+        if found is None or int(found.group(1) or PORT) > 65535 or not _is_host(str(host)):
             message = "a name or address is asked for, with a port or without"
             raise CatalogueAddress(message, key="host", value=shown(str(host)))
         self.url = f"{protocol}://{host}" + ("" if found.group(1) else f":{PORT}")
@@ -149,6 +150,8 @@ class Catalogue:
             raise self._late() from None
         except requests.RequestException as error:
             raise CatalogueError(_cause(error), url=self.url) from None
+        except ValueError:  # requests takes a Location apart also where it shall not follow it
+            return Answer(reason="it redirects to what is no address")
 
     def _get(self, session: requests.Session, url: str, deadline: float) -> Answer | str:
         """The answer, or where it redirects to within the same host."""
@@ -174,6 +177,17 @@ class Catalogue:
 
     def _late(self) -> CatalogueError:
         return CatalogueError(f"no whole answer within {self.timeout:g} s", url=self.url)
+
+
+def _is_host(host: str) -> bool:
+    """Whether what has the letters of a name or address can be one."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if host.startswith("["):
+            ipaddress.IPv6Address(name)
+    except ValueError:
+        return False
+    return all(0 < len(label) < 64 for label in name.removesuffix(".").split("."))
 
 
 def _same_host(old: str, new: str) -> bool:

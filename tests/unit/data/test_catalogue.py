@@ -235,6 +235,17 @@ def test_a_redirect_elsewhere_is_not_followed(server: Server, target: str) -> No
     other.close()
 
 
+@pytest.mark.parametrize("target", ["http://[bad", "//[x]:1/", "http://127.0.0.1:port/"])
+def test_a_redirect_to_what_is_no_address_means_that_it_has_none(
+    server: Server, target: str
+) -> None:
+    server.has("dementia", b"", 302, Location=target)
+    answer = server.catalogue().cdes(["dementia"])["dementia"]
+    assert answer.content is None
+    assert answer.reason is not None
+    assert answer.reason.startswith("it redirects to ")
+
+
 def test_redirects_in_a_circle_end(server: Server) -> None:
     server.has("dementia", b"", 302, Location=path("dementia"))
     answer = server.catalogue().cdes(["dementia"])["dementia"]
@@ -356,6 +367,10 @@ def test_a_host_without_a_port_means_8086(host: str, url: str) -> None:
         ("http", "fd00::1"),
         ("http", "x\r\nHost: y"),
         ("http", "x y"),
+        ("http", "a..b"),
+        ("http", ".."),
+        ("http", "a" * 64),
+        ("http", "[::1::2]"),
     ],
 )
 def test_what_is_no_address_is_refused(protocol: str, host: str) -> None:
