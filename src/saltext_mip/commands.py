@@ -32,6 +32,8 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """Shape a function for salt-run: arguments checked, errors one line, a table by default."""
     signature = inspect.signature(function)
     name = function.__name__.rstrip("_")
+    parameters = signature.parameters.values()
+    switches = {parameter.name for parameter in parameters if isinstance(parameter.default, bool)}
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -43,6 +45,8 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
             raise MipRunnerError(f"mip.{name}: {exc}. Its arguments: {known}.") from None
         for argument in _SECONDS & bound.arguments.keys():
             _check_seconds(name, argument, bound.arguments[argument])
+        for argument in switches & bound.arguments.keys():
+            _check_switch(name, argument, bound.arguments[argument])
         try:
             value = function(*bound.args, **bound.kwargs)
         except (MipError, salt.exceptions.SaltException) as exc:
@@ -62,6 +66,12 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     # Salt would look through to the function, and refuse unknown arguments with exit code 0.
     del call.__wrapped__
     return call
+
+
+def _check_switch(name: str, argument: str, value: Any) -> None:
+    """A word that Salt did not take for true or false would count as true."""
+    if value not in (True, False):  # 0 and 1 are as good
+        raise MipRunnerError(f"mip.{name}: {argument} must be True or False.")
 
 
 def _check_seconds(name: str, argument: str, value: Any) -> None:

@@ -198,6 +198,7 @@ def pick(found: Mapping[str, Federation], name: str | None) -> Federation:
         if len(found) == 1:
             return next(iter(found.values()))
         raise UnknownFederation(name="", declared=declared)
+    name = str(name)  # on Salt's command line it may have become anything
     if name not in found:
         raise UnknownFederation(name=name, declared=declared)
     return found[name]

@@ -96,6 +96,18 @@ def test_a_timeout_is_a_number_of_seconds(opts: dict[str, Any], timeout: Any) ->
         raising(ValueError())(timeout=timeout)
 
 
+@pytest.mark.parametrize("word", ["Flase", "nein", "", None, [True], 2])
+def test_a_switch_is_on_or_off_and_no_word_that_would_count_as_on(word: Any) -> None:
+    @command
+    def switched(strict: bool = False) -> Any:
+        return {"strict": strict}
+
+    with pytest.raises(MipRunnerError, match=r"mip\.switched: strict must be True or False"):
+        switched(strict=word)
+    for good in (True, False, 1, 0):
+        assert switched(strict=good)["data"]["strict"] == good
+
+
 def test_values_are_shown_where_they_stay_and_nowhere_else(
     opts: dict[str, Any], tmp_path: Path
 ) -> None:

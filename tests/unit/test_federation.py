@@ -144,6 +144,9 @@ def test_the_only_federation_need_not_be_named() -> None:
         pick(found, "fed")
     with pytest.raises(UnknownFederation):
         pick({}, None)
+    for odd in ([1], {"a": 1}, 5):  # as Salt's command line may make them of what was typed
+        with pytest.raises(UnknownFederation):
+            pick(found, odd)  # type: ignore[arg-type]
 
 
 def test_the_digest_tells_what_a_node_goes_by() -> None:

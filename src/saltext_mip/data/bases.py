@@ -81,11 +81,18 @@ def of_used(
     return made
 
 
-def lacking(presence: Presence, names: Iterable[str], made: Mapping[str, Cde]) -> Iterator[Problem]:
-    """A problem for each of these pathologies that has no CDE."""
+def lacking(
+    presence: Presence,
+    names: Iterable[str],
+    made: Mapping[str, Cde],
+    catalogue: Mapping[str, str],
+) -> Iterator[Problem]:
+    """A problem for each of these pathologies that has no CDE; ``catalogue``: what that said."""
     for name in names:
         if name not in made:
-            yield Problem("CdeMissing", node=presence.federation.master.id, pathology=name)
+            about = f"and in the data catalogue: {catalogue[name]}" if name in catalogue else None
+            node = presence.federation.master.id
+            yield Problem("CdeMissing", node=node, pathology=name, about=about)
 
 
 def of_unused(

@@ -135,6 +135,7 @@ def plan(
     missing_worker: MissingWorker = "fail",
     strict: bool = False,
     online_cdes: bool = False,
+    nowhere: Mapping[str, str] | None = None,
 ) -> Plan:
     """What to do about the federation as it is.
 
@@ -157,6 +158,8 @@ def plan(
         any problem of severity error or warning is an error
     online_cdes
         the data catalogue was asked: a CDE that is not from there is a problem
+    nowhere
+        why the data catalogue has no CDE of a pathology that is not in ``cdes``
 
     Raises :class:`~saltext_mip.errors.NodesMissing`, :class:`~saltext_mip.data.cde.CdeInvalid`,
     :class:`CdeGone`, and :class:`~saltext_mip.errors.Refused` where ``strict`` or where the master
@@ -167,7 +170,7 @@ def plan(
     before = tuple(previous.pathologies) if previous else ()
     used = bases.used(presence, before)
     based = bases.of_used(presence, used, cdes, previous)
-    problems += bases.lacking(presence, used, based)
+    problems += bases.lacking(presence, used, based, nowhere or {})
     problems += bases.of_unused(presence, used, cdes)
     kept = presence.kept(missing_worker, previous)
     files = {**_served(presence, based, previous, problems), **kept}

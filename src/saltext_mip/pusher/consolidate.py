@@ -14,7 +14,7 @@ from saltext_mip.data.catalogue import Catalogue
 from saltext_mip.data.consolidation import CdeFound, Labels, Plan
 from saltext_mip.data.presence import DISABLED
 from saltext_mip.data.records import Inventory
-from saltext_mip.errors import BadAnswer, Misuse
+from saltext_mip.errors import BadAnswer, Busy, Misuse
 from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import transaction
 from saltext_mip.generations.journal import Journal
@@ -118,7 +118,7 @@ def surveyed(
     pusher: Pusher, options: Options, last: Generation | None, gathered: Gathered
 ) -> Survey:
     """Plan, with what the nodes said; those whose files have to be verified are asked for that."""
-    cdes = _cdes(pusher, options, gathered, last)
+    cdes, nowhere = _cdes(pusher, options, gathered, last)
     gathered = replace(gathered, inventories=verified(pusher, gathered.inventories, cdes))
     remembered = Labels(pathologies=pusher.store.labels())
 
@@ -134,6 +134,7 @@ def surveyed(
             missing_worker=_missing_worker(pusher, options),
             strict=options.strict,
             online_cdes=options.online_cdes,
+            nowhere=nowhere,
         )
 
     made = plan(remembered)
@@ -206,6 +207,13 @@ def _waiting(pusher: Pusher) -> list[str]:
     pending = Journal(pusher.state).pending()
     if pending is None:
         return []
+    try:
+        with pusher.store.lock(pusher.federation.name, "", wait=0):
+            pending = Journal(pusher.state).pending()
+    except Busy as busy:
+        return [f"{busy.facts['holder']} is at work: this is of before or in the midst of it."]
+    if pending is None:
+        return ["Another command ended meanwhile: this is of before or in the midst of it."]
     return [
         f"The run of {pending.actor} at {pending.when} was interrupted: "
         f"the next one that is no dry run will {pending.todo} it."
@@ -214,11 +222,15 @@ def _waiting(pusher: Pusher) -> list[str]:
 
 def _cdes(
     pusher: Pusher, options: Options, gathered: Gathered, last: Generation | None
-) -> dict[str, CdeFound]:
-    """Each pathology's CDE before its edit: the master's, or the catalogue's where asked for."""
+) -> tuple[dict[str, CdeFound], dict[str, str]]:
+    """Each pathology's CDE before its edit: the master's, or the catalogue's where asked for.
+
+    And why the catalogue has none, of those that have it from nowhere.
+    """
     found = {name: CdeFound(content) for name, content in gathered.cdes.items()}
+    nowhere: dict[str, str] = {}
     if not options.online_cdes:
-        return found
+        return found, nowhere
     settings = pusher.federation.settings["datacatalogue"]
     catalogue = Catalogue(
         options.datacatalogue_protocol or settings["protocol"],
@@ -237,7 +249,9 @@ def _cdes(
             found[name] = CdeFound(answer.content, "catalogue")
         elif name in found:
             found[name] = replace(found[name], about=answer.reason)
-    return found
+        else:
+            nowhere[name] = answer.reason or ""
+    return found, nowhere
 
 
 def say_what_goes(pusher: Pusher, plan: Plan) -> None:

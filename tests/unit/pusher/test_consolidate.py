@@ -493,6 +493,36 @@ def test_another_command_that_holds_the_federation_is_named(fed: Folders) -> Non
     assert "waiting up to 0.1 s for mip.deploy of operator" in fed.said[0]
 
 
+def test_a_dry_run_beside_a_run_that_is_at_work_does_not_call_it_interrupted(
+    fed: Folders,
+) -> None:
+    seen: list[Any] = []
+
+    def look(step: str, node: str) -> None:
+        if step == "commit" and not seen:
+            seen.append(None)
+            seen[0] = run(fed, dry_run=True)["notes"]
+
+    fed.before = look
+    run(fed)
+    (notes,) = seen
+    assert len(notes) == 1
+    assert "mip.consolidate of operator" in notes[0]
+    assert "is at work" in notes[0]
+    assert run(fed, dry_run=True)["notes"] == []
+
+
+def test_what_the_catalogue_said_is_told_where_the_master_has_no_cde_either(
+    fed: Folders, catalogue: dict[str, str]
+) -> None:
+    fed.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
+    catalogue["dementia"] = cde()
+    result = run(fed, online_cdes=True, datacatalogue_host=catalogue["host"])
+    (missing,) = (p for p in result["problems"] if p["rule"] == "CdeMissing")
+    assert missing["pathology"] == "tbi"
+    assert missing["about"].startswith("and in the data catalogue: it knows the pathology")
+
+
 def test_no_directory_and_no_leftover_of_ours_is_in_a_data_path(fed: Folders) -> None:
     run(fed)
     below = {
