@@ -92,11 +92,15 @@ class Store:
 
     def load(self, number: int) -> Generation:
         """That generation; :class:`NoGeneration` where there is none."""
-        value = files.read_state(self._path(number))
+        path = self._path(number)
+        value = files.read_state(path)
         if value is None:
             there = ", ".join(map(str, self.numbers())) or "none"
             raise NoGeneration(number=number, there=there)
-        return Generation.from_value(value)
+        try:
+            return Generation.from_value(value)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise files.StateBroken(type(error).__name__, path=path) from None
 
     def history(self) -> tuple[Generation, ...]:
         """All generations, the oldest first."""

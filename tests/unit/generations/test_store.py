@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import stat
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from saltext_mip.data.manifest import Previous, ServedFile
 from saltext_mip.errors import Busy, Refused
+from saltext_mip.files import StateBroken
 from saltext_mip.generations.journal import Journal, Pending
 from saltext_mip.generations.record import Generation
 from saltext_mip.generations.store import BlobDamaged, NoGeneration, Store, Word
@@ -60,6 +62,16 @@ def test_a_recorded_generation_is_never_changed(store: Store):
     with pytest.raises(Refused, match="recorded already"):
         store.record(replace(FIRST, actor="another"))
     assert store.load(1) == FIRST
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"number": 1}', "{", "5"])
+def test_a_record_that_is_damaged_is_named(store: Store, tmp_path: Path, content: str):
+    store.record(FIRST)
+    (path,) = tmp_path.rglob("000001.json")
+    path.write_text(content)
+    for look in (store.last, store.history):
+        with pytest.raises(StateBroken, match=r"000001\.json is not what this program wrote"):
+            look()
 
 
 def test_history_is_in_order_of_numbers(store: Store):
