@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from saltext_mip.console import grid
 from saltext_mip.console.session import Pane, Program, Session, Window, of
 from saltext_mip.console.tmux import Tmux
 from saltext_mip.errors import Refused
@@ -119,17 +120,42 @@ def test_windows_and_panes_are_where_they_were_always(server: Tmux) -> None:
     assert tmux("display-message", "-p", "-t", "fed1", "#{window_index}") == "0"
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3, 10])
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (200, 50)])
+@pytest.mark.parametrize("workers", [1, 2, 3, 7, 10])
 def test_logs_stand_from_top_to_bottom_and_then_from_left_to_right(
-    server: Tmux, workers: int
+    server: Tmux, workers: int, columns: int, lines: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", str(lines))
+    tmux("resize-window", "-t", ":", "-x", str(columns), "-y", str(lines), server="outer")
     server.ensure(session(workers), force=False)
+    attached()
+    until(lambda: f"{columns}x" in tmux("display-message", "-p", "-t", "fed1", "#{client_width}x"))
+    tmux("select-window", "-t", "fed1:1")
+    size = tmux("display-message", "-p", "-t", "fed1:1", "#{window_width}x#{window_height}")
+    assert size == f"{columns}x{lines - 1}"
     found = panes("fed1:1", "pane_left", "pane_top", "@mip_pane", "pane_height", "pane_width")
     shorts = ["ms", "ui", *(f"wk{nth}" for nth in range(1, workers + 1))]
     placed = sorted(found, key=lambda each: (int(each[0]), int(each[1])))
     assert [each[2].split()[0] for each in placed] == shorts
-    assert min(int(each[3]) for each in found) >= 3
-    assert min(int(each[4]) for each in found) >= 20
+    lefts = [each[0] for each in placed]
+    assert tuple(lefts.count(left) for left in dict.fromkeys(lefts)) == grid.columns(len(shorts))
+    assert min(int(each[3]) for each in found) >= (lines - 1) // 4 - 2
+    assert min(int(each[4]) for each in found) >= (columns - 2) // 3 - 1
+
+
+def test_four_nodes_stand_two_by_two(server: Tmux) -> None:
+    server.ensure(session(2), force=False)
+    found = panes("fed1:1", "@mip_pane", "pane_left", "pane_top")
+    lefts, tops = (sorted({int(each[n]) for each in found}) for n in (1, 2))
+    assert (len(lefts), len(tops)) == (2, 2)
+    places = {each[0].split()[0]: (int(each[1]), int(each[2])) for each in found}
+    assert places == {
+        "ms": (lefts[0], tops[0]),
+        "ui": (lefts[0], tops[1]),
+        "wk1": (lefts[1], tops[0]),
+        "wk2": (lefts[1], tops[1]),
+    }
 
 
 def test_ten_workers_are_seen_on_a_small_terminal(server: Tmux) -> None:

@@ -10,14 +10,15 @@ SHAPE = 4 / 3
 
 
 def columns(panes: int) -> tuple[int, ...]:
-    """How many panes are in each column: the first are full, the last has the rest.
+    """How many panes are in each column: as even as can be, the first ones have one more.
 
-    >>> columns(5), columns(12)
-    ((3, 2), (4, 4, 4))
+    >>> columns(4), columns(5), columns(10)
+    ((2, 2), (3, 2), (4, 3, 3))
     """
     rows = max(1, ceil(sqrt(panes * SHAPE) - 1e-9))
-    full, rest = divmod(panes, rows)
-    return (rows,) * full + ((rest,) if rest else ())
+    count = ceil(panes / rows)
+    each, more = divmod(panes, count)
+    return (each + 1,) * more + (each,) * (count - more)
 
 
 def layout(panes: int, width: int, height: int) -> str:

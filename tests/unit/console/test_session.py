@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -128,20 +129,53 @@ def test_a_sessions_name_holds_nothing_that_tmux_takes_for_its_own(name: str, ta
     assert (session.name, session.federation) == (taken, name)
 
 
-@pytest.mark.parametrize(
-    ("panes", "columns"),
-    [
-        (1, (1,)),
-        (2, (2,)),
-        (3, (2, 1)),
-        (4, (3, 1)),
-        (5, (3, 2)),
-        (12, (4, 4, 4)),
-        (13, (5, 5, 3)),
-    ],
-)
-def test_a_grid_is_filled_column_by_column(panes: int, columns: tuple[int, ...]) -> None:
+GRIDS = {
+    1: (1,),
+    2: (2,),
+    3: (2, 1),
+    4: (2, 2),
+    5: (3, 2),
+    6: (3, 3),
+    7: (4, 3),
+    8: (4, 4),
+    9: (3, 3, 3),
+    10: (4, 3, 3),
+    11: (4, 4, 3),
+    12: (4, 4, 4),
+}
+
+
+@pytest.mark.parametrize(("panes", "columns"), GRIDS.items())
+def test_a_grid_is_even_and_filled_column_by_column(panes: int, columns: tuple[int, ...]) -> None:
     assert grid.columns(panes) == columns
+
+
+@pytest.mark.parametrize("size", [(80, 23), (200, 49)])
+@pytest.mark.parametrize("panes", [*range(1, 13), 30, 100])
+def test_a_grid_fills_the_window_and_no_two_panes_overlap(
+    panes: int, size: tuple[int, int]
+) -> None:
+    width, height = max(size[0], 40 * panes), max(size[1], 40 * panes)
+    if panes <= 12:
+        width, height = size
+    cells = [
+        tuple(map(int, found))
+        for found in re.findall(r"(\d+)x(\d+),(\d+),(\d+),0", grid.layout(panes, width, height))
+    ]
+    assert len(cells) == panes
+    # in the order of the federation: from top to bottom, and then from left to right
+    assert [cell[2:] for cell in cells] == sorted(cell[2:] for cell in cells)
+    taken = {
+        (column, row)
+        for wide, high, left, top in cells
+        for column in (left, left + wide - 1)
+        for row in (top, top + high - 1)
+    }
+    assert len(taken) == 4 * panes
+    assert max(left + wide for wide, _, left, _ in cells) == width
+    assert max(top + high for _, high, _, top in cells) == height
+    if panes <= 12:
+        assert min(high for _, high, _, _ in cells) >= 5
 
 
 def test_a_layout_is_written_as_tmux_writes_it() -> None:
