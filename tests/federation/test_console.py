@@ -138,6 +138,51 @@ def test_the_second_window_has_the_tasks_and_what_is_wrong(session: Bed) -> None
     until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), "the status", seconds=90)
 
 
+def test_the_second_window_changes_by_itself_when_a_worker_goes_and_comes(session: Bed) -> None:
+    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), "the status", seconds=90)
+    session.fault("fed1-wk-h3", "kill-minion")
+    session.fault("fed1-wk-h3", "cut")
+    try:
+        until(lambda: "WorkerMissing" in shown(session, "fed1:2.1"), "it is gone", seconds=120)
+    finally:
+        session.fault("fed1-wk-h3", "heal")
+    gone = lambda: "WorkerMissing" not in shown(session, "fed1:2.1")  # noqa: E731
+    until(gone, "it is back", seconds=180)
+    tmux(session, "send-keys", "-t", "fed1:2.1", "C-c")
+    dead = "#{pane_dead} #{pane_dead_status}"
+    until(
+        lambda: tmux(session, "display-message", "-p", "-t", "fed1:2.1", dead) == "1 130",
+        "its end",
+    )
+    tmux(session, "respawn-pane", "-k", "-t", "fed1:2.1")
+    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), "it again", seconds=90)
+
+
+def test_salt_run_attaches_at_a_terminal_and_switches_inside_tmux(deployed: Bed) -> None:
+    deployed.run("pusher", "tmux", "kill-session", "-t", "fed1", check=False)
+    run = "salt-run mip.tmux federation=fed1"
+    said = deployed.run("pusher", *run.split()).stdout
+    assert "-> tmux attach -t fed1" in said
+    clients = ("list-clients", "-F", "#{client_session}")
+    outer = ("tmux", "-L", "outer")
+    deployed.run("pusher", *outer, "new-session", "-d", "-x", "100", "-y", "30", f"TMUX= {run}")
+    try:
+        until(lambda: tmux(deployed, *clients) == "fed1", "the client")
+    finally:
+        deployed.run("pusher", *outer, "kill-server", check=False)
+    until(lambda: tmux(deployed, *clients) == "", "nobody")
+    tmux(deployed, "new-session", "-d", "-s", "own")
+    attach = "TMUX= tmux attach -t own"
+    deployed.run("pusher", *outer, "new-session", "-d", "-x", "100", "-y", "30", attach)
+    try:
+        until(lambda: tmux(deployed, *clients) == "own", "the client in a session of its own")
+        tmux(deployed, "send-keys", "-t", "own:", run, "Enter")
+        until(lambda: tmux(deployed, *clients) == "fed1", "the client in the federation's")
+    finally:
+        deployed.run("pusher", *outer, "kill-server", check=False)
+        tmux(deployed, "kill-session", "-t", "own")
+
+
 def test_a_disabled_node_has_its_window_and_it_says_so(deployed: Bed) -> None:
     deployed.run("pusher", "mip", "node", "disable", "--node", "wk2", "--reason", "disk replaced")
     try:

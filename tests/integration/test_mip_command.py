@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import expected, manual
 from tests.support.local import LocalFederation
-from tests.support.person import Person, fill
+from tests.support.person import Person, fill, typed
 from tests.unit.pusher.conftest import catalogue as served
 
 # one that has no CDE: each pathology keeps the master's
@@ -131,3 +131,48 @@ def test_the_session_says_how_to_attach_where_there_is_no_terminal(person: Perso
 def test_progress_is_left_out_on_request(person: Person) -> None:
     assert "asking" in person.types("consolidate").err
     assert person.types("-q", "consolidate").err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("mip nodes | head -1", "nodes"),
+        ("mip nodes <&-", "fed1-wk-h1"),
+        ("mip nodes >&-", ""),
+        ("mip nodes 2>&- <&-", "fed1-wk-h1"),
+        # who has enough ends what would watch for ever, also where nothing happens any more
+        ("mip events -w | head -1", "consolidated"),
+        ("mip status -w --interval 60 | head -1", "status"),
+        ("mip --json events -w | head -1 | jq -r .what", "consolidated"),
+        ("mip --json status -w --interval 60 | head -1 | jq -r .federation", "fed1"),
+        ("mip --json tasks | jq -r '.tasks[0].how'", "mip status"),
+        ("TERM=dumb COLUMNS=40 mip nodes", "fed1-wk-h1"),
+    ],
+)
+def test_an_odd_way_to_read_it_is_no_error(person: Person, text: str, shown: str) -> None:
+    person.types("consolidate")
+    ran = typed(person.fed, text)
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "Exception" not in ran.stderr
+    assert ran.returncode == 0
+    assert shown in ran.stdout
+    assert "\x1b" not in ran.stdout
+
+
+def test_a_node_described_for_a_program_is_that_node_alone(person: Person) -> None:
+    value = json.loads(person.types("--json", "describe", "wk1").out)
+    assert set(value["nodes"]) == {"fed1-wk-h1"}
+    assert {each["node"] for each in value["problems"]} <= {"fed1-wk-h1", None}
+    ran = person.types("--json", "describe", "wk9")
+    assert (ran.code, ran.out) == (2, "")
+    assert "'wk9'" in ran.err
+
+
+@pytest.mark.parametrize("term", ["dumb", "nonsense", "xterm-256color"])
+def test_a_terminal_of_any_kind_is_watched_on(person: Person, term: str) -> None:
+    with person.sits_at("mip", "status", "-w", term=term, columns=40) as terminal:
+        terminal.until("federation fed1")
+        assert ("\x1b" in terminal.came) is (term != "dumb")
+        assert terminal.interrupted() == 130
+        assert terminal.restored
+        assert "Traceback" not in terminal.text

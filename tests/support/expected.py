@@ -59,7 +59,7 @@ SHOWN: Mapping[str, str] = {
     "service status": "federation fed1",
     "service stop": "stop",
     "services": "exareme-master",
-    "setup": "setup",
+    "setup": "othing",
     "ssh": "fed1-wk-h1",
     "start": "exareme",
     "state.apply": "Summary for fed1-wk-h1",
@@ -91,6 +91,7 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
 # what is a node's own is named by the host too
 BED: Mapping[str, tuple[int, str]] = {
     "mip refresh --no-wait": (0, "refresh"),
+    "mip setup --dry-run": (0, "nothing has been"),
 }
 ON_A_NODE: Mapping[str, tuple[int, str]] = {
     "mip start": (1, "mip service start --node"),

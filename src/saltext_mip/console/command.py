@@ -14,7 +14,7 @@ from saltext_mip.console.context import Context
 from saltext_mip.console.parser import Misused, parse
 from saltext_mip.console.salting import Ran, config_dir, is_pusher
 from saltext_mip.console.show import Show
-from saltext_mip.console.views import described, nodes_only
+from saltext_mip.console.views import described, nodes_only, of_node
 from saltext_mip.errors import MipError
 
 MISUSE = 2
@@ -25,11 +25,13 @@ OPTIONS = ("pusher", "quiet", "verbose", "no_color", "json", "config_dir")
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point; the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_all()
     try:
         return _main(words)
     except Misused as exc:
         usage = f"{exc.usage.rstrip()}\n" if exc.usage else ""
-        print(f"{usage}mip: {exc}. See mip --help.", file=sys.stderr)  # noqa: T201
+        stop = "" if str(exc).endswith("?") else "."
+        print(f"{usage}mip: {exc}{stop} See mip --help.", file=sys.stderr)  # noqa: T201
         return MISUSE
     except MipError as exc:
         Show().error(str(exc))
@@ -40,6 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # whoever read has enough; what is buffered must not be tried again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _open_all() -> None:
+    """Who closed an output (``>&-``) wants none, and nothing else may come to have its number."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
 
 
 def _main(words: list[str]) -> int:
@@ -102,9 +112,12 @@ def describe(context: Context, given: Mapping[str, Any]) -> int:
     """What ``status`` says of the nodes, or of one."""
     name = given.get("node")
     ran = context.run("status", **{key: value for key, value in given.items() if key != "node"})
-    if ran.error is not None or context.show.json:
+    if ran.error is not None:
         return context.shown("status", ran)
     only = None if name is None else context.node(ran.value, name)
+    if context.show.json:
+        value = ran.value if only is None else of_node(ran.value, only)
+        return context.shown("status", Ran(ran.code, value))
     if only is None:
         context.show.screen(context.show.text("status", nodes_only(ran.value)))
     else:
@@ -170,9 +183,12 @@ def completion(context: Context, given: Mapping[str, Any]) -> int:
 
 def tasks(context: Context, given: Mapping[str, Any]) -> int:
     """The help of window 2; with ``--shell`` this process becomes the person's shell."""
-    from saltext_mip.console.tasks import text
+    from saltext_mip.console.tasks import TASKS, text
 
-    context.show.screen(text(given.get("federation")))
+    if context.show.json:
+        context.show.value("tasks", {"tasks": [{"what": what, "how": how} for what, how in TASKS]})
+    else:
+        context.show.screen(text(given.get("federation")))
     if given.get("shell"):
         become([os.environ.get("SHELL") or "/bin/sh"])
     return 0

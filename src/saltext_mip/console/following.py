@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping
 from typing import IO
 
 from saltext_mip.console.pane import COMPONENTS, remote_logs
+from saltext_mip.console.show import pause
 from saltext_mip.console.ssh import Login
 from saltext_mip.files import shown
+
+MOMENT = 1.0  # seconds until it is looked whether anybody reads it
 
 
 def follow(
@@ -42,7 +45,11 @@ def follow(
         left = set(running)
         width = max(map(len, running), default=0)
         while left:
-            name, line = came.get()
+            try:
+                name, line = came.get(timeout=MOMENT)
+            except queue.Empty:
+                pause(0)
+                continue
             if line is None:
                 left.discard(name)
                 say(f"{name:{width}} the connection has ended ({running[name].wait()})")

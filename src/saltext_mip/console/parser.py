@@ -39,6 +39,9 @@ class _Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(found[1], re.findall(r"[a-z-]+", found[2]), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise Misused(f"there is no action '{found[1]}' of {self.prog}{hint}")
+        if found := re.match(r"unrecognized arguments: (--[a-z-]+)", message):
+            near = difflib.get_close_matches(found[1], _flags(), n=1)
+            message += f"; did you mean {near[0]}?" if near else ""
         raise Misused(message, self.format_usage())
 
 
@@ -190,6 +193,13 @@ def _branch(
                 _add(own, option)
         if any(len(action.words) > depth + 1 for action in deeper):
             _branch(sub, deeper, path, known)
+
+
+def _flags() -> list[str]:
+    """The long options that there are, of any action."""
+    own = [option for action in (*ACTIONS, *NODE_ACTIONS) for option in action.options]
+    flags = [flag for option in (*COMMON.values(), *LOOKS, *own) for flag in option.flags]
+    return [flag for flag in dict.fromkeys(flags) if flag.startswith("--")]
 
 
 def _usage(path: tuple[str, ...], action: Action | None) -> str:

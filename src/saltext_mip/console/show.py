@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -82,6 +83,17 @@ class Show:
         with Progress(*columns, console=console, transient=True) as progress:
             task = progress.add_task(what, total=None)
             yield lambda text: progress.update(task, description=f"{what}: {shown(text)}")
+
+
+def pause(seconds: float) -> None:
+    """Sleep; :class:`BrokenPipeError` as soon as nobody reads standard output any more.
+
+    What only watches would else learn of it when it has something to write, which may be never.
+    """
+    poller = select.poll()
+    poller.register(sys.stdout.fileno(), 0)  # errors are told whatever is asked for
+    if any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll(seconds * 1000)):
+        raise BrokenPipeError
 
 
 def width() -> int:

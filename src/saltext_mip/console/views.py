@@ -38,6 +38,17 @@ def described(status: Status, node: str) -> str:
     return str(screen)
 
 
+def of_node(status: Status, node: str) -> dict[str, Any]:
+    """The same without what is of other nodes."""
+    services = status["services"].items()
+    return {
+        **status,
+        "nodes": {node: status["nodes"][node]},
+        "services": {name: each for name, each in services if each.get("node") == node},
+        "problems": [each for each in status["problems"] if each.get("node") in (node, None)],
+    }
+
+
 def nodes_only(status: Status) -> Status:
     """The same without what is not about nodes."""
     wanted = ("WorkersReachable", "Ready")

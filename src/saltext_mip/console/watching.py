@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,8 @@ from saltext_mip.console.context import Context
 from saltext_mip.console.events import lines
 from saltext_mip.console.salting import Ran
 from saltext_mip.console.screen import Screen
-from saltext_mip.console.show import COLOURS, width
-from saltext_mip.console.views import only_problems
+from saltext_mip.console.show import COLOURS, pause, width
+from saltext_mip.console.views import of_node, only_problems
 from saltext_mip.errors import Misuse
 from saltext_mip.files import shown
 from saltext_mip.generations.chronicle import Chronicle
@@ -40,17 +41,29 @@ def status(context: Context, given: Mapping[str, Any]) -> int:
         watched = given.get("watch", False)
         ran = _quietly(context, "status", rest) if watched else context.run("status", **rest)
         if ran.error is None and (name := given.get("node")) is not None:
-            ran = Ran(ran.code, _of(ran.value, context.node(ran.value, name)))
+            ran = Ran(ran.code, of_node(ran.value, context.node(ran.value, name)))
+        if watched and context.show.json:
+            _document(ran)
+            pause(interval)
+            continue
         text = _text(context, ran, problems=given.get("only_problems", False))
         if not watched:
             return _once(context, ran, text)
-        if sys.stdout.isatty():
+        clears = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+        if clears:
             sys.stdout.write(CLEAR)
-        if sys.stdout.isatty() or text != before:  # in a pipe: what is new
+        if clears or text != before:  # in a pipe: what is new
             context.show.screen(text)
         sys.stdout.flush()
         before = text
-        time.sleep(interval)
+        pause(interval)
+
+
+def _document(ran: Ran) -> None:
+    """A look as one line for a program."""
+    value = {"error": ran.error} if ran.error is not None else ran.value
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def _once(context: Context, ran: Ran, text: str) -> int:
@@ -68,21 +81,11 @@ def _text(context: Context, ran: Ran, *, problems: bool) -> str:
     return context.show.text("status", ran.value)
 
 
-def _of(value: Mapping[str, Any], node: str) -> dict[str, Any]:
-    """What a status says of one node."""
-    services = value["services"].items()
-    return {
-        **value,
-        "nodes": {node: value["nodes"][node]},
-        "services": {name: each for name, each in services if each.get("node") == node},
-        "problems": [each for each in value["problems"] if each.get("node") in (node, None)],
-    }
-
-
 def wait(context: Context, given: Mapping[str, Any]) -> int:
     """0 when the condition is met; 1 when it is not in time."""
     name, _, wanted = given["condition"].partition("=")
     wanted = (wanted or "True").capitalize()
+    name = next((each for each in TYPES if each.lower() == name.lower()), name)
     if name not in TYPES or wanted not in ("True", "False", "Unknown"):
         raise Misuse(f"--for takes a condition, such as Ready or Held=False: {', '.join(TYPES)}.")
     rest = {key: given[key] for key in ("federation",) if key in given}
@@ -127,7 +130,7 @@ def events(context: Context, given: Mapping[str, Any]) -> int:
         if came:
             last = came[-1].number
             _show(context, [asdict(event) for event in came])
-        time.sleep(MOMENT)
+        pause(MOMENT)
 
 
 def _show(context: Context, found: Sequence[Mapping[str, Any]]) -> None:

@@ -124,6 +124,11 @@ def test_a_near_miss_is_named() -> None:
         parse(["staus"], pusher=True)
 
 
+def test_a_near_miss_of_an_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--pusher", "status", "--problem"]) == 2
+    assert "--problem; did you mean --problems? See mip --help." in capsys.readouterr().err
+
+
 def test_a_node_has_none_of_the_pushers_actions() -> None:
     for action in ("consolidate", "tmux", "rollback"):
         with pytest.raises(Misused):
