@@ -92,6 +92,7 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
 BED: Mapping[str, tuple[int, str]] = {
     "mip refresh --no-wait": (0, "refresh"),
     "mip setup --dry-run": (0, "nothing has been"),
+    "salt-run mip.deploy federation=fed1 dry_run=True": (0, "deploy, dry run"),
 }
 ON_A_NODE: Mapping[str, tuple[int, str]] = {
     "mip start": (1, "mip service start --node"),
