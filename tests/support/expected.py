@@ -67,7 +67,7 @@ SHOWN: Mapping[str, str] = {
     "stop": "stop",
     "suspend": "suspend",
     "sync-roles": "sync roles",
-    "sync_roles": "sync_roles",
+    "sync_roles": "federation fed1",
     "tasks": "mip refresh",
     "tmux": "tmux attach -t fed1",
     "version list": "saltext-mip",
