@@ -14,8 +14,11 @@ WORKERS ?= 3
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
+# The outer rings wait more than they work: two files at a time, each with hosts of its own.
+AT_ONCE ?= 2
+BESIDE := -n $(AT_ONCE) --dist loadfile
 # Daemons and hosts on a small machine are late at times: what fails there is tried once more, from
-# nothing, and both runs are printed.
+# nothing and alone, and both runs are printed.
 ONCE_MORE = || { echo; echo "What failed is tried once more:"; $(PYTEST) --last-failed $(1); }
 
 help:  ## list the commands
@@ -26,8 +29,8 @@ demo:  ## a throw-away federation with made-up data: consolidate, change, consol
 
 test: lint  ## lint, then all rings of tests, cheap ones first
 	$(PYTEST) tests/unit tests/functional
-	$(PYTEST) tests/integration $(call ONCE_MORE,tests/integration)
-	$(PYTEST) tests/federation $(call ONCE_MORE,tests/federation)
+	$(PYTEST) $(BESIDE) tests/integration $(call ONCE_MORE,tests/integration)
+	$(PYTEST) $(BESIDE) tests/federation $(call ONCE_MORE,tests/federation)
 
 install: $(INSTALLED)  ## the environment of tests and linters
 

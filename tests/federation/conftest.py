@@ -1,7 +1,8 @@
 """The ring of real hosts: one bed for all of its tests.
 
-Its bed is not the one of `make federation`: that goes on undisturbed. MIP_BED_REUSE=1 uses the
-bed that is up, and leaves it.
+Its bed is not the one of `make federation`: that goes on undisturbed; and where pytest-xdist runs
+several files at once, each of its processes has one. MIP_BED_REUSE=1 uses the bed that is up, and
+leaves it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pytest
 
 from tests.support.bed import Bed, BedUnavailable, Layout
 
-RING = Layout(Path("/var/lib/mip-bed-ring"))
+RING = Layout(Path("/var/lib/mip-bed-ring" + os.environ.get("PYTEST_XDIST_WORKER", "")))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
