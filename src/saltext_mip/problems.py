@@ -466,6 +466,11 @@ RULES: dict[str, Rule] = _rules(
 )
 
 
+_TEXTS = frozenset({"pathology", "file", "column", "about"})
+_FIELDS = _TEXTS | {"rule", "line", "count", "lines"}
+_TEXT, _LINES, _LARGEST = 2_000, 100, (1 << 63) - 1
+
+
 @dataclass(frozen=True)
 class Problem:
     """One rule violated at one place.
@@ -519,11 +524,24 @@ class Problem:
 
     @classmethod
     def from_wire(cls, node: str, data: Mapping[str, Any]) -> Problem:
-        """What ``node`` sent, already of the schema's shape; an unknown rule is a bad answer."""
-        if data["rule"] not in RULES:
+        """What ``node`` sent, if it is of the form of :meth:`wire`; else :class:`BadAnswer`.
+
+        By hand: there may be a hundred thousand, and a schema takes a millisecond for each.
+        """
+        if not isinstance(data, Mapping) or not _FIELDS.issuperset(data):
+            raise BadAnswer("a problem is not of the shape", node=node)
+        rule, lines = data.get("rule"), data.get("lines", [])
+        if not isinstance(rule, str) or rule not in RULES:
             raise BadAnswer("it names a rule that does not exist", node=node)
-        fields = {key: data[key] for key in data if key != "lines"}
-        return cls(node=node, lines=tuple(data.get("lines", ())), **fields)
+        texts = all(
+            type(data[key]) is str and len(data[key]) <= _TEXT for key in _TEXTS & data.keys()
+        )
+        if not texts or type(lines) is not list or len(lines) > _LINES:
+            raise BadAnswer("a problem is not of the shape", node=node)
+        numbers = (data.get("line", 0), data.get("count", 1), *lines)
+        if not all(type(number) is int and 0 <= number <= _LARGEST for number in numbers):
+            raise BadAnswer("a problem's numbers are none", node=node)
+        return cls(node=node, **{**data, "lines": tuple(lines)})
 
     def shown(self, contact: str | None = None) -> dict[str, Any]:
         """The form in which people and ``--out=json`` see it: all keys, with text and hint."""

@@ -22,6 +22,7 @@ Status = Literal["ok", "MountGone", "NoDataPath"]
 
 FORM = 1  # of the wire
 _NAME_CHARS = 255
+_TOLD = 50  # problems of a file that are sent one by one
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PLACE: dict[str, Any] = {"node": None, "pathology": None, "file": None}
 
@@ -154,15 +155,35 @@ def _file_wire(record: FileRecord, headers: dict[tuple[str, ...], int]) -> dict[
         "sha256": record.sha256,
         "rows": record.rows,
         "datasets": [list(pair) for pair in record.datasets],
-        "problems": [problem.at(**_PLACE).wire() for problem in record.problems],
+        "problems": [problem.at(**_PLACE).wire() for problem in _told(record.problems)],
         "verified": {
-            digest: [problem.at(**_PLACE).wire() for problem in found]
+            digest: [problem.at(**_PLACE).wire() for problem in _told(found)]
             for digest, found in record.verified.items()
         },
     }
     if record.header:
         out["header"] = headers.setdefault(record.header, len(headers))
     return out
+
+
+def _told(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The first of a file's problems, and how many more there are by rule.
+
+    A file of a thousand columns for another CDE has a thousand; the report in its folder has all.
+    """
+    rest: dict[str, list[Problem]] = {}
+    for problem in problems[_TOLD:]:
+        rest.setdefault(problem.rule, []).append(problem)
+    more = (
+        Problem(
+            rule,
+            line=alike[0].line,
+            count=sum(problem.count for problem in alike),
+            about=f"in {len(alike)} more column{'s' * (len(alike) > 1)}",
+        )
+        for rule, alike in rest.items()
+    )
+    return (*problems[:_TOLD], *more)
 
 
 def _header(node: str, names: Sequence[Any]) -> tuple[str, ...]:

@@ -82,6 +82,23 @@ def test_each_header_is_sent_once():
     assert arrived.pathologies[0].files[999].header == HEADER
 
 
+def test_of_a_file_with_very_many_problems_the_first_are_told_and_the_rest_counted():
+    found = tuple(placed("UnknownColumn", "a.csv", line=1, column=f"c{n}") for n in range(500))
+    named = (*found, placed("NotANumber", "a.csv", column="c501"))
+    record = PathologyRecord(
+        "dementia", (file("a.csv", problems=named, verified={"0" * 64: found}),)
+    )
+    value = sent(Inventory("fed1", "wk", pathologies=(record,)))
+    arrived = Inventory.from_wire("wk", "fed1", value).pathologies[0].files[0]
+    for told in (arrived.problems, arrived.verified["0" * 64]):
+        assert told[:50] == found[:50]
+        assert told[50] == placed(
+            "UnknownColumn", "a.csv", line=1, count=450, about="in 450 more columns"
+        )
+    assert arrived.problems[51].count == 1
+    assert len(arrived.problems) == 52
+
+
 @pytest.mark.parametrize(
     ("rows", "counts", "masked"),
     [
@@ -201,6 +218,12 @@ FILES = ("pathologies", 0, "files")
                 [{"rule": "Empty", "node": "other"}],
                 [{"rule": "Empty", "about": "x" * 2001}],
                 [{"rule": "Empty", "strict": True}],
+                [{"rule": []}],
+                [{"rule": "Empty", "line": True}],
+                [{"rule": "Empty", "count": 1.5}],
+                [{"rule": "Empty", "lines": "12"}],
+                [{"rule": "Empty", "file": 1}],
+                ["Empty"],
                 "Empty",
             )
         ),
