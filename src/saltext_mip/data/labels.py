@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from saltext_mip.data.consolidation import Plan
 
 
+_TRIES = 5  # times that one label is asked for
+
+
 class LabelUnfit(Misuse):
-    """The label {label} has characters that cannot be shown on a line."""
+    """The label {label} has characters that cannot be shown on a line: type it anew."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +56,30 @@ def ask_labels(plan: Plan, remembered: Labels, ask: Callable[[str], str]) -> Lab
 
     ``ask`` is given the prompt and returns the answer. Returns ``remembered`` with the answers over
     it, to be planned with again; its ``pathologies`` are to be remembered. Labels that the pillar
-    names are asked for too and stay as the pillar says. :class:`LabelUnfit` for an answer with
-    control characters.
+    names are asked for too and stay as the pillar says. An answer with control characters, such as
+    an arrow key makes, is asked for again; :class:`LabelUnfit` for one that always has them.
     """
     pathologies: dict[str, str] = {}
     datasets: dict[str, dict[str, str]] = {}
     for pathology in plan.pathologies:
         name = shown(pathology.name)
-        if answer := _answer(ask(f"Relabel pathology '{name}'? [{shown(pathology.label)}] ")):
+        prompt = f"Relabel pathology '{name}'? [{shown(pathology.label)}] "
+        if answer := _answer(ask, prompt):
             pathologies[pathology.name] = answer
         for code, label in pathology.labels.items():
             prompt = f"Pathology '{name}': Relabel dataset '{shown(code)}'? [{shown(label)}] "
-            if answer := _answer(ask(prompt)):
+            if answer := _answer(ask, prompt):
                 datasets.setdefault(pathology.name, {})[code] = answer
     return Labels(pathologies, datasets).over(remembered)
 
 
-def _answer(text: str) -> str:
-    label = text.strip()
+def _answer(ask: Callable[[str], str], prompt: str) -> str:
+    label = ask(prompt).strip()
+    for _ in range(_TRIES - 1):
+        if shown(label) == label:
+            return label
+        again = f"{shown(label)} has characters that cannot be shown on a line. {prompt}"
+        label = ask(again).strip()
     if shown(label) != label:
         raise LabelUnfit(label=shown(label))
     return label

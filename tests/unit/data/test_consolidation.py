@@ -420,6 +420,20 @@ def test_an_answer_that_cannot_be_shown_is_refused() -> None:
         ask_labels(made(CASE), Labels(), Person(edsd="x\x1b[A"))
 
 
+def test_an_answer_that_cannot_be_shown_is_asked_for_again() -> None:
+    answers = iter(["", "x\x1b[A", "\udcff", "EDSD"])
+    asked: list[str] = []
+
+    def person(prompt: str) -> str:
+        asked.append(prompt)
+        return next(answers, "")
+
+    labels = ask_labels(made(CASE), Labels(), person)
+    assert "x\\x1b[A has characters that cannot be shown" in asked[2]
+    assert "\\udcff has characters that cannot be shown" in asked[3]
+    assert [list(of.values()) for of in labels.datasets.values()] == [["EDSD"]]
+
+
 def test_a_prompt_shows_no_control_characters() -> None:
     case = {
         "cdes": {"dementia": {"datasets": {"a": "\x1b[2J"}, "root": {"label": "\x1b]0;x\x07"}}},
