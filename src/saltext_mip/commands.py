@@ -47,6 +47,8 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
             _check_seconds(name, argument, bound.arguments[argument])
         for argument in switches & bound.arguments.keys():
             _check_switch(name, argument, bound.arguments[argument])
+        if bound.arguments.get("reason") is not None:  # words, whatever Salt took them for
+            bound.arguments["reason"] = str(bound.arguments["reason"])
         try:
             value = function(*bound.args, **bound.kwargs)
         except (MipError, salt.exceptions.SaltException) as exc:

@@ -108,6 +108,16 @@ def test_a_switch_is_on_or_off_and_no_word_that_would_count_as_on(word: Any) -> 
         assert switched(strict=good)["data"]["strict"] == good
 
 
+@pytest.mark.parametrize("given", [12, [1, 2], True, "words"])
+def test_a_reason_is_words_whatever_salt_takes_them_for(given: Any) -> None:
+    @command
+    def reasoned(reason: Any = None) -> Any:
+        return {"reason": reason}
+
+    assert reasoned(reason=given)["data"]["reason"] == str(given)
+    assert reasoned()["data"]["reason"] is None
+
+
 def test_values_are_shown_where_they_stay_and_nowhere_else(
     opts: dict[str, Any], tmp_path: Path
 ) -> None:
