@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,9 @@ import salt  # noqa: F401
 # Importing Salt puts a finder of the protocol that Python 3.12 dropped first; pytest, which asks
 # each finder for its `find_spec`, could import no test after that
 sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+# Until logging is set up, Salt keeps what is logged for its end, when pytest has closed its stream
+for _handler in [each for each in logging.root.handlers if "Deferred" in type(each).__name__]:
+    logging.root.removeHandler(_handler)
 
 
 @pytest.fixture(scope="session")
