@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -16,6 +17,10 @@ sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_
 # Until logging is set up, Salt keeps what is logged for its end, when pytest has closed its stream
 for _handler in [each for each in logging.root.handlers if "Deferred" in type(each).__name__]:
     logging.root.removeHandler(_handler)
+
+# What a shell starts in the background ignores Ctrl-C, and so would all that is started from here
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
