@@ -113,6 +113,7 @@ def of_the_bed() -> Iterator[Picture]:
     def tmux(*argv: str) -> str:
         return str(bed.run("pusher", "tmux", *argv).stdout)
 
+    bed.run("pusher", "mip", "node", "check")  # its sshd is known from then on
     bed.run("pusher", "mip", "deploy", timeout=300)
     bed.run("pusher", "mip", "tmux", "--force")
     tmux("resize-window", "-t", "fed1:1", "-x", str(COLUMNS), "-y", "30")
