@@ -18,7 +18,6 @@ from saltext_mip.files import shown
 if TYPE_CHECKING:
     from saltext_mip.data.consolidation import Plan
 
-
 _TRIES = 5  # times that one label is asked for
 
 
@@ -74,12 +73,10 @@ def ask_labels(plan: Plan, remembered: Labels, ask: Callable[[str], str]) -> Lab
 
 
 def _answer(ask: Callable[[str], str], prompt: str) -> str:
-    label = ask(prompt).strip()
-    for _ in range(_TRIES - 1):
+    asked, label = prompt, ""
+    for _ in range(_TRIES):
+        label = ask(asked).strip()
         if shown(label) == label:
             return label
-        again = f"{shown(label)} has characters that cannot be shown on a line. {prompt}"
-        label = ask(again).strip()
-    if shown(label) != label:
-        raise LabelUnfit(label=shown(label))
-    return label
+        asked = f"{shown(label)} has characters that cannot be shown on a line. {prompt}"
+    raise LabelUnfit(label=shown(label))

@@ -425,8 +425,10 @@ def _asking(wanted):
 def _ask(prompt):
     """On the terminal itself: standard output is for the result alone."""
     terminal = Path("/dev/tty")
-    typing = terminal.open(encoding="utf-8", errors="surrogateescape")
-    with terminal.open("w", encoding="utf-8") as out, typing as typed:
+    with (
+        terminal.open("w", encoding="utf-8") as out,
+        terminal.open(encoding="utf-8", errors="surrogateescape") as typed,
+    ):
         out.write(prompt)
         out.flush()
         answer = typed.readline()
