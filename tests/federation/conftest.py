@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.federation.followed import Followed
 from tests.support.bed import Bed, BedUnavailable, Layout
 
 RING = Layout(Path("/var/lib/mip-bed-ring" + os.environ.get("PYTEST_XDIST_WORKER", "")))
@@ -39,3 +40,13 @@ def bed() -> Iterator[Bed]:
         yield bed
     finally:
         bed.down()
+
+
+@pytest.fixture(scope="module")
+def followed(bed: Bed) -> Iterator[Followed]:
+    """The federation deployed anew, its controller left to itself; the bed is blank after it."""
+    bed.blank()
+    fed = Followed(bed)
+    fed.begin()
+    yield fed
+    bed.blank()

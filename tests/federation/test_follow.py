@@ -7,25 +7,19 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.federation.deployed import MASTER, PATIENCE
 from tests.federation.followed import DATA, Followed
-from tests.support.bed import Bed
 from tests.support.bed.layout import PUSHER
 from tests.support.bed.wait import until
 from tests.unit.pusher.conftest import cde, rows
 
 
 @pytest.fixture(scope="module")
-def fed(bed: Bed) -> Iterator[Followed]:
-    bed.blank()
-    fed = Followed(bed)
-    fed.begin()
-    yield fed
-    bed.blank()
+def fed(followed: Followed) -> Followed:
+    return followed
 
 
 def test_a_file_copied_in_pieces_is_served(fed: Followed) -> None:

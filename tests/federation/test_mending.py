@@ -13,7 +13,6 @@ import pytest
 
 from tests.federation.deployed import MASTER, PATIENCE
 from tests.federation.followed import Followed
-from tests.support.bed import Bed
 from tests.support.bed.layout import PUSHER
 from tests.support.bed.wait import for_docker, until
 
@@ -24,12 +23,8 @@ COMES_BACK = 3 * PATIENCE  # the beacon looks twice in a minute, then engines st
 
 
 @pytest.fixture(scope="module")
-def fed(bed: Bed) -> Iterator[Followed]:
-    bed.blank()
-    fed = Followed(bed)
-    fed.begin()
-    yield fed
-    bed.blank()
+def fed(followed: Followed) -> Followed:
+    return followed
 
 
 @pytest.fixture

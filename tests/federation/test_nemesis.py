@@ -8,13 +8,11 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.federation.followed import Followed
 from tests.federation.nemesis import Nemesis
-from tests.support.bed import Bed
 from tests.support.bed.wait import until
 
 SECONDS = float(os.environ.get("MIP_NEMESIS_SECONDS") or 180)
@@ -23,12 +21,8 @@ COMES_BACK = 600  # seconds until all must be well: the longest backoff is half 
 
 
 @pytest.fixture(scope="module")
-def fed(bed: Bed) -> Iterator[Followed]:
-    bed.blank()
-    fed = Followed(bed)
-    fed.begin()
-    yield fed
-    bed.blank()
+def fed(followed: Followed) -> Followed:
+    return followed
 
 
 @pytest.mark.timeout(SECONDS + 2 * COMES_BACK)
