@@ -9,7 +9,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
-FOLDERS = ("states", "reactor", "pillar")  # as saltext_mip.sls names them
+FOLDERS = ("states", "reactor", "pillar")  # as saltext_mip.bridge.sls names them
 
 
 class BuildWithSls(build_py):

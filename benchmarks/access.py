@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.support.keycloak import NEW, OLD, running
 
-from saltext_mip.access import sync
+from saltext_mip.keycloak import sync
 
 
 def main() -> dict[str, Any]:

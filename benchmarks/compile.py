@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from saltext_mip.data import cde, compiler, database
+from saltext_mip.data.cde import model as cde
+from saltext_mip.data.database import compiler
+from saltext_mip.data.database import sqlite as database
 
 ROWS, ROUNDS, PARTS, MANY = 100_000, 5, 20, 1_000
 CDE, DATABASE = "CDEsMetadata.json", "datasets.db"

@@ -21,8 +21,8 @@ from tests.support.bed.wait import until
 
 from saltext_mip.federation import Federation
 from saltext_mip.secret import Secret
-from saltext_mip.services.service import Service
-from saltext_mip.services.wanted import wanted
+from saltext_mip.swarm.desired import wanted
+from saltext_mip.swarm.model import Service
 
 ROOT = Layout(Path("/var/lib/mip-bed-bench"))
 STACK = "by-hand"

@@ -23,8 +23,8 @@ from tests.support.bed.wait import until
 from tests.unit.pusher.conftest import rows
 
 from saltext_mip.federation import Federation
-from saltext_mip.node import downs, watch
-from saltext_mip.node.here import Here
+from saltext_mip.node import watch_data, watch_services
+from saltext_mip.node.context import Here
 
 ROOT = Layout(Path("/var/lib/mip-bed-follow"))
 SETTLE = 1
@@ -168,9 +168,9 @@ def data_beacon(count: int) -> float:
             path = data / f"p{nth % 10}" / f"{nth}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("dataset\n")
-        watch.note(state, watch.scan(data, state))
-        clocks = watch.News(30, 900, INTERVAL)
-        look = _spent(lambda: watch.news(data, state, clocks, time.time()))
+        watch_data.note(state, watch_data.scan(data, state))
+        clocks = watch_data.News(30, 900, INTERVAL)
+        look = _spent(lambda: watch_data.news(data, state, clocks, time.time()))
     # the beacon skips looks, where they would take more than a fifth of a percent
     return round(look * 3600 / max(INTERVAL, look / 0.002), 2)
 
@@ -181,9 +181,9 @@ def services_beacon(bed: Bed) -> float:
     here = Here(federation, federation.master, bed.path(MASTER, "/var/lib/mip") / FEDERATION)
     os.environ["DOCKER_HOST"] = f"unix://{ROOT.docker_socket(MASTER)}"
     try:
-        assert downs.down(here) == ()
-        look = _spent(lambda: downs.down(here))
-        return round(look * 3600 / watch.beacons(here)["mip_services"], 2)
+        assert watch_services.down(here) == ()
+        look = _spent(lambda: watch_services.down(here))
+        return round(look * 3600 / watch_data.beacons(here)["mip_services"], 2)
     finally:
         del os.environ["DOCKER_HOST"]
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from saltext_mip.data import inventory, tables
+from saltext_mip.data.csvfile import reader
+from saltext_mip.data.inventory import collect as inventory
 
 MEGABYTES, ROUNDS = 256, 3
 GIGABYTES = float(os.environ.get("MIP_BENCH_GB", "2").split(",")[-1])
@@ -103,14 +104,14 @@ def write(path: Path, size: int, columns: int, at: int, quoting: Any, *, rows: i
 
 
 def look(path: Path) -> None:
-    table = tables.read(path)
+    table = reader.read(path)
     assert table.sound
     assert len(table.datasets) == 3
 
 
 def read(path: Path) -> None:
     with path.open("rb", buffering=0) as file:
-        while file.read(tables.BLOCK):
+        while file.read(reader.BLOCK):
             pass
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from saltext_mip import conditions
-from saltext_mip.problems import RULES
+from saltext_mip.rules import RULES
 
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent / "src" / "saltext_mip"

@@ -1,9 +1,10 @@
 """Operate federations of the Medical Informatics Platform with Salt.
 
-Data goes one way: pillar -> ``Federation`` -> inventories -> plan -> apply -> result. The rooms
-in the middle (``data``, ``generations``, ``services``, ``access``, ``controller``) do not know that
-Salt exists; ``modules``, ``runners``, ``output``, ``fileserver`` and the other loader types are
-Salt's side.
+Data flows one way: pillar -> ``Federation`` -> inventories -> plan -> apply -> result. Only the
+folders that Salt's loader reads (``modules``, ``runners``, ``states``, ``beacons``, ``engines``,
+``pillar``, ``output``, ``fileserver``) and ``bridge`` import Salt. ``pusher`` has a module for each
+operation on a federation, ``node`` what a node does when it is asked; the packages below them know
+neither.
 """
 
 try:

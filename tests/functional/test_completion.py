@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip.console.completion import SHELLS
+from saltext_mip.console.cli.completion import SHELLS
 
 # what the shell would be asked for, and how its answer is had
 ASK = {

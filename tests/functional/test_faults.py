@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import salt.exceptions
 
-from saltext_mip.commands import MipRunnerError, command
+from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.errors import MipError
 from saltext_mip.modules import mip, mip_node
 from saltext_mip.states import mip as states

@@ -12,7 +12,7 @@ import salt.config
 import salt.fileclient
 import salt.fileserver
 
-from saltext_mip import sls
+from saltext_mip.bridge import sls
 
 
 @pytest.fixture

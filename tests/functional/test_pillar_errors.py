@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import salt.config
 
+from saltext_mip.bridge.pillar import declared
 from saltext_mip.errors import DeclarationError
-from saltext_mip.pusher.open import declared
 
 
 @pytest.fixture(autouse=True)

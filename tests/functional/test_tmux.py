@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.console import grid
-from saltext_mip.console.session import Pane, Program, Session, Window, of
-from saltext_mip.console.tmux import Tmux
+from saltext_mip.console.tmux import layout
+from saltext_mip.console.tmux.server import Tmux
+from saltext_mip.console.tmux.session import Pane, Program, Session, Window, of
 from saltext_mip.errors import Refused
 from saltext_mip.federation import Federation
 
@@ -139,7 +139,7 @@ def test_logs_stand_from_top_to_bottom_and_then_from_left_to_right(
     placed = sorted(found, key=lambda each: (int(each[0]), int(each[1])))
     assert [each[2].split()[0] for each in placed] == shorts
     lefts = [each[0] for each in placed]
-    assert tuple(lefts.count(left) for left in dict.fromkeys(lefts)) == grid.columns(len(shorts))
+    assert tuple(lefts.count(left) for left in dict.fromkeys(lefts)) == layout.columns(len(shorts))
     assert min(int(each[3]) for each in found) >= (lines - 1) // 4 - 2
     assert min(int(each[4]) for each in found) >= (columns - 2) // 3 - 1
 

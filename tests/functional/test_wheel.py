@@ -60,7 +60,7 @@ def test_nothing_but_the_package_is_in_the_wheel(carried: set[str]) -> None:
 def test_an_installed_package_finds_the_sls_that_it_carries(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    code = "from saltext_mip import sls; print(sls.root())"
+    code = "from saltext_mip.bridge import sls; print(sls.root())"
     env = {"PYTHONPATH": str(tmp_path)}
     ran = subprocess.run(
         [sys.executable, "-S", "-c", code], env=env, capture_output=True, text=True, check=True
@@ -69,6 +69,6 @@ def test_an_installed_package_finds_the_sls_that_it_carries(wheel: Path, tmp_pat
 
 
 def test_a_tree_in_place_uses_its_own_sls() -> None:
-    from saltext_mip import sls
+    from saltext_mip.bridge import sls
 
     assert sls.root() == HERE

@@ -13,7 +13,7 @@ import salt.config
 import salt.crypt
 import salt.utils.event
 
-from saltext_mip.nodes import Nodes
+from saltext_mip.bridge.jobs import Nodes
 from tests.support.local import PUSHER, LocalFederation
 
 WORKERS = 2

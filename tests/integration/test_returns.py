@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from saltext_mip import schemas
-from saltext_mip.console import render
+from saltext_mip.console.screens.render import render
 from tests.support import generator
 from tests.support.local import LocalFederation
 

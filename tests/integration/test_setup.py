@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saltext_mip import schemas, sls
+from saltext_mip import schemas
+from saltext_mip.bridge import sls
 from tests.support.local import PUSHER, LocalFederation
 
 WORKERS = 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import adbc_driver_sqlite.dbapi  # noqa: F401 - here, so that a run does not have to import it
 import polars  # noqa: F401
 
-from saltext_mip.data import compiler
+from saltext_mip.data.database import compiler
 from tests.support import cdes
 
 CDE, DATABASE = "CDEsMetadata.json", "datasets.db"

@@ -16,10 +16,10 @@ from saltext_mip import wire
 from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation, federations
 from saltext_mip.generations.store import Store
-from saltext_mip.node import steps
-from saltext_mip.node.here import Here
-from saltext_mip.pusher.session import Answers, Pusher
-from saltext_mip.services.errors import DockerUnavailable
+from saltext_mip.node import jobs
+from saltext_mip.node.context import Here
+from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.swarm.errors import DockerUnavailable
 
 
 class Folders:
@@ -134,12 +134,12 @@ class Folders:
             raise DockerUnavailable("there is no socket")
         here = Here(self.federation, self.federation.by_id(node), self.root / node / "state")
         keywords = json.loads(json.dumps(keywords))
-        answer = json.loads(json.dumps(getattr(steps, step)(here, **keywords)))
+        answer = json.loads(json.dumps(getattr(jobs, step)(here, **keywords)))
         if not wire.is_page(answer):
             return answer
         pages = [answer]
         while len(pages) < answer["pages"]:
-            pages.append(steps.page(here, answer["sha256"], len(pages)))
+            pages.append(jobs.page(here, answer["sha256"], len(pages)))
         return wire.whole(pages)
 
     def _tick(self) -> datetime:

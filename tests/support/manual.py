@@ -152,7 +152,7 @@ def _program(command: str) -> str:
 
 def _action(words: list[str]) -> list[str]:
     """The words of an action, without options and what follows them."""
-    from saltext_mip.console.actions import ACTIONS, NODE_ACTIONS
+    from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
 
     known = {action.words for action in (*ACTIONS, *NODE_ACTIONS)}
     for size in (2, 1):

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from saltext_mip import files
 from saltext_mip.errors import MipError
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
-from saltext_mip.generations import staging, transaction
-from saltext_mip.generations.journal import Journal
-from saltext_mip.generations.record import Generation, wrote
+from saltext_mip.generations.generation import Generation, wrote
 from saltext_mip.generations.store import Store
+from saltext_mip.storage import atomic
+from saltext_mip.transaction import coordinator, participant
+from saltext_mip.transaction.journal import Journal
 
 FEDERATION = "fed1"
 WHEN = "2026-03-12T10:00:00+00:00"
@@ -31,7 +31,7 @@ class Write(NamedTuple):
     """As ``consolidation.Write``, which is dear to import where it is done hundreds of times."""
 
     node: str
-    kind: staging.Kind
+    kind: participant.Kind
     pathology: str | None
     sha256: str
     replaces: str | None = None
@@ -63,9 +63,9 @@ class Places:
         self.journal = Journal(self.state)
         self.before: Callable[[str, str], None] = lambda step, node: None
 
-    def place(self, node: str) -> staging.Place:
+    def place(self, node: str) -> participant.Place:
         home = self.root / node
-        return staging.Place(
+        return participant.Place(
             federation=FEDERATION,
             node=node,
             state=home / "state",
@@ -121,13 +121,13 @@ class Places:
     def do(self, step: str, node: str, payload: Mapping[str, Any]) -> Any:
         place, txn = self.place(node), payload["txn"]
         if step == "stage":
-            entries = [staging.Entry.from_wire(value) for value in payload["entries"]]
+            entries = [participant.Entry.from_wire(value) for value in payload["entries"]]
             return len(
-                staging.stage(place, txn, entries, database=rowless if node == "ms" else None)
+                participant.stage(place, txn, entries, database=rowless if node == "ms" else None)
             )
         if step == "commit":
-            return len(staging.commit(place, txn))
-        return staging.abort(place, txn)
+            return len(participant.commit(place, txn))
+        return participant.abort(place, txn)
 
     def needed(self, wanted: Wanted) -> list[Write]:
         """What has to be written so that all is as wanted."""
@@ -158,11 +158,11 @@ class Places:
 
     def consolidate(self, wanted: Wanted, txn: str = "t1") -> Generation | None:
         """As the command: finish what was begun, look, and write what differs."""
-        transaction.recover(send=self.send, journal=self.journal, store=self.store)
+        coordinator.recover(send=self.send, journal=self.journal, store=self.store)
         writes = self.needed(wanted)
         made = self.generation(wanted, writes)
         last = self.store.last()
-        return transaction.run(
+        return coordinator.run(
             writes,
             {hashlib.sha256(content).hexdigest(): content for content in wanted.values()},
             generation=made if writes or last is None or last.blobs != made.blobs else None,
@@ -193,5 +193,5 @@ class Places:
         return [
             str(path.relative_to(self.root))
             for path in self.root.rglob("*")
-            if files.is_ours(path.name)
+            if atomic.is_ours(path.name)
         ]

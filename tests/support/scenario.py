@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from saltext_mip.federation import DATABASE_FILE, ENROLLED_FILE
-from saltext_mip.generations import staging
-from saltext_mip.generations.transaction import CommitUnfinished, recover
+from saltext_mip.transaction import participant
+from saltext_mip.transaction.coordinator import CommitUnfinished, recover
 from tests.support.places import Places, Wanted, rowless
 
 OLD: Wanted = {
@@ -44,11 +44,11 @@ def stage_on_master(root: Path) -> None:
     """The master's part of the staging alone."""
     places = Places(root)
     entries = [
-        staging.Entry("cde", name, content)
+        participant.Entry("cde", name, content)
         for (node, name), content in NEW.items()
         if node == "ms" and name
     ]
-    staging.stage(places.place("ms"), "t1", entries, database=rowless)
+    participant.stage(places.place("ms"), "t1", entries, database=rowless)
 
 
 def committed_elsewhere(root: Path) -> Places:
@@ -69,7 +69,7 @@ def committed_elsewhere(root: Path) -> Places:
 
 def commit_on_master(root: Path) -> None:
     """The master's part of the commit alone."""
-    staging.commit(Places(root).place("ms"), "t1")
+    participant.commit(Places(root).place("ms"), "t1")
 
 
 def is_old(places: Places) -> bool:

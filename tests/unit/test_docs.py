@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from saltext_mip import federation, schemas
-from saltext_mip.generations import chronicle
+from saltext_mip.generations import event_log
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -127,7 +127,7 @@ def test_events_have_their_place_in_the_manual() -> None:
 
 
 def test_what_the_record_can_say_has_its_place_in_the_manual() -> None:
-    for word, meaning in chronicle.WORDS.items():
+    for word, meaning in event_log.WORDS.items():
         assert f"| `{word}` | {meaning} |" in PAGES[Path("docs/output.md")]
 
 

@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.errors import (
-    AmbiguousNode,
-    DeclarationError,
-    UnknownFederation,
-    UnknownNode,
-)
+from saltext_mip.errors import AmbiguousNode, DeclarationError, UnknownFederation, UnknownNode
 from saltext_mip.federation import Federation, federations, pick
 
 NODES: dict[str, Any] = {

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from saltext_mip.errors import Busy
-from saltext_mip.locks import lock
+from saltext_mip.storage.lock import lock
 
 
 def test_one_holds_the_lock_and_the_other_is_told_who(tmp_path):
@@ -55,7 +55,7 @@ def test_who_waits_is_told_at_once_for_whom_and_only_once(tmp_path):
 HOLD_AND_DIE = """
 import os, sys
 from pathlib import Path
-from saltext_mip.locks import lock
+from saltext_mip.storage.lock import lock
 with lock(Path(sys.argv[1]), federation="fed1", holder="who died", wait=0):
     os.kill(os.getpid(), 9)
 """

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 
 from saltext_mip import schemas
-from saltext_mip.problems import RULES, Problem
+from saltext_mip.problems import Problem
+from saltext_mip.rules import RULES
 from tests.support.returns import NAMES, example
 
 COMMANDS = sorted(

@@ -12,9 +12,10 @@ import pytest
 import salt.config
 import yaml
 
-from saltext_mip import federation, setup, sls
+from saltext_mip import federation
+from saltext_mip.bridge import setup, sls
+from saltext_mip.bridge.setup import MARK
 from saltext_mip.errors import Refused
-from saltext_mip.setup import MARK
 
 REACTION = "# on: salt/minion/*/start\n# on: salt/beacon/*/mip_data/*\nlook: {}\n"
 

@@ -18,9 +18,9 @@ The states ``mip.worker`` and ``mip.master`` install it. By hand:
 
 import time
 
-from saltext_mip.node import watch
-from saltext_mip.node.here import Here
-from saltext_mip.plain import plain
+from saltext_mip.bridge.pillar import plain
+from saltext_mip.node import watch_data
+from saltext_mip.node.context import Here
 
 __virtualname__ = "mip_data"
 
@@ -63,5 +63,5 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
 
 def _news(here, now, kept):
     reactor = here.federation.settings["reactor"]
-    clocks = watch.News(reactor["settle"], reactor["resync"], now - kept.get("last", now))
-    return watch.news(here.data_path, here.state, clocks, time.time())
+    clocks = watch_data.News(reactor["settle"], reactor["resync"], now - kept.get("last", now))
+    return watch_data.news(here.data_path, here.state, clocks, time.time())

@@ -18,9 +18,9 @@ The state ``mip.master`` installs it. By hand:
 
 import time
 
-from saltext_mip.node import downs, watch
-from saltext_mip.node.here import Here
-from saltext_mip.plain import plain
+from saltext_mip.bridge.pillar import plain
+from saltext_mip.node import watch_data, watch_services
+from saltext_mip.node.context import Here
 
 __virtualname__ = "mip_services"
 
@@ -52,5 +52,5 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
 
 def _news(here):
     reactor = here.federation.settings["reactor"]
-    clocks = watch.News(reactor["settle"], reactor["resync"], 0.0)
-    return downs.news(here.state, downs.down(here), clocks, time.time())
+    clocks = watch_data.News(reactor["settle"], reactor["resync"], 0.0)
+    return watch_services.news(here.state, watch_services.down(here), clocks, time.time())

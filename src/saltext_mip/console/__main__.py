@@ -2,7 +2,7 @@
 
 import sys
 
-from saltext_mip.console.command import main
+from saltext_mip.console.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

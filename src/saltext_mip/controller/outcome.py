@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from saltext_mip import files
+from saltext_mip.storage import state as files_state_state
 
 FILE = "refreshed.json"
 APPROVED = "approved.json"
@@ -53,9 +53,9 @@ class Outcome:
 def load(state: Path) -> Outcome | None:
     """How the last one ended; ``None`` where there was none, or nobody can read it any more."""
     try:
-        value = files.read_state(state / FILE)
+        value = files_state_state.read_state(state / FILE)
         return None if value is None else Outcome.from_value(value)
-    except (files.StateBroken, KeyError, TypeError):
+    except (files_state_state.StateBroken, KeyError, TypeError):
         return None
 
 
@@ -64,20 +64,20 @@ def save(state: Path, outcome: Outcome) -> Outcome:
     before = load(state)
     if before is not None and outcome.like(before):
         outcome = replace(outcome, since=before.since)
-    files.write_state(state / FILE, asdict(outcome))
+    files_state_state.write_state(state / FILE, asdict(outcome))
     return outcome
 
 
 def approve(state: Path, revision: str) -> None:
     """A person lets what is held at that revision go."""
-    files.write_state(state / APPROVED, {"revision": revision})
+    files_state_state.write_state(state / APPROVED, {"revision": revision})
 
 
 def approved(state: Path) -> str | None:
     """The revision that a person let go, if any."""
-    value = files.read_state(state / APPROVED)
+    value = files_state_state.read_state(state / APPROVED)
     return None if value is None else str(value["revision"])
 
 
 def forget_approval(state: Path) -> None:
-    files.remove_state(state / APPROVED)
+    files_state_state.remove_state(state / APPROVED)

@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from saltext_mip import files
 from saltext_mip.federation import Federation
+from saltext_mip.storage import paths
+from saltext_mip.storage import state as files_state_state
 
 FOLDER = "requests"
 LOOK = "look"  # something may have changed
@@ -51,8 +52,8 @@ class Declared:
     @classmethod
     def load(cls, state: Path) -> Declared | None:
         """What was written down; ``None`` where nothing usable was."""
-        with suppress(files.StateBroken, KeyError, TypeError, ValueError):
-            value = files.read_state(state / DECLARED)
+        with suppress(files_state_state.StateBroken, KeyError, TypeError, ValueError):
+            value = files_state_state.read_state(state / DECLARED)
             return cls(
                 frozenset(value["ids"]),
                 float(value["settle"]),
@@ -64,7 +65,7 @@ class Declared:
     def save(self, state: Path) -> None:
         """Write it down for those who leave requests; nothing where it stands there already."""
         value = {**asdict(self), "ids": sorted(self.ids)}
-        files.write_state(state / DECLARED, value)
+        files_state_state.write_state(state / DECLARED, value)
 
 
 class Requests:
@@ -79,7 +80,7 @@ class Requests:
         try:
             return _touch(path)
         except FileNotFoundError:
-            files.private_folder(self._folder)
+            paths.private_folder(self._folder)
             return _touch(path)
 
     def there(self) -> frozenset[str]:

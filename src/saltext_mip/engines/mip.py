@@ -22,12 +22,13 @@ from pathlib import Path
 
 from salt.utils.process import appendproctitle
 
-from saltext_mip.controller.keeper import Keeper
+from saltext_mip.bridge.pillar import declared
+from saltext_mip.bridge.pusher import opened
+from saltext_mip.controller.loop import Keeper
 from saltext_mip.controller.requests import Declared
 from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher import control, refresh, roles
-from saltext_mip.pusher.open import declared, opened
 
 __virtualname__ = "mip"
 

@@ -22,7 +22,7 @@ import salt.fileserver
 import salt.utils.gzip_util
 import salt.utils.hashutils
 
-from saltext_mip import sls
+from saltext_mip.bridge import sls
 
 __virtualname__ = "mip"
 

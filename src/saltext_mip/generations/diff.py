@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from saltext_mip.generations.record import Generation
+from saltext_mip.generations.generation import Generation
 
 
 class Change(NamedTuple):

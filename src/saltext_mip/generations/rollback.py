@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from saltext_mip.data.consolidation import Write
+from saltext_mip.data.consolidation.planner import Write
 from saltext_mip.errors import Refused
 from saltext_mip.federation import Federation
-from saltext_mip.generations.record import Generation, wrote
+from saltext_mip.generations.generation import Generation, wrote
 from saltext_mip.generations.store import Store
 
 

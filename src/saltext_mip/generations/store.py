@@ -12,15 +12,17 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from saltext_mip import files
 from saltext_mip.errors import MipError, Refused
-from saltext_mip.generations.chronicle import Chronicle
-from saltext_mip.generations.record import Generation
-from saltext_mip.locks import lock
+from saltext_mip.generations.event_log import Chronicle
+from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.overrides import Word
+from saltext_mip.storage import atomic, paths
+from saltext_mip.storage import paths as files_state_paths
+from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage.lock import lock
 
 _NUMBER = re.compile(r"([0-9]{6,})\.json")
 
@@ -31,20 +33,6 @@ class NoGeneration(Refused):
 
 class BlobDamaged(MipError):
     """{path} is not what was put there: what it held cannot be put back."""
-
-
-@dataclass(frozen=True)
-class Word:
-    """What a person said: who, when (ISO 8601, UTC), why; and until when it holds, if it ends."""
-
-    actor: str
-    when: str
-    reason: str = ""
-    until: str | None = None
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Word:
-        return cls(value["actor"], value["when"], value["reason"], value["until"])
 
 
 class Store:
@@ -93,14 +81,14 @@ class Store:
     def load(self, number: int) -> Generation:
         """That generation; :class:`NoGeneration` where there is none."""
         path = self._path(number)
-        value = files.read_state(path)
+        value = files_state_state.read_state(path)
         if value is None:
             there = ", ".join(map(str, self.numbers())) or "none"
             raise NoGeneration(number=number, there=there)
         try:
             return Generation.from_value(value)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise files.StateBroken(type(error).__name__, path=path) from None
+            raise files_state_state.StateBroken(type(error).__name__, path=path) from None
 
     def history(self) -> tuple[Generation, ...]:
         """All generations, the oldest first."""
@@ -111,7 +99,7 @@ class Store:
         path = self._path(generation.number)
         if path.exists():
             raise Refused(f"Generation {generation.number} is recorded already.")
-        files.write_state(path, generation.value())
+        files_state_state.write_state(path, generation.value())
 
     def _path(self, number: int) -> Path:
         return self._generations / f"{number:06d}.json"
@@ -123,12 +111,12 @@ class Store:
         for sha256, content in blobs.items():
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise ValueError(f"not the content of {sha256}")
-            files.private_folder(self._blobs)
-            files.replace(self._blobs / sha256, content, mode=0o600)
+            files_state_paths.private_folder(self._blobs)
+            atomic.replace(self._blobs / sha256, content, mode=0o600)
 
     def blob(self, sha256: str) -> bytes:
         """The content of that SHA-256; :class:`BlobDamaged` if it is not, or no longer, there."""
-        path = self._blobs / files.check_name(sha256)
+        path = self._blobs / paths.check_name(sha256)
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != sha256:
             raise BlobDamaged(path=path)
@@ -143,7 +131,7 @@ class Store:
 
     def disabled(self) -> dict[str, Word]:
         """The nodes that are taken out of the federation's work, by minion id."""
-        found = files.read_state(self._disabled) or {}
+        found = files_state_state.read_state(self._disabled) or {}
         return {node: Word.from_value(value) for node, value in found.items()}
 
     def disable(self, node: str, word: Word) -> bool:
@@ -164,18 +152,20 @@ class Store:
 
     def suspended(self) -> Word | None:
         """Why nothing is to be done without a person's command; ``until`` is for the caller."""
-        found = files.read_state(self._suspended)
+        found = files_state_state.read_state(self._suspended)
         return None if found is None else Word.from_value(found)
 
     def suspend(self, word: Word) -> bool:
         """False if the same was said before."""
-        return files.write_state(self._suspended, asdict(word))
+        return files_state_state.write_state(self._suspended, asdict(word))
 
     def resume(self) -> bool:
         """False if nothing was suspended."""
         was = self.suspended() is not None
-        files.remove_state(self._suspended)
+        files_state_state.remove_state(self._suspended)
         return was
 
     def _write_words(self, path: Path, words: Mapping[str, Word]) -> bool:
-        return files.write_state(path, {name: asdict(word) for name, word in words.items()})
+        return files_state_state.write_state(
+            path, {name: asdict(word) for name, word in words.items()}
+        )

@@ -9,11 +9,12 @@ function but ``mip.check``, which is for the hospital's own machine, shows a val
 import time
 from pathlib import Path
 
-from saltext_mip.edge import shaped
-from saltext_mip.node import databases, looks
-from saltext_mip.node import logs as node_logs
-from saltext_mip.node.here import Here
-from saltext_mip.plain import plain
+from saltext_mip import arguments as databases_arguments
+from saltext_mip.bridge.execution import shaped
+from saltext_mip.bridge.pillar import plain
+from saltext_mip.node import databases, queries
+from saltext_mip.node import logs as node_logs_logs
+from saltext_mip.node.context import Here
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -42,7 +43,7 @@ def datasets(federation=None):
         salt '*wk*' mip.datasets
         salt 'fed1-wk-chuv' mip.datasets federation=fed1
     """
-    return _look(looks.datasets, federation)
+    return _look(queries.datasets, federation)
 
 
 def prototypes(federation=None):
@@ -61,7 +62,7 @@ def prototypes(federation=None):
 
         salt '*wk*' mip.prototypes
     """
-    return _look(looks.prototypes, federation)
+    return _look(queries.prototypes, federation)
 
 
 def cde(pathology=None, federation=None):
@@ -84,7 +85,7 @@ def cde(pathology=None, federation=None):
         salt 'fed1-ms' mip.cde
         salt 'fed1-ms' mip.cde dementia
     """
-    return _look(looks.cde, federation, pathology)
+    return _look(queries.cde, federation, pathology)
 
 
 def check(folder, cde=None):
@@ -114,7 +115,7 @@ def check(folder, cde=None):
     """
     # any other call's return goes to the pusher, and into its job cache
     stays = __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
-    result = _people(lambda: looks.check(Path(folder), Path(cde) if cde else None, values=stays))
+    result = _people(lambda: queries.check(Path(folder), Path(cde) if cde else None, values=stays))
     if result["refused"]:
         __context__["retcode"] = 1
     return result
@@ -151,7 +152,10 @@ def compile_(pathology=None, federation=None, force=False, strict=False):
     """
     result = _people(
         lambda: databases.compile_all(
-            _here(federation), databases.pathologies(pathology), force=force, strict=strict
+            _here(federation),
+            databases_arguments.pathologies(pathology),
+            force=force,
+            strict=strict,
         )
     )
     if any(of["status"] == "failed" for of in result.values()):
@@ -184,7 +188,9 @@ def compiled(pathology=None, federation=None, verify=False):
         salt 'fed1-wk-chuv' mip.compiled dementia verify=True
     """
     result = _people(
-        lambda: databases.states(_here(federation), databases.pathologies(pathology), verify=verify)
+        lambda: databases.states(
+            _here(federation), databases_arguments.pathologies(pathology), verify=verify
+        )
     )
     if not all(of["current"] and of.get("same", True) for of in result.values()):
         __context__["retcode"] = 1
@@ -222,8 +228,8 @@ def logs(component=None, lines=10000, since=None, federation=None):
     """
 
     def told():
-        which = component or node_logs.COMPONENTS[_here(federation).node.role]
-        return node_logs.told(node_logs.connected(), which, lines, since, time.time())
+        which = component or node_logs_logs.COMPONENTS[_here(federation).node.role]
+        return node_logs_logs.told(node_logs_logs.connected(), which, lines, since, time.time())
 
     return _people(told)
 

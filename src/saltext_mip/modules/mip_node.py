@@ -12,12 +12,12 @@ from pathlib import Path
 import salt.pillar
 from salt.exceptions import CommandExecutionError
 
-from saltext_mip import upgrade
-from saltext_mip.edge import shaped
+from saltext_mip.bridge import upgrade
+from saltext_mip.bridge.execution import shaped
+from saltext_mip.bridge.pillar import plain
 from saltext_mip.errors import MipError
-from saltext_mip.node import steps
-from saltext_mip.node.here import Here
-from saltext_mip.plain import plain
+from saltext_mip.node import jobs
+from saltext_mip.node.context import Here
 
 __virtualname__ = "mip_node"
 
@@ -49,9 +49,7 @@ def inventory(federation, declaration, known=(), follow=False, settle=0.0):
 
         salt-run mip.consolidate federation=fed1 dry_run=True
     """
-    return _step(
-        steps.inventory, federation, declaration, known=known, follow=follow, settle=settle
-    )
+    return _step(jobs.inventory, federation, declaration, known=known, follow=follow, settle=settle)
 
 
 def verify(federation, declaration, parts):
@@ -69,7 +67,7 @@ def verify(federation, declaration, parts):
 
         salt-run mip.consolidate federation=fed1 dry_run=True
     """
-    return _step(steps.verify, federation, declaration, parts=parts)
+    return _step(jobs.verify, federation, declaration, parts=parts)
 
 
 def page(federation, declaration, sha256, number):
@@ -82,7 +80,7 @@ def page(federation, declaration, sha256, number):
 
         salt-run mip.consolidate federation=fed1 dry_run=True
     """
-    return _step(steps.page, federation, declaration, sha256=sha256, number=number)
+    return _step(jobs.page, federation, declaration, sha256=sha256, number=number)
 
 
 def stage(federation, declaration, transaction, parts):
@@ -100,7 +98,7 @@ def stage(federation, declaration, transaction, parts):
 
         salt-run mip.consolidate federation=fed1
     """
-    return _step(steps.stage, federation, declaration, transaction=transaction, parts=parts)
+    return _step(jobs.stage, federation, declaration, transaction=transaction, parts=parts)
 
 
 def commit(federation, declaration, transaction):
@@ -113,7 +111,7 @@ def commit(federation, declaration, transaction):
 
         salt-run mip.consolidate federation=fed1
     """
-    return _step(steps.commit, federation, declaration, transaction=transaction)
+    return _step(jobs.commit, federation, declaration, transaction=transaction)
 
 
 def abort(federation, declaration, transaction):
@@ -126,7 +124,7 @@ def abort(federation, declaration, transaction):
 
         salt-run mip.consolidate federation=fed1
     """
-    return _step(steps.abort, federation, declaration, transaction=transaction)
+    return _step(jobs.abort, federation, declaration, transaction=transaction)
 
 
 def enrol(federation, declaration):
@@ -139,7 +137,7 @@ def enrol(federation, declaration):
 
         salt-run mip.enable federation=fed1 node=fed1-wk-chuv
     """
-    return _step(steps.enrol, federation, declaration)
+    return _step(jobs.enrol, federation, declaration)
 
 
 def compile_databases(federation, declaration, pathologies=None, force=False, strict=False):
@@ -155,7 +153,7 @@ def compile_databases(federation, declaration, pathologies=None, force=False, st
         salt-run mip.compile federation=fed1
     """
     return _step(
-        steps.compile_databases,
+        jobs.compile_databases,
         federation,
         declaration,
         pathologies=pathologies,
@@ -176,7 +174,7 @@ def databases(federation, declaration, pathologies=None):
 
         salt-run mip.compile federation=fed1 dry_run=True
     """
-    return _step(steps.databases, federation, declaration, pathologies=pathologies)
+    return _step(jobs.databases, federation, declaration, pathologies=pathologies)
 
 
 def host_keys(federation, declaration):
@@ -189,7 +187,7 @@ def host_keys(federation, declaration):
 
         salt-run mip.check_nodes federation=fed1
     """
-    return _step(steps.host_keys, federation, declaration)
+    return _step(jobs.host_keys, federation, declaration)
 
 
 def component_logs(federation, declaration, component=None, lines=10000, since=None):
@@ -212,7 +210,7 @@ def component_logs(federation, declaration, component=None, lines=10000, since=N
         salt-run mip.logs federation=fed1 node=wk1
     """
     return _step(
-        steps.component_logs, federation, declaration, component=component, lines=lines, since=since
+        jobs.component_logs, federation, declaration, component=component, lines=lines, since=since
     )
 
 
@@ -265,13 +263,12 @@ def ready(federation, declaration, now=None):
 
         salt-run mip.deploy federation=fed1
     """
-    from saltext_mip.node import checks
-    from saltext_mip.node import swarm as own
+    from saltext_mip.node import preflight
 
     def step(here):
         return {
-            "findings": [found.wire() for found in checks.check(here, pusher_time=now)],
-            "swarm": _docker(lambda: own.look(here, _pusher_key())),
+            "findings": [found.wire() for found in preflight.check(here, pusher_time=now)],
+            "swarm": _docker(lambda: own_enforce.look(here, _pusher_key())),
         }
 
     return _step(step, federation, declaration)
@@ -287,7 +284,6 @@ def join_again(federation, declaration):
 
         salt-run mip.deploy federation=fed1
     """
-    from saltext_mip.node import swarm as own
     from saltext_mip.secret import Secret
 
     def step(here):
@@ -300,11 +296,11 @@ def join_again(federation, declaration):
             return Secret(text) if text else None
 
         try:
-            own.join(here, token, test=False, again=True)
+            own_enforce.join(here, token, test=False, again=True)
         finally:
             if handed:
                 _fresh_pillar()
-        return own.look(here)
+        return own_enforce.look(here)
 
     return _step(step, federation, declaration)
 
@@ -324,9 +320,9 @@ def services(federation, declaration, told=None):
 
         salt-run mip.status federation=fed1
     """
-    from saltext_mip.node import services as own
+    from saltext_mip.node.services import enforce as own_enforce
 
-    return _services(lambda here, env: own.status(here, env, told), federation, declaration)
+    return _services(lambda here, env: own_enforce.status(here, env, told), federation, declaration)
 
 
 def enforce(federation, declaration, wish):
@@ -344,10 +340,13 @@ def enforce(federation, declaration, wish):
 
         salt-run mip.restart federation=fed1 node=wk1
     """
-    from saltext_mip.node import services as own
+    from saltext_mip.node.services import enforce as own_enforce
+    from saltext_mip.swarm import request
 
     return _services(
-        lambda here, env: own.enforce(here, env, own.Wish.from_wire(wish)), federation, declaration
+        lambda here, env: own_enforce.enforce(here, env, request.ServiceRequest.from_wire(wish)),
+        federation,
+        declaration,
     )
 
 
@@ -364,9 +363,9 @@ def forget(federation, declaration, keys):
 
         salt-run mip.refresh federation=fed1
     """
-    from saltext_mip.node import services as own
+    from saltext_mip.node.services import enforce as own_enforce
 
-    return _step(lambda here: own.forget(here, keys), federation, declaration)
+    return _step(lambda here: own_enforce.forget(here, keys), federation, declaration)
 
 
 def status(federation, declaration):
@@ -383,7 +382,7 @@ def status(federation, declaration):
         salt-run mip.status federation=fed1
     """
     from saltext_mip.node import overview, swarm
-    from saltext_mip.node import services as own
+    from saltext_mip.node.services import enforce as own_enforce
 
     def step(here):
         seen = overview.overview(here)
@@ -392,10 +391,10 @@ def status(federation, declaration):
             pillar = _fresh_pillar()
             env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
             try:
-                seen["services"] = own.status(here, env)
+                seen["services"] = own_enforce.status(here, env)
             except MipError as exc:
                 seen["services_error"] = str(exc)
-        return steps.packed(here, seen)
+        return jobs.packed(here, seen)
 
     return _step(step, federation, declaration)
 
@@ -405,7 +404,7 @@ def _services(work, federation, declaration):
     pillar = _fresh_pillar()
     env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
     return _step(
-        lambda here: steps.packed(here, work(here, env)), federation, declaration, pillar=pillar
+        lambda here: jobs.packed(here, work(here, env)), federation, declaration, pillar=pillar
     )
 
 

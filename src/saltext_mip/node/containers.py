@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from saltext_mip.node import docker
-from saltext_mip.node.here import Here
-from saltext_mip.services.service import FEDERATION_LABEL
+from saltext_mip.node.context import Here
+from saltext_mip.swarm.model import FEDERATION_LABEL
 
 SERVICE = "com.docker.swarm.service.name"
 

@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from saltext_mip.data import comparison, compiler, folders, report
-from saltext_mip.data.compiler import Compiled
-from saltext_mip.data.records import FileRecord
-from saltext_mip.errors import Misuse
-from saltext_mip.files import inside
-from saltext_mip.generations import enrolment
-from saltext_mip.node.here import Here
-from saltext_mip.node.sight import look
+from saltext_mip.data import data_path
+from saltext_mip.data.database import compare as comparison
+from saltext_mip.data.database import compiler
+from saltext_mip.data.database.compiler import Compiled
+from saltext_mip.data.inventory import report
+from saltext_mip.data.inventory.model import FileRecord
+from saltext_mip.node.context import Here
+from saltext_mip.node.inventory import look
+from saltext_mip.storage.paths import inside
 
 
 def compile_all(
@@ -72,28 +73,11 @@ def states(
     return out
 
 
-def pathologies(given: Any) -> list[str] | None:
-    """What ``pathology=`` names: a list, or names with commas between; any that fits is meant."""
-    if given is None:
-        return None
-    if isinstance(given, int) and not isinstance(
-        given, bool
-    ):  # a name of digits, on a command line
-        return [str(given)]
-    if isinstance(given, str):
-        # a name may hold a comma itself
-        parts = [part.strip() for part in given.split(",")]
-        return [name for name in dict.fromkeys([given, *parts]) if name]
-    if isinstance(given, list | tuple) and all(isinstance(name, str) for name in given):
-        return list(given)
-    raise Misuse("pathology= takes names with commas between them, or a list.")
-
-
 def _folders(here: Here, pathologies: Collection[str] | None) -> Iterable[tuple[str, Path]]:
     if not here.has_data:
         return
-    enrolment.check(here.data_path, here.state, node=here.node.id)
-    for name in folders.pathologies(here.data_path).names:
+    data_path.check(here.data_path, here.state, node=here.node.id)
+    for name in data_path.pathologies(here.data_path).names:
         if pathologies is None or name in pathologies:
             yield name, inside(here.data_path, name)
 

@@ -9,7 +9,7 @@ from typing import Any
 import docker
 import requests
 
-from saltext_mip.services.errors import DockerFailed, DockerUnavailable
+from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
 
 OLDEST = (1, 40)  # of Docker 19.03
 TIMEOUT = 60

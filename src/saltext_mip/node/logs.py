@@ -7,29 +7,34 @@ writes is its own affair.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from saltext_mip.errors import Misuse, NodeError
-from saltext_mip.files import shown
+from saltext_mip.arguments import limit, moment
+from saltext_mip.errors import NodeError
+from saltext_mip.text import shown
 
-LIMIT = 10_000
 LONGEST = 8_192  # characters of a line
+
+
 WAIT = 0.5  # seconds between two looks for a container
+
+
 COMPONENTS: Mapping[str, str] = {
     "master": "exareme-master",
     "ui": "portalbackend",
     "worker": "exareme",
 }
-SERVICE = "com.docker.swarm.service.name"
-COMPOSE = "com.docker.compose.service"  # an installation that is not in the Swarm yet
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+SERVICE = "com.docker.swarm.service.name"
+
+
+COMPOSE = "com.docker.compose.service"  # an installation that is not in the Swarm yet
 
 
 @dataclass(frozen=True)
@@ -130,28 +135,6 @@ def parsed(raw: bytes) -> Line:
     when, _, text = raw.decode("utf-8", "replace").rstrip("\r").partition(" ")
     text = shown(text.expandtabs(4))
     return Line(when, text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
-
-
-def moment(given: Any, now: float) -> float | None:
-    """``90s``, ``10m``, ``2h``, ``3d`` ago, or a date as ISO 8601 has it (UTC), as seconds."""
-    if given is None:
-        return None
-    text = str(given).strip()
-    if found := re.fullmatch(r"(\d{1,9})([smhd])", text):
-        return now - int(found[1]) * UNITS[found[2]]
-    try:
-        date = datetime.fromisoformat(text)
-    except ValueError:
-        raise Misuse(
-            f"since= takes 90s, 10m, 2h, 3d, or a date like 2026-03-12T04:05, not '{shown(text)}'."
-        ) from None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-
-
-def limit(given: Any) -> int:
-    if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= 1_000_000:
-        return given
-    raise Misuse(f"lines= takes a number from 1 on, not {shown(str(given))!r:.40}.")
 
 
 def read(docker: Docker, component: str, lines: int, since: float | None) -> tuple[Line, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from saltext_mip.errors import MipError
 from saltext_mip.node import databases
-from saltext_mip.node.here import Here
-from saltext_mip.node.sight import look
+from saltext_mip.node.context import Here
+from saltext_mip.node.inventory import look
 
 
 def overview(here: Here) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from saltext_mip.files import shown
 from saltext_mip.node.logs import COMPOSE, SERVICE, Docker, answering, belongs
+from saltext_mip.text import shown
 
 
 @dataclass(frozen=True)

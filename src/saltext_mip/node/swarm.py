@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from saltext_mip import sealing
 from saltext_mip.errors import Refused
 from saltext_mip.node import docker
-from saltext_mip.node.here import Here
+from saltext_mip.node.context import Here
 from saltext_mip.secret import Secret
-from saltext_mip.services import seal, swarm
+from saltext_mip.swarm import membership
 
 # the node's token, from a pillar that is compiled for it anew; None where there is none yet
 Token = Callable[[], Secret | None]
@@ -21,7 +22,7 @@ def look(here: Here, public_key: bytes | None = None) -> dict[str, Any]:
     ``public_key`` is the pusher's, for which the token is sealed.
     """
     with docker.connected(timeout=10) as client:
-        now = swarm.state(client)
+        now = membership.state(client)
         value = {
             "state": now["LocalNodeState"],
             "id": now["NodeID"],
@@ -29,18 +30,18 @@ def look(here: Here, public_key: bytes | None = None) -> dict[str, Any]:
             "error": now["Error"],
         }
         if here.node.role == "master" and value["cluster"] and public_key is not None:
-            value["sealed"] = seal.sealed(swarm.token(client), public_key)
+            value["sealed"] = sealing.sealed(membership.token(client), public_key)
         return value
 
 
 def initialise(here: Here, *, test: bool) -> str | None:
     """Make the Swarm; why, or ``None`` where it is there."""
     with docker.connected() as client:
-        now = swarm.state(client)
+        now = membership.state(client)
         if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
             return None
         if not test:
-            swarm.initialise(client, here.node.address)
+            membership.initialise(client, here.node.address)
         return "it is in no Swarm"
 
 
@@ -51,8 +52,8 @@ def join(here: Here, token: Token, *, test: bool, again: bool = False) -> str | 
     """
     manager = here.federation.master.address
     with docker.connected() as client:
-        now: Mapping[str, Any] = swarm.state(client)
-        reason = "the Swarm does not know it" if again else swarm.joined(now, manager)
+        now: Mapping[str, Any] = membership.state(client)
+        reason = "the Swarm does not know it" if again else membership.joined(now, manager)
         if reason is None or test:
             return reason
         secret = token()
@@ -61,5 +62,5 @@ def join(here: Here, token: Token, *, test: bool, again: bool = False) -> str | 
                 f"{reason}, and the pusher has no join token for it. On the pusher: "
                 f"salt-run mip.deploy federation={here.federation.name}"
             )
-        swarm.join(client, manager, here.node.address, secret)
+        membership.join(client, manager, here.node.address, secret)
         return reason

@@ -16,7 +16,7 @@ import sys
 
 import salt.utils.color
 
-from saltext_mip import console
+from saltext_mip.console.screens import render
 
 __virtualname__ = "mip"
 
@@ -33,7 +33,7 @@ def output(data, **_):
     """
     colours = salt.utils.color.get_colors(__opts__.get("color"), __opts__.get("color_theme"))
     colour = {name: str(code) for name, code in colours.items()} if __opts__.get("color") else None
-    return console.render(_command(data), data, width=_width(), colour=colour)
+    return render.render(_command(data), data, width=_width(), colour=colour)
 
 
 def _command(data):

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import salt.pillar
 
+from saltext_mip.bridge.pillar import plain
 from saltext_mip.errors import MipError
 from saltext_mip.federation import federations
-from saltext_mip.files import StateBroken
-from saltext_mip.plain import plain
-from saltext_mip.pusher import joining
+from saltext_mip.pusher.services import join_token
+from saltext_mip.storage.state import StateBroken
 
 __virtualname__ = "mip"
 
@@ -54,7 +54,7 @@ def ext_pillar(minion_id, pillar):
         elif __grains__.get("mip_swarm") == "out":
             state = federation.state(Path(__opts__["root_dir"]))
             try:
-                token = joining.token(state)
+                token = join_token.token(state)
             except StateBroken as exc:
                 log.error("The join token of %s cannot be read: %s", name, exc)
                 continue

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from saltext_mip import schemas
+from saltext_mip.arguments import pathologies
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
-from saltext_mip.files import shown
-from saltext_mip.node.databases import pathologies
 from saltext_mip.problems import Problem
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.events import brief
 from saltext_mip.pusher.gather import lost, words
-from saltext_mip.pusher.happened import brief
-from saltext_mip.pusher.session import Pusher
+from saltext_mip.text import shown
 
 
 def compile_federation(

@@ -9,20 +9,22 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from saltext_mip import wire
-from saltext_mip.data import consolidation
-from saltext_mip.data.catalogue import Catalogue
-from saltext_mip.data.consolidation import CdeFound, Labels, Plan
-from saltext_mip.data.presence import DISABLED
-from saltext_mip.data.records import Inventory
+from saltext_mip.data.cde.catalogue import Catalogue
+from saltext_mip.data.consolidation import planner
+from saltext_mip.data.consolidation.participants import DISABLED
+from saltext_mip.data.consolidation.planner import CdeFound, Labels, Plan
+from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import BadAnswer, Busy, Misuse
 from saltext_mip.federation import MissingWorker
-from saltext_mip.generations import transaction
-from saltext_mip.generations.journal import Journal
-from saltext_mip.generations.record import Generation
-from saltext_mip.pusher import findings, happened
+from saltext_mip.generations import open_problems
+from saltext_mip.generations.generation import Generation
+from saltext_mip.pusher import events
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
-from saltext_mip.pusher.sending import recover, sender
-from saltext_mip.pusher.session import Pusher
+from saltext_mip.pusher.label_review import ask_labels
+from saltext_mip.pusher.transfer import recover, sender
+from saltext_mip.transaction import coordinator
+from saltext_mip.transaction.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def surveyed(
     remembered = Labels(pathologies=pusher.store.labels())
 
     def plan(labels: Labels) -> Plan:
-        return consolidation.plan(
+        return planner.plan(
             pusher.federation,
             inventories=gathered.inventories,
             absent={**gathered.absent, **dict.fromkeys(gathered.disabled, DISABLED)},
@@ -139,7 +141,7 @@ def surveyed(
 
     made = plan(remembered)
     if options.ask is not None:
-        remembered = consolidation.ask_labels(made, remembered, options.ask)
+        remembered = ask_labels(made, remembered, options.ask)
         made = plan(remembered)
     return Survey(last, gathered, made, remembered)
 
@@ -147,7 +149,7 @@ def surveyed(
 def commit(pusher: Pusher, found: Survey) -> int | None:
     """Carry the plan out; the number of the generation that stands now."""
     generation = found.generation(pusher)
-    transaction.run(
+    coordinator.run(
         found.plan.writes,
         {**found.plan.blobs, **found.replaced()},
         generation=generation,
@@ -161,11 +163,11 @@ def commit(pusher: Pusher, found: Survey) -> int | None:
     )
     number = found.number if generation is None else generation.number
     if number is not None:
-        findings.remember(pusher.state, number, found.plan.problems, found.plan.files)
+        open_problems.remember(pusher.state, number, found.plan.problems, found.plan.files)
     if generation is None:
         return number
     pusher.fire("consolidated", {"generation": generation.number})
-    happened.committed(pusher, generation)
+    events.committed(pusher, generation)
     return generation.number
 
 
@@ -186,7 +188,7 @@ def verified(
     plan takes them for changing, so they stay as they were.
     """
     known = dict(inventories)
-    asked = consolidation.unverified(pusher.federation, inventories, cdes)
+    asked = planner.unverified(pusher.federation, inventories, cdes)
     if asked:
         pusher.progress(f"verifying against new CDEs on {', '.join(asked)}")
         names = sorted({name for of in asked.values() for name in of})

@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from saltext_mip.conditions import Condition
-from saltext_mip.console.screen import when
-from saltext_mip.controller import keeper
+from saltext_mip.controller import loop as keeper
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
 from saltext_mip.errors import Misuse, Refused
-from saltext_mip.generations.chronicle import Event
-from saltext_mip.generations.store import Store, Word
-from saltext_mip.pusher.session import Pusher
+from saltext_mip.generations.event_log import Event
+from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.store import Store
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.text import when
 
 ROLLED_BACK = "RolledBack"
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)")

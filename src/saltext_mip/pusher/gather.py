@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from saltext_mip.data.records import Inventory
+from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import BadAnswer, NodeError, NodesFailed, NodesMissing
 from saltext_mip.federation import Node
-from saltext_mip.files import shown
-from saltext_mip.generations.record import Generation
+from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.problems import Problem
-from saltext_mip.pusher.session import Answers, Pusher
+from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.text import shown
 
 ERROR_LENGTH = 300
 CONTENT_LIMIT = 64 * 1024 * 1024

@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from saltext_mip.controller import outcome as outcomes
-from saltext_mip.controller.guard import Shrink, shrink
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, Requests
-from saltext_mip.data.distribution import Write
+from saltext_mip.controller.shrink_guard import Shrink, shrink
+from saltext_mip.data.consolidation.writes import Write
 from saltext_mip.errors import MipError, NodeError
-from saltext_mip.files import shown
-from saltext_mip.generations.chronicle import Chronicle, Event
-from saltext_mip.generations.record import Generation
+from saltext_mip.generations.event_log import Chronicle, Event
+from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
-from saltext_mip.pusher import control, serve
+from saltext_mip.pusher import control
 from saltext_mip.pusher.consolidate import Options, Survey
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather, words
-from saltext_mip.pusher.sending import recover
-from saltext_mip.pusher.session import Pusher
+from saltext_mip.pusher.services import rollout as serve
+from saltext_mip.pusher.transfer import recover
+from saltext_mip.text import shown
 
 
 class StillStalled(MipError):

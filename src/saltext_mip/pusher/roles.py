@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from saltext_mip.errors import MipError, Misuse
-from saltext_mip.files import read_state, write_state
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import words
-from saltext_mip.pusher.past import last_generation
-from saltext_mip.pusher.session import Pusher
+from saltext_mip.pusher.history import last_generation
+from saltext_mip.storage.state import read_state, write_state
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def sync_roles(
 
 
 def _synced(pusher: Pusher, **options: Any) -> dict[str, Any]:
-    from saltext_mip.access import sync  # the client costs an import that others need not pay
+    from saltext_mip.keycloak import sync  # the client costs an import that others need not pay
 
     last = last_generation(pusher)
     suspended = pusher.store.suspended()

@@ -15,12 +15,14 @@ Those that change something take ``dry_run=True``, which returns the plan and ch
 import sys
 from pathlib import Path
 
-from saltext_mip import setup as pusher_setup
-from saltext_mip.commands import MipRunnerError, command
+from saltext_mip.bridge import setup as pusher_setup
+from saltext_mip.bridge.pillar import declared
+from saltext_mip.bridge.pusher import opened
+from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
-from saltext_mip.pusher import members, past
-from saltext_mip.pusher.open import declared, opened
+from saltext_mip.pusher import history as past
+from saltext_mip.pusher import nodes as members
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}

@@ -4,12 +4,13 @@ The federation follows its data: refreshes, the controller's words, Keycloak's r
 
 from pathlib import Path
 
-from saltext_mip.commands import command
+from saltext_mip.bridge.pusher import opened
+from saltext_mip.bridge.runner import command
 from saltext_mip.controller.requests import Requests, addressed
 from saltext_mip.federation import STATE_ROOT
-from saltext_mip.pusher import control, happened, roles
+from saltext_mip.pusher import control, roles
+from saltext_mip.pusher import events as happened
 from saltext_mip.pusher import refresh as refreshing
-from saltext_mip.pusher.open import opened
 
 __virtualname__ = "mip"
 

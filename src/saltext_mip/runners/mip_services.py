@@ -4,14 +4,15 @@ The federation's services in the Swarm, their state, and the operator's session 
 
 import sys
 
-from saltext_mip.commands import command
-from saltext_mip.console.tmux import Tmux, inside
-from saltext_mip.console.tmux import attach as attach_to
-from saltext_mip.pusher import console as operators
-from saltext_mip.pusher import deploy as deployment
-from saltext_mip.pusher import moves
-from saltext_mip.pusher import status as states_of
-from saltext_mip.pusher.open import opened
+from saltext_mip.bridge.pusher import opened
+from saltext_mip.bridge.runner import command
+from saltext_mip.console.tmux import open as tmux_open
+from saltext_mip.console.tmux.server import Tmux, inside
+from saltext_mip.console.tmux.server import attach as attach_to
+from saltext_mip.pusher import logs as operators_logs
+from saltext_mip.pusher.services import deploy as deployment
+from saltext_mip.pusher.services import lifecycle as moves
+from saltext_mip.pusher.status import report as states_of
 
 __virtualname__ = "mip"
 
@@ -243,7 +244,7 @@ def logs(federation=None, node=None, component=None, lines=None, since=None):
         salt-run mip.logs federation=fed1 node=wk1 since=10m
     """
     with opened(__opts__, federation) as pusher:
-        return operators.logs(pusher, node, component, lines, since)
+        return operators_logs.logs(pusher, node, component, lines, since)
 
 
 @command
@@ -273,7 +274,7 @@ def tmux(federation=None, force=False, attach=True):
         salt-run mip.tmux federation=fed1 force=True
     """
     with opened(__opts__, federation) as pusher:
-        made = operators.session(
+        made = tmux_open.session(
             pusher,
             Tmux(),
             config=__opts__.get("config_dir"),

@@ -9,9 +9,9 @@ from pathlib import Path
 import salt.pillar
 from salt.exceptions import CommandExecutionError
 
+from saltext_mip.bridge.pillar import plain
 from saltext_mip.errors import MipError, Unexpected
-from saltext_mip.node.here import Here
-from saltext_mip.plain import plain
+from saltext_mip.node.context import Here
 from saltext_mip.secret import Secret
 
 __virtualname__ = "mip"
@@ -101,10 +101,10 @@ def requirements(name, federation=None):
 
         salt '*wk*' state.apply mip.worker test=True
     """
-    from saltext_mip.node import checks
+    from saltext_mip.node import preflight
 
     def check(here):
-        found = checks.check(here)
+        found = preflight.check(here)
         fatal = [finding.text for finding in found if finding.fatal]
         comment = "\n".join(fatal or [finding.text for finding in found])
         return not fatal, {}, comment or "Everything that is needed is there."
@@ -130,10 +130,10 @@ def folders(name, federation=None):
 
         salt 'fed1-ui' state.apply mip.ui test=True
     """
-    from saltext_mip.node import checks
+    from saltext_mip.node import preflight
 
     def make(here):
-        made = checks.folders(here, test=__opts__["test"])
+        made = preflight.folders(here, test=__opts__["test"])
         changes = {path: {"old": "not there", "new": "made"} for path in made}
         return True, changes, _words("Made", made) or "All folders are there."
 
@@ -225,14 +225,15 @@ def services(name, federation=None):
 
         salt 'fed1-ms' state.apply mip.master test=True
     """
-    from saltext_mip.node import services as own
+    from saltext_mip.node.services import enforce as own_enforce
+    from saltext_mip.swarm import request
 
     def enforce(here):
         secrets = plain(__pillar__).get("mip", {}).get("secrets", {})
         env = secrets.get(here.federation.name, {}).get("env", {})
-        if __opts__["test"] and not own.is_manager():
+        if __opts__["test"] and not own_enforce.is_manager():
             return True, {"swarm": {"old": "none", "new": "with every service"}}, ""
-        done = own.enforce(here, env, own.Wish(dry=__opts__["test"]))
+        done = own_enforce.enforce(here, env, request.ServiceRequest(dry=__opts__["test"]))
         changes = {
             item["thing"]: {"old": item["reason"], "new": item["action"]} for item in done["plan"]
         }
@@ -260,12 +261,12 @@ def beacons(name, federation=None):
 
         salt '*wk*' state.apply mip.beacons test=True
     """
-    from saltext_mip.node import watch
+    from saltext_mip.node import watch_data
 
     def install(here):
         have = __salt__["beacons.list"](return_yaml=False, include_pillar=False)
         pillars = __salt__["beacons.list"](return_yaml=False, include_opts=False)
-        wanted = watch.beacons(here)
+        wanted = watch_data.beacons(here)
         changes = {}
         for beacon, interval in wanted.items():
             data = [{"interval": interval}]

@@ -17,8 +17,8 @@ from tests.functional.access.worlds import data
 from tests.support.fault_proxy import Fault, every_write, everything, in_front_of, nth_write
 from tests.support.keycloak import free_port
 
-from saltext_mip.access import Settings, sync
-from saltext_mip.access.errors import (
+from saltext_mip.keycloak import Settings, sync
+from saltext_mip.keycloak.errors import (
     AccessError,
     KeycloakAway,
     KeycloakFailed,

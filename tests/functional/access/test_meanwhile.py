@@ -15,7 +15,7 @@ import pytest
 from tests.functional.access.worlds import data, picture, researcher
 from tests.support.fault_proxy import Fault, every_write, nth_write
 
-from saltext_mip.access import sync
+from saltext_mip.keycloak import sync
 
 BEFORE = data(
     dementia={"wk1": ["edsd", "ppmi"], "wk2": ["adni"]},
@@ -85,7 +85,7 @@ def killed_at(proxy, structure, pillar: dict[str, str], write: int, *, after: bo
     """
     proxy.heal()
     proxy.faults.append(Fault(nth_write(write), after=after, hang=True))
-    script = "import json, sys; from saltext_mip.access import sync;sync(*json.load(sys.stdin))"
+    script = "import json, sys; from saltext_mip.keycloak import sync;sync(*json.load(sys.stdin))"
     with subprocess.Popen(
         [sys.executable, "-c", script],
         stdin=subprocess.PIPE,

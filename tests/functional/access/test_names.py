@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.functional.access.worlds import data, researcher
 from tests.support.keycloak import OLD
 
-from saltext_mip.access import sync
+from saltext_mip.keycloak import sync
 
 ODD = [
     "a b",

@@ -6,7 +6,7 @@ import time
 
 from tests.functional.access.worlds import data
 
-from saltext_mip.access import sync
+from saltext_mip.keycloak import sync
 
 
 def test_two_hundred_datasets_on_thirty_nodes(realm, pillar, proxy, capsys):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from saltext_mip.access.actual import Actual, Ids
-from saltext_mip.access.mappers import CLIENT_ROLES, Mapper, choose, wanted_mappers
-from saltext_mip.access.plan import corrected, plan
-from saltext_mip.access.rights import Rights
-from saltext_mip.access.wanted import wanted
+from saltext_mip.keycloak.desired import wanted
+from saltext_mip.keycloak.mappers import CLIENT_ROLES, Mapper, choose, wanted_mappers
+from saltext_mip.keycloak.observed import Actual, Ids
+from saltext_mip.keycloak.plan import corrected, plan
+from saltext_mip.keycloak.rights import Rights
 
 CLIENT, REALM = wanted_mappers("fed1")
 

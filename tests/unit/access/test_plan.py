@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext_mip.access.actual import Actual, Ids
-from saltext_mip.access.mappers import wanted_mappers
-from saltext_mip.access.plan import Item, Plan, plan
-from saltext_mip.access.rights import Rights
-from saltext_mip.access.wanted import wanted
+from saltext_mip.keycloak.desired import wanted
+from saltext_mip.keycloak.mappers import wanted_mappers
+from saltext_mip.keycloak.observed import Actual, Ids
+from saltext_mip.keycloak.plan import Item, Plan, plan
+from saltext_mip.keycloak.rights import Rights
 
 MAPPERS = wanted_mappers("fed1")
 THERE = tuple({**mapper.representation(), "id": mapper.name} for mapper in MAPPERS)

@@ -8,8 +8,8 @@ import pickle
 
 import pytest
 
-from saltext_mip.access.settings import Settings, addresses
 from saltext_mip.errors import DeclarationError
+from saltext_mip.keycloak.settings import Settings, addresses
 from saltext_mip.secret import Secret
 
 BASE = {"server_url": "https://kc.example", "realm": "MIP", "client_id": "fed1"}

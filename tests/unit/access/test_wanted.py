@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from saltext_mip.access.wanted import NotAStructure, wanted
+from saltext_mip.keycloak.desired import NotAStructure, wanted
 
 STRUCTURE = [
     {

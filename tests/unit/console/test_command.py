@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 import salt.utils.args
 
-from saltext_mip.console import command, render, salting
-from saltext_mip.console.actions import ACTIONS, NODE_ACTIONS
-from saltext_mip.console.parser import Misused, build, parse
-from saltext_mip.console.show import Show
+from saltext_mip.console.cli import main as command
+from saltext_mip.console.cli import salt as salting
+from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
+from saltext_mip.console.cli.parser import Misused, build, parse
+from saltext_mip.console.cli.terminal import Show
+from saltext_mip.console.screens.render import render
 from saltext_mip.runners import mip, mip_following, mip_services
 from tests.support import manual
 
@@ -136,7 +138,9 @@ def test_a_node_has_none_of_the_pushers_actions() -> None:
 
 
 @pytest.mark.parametrize(
-    "action", [each for each in ACTIONS if each.function and each.do != "check"], ids=str
+    "action",
+    [each for each in ACTIONS if each.function and each.do != "check"],
+    ids=lambda action: " ".join(action.words),
 )
 def test_what_an_action_calls_is_there_and_takes_what_it_is_given(action: Any) -> None:
     import inspect

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import salt.utils.color
 
-from saltext_mip.console import render
-from saltext_mip.console.screen import cells
+from saltext_mip.console.screens.render import render
+from saltext_mip.console.screens.text import cells
 from tests.support.returns import NAMES, example, screen, shown
 
 

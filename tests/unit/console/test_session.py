@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.console import grid, keys
-from saltext_mip.console.session import Program, Session, name_of, of
+from saltext_mip.console.tmux import keys, layout
+from saltext_mip.console.tmux.session import Program, Session, name_of, of
 from saltext_mip.federation import Federation
 
 STATE = Path("/var/lib/mip/fed1")
@@ -147,7 +147,7 @@ GRIDS = {
 
 @pytest.mark.parametrize(("panes", "columns"), GRIDS.items())
 def test_a_grid_is_even_and_filled_column_by_column(panes: int, columns: tuple[int, ...]) -> None:
-    assert grid.columns(panes) == columns
+    assert layout.columns(panes) == columns
 
 
 @pytest.mark.parametrize("size", [(80, 23), (200, 49)])
@@ -160,7 +160,7 @@ def test_a_grid_fills_the_window_and_no_two_panes_overlap(
         width, height = size
     cells = [
         tuple(map(int, found))
-        for found in re.findall(r"(\d+)x(\d+),(\d+),(\d+),0", grid.layout(panes, width, height))
+        for found in re.findall(r"(\d+)x(\d+),(\d+),(\d+),0", layout.layout(panes, width, height))
     ]
     assert len(cells) == panes
     # in the order of the federation: from top to bottom, and then from left to right
@@ -179,8 +179,8 @@ def test_a_grid_fills_the_window_and_no_two_panes_overlap(
 
 
 def test_a_layout_is_written_as_tmux_writes_it() -> None:
-    assert grid.layout(1, 80, 24) == "b25d,80x24,0,0,0"
-    assert grid.layout(3, 81, 23).endswith(
+    assert layout.layout(1, 80, 24) == "b25d,80x24,0,0,0"
+    assert layout.layout(3, 81, 23).endswith(
         ",81x23,0,0{40x23,0,0[40x11,0,0,0,40x11,0,12,0],40x23,41,0,0}"
     )
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.console import pane, ssh
+from saltext_mip import host_keys
+from saltext_mip.console import ssh
 from saltext_mip.console.ssh import Login
+from saltext_mip.console.tmux import pane
 
 LOGIN = Login("fed1-wk-h1", "mipadmin", "10.77.0.21", 22, "/var/lib/mip/fed1/known_hosts")
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID05unRfUF2SsjlF9npe8lB4b5Vv3jZdmdhyXb6LzjQ8"
@@ -63,12 +65,14 @@ def test_any_folder_is_entered_by_the_shell_of_the_other_side(folder: str, tmp_p
 )
 def test_what_is_no_host_key_is_refused(told: Any) -> None:
     with pytest.raises(ValueError, match="host key"):
-        ssh.checked_keys(told)
+        host_keys.checked_keys(told)
 
 
 def test_a_nodes_keys_are_believed_about_itself_only() -> None:
     before = f"fed1-wk-h1 ssh-rsa AAAA\nfed1-wk-h2 {ED25519}\n"
-    after = ssh.known_hosts(before, {"fed1-wk-h1": ssh.checked_keys([f"{ED25519} root@h1"])})
+    after = host_keys.known_hosts(
+        before, {"fed1-wk-h1": host_keys.checked_keys([f"{ED25519} root@h1"])}
+    )
     assert after == f"fed1-wk-h1 {ED25519}\nfed1-wk-h2 {ED25519}\n"
 
 

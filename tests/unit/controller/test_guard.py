@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.controller.guard import Shrink, shrink
+from saltext_mip.controller.shrink_guard import Shrink, shrink
 
 Given = dict[str, dict[str, str]]
 

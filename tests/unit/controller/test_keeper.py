@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saltext_mip.controller.keeper import Keeper
+from saltext_mip.controller.loop import Keeper
 from saltext_mip.controller.requests import Declared
 from saltext_mip.controller.step import Action
-from saltext_mip.generations.chronicle import Chronicle
+from saltext_mip.generations.event_log import Chronicle
 
 
 class Dead:

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from saltext_mip.controller import keeper as keepers
+from saltext_mip.controller import loop as keepers
 from saltext_mip.controller import outcome as outcomes
-from saltext_mip.controller.keeper import Keeper
+from saltext_mip.controller.loop import Keeper
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Declared, Requests
 from saltext_mip.controller.step import Action

@@ -12,8 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from saltext_mip.data.cde import parse, rules_digest
-from saltext_mip.data.consolidation import (
+from saltext_mip.data.cde.model import parse, rules_digest
+from saltext_mip.data.consolidation.planner import (
     CdeFound,
     Labels,
     Plan,
@@ -21,7 +21,7 @@ from saltext_mip.data.consolidation import (
     ServedFile,
     plan,
 )
-from saltext_mip.data.records import FileRecord, Inventory, PathologyRecord
+from saltext_mip.data.inventory.model import FileRecord, Inventory, PathologyRecord
 from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation
 from saltext_mip.problems import Problem

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.data.catalogue import Catalogue, CatalogueAddress, CatalogueError
-from saltext_mip.data.cde import parse
+from saltext_mip.data.cde.catalogue import Catalogue, CatalogueAddress, CatalogueError
+from saltext_mip.data.cde.model import parse
 from tests.support import cdes
 
 CDE = cdes.content(datasets=["edsd"], label="Démence β")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.data import cde
-from saltext_mip.data.cde import CdeInvalid, edit, parse, rules_digest
+from saltext_mip.data.cde import model as cde
+from saltext_mip.data.cde.model import CdeInvalid, edit, parse, rules_digest
 from tests.support import cdes
 from tests.support.cdes import group, variable
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saltext_mip import schemas
-from saltext_mip.data.cde import CdeInvalid, edit, parse, written
+from saltext_mip.data.cde.model import CdeInvalid, edit, parse, written
 from tests.support import cdes
 
 codes = st.lists(cdes.names, max_size=6)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saltext_mip import schemas
-from saltext_mip.data.cde import CdeInvalid, parse
+from saltext_mip.data.cde.model import CdeInvalid, parse
 from tests.support import cdes
 
 #: What a schema cannot say, in the words of the check by hand.

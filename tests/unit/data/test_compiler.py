@@ -19,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext_mip.data import cde, compiler
-from saltext_mip.data.compiler import Compiled
+from saltext_mip.data.cde import model as cde
+from saltext_mip.data.database import compiler
+from saltext_mip.data.database.compiler import Compiled
 from tests.support import cdes
 from tests.unit.data.test_values import cells, exactly
 
@@ -348,7 +349,7 @@ def test_what_did_not_change_is_not_read(folder):
 
     def reading(path: Path) -> Any:
         read.append(path.name)
-        return compiler.tables.read_stamped(path)
+        return compiler.reader.read_stamped(path)
 
     folder.write("a.csv", "dataset,x,t\na,1,one\na,2,two\n")
     assert folder.compile(read=reading).status == "compiled"

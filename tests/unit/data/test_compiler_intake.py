@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.data import cde, compiler, database, tables
-from saltext_mip.data.intake import Intake
-from saltext_mip.data.tables import Stamp
+from saltext_mip.data.cde import model as cde
+from saltext_mip.data.csvfile import reader
+from saltext_mip.data.csvfile.reader import Stamp
+from saltext_mip.data.database import compiler
+from saltext_mip.data.database import sqlite as database
+from saltext_mip.data.database.ingest import Intake
 from tests.support import cdes
 
 ALWAYS, NEVER = 0, 1 << 40
@@ -79,8 +82,8 @@ def test_a_file_that_changes_meanwhile_is_not_taken(tmp_path, large):
     path = tmp_path / "a.csv"
     path.write_bytes(GOOD)
 
-    def changing(of: Path) -> tuple[tables.Table, Stamp | None]:
-        table, stamp = tables.read_stamped(of)
+    def changing(of: Path) -> tuple[reader.Table, Stamp | None]:
+        table, stamp = reader.read_stamped(of)
         assert stamp is not None
         return table, replace(stamp, mtime_ns=stamp.mtime_ns - 1)
 

@@ -8,7 +8,7 @@ import io
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from saltext_mip.data.rows import blocks
+from saltext_mip.data.csvfile.blocks import blocks
 
 _texts = st.text(st.sampled_from('ab ,"\n\ufeffé;'), max_size=5)
 

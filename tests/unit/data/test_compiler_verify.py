@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.data import comparison
+from saltext_mip.data.database import compare as comparison
 from tests.support import cdes
 from tests.unit.data.test_compiler import BAD, CDE, DATABASE, Folder
 

@@ -11,22 +11,21 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.data import inventory as inventories
-from saltext_mip.data.cde import CDE_FILE, CdeInvalid, parse
-from saltext_mip.data.consolidation import (
+from saltext_mip.data.cde.model import CDE_FILE, CdeInvalid, parse
+from saltext_mip.data.consolidation.planner import (
     CdeFound,
     Labels,
     Plan,
     Previous,
-    ask_labels,
     plan,
     unverified,
 )
-from saltext_mip.data.labels import LabelUnfit
-from saltext_mip.data.records import Inventory
+from saltext_mip.data.inventory import collect as inventories
+from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import NodesMissing
 from saltext_mip.federation import Federation
 from saltext_mip.problems import Problem
+from saltext_mip.pusher.label_review import LabelUnfit, ask_labels
 from tests.support import cdes
 from tests.unit.data import plancases
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from saltext_mip.data.consolidation import Plan
+from saltext_mip.data.consolidation.planner import Plan
 from saltext_mip.errors import MipError
 from tests.unit.data import plancases
 

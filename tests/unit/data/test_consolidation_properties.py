@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saltext_mip.data.cde import edit, parse
-from saltext_mip.data.consolidation import CdeFound, Plan, Previous, plan
-from saltext_mip.data.records import Inventory
+from saltext_mip.data.cde.model import edit, parse
+from saltext_mip.data.consolidation.planner import CdeFound, Plan, Previous, plan
+from saltext_mip.data.inventory.model import Inventory
 from tests.unit.data import plancases
 
 WORKERS = ("wk-b", "wk-a")

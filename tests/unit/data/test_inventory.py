@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip.data import inventory as inventories
-from saltext_mip.data import tables
-from saltext_mip.data.cde import CdeInvalid, parse, rules_digest
-from saltext_mip.data.inventory import check, look, verify
+from saltext_mip.data.cde.model import CdeInvalid, parse, rules_digest
+from saltext_mip.data.csvfile import reader
+from saltext_mip.data.inventory import collect as inventories
+from saltext_mip.data.inventory.collect import check, look, verify
 from saltext_mip.errors import DataError
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from tests.support import cdes
@@ -33,13 +33,13 @@ class Node:
         self.folder = self.data / "dementia"
         self.folder.mkdir(parents=True)
         self.read: list[str] = []
-        real = tables.read_stamped
+        real = reader.read_stamped
 
         def counted(path: Path, **more):
             self.read.append(path.name)
             return real(path, **more)
 
-        monkeypatch.setattr(tables, "read_stamped", counted)
+        monkeypatch.setattr(reader, "read_stamped", counted)
 
     def write(self, name: str, content: str | bytes, folder: str = "dementia") -> Path:
         path = self.data / folder / name
@@ -438,14 +438,14 @@ def test_a_file_that_is_written_between_look_and_verification_is_changing(
     node = Node(tmp_path, monkeypatch)
     node.write(CDE_FILE, CDE)
     path = node.write("a.csv", "dataset,age,sex\nedsd,70,m\n")
-    read = tables.read_stamped
+    read = reader.read_stamped
 
     def and_write(path_: Path, **more):
         found = read(path_, **more)
         path.write_text(then)
         return found
 
-    monkeypatch.setattr(tables, "read_stamped", and_write)
+    monkeypatch.setattr(reader, "read_stamped", and_write)
     (record,) = node.look().pathologies[0].files
     (found,) = record.verified.values()
     assert [problem.rule for problem in found] == ["FileChanging"]

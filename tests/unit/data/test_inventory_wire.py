@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from saltext_mip.data.records import FileRecord, Inventory, PathologyRecord
+from saltext_mip.data.inventory.model import FileRecord, Inventory, PathologyRecord
 from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Problem
 

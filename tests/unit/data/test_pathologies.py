@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 
 from saltext_mip import schemas
-from saltext_mip.data.cde import edit, parse
-from saltext_mip.data.pathologies import Entry, label, make, structure
+from saltext_mip.data.cde.model import edit, parse
+from saltext_mip.data.consolidation.pathologies_json import Entry, label, make, structure
 from tests.support import cdes
 from tests.unit.data import plancases
 

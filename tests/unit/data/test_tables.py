@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip.data import tables
-from saltext_mip.data.scan import COLUMNS, DATASETS, NAME_CHARS, ROW_BYTES
+from saltext_mip.data.csvfile import reader
+from saltext_mip.data.csvfile.scanner import COLUMNS, DATASETS, NAME_CHARS, ROW_BYTES
 
 HEADER = b"subjectcode,age,dataset\n"
 GOOD = HEADER + b"a,1,edsd\nb,2,ppmi\nc,3,edsd\n"
@@ -18,15 +18,15 @@ GOOD = HEADER + b"a,1,edsd\nb,2,ppmi\nc,3,edsd\n"
 
 @pytest.fixture
 def read(tmp_path):
-    def read(content: bytes) -> tables.Table:
+    def read(content: bytes) -> reader.Table:
         path = tmp_path / "some.csv"
         path.write_bytes(content)
-        return tables.read(path)
+        return reader.read(path)
 
     return read
 
 
-def problems(table: tables.Table) -> list[tuple[str, tuple[int, ...], int]]:
+def problems(table: reader.Table) -> list[tuple[str, tuple[int, ...], int]]:
     return [(f.problem.rule, f.problem.lines, f.problem.count) for f in table.findings]
 
 
@@ -160,7 +160,7 @@ def test_a_line_or_a_quote_without_an_end_is_refused_in_bounded_memory(tmp_path,
         for _ in range(40):
             file.write(b"x" * (1 << 20))
     tracemalloc.start()
-    table = tables.read(path)
+    table = reader.read(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert problems(table) == [("UnclosedQuote" if quote else "LineTooLong", (2,), 1)]
@@ -195,7 +195,7 @@ def test_a_file_that_changes_while_it_is_read_is_said_to(tmp_path, change):
             case "remove":
                 path.unlink(missing_ok=True)
 
-    table, stamp = tables.read_stamped(path, progress=meddle)
+    table, stamp = reader.read_stamped(path, progress=meddle)
     assert problems(table) == [("FileChanging", (), 1)]
     assert stamp is None
     assert table.header == ()
@@ -205,12 +205,12 @@ def test_what_is_no_file_or_cannot_be_opened_is_a_problem(tmp_path):
     os.mkfifo(tmp_path / "fifo.csv")
     (tmp_path / "folder.csv").mkdir()
     for name in ("fifo.csv", "folder.csv", "gone.csv"):
-        assert problems(tables.read(tmp_path / name)) == [("Unreadable", (), 1)]
+        assert problems(reader.read(tmp_path / name)) == [("Unreadable", (), 1)]
 
 
 def test_real_files_are_read_as_they_are(shared: Path):
     found = {
-        path.name: tables.read(path) for path in sorted(shared.joinpath("data").glob("*/*.csv"))
+        path.name: reader.read(path) for path in sorted(shared.joinpath("data").glob("*/*.csv"))
     }
     assert {name: table.datasets for name, table in found.items()} == {
         "desd-synthdata.csv": (("desd-synthdata", 1000),),

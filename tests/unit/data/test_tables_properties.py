@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from saltext_mip.data import masks, proofs
-from saltext_mip.data.scan import Scan
+from saltext_mip.data.csvfile import fast_scan, fast_scan_numpy
+from saltext_mip.data.csvfile.scanner import Scan
 
 CODES = ["d1", "d2", "a-long-code-1", "a-long-code-2", '"d1"', '"a,b"', "", "\u00e9", "d1 "]
 VALUES = ["1", "", "d1", "x,y", 'x"y', "x\ny", "a-long-code-1", "\u00e9", " ", '"q"', '"d1"']
@@ -30,11 +30,11 @@ NOISE = [
 ]
 
 
-def proof_of(name: str) -> proofs.Proof:
+def proof_of(name: str) -> fast_scan.Proof:
     return {
         "rows": lambda *_: None,
-        "deletion": proofs.by_deletion(),
-        "masks": masks.by_masks(),
+        "deletion": fast_scan.by_deletion(),
+        "masks": fast_scan_numpy.by_masks(),
     }[name]
 
 

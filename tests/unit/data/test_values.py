@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext_mip.data import cde, numerals, tables, values
+from saltext_mip.data.cde import model as cde
+from saltext_mip.data.csvfile import decimals, reader, validator
 from saltext_mip.problems import Finding
 from tests.support import cdes
 
@@ -27,9 +28,9 @@ def check(
 ) -> list[Finding]:
     path = tmp_path / "a.csv"
     path.write_text(text, encoding="utf-8", newline="")
-    table = tables.read(path)
+    table = reader.read(path)
     assert table.sound, table.findings
-    return list(values.check_file(path, table, of, subjectcode=subjectcode, strict=strict))
+    return list(validator.check_file(path, table, of, subjectcode=subjectcode, strict=strict))
 
 
 def told(findings: list[Finding]) -> list[tuple[Any, ...]]:
@@ -99,7 +100,7 @@ NUMBERS: list[tuple[str, int | str, float | str]] = [
 
 @pytest.mark.parametrize(("text", "as_int", "as_real"), NUMBERS, ids=[n[0][:24] for n in NUMBERS])
 def test_a_text_means_a_number_or_breaks_a_rule(text, as_int, as_real):
-    assert (numerals.whole(text), numerals.real(text)) == (as_int, as_real)
+    assert (decimals.whole(text), decimals.real(text)) == (as_int, as_real)
 
 
 @pytest.mark.parametrize("kind", ["int", "real"])
@@ -240,7 +241,7 @@ def test_a_subjectcode_that_the_cde_lacks_is_no_error(tmp_path, subjectcode, rul
 def test_a_file_that_is_no_table_is_checked_as_far_as_its_header(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("dataset,nobody\na\n")
-    found = values.check_file(path, tables.read(path), made(), subjectcode=False)
+    found = validator.check_file(path, reader.read(path), made(), subjectcode=False)
     assert [finding.problem.rule for finding in found] == ["UnknownColumn"]
 
 
@@ -323,5 +324,5 @@ def same(one: object, other: object) -> bool:
 @settings(max_examples=300, deadline=None)
 def test_a_text_means_what_exact_arithmetic_says(text):
     if text.strip(" \t"):
-        assert same(numerals.whole(text), exactly(text, "int"))
-        assert same(numerals.real(text), exactly(text, "real"))
+        assert same(decimals.whole(text), exactly(text, "int"))
+        assert same(decimals.real(text), exactly(text, "real"))

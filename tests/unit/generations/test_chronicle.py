@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip.generations import chronicle
-from saltext_mip.generations.chronicle import Chronicle, Event
+from saltext_mip.generations import event_log
+from saltext_mip.generations.event_log import Chronicle, Event
 
 WHEN = "2026-03-12T04:05:06+00:00"
 
@@ -54,8 +54,8 @@ def _tells(state: Path, who: int) -> None:
 def test_many_tell_at_once_and_the_oldest_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chronicle, "MOST", 40_000)
-    monkeypatch.setattr(chronicle, "KEPT", 20_000)
+    monkeypatch.setattr(event_log, "MOST", 40_000)
+    monkeypatch.setattr(event_log, "KEPT", 20_000)
     fork = multiprocessing.get_context("fork")
     processes = [fork.Process(target=_tells, args=(tmp_path, who)) for who in range(4)]
     for process in processes:
@@ -88,4 +88,4 @@ def test_a_line_that_a_power_cut_broke_hides_no_other(tmp_path: Path) -> None:
 
 def test_a_text_is_cut_to_a_length(tmp_path: Path) -> None:
     Chronicle(tmp_path).tell(event("x" * 100_000))
-    assert told(tmp_path) == ["x" * chronicle.LINE]
+    assert told(tmp_path) == ["x" * event_log.LINE]

@@ -8,9 +8,10 @@ import pytest
 
 from saltext_mip.errors import Refused
 from saltext_mip.federation import Federation
-from saltext_mip.generations import rollback, transaction
+from saltext_mip.generations import rollback
 from saltext_mip.generations.diff import compare
 from saltext_mip.generations.store import NoGeneration
+from saltext_mip.transaction import coordinator
 from tests.support.places import WHEN, Places
 from tests.unit.generations.conftest import NEW, OLD
 
@@ -56,7 +57,7 @@ def planned(places: Places, number: int | None = None, *nodes: str) -> rollback.
 
 
 def carry_out(places: Places, plan: rollback.Rollback):
-    return transaction.run(
+    return coordinator.run(
         plan.writes,
         plan.blobs,
         generation=plan.generation,

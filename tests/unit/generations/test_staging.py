@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip import files
+from saltext_mip.data import data_path
 from saltext_mip.errors import BadAnswer, UnsafeName
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE, ENROLLED_FILE
-from saltext_mip.generations import enrolment, staging
-from saltext_mip.generations.staging import Entry, abort, commit, stage
-from saltext_mip.generations.works import NoPlace
+from saltext_mip.storage import atomic
+from saltext_mip.transaction import participant
+from saltext_mip.transaction.file_ops import NoPlace
+from saltext_mip.transaction.participant import Entry, abort, commit, stage
 from tests.support.places import Places, rowless
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -61,7 +62,7 @@ def test_aborting_leaves_no_trace(places: Places):
     assert abort(ms, "t1") is True
     assert abort(ms, "t1") is False
     assert listing(places.data("ms").parent) == before
-    with pytest.raises(staging.NotStaged):
+    with pytest.raises(participant.NotStaged):
         commit(ms, "t1")
 
 
@@ -76,7 +77,7 @@ def test_what_is_committed_cannot_be_aborted(places: Places):
 def test_a_commit_of_another_transaction_changes_nothing(places: Places):
     ms = places.place("ms")
     stage(ms, "t1", [cde()])
-    with pytest.raises(staging.NotStaged, match="ms"):
+    with pytest.raises(participant.NotStaged, match="ms"):
         commit(ms, "t2")
     assert abort(ms, "t2") is False
     assert places.has("ms", "dementia") == b"old dementia\n"
@@ -96,7 +97,7 @@ def test_the_next_transaction_drops_what_an_older_one_left(places: Places):
 def test_leftovers_of_a_forgotten_transaction_are_swept(places: Places):
     ms = places.place("ms")
     stage(ms, "t1", [cde(b"t1")])
-    (ms.state / staging.RECORD).write_bytes(b"{")  # a disk's fault: our own writes are whole
+    (ms.state / participant.RECORD).write_bytes(b"{")  # a disk's fault: our own writes are whole
     stage(ms, "t2", [cde(b"t2")])
     assert len(places.leftovers()) == 1
 
@@ -178,7 +179,7 @@ def test_a_failing_database_leaves_nothing(places: Places):
         raise OSError(28, os.strerror(28), str(target))
 
     before = listing(places.data("ms").parent)
-    with pytest.raises(staging.StagingFailed, match="No space left"):
+    with pytest.raises(participant.StagingFailed, match="No space left"):
         stage(places.place("ms"), "t1", [cde(), cde(b"x", "other")], database=fails)
     assert listing(places.data("ms").parent) == before
 
@@ -256,7 +257,7 @@ def test_a_full_disk_is_an_error_that_names_node_path_and_reason(places: Places,
     mounted(places.data("wk1") / "dementia", "size=64k")
     path = places.path("wk1", "dementia")
     path.write_bytes(b"old")
-    with pytest.raises(staging.StagingFailed) as caught:
+    with pytest.raises(participant.StagingFailed) as caught:
         stage(places.place("wk1"), "t1", [cde(b"x" * 100_000)])
     for word in ("wk1", str(path), "No space left on device"):
         assert word in str(caught.value)
@@ -272,7 +273,7 @@ def test_a_read_only_disk_is_an_error_that_names_node_path_and_reason(places: Pl
     path = places.path("wk1", "dementia")
     path.write_bytes(b"old")
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    with pytest.raises(staging.StagingFailed) as caught:
+    with pytest.raises(participant.StagingFailed) as caught:
         stage(places.place("wk1"), "t1", [cde()])
     for word in ("wk1", str(path), "Read-only file system"):
         assert word in str(caught.value)
@@ -281,7 +282,7 @@ def test_a_read_only_disk_is_an_error_that_names_node_path_and_reason(places: Pl
 
 def test_a_state_folder_that_cannot_be_made_is_an_error_that_names_it(places: Places, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(staging.StagingFailed, match="file/state"):
+    with pytest.raises(participant.StagingFailed, match="file/state"):
         stage(replace(places.place("wk1"), state=tmp_path / "file" / "state"), "t1", [cde()])
 
 
@@ -290,10 +291,10 @@ def test_a_state_folder_that_cannot_be_made_is_an_error_that_names_it(places: Pl
 
 def test_the_first_commit_enrols_a_data_path_with_a_pathology(places: Places):
     wk1 = places.place("wk1")
-    assert enrolment.check(places.data("wk1"), wk1.state, node="wk1") is False
+    assert data_path.check(places.data("wk1"), wk1.state, node="wk1") is False
     stage(wk1, "t1", [])
     commit(wk1, "t1")
-    assert enrolment.check(places.data("wk1"), wk1.state, node="wk1") is True
+    assert data_path.check(places.data("wk1"), wk1.state, node="wk1") is True
     text = (places.data("wk1") / ENROLLED_FILE).read_text()
     assert "fed1" in text
     before = places.snapshot()
@@ -319,10 +320,10 @@ def test_nothing_is_written_to_a_data_path_whose_disk_is_gone(places: Places):
     commit(wk1, "t1")
     data = places.data("wk1")
     data.rename(data.with_name("unmounted"))
-    with pytest.raises(enrolment.MountGone, match="wk1"):
+    with pytest.raises(data_path.MountGone, match="wk1"):
         stage(wk1, "t2", [cde()])
     data.mkdir()
-    with pytest.raises(enrolment.MountGone, match=r"\.mip-data"):
+    with pytest.raises(data_path.MountGone, match=r"\.mip-data"):
         stage(wk1, "t2", [cde()])
     assert listing(data) == []
 
@@ -335,7 +336,7 @@ def test_a_disk_that_goes_between_staging_and_commit_gets_nothing(places: Places
     data = places.data("wk1")
     data.rename(data.with_name("unmounted"))
     data.mkdir()
-    with pytest.raises(enrolment.MountGone):
+    with pytest.raises(data_path.MountGone):
         commit(wk1, "t2")
     assert listing(data) == []
     data.rmdir()
@@ -346,33 +347,33 @@ def test_a_disk_that_goes_between_staging_and_commit_gets_nothing(places: Places
 
 def test_a_data_path_that_was_never_there_is_another_error(places: Places):
     wk1 = replace(places.place("wk1"), data_path=places.root / "gone")
-    with pytest.raises(enrolment.NoDataPath, match="gone"):
+    with pytest.raises(data_path.NoDataPath, match="gone"):
         stage(wk1, "t1", [])
 
 
 def test_enabling_enrols_what_is_there_and_forgets_what_is_not(places: Places):
     wk1 = places.place("wk1")
     data = places.data("wk1")
-    assert enrolment.again(data, wk1.state, federation="fed1") is True
-    assert enrolment.again(data, wk1.state, federation="fed1") is False
+    assert data_path.again(data, wk1.state, federation="fed1") is True
+    assert data_path.again(data, wk1.state, federation="fed1") is False
     (data / ENROLLED_FILE).unlink()
-    assert enrolment.again(data, wk1.state, federation="fed1") is True
+    assert data_path.again(data, wk1.state, federation="fed1") is True
     data.rename(data.with_name("other"))
-    assert enrolment.again(data, wk1.state, federation="fed1") is True
-    assert enrolment.again(data, wk1.state, federation="fed1") is False
+    assert data_path.again(data, wk1.state, federation="fed1") is True
+    assert data_path.again(data, wk1.state, federation="fed1") is False
     data.mkdir()
-    assert enrolment.check(data, wk1.state, node="wk1") is False
-    assert enrolment.again(data, wk1.state, federation="fed1") is True
-    assert enrolment.check(data, wk1.state, node="wk1") is True
+    assert data_path.check(data, wk1.state, node="wk1") is False
+    assert data_path.again(data, wk1.state, federation="fed1") is True
+    assert data_path.check(data, wk1.state, node="wk1") is True
 
 
 def test_another_data_path_in_the_pillar_is_not_yet_enrolled(places: Places, tmp_path):
     wk1 = places.place("wk1")
-    enrolment.again(places.data("wk1"), wk1.state, federation="fed1")
-    assert enrolment.check(tmp_path, wk1.state, node="wk1") is False
+    data_path.again(places.data("wk1"), wk1.state, federation="fed1")
+    assert data_path.check(tmp_path, wk1.state, node="wk1") is False
 
 
 def test_hidden_files_in_the_data_path_are_ours_or_the_enrolment(places: Places):
     stage(places.place("wk1"), "t1", [cde()])
     for path in places.data("wk1").rglob(".*"):
-        assert files.is_ours(path.name) or path.name == ENROLLED_FILE
+        assert atomic.is_ours(path.name) or path.name == ENROLLED_FILE

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip.data.manifest import Previous, ServedFile
+from saltext_mip.data.consolidation.manifest import Previous, ServedFile
 from saltext_mip.errors import Busy, Refused
-from saltext_mip.files import StateBroken
-from saltext_mip.generations.journal import Journal, Pending
-from saltext_mip.generations.record import Generation
-from saltext_mip.generations.store import BlobDamaged, NoGeneration, Store, Word
+from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.store import BlobDamaged, NoGeneration, Store
+from saltext_mip.storage.state import StateBroken
+from saltext_mip.transaction.journal import Journal, Pending
 
 EDSD = ServedFile("edsd.csv", 1000, "a" * 64, 36, (("edsd", 20), ("few", "<10")), kept=True)
 FIRST = Generation(

@@ -6,8 +6,8 @@ import pytest
 
 from saltext_mip.errors import NodesFailed, NodesMissing, Refused
 from saltext_mip.federation import ENROLLED_FILE
-from saltext_mip.generations import transaction
-from saltext_mip.generations.transaction import CommitUnfinished, recover
+from saltext_mip.transaction import coordinator
+from saltext_mip.transaction.coordinator import CommitUnfinished, recover
 from tests.support.places import WHEN, Places, Write
 from tests.unit.generations.conftest import NEW, OLD
 
@@ -67,7 +67,7 @@ def test_a_first_generation_is_recorded_though_all_files_are_right(places: Place
 
 
 def test_a_node_without_writes_is_enrolled(places: Places):
-    made = transaction.run(
+    made = coordinator.run(
         [],
         {},
         generation=None,
@@ -220,7 +220,7 @@ def test_an_interrupted_run_has_to_be_finished_first(places: Places):
     with pytest.raises(Killed):
         places.consolidate(NEW)
     with pytest.raises(Refused, match="interrupted"):
-        transaction.run(
+        coordinator.run(
             [Write("ui", "pathologies", None, "x")],
             {},
             generation=None,
@@ -236,7 +236,7 @@ def test_an_interrupted_run_has_to_be_finished_first(places: Places):
 def test_a_pusher_that_cannot_write_says_where(places: Places):
     places.state.mkdir(parents=True)
     (places.state / "blobs").write_text("in the way")
-    with pytest.raises(transaction.StateUnwritable, match="blobs"):
+    with pytest.raises(coordinator.StateUnwritable, match="blobs"):
         places.consolidate(NEW)
     assert all_is(places, OLD)
     assert places.journal.pending() is None

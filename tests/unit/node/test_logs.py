@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from saltext_mip import arguments
 from saltext_mip.errors import Misuse, NodeError
-from saltext_mip.node import logs
+from saltext_mip.node import logs as logs_logs
 from saltext_mip.node.logs import Docker, Line, Word
 
 NOW = 1_773_288_000.0  # 2026-03-12T04:00Z
@@ -66,7 +67,7 @@ def api() -> Api:
 
 
 def follow(api: Api, wait: Any = None, **options: Any) -> Iterator[Line | Word]:
-    return logs.follow(
+    return logs_logs.follow(
         lambda: Docker(Client(api)),
         "exareme",
         lines=options.pop("lines", 100),
@@ -92,37 +93,43 @@ def texts(came: Iterator[Line | Word], count: int) -> list[str]:
     ],
 )
 def test_a_component_is_compared_whole(service: str, component: str, same: bool) -> None:
-    assert logs.belongs({"com.docker.swarm.service.name": service}, component) is same
+    assert logs_logs.belongs({"com.docker.swarm.service.name": service}, component) is same
 
 
 def test_an_installation_by_compose_is_known_too() -> None:
-    assert logs.belongs({"com.docker.compose.service": "portalbackend"}, "portalbackend")
+    assert logs_logs.belongs({"com.docker.compose.service": "portalbackend"}, "portalbackend")
 
 
 def test_what_could_steer_a_terminal_is_escaped() -> None:
-    line = logs.parsed(stamp(1).encode() + b" a\tb\x1b[2J\r\n".removesuffix(b"\n"))
+    line = logs_logs.parsed(stamp(1).encode() + b" a\tb\x1b[2J\r\n".removesuffix(b"\n"))
     assert line == Line(stamp(1), "a   b\\x1b[2J")
-    assert logs.parsed(stamp(1).encode() + b" \xff").text == "�"
-    assert logs.parsed(stamp(1).encode()).text == ""
+    assert logs_logs.parsed(stamp(1).encode() + b" \xff").text == "�"
+    assert logs_logs.parsed(stamp(1).encode()).text == ""
 
 
 def test_a_very_long_line_is_cut() -> None:
-    assert len(logs.parsed(stamp(1).encode() + b" " + b"x" * 100_000).text) == logs.LONGEST + 1
+    assert (
+        len(logs_logs.parsed(stamp(1).encode() + b" " + b"x" * 100_000).text)
+        == logs_logs.LONGEST + 1
+    )
 
 
 def test_the_last_lines_are_of_all_containers_in_the_order_of_time(api: Api) -> None:
     api.start("one", "fed1-wk-chuv_exareme", "a", "b", "c")
     api.start("two", "fed1-wk-chuv_exareme", "d", "e", at=10)
-    found = logs.read(Docker(Client(api)), "exareme", 4, None)
+    found = logs_logs.read(Docker(Client(api)), "exareme", 4, None)
     assert [line.text for line in found] == ["b", "c", "d", "e"]
-    assert [line.text for line in logs.read(Docker(Client(api)), "exareme", 2, None)] == ["d", "e"]
+    assert [line.text for line in logs_logs.read(Docker(Client(api)), "exareme", 2, None)] == [
+        "d",
+        "e",
+    ]
 
 
 def test_a_line_in_pieces_is_one_line(api: Api) -> None:
     api.start("one", "fed1-wk-chuv_exareme", "hello there")
     whole = api.wrote["one"][0]
     api.wrote["one"] = [whole[:7], whole[7:35], whole[35:]]
-    assert [line.text for line in logs.read(Docker(Client(api)), "exareme", 9, None)] == [
+    assert [line.text for line in logs_logs.read(Docker(Client(api)), "exareme", 9, None)] == [
         "hello there"
     ]
 
@@ -164,7 +171,7 @@ def test_no_line_is_shown_twice_when_docker_was_away(api: Api) -> None:
         if len(api.wrote["one"]) < 3:
             api.wrote["one"].append(f"{stamp(30)} c\n".encode())
 
-    came = logs.follow(connect, "exareme", lines=10, sleep=more)
+    came = logs_logs.follow(connect, "exareme", lines=10, sleep=more)
     assert texts(came, 4) == ["a", "b", "Docker does not answer here: nobody listens", "c"]
 
 
@@ -189,22 +196,22 @@ def test_a_follower_begins_where_it_is_told(api: Api) -> None:
     ],
 )
 def test_since_is_a_time_ago_or_a_date(given: Any, seconds: float | None) -> None:
-    assert logs.moment(given, NOW) == seconds
+    assert arguments.moment(given, NOW) == seconds
 
 
 @pytest.mark.parametrize("given", ["yesterday", "10", "-1h", "10 m", ""])
 def test_another_since_is_refused(given: str) -> None:
     with pytest.raises(Misuse, match="since="):
-        logs.moment(given, NOW)
+        arguments.moment(given, NOW)
 
 
 @pytest.mark.parametrize("given", [0, -1, "10", 1.5, True, None])
 def test_lines_are_a_number(given: Any) -> None:
     with pytest.raises(Misuse, match="lines="):
-        logs.limit(given)
+        arguments.limit(given)
 
 
 def test_a_dockerd_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     with pytest.raises(NodeError, match="Docker does not answer here: there is no socket"):
-        logs.connected()
+        logs_logs.connected()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from saltext_mip.data import data_path
 from saltext_mip.federation import ENROLLED_FILE
-from saltext_mip.generations import enrolment
-from saltext_mip.node import watch
-from saltext_mip.node.watch import News, Seen, Watch, step
+from saltext_mip.node import watch_data
+from saltext_mip.node.watch_data import News, Seen, Watch, step
 
 SETTLE, RESYNC, INTERVAL = 30.0, 900.0, 5.0
 NOW = 1_800_000_000.0
@@ -35,13 +35,13 @@ class Node:
 
     def look(self, seconds: float = INTERVAL) -> bool:
         self.now += seconds
-        return watch.news(self.data, self.state, News(SETTLE, RESYNC, INTERVAL), self.now)
+        return watch_data.news(self.data, self.state, News(SETTLE, RESYNC, INTERVAL), self.now)
 
     def said(self, looks: int = 8) -> int:
         return sum(self.look() for _ in range(looks))
 
     def gathered(self) -> None:
-        watch.note(self.state, watch.scan(self.data, self.state))
+        watch_data.note(self.state, watch_data.scan(self.data, self.state))
 
 
 @pytest.fixture
@@ -129,21 +129,21 @@ def test_a_change_after_a_change_settles_anew(node: Node) -> None:
 
 
 def test_a_change_that_the_gather_did_not_see_stays_news(node: Node) -> None:
-    seen = watch.scan(node.data, node.state)
+    seen = watch_data.scan(node.data, node.state)
     node.write("dementia/new.csv")
-    watch.note(node.state, seen)
+    watch_data.note(node.state, seen)
     assert node.said() == 1
 
 
 def test_what_we_write_ourselves_is_no_news(node: Node) -> None:
-    with watch.own(node.data, node.state):
+    with watch_data.own(node.data, node.state):
         node.write("dementia/CDEsMetadata.json", "{ ours }")
         node.write("tbi/CDEsMetadata.json", "{ new }")
     assert node.said(100) == 0
 
 
 def test_what_we_write_hides_no_change_of_others(node: Node) -> None:
-    with watch.own(node.data, node.state):
+    with watch_data.own(node.data, node.state):
         node.write("dementia/CDEsMetadata.json", "{ ours }")
         node.write("dementia/new.csv")
     assert node.said() == 1
@@ -151,14 +151,14 @@ def test_what_we_write_hides_no_change_of_others(node: Node) -> None:
 
 def test_what_we_write_beside_news_leaves_them_news(node: Node) -> None:
     node.write("dementia/new.csv")
-    with watch.own(node.data, node.state):
+    with watch_data.own(node.data, node.state):
         node.write("dementia/CDEsMetadata.json", "{ ours }")
     assert node.said() == 1
 
 
 def test_a_write_of_ours_that_fails_is_noted_as_far_as_it_came(node: Node) -> None:
     def written() -> None:
-        with watch.own(node.data, node.state):
+        with watch_data.own(node.data, node.state):
             node.write("dementia/CDEsMetadata.json", "{ ours }")
             raise OSError("full")
 
@@ -168,7 +168,7 @@ def test_a_write_of_ours_that_fails_is_noted_as_far_as_it_came(node: Node) -> No
 
 
 def test_a_disk_that_goes_is_news_and_so_is_its_return(node: Node) -> None:
-    enrolment.enrol(node.data, node.state, federation="fed1")
+    data_path.enrol(node.data, node.state, federation="fed1")
     away = node.data.with_name("away")
     node.data.rename(away)
     node.data.mkdir()
@@ -181,7 +181,7 @@ def test_a_disk_that_goes_is_news_and_so_is_its_return(node: Node) -> None:
 
 
 def test_a_disk_that_is_away_for_a_moment_is_no_news(node: Node) -> None:
-    enrolment.enrol(node.data, node.state, federation="fed1")
+    data_path.enrol(node.data, node.state, federation="fed1")
     (node.data / ENROLLED_FILE).rename(node.data / ".aside")
     assert not node.look()
     (node.data / ".aside").rename(node.data / ENROLLED_FILE)
@@ -204,7 +204,7 @@ def test_where_nobody_ever_looked_data_is_news_and_emptiness_is_not(tmp_path: Pa
     assert node.said(8) == 1
 
 
-@pytest.mark.parametrize("name", [watch.NOTED, watch.WATCHED])
+@pytest.mark.parametrize("name", [watch_data.NOTED, watch_data.WATCHED])
 @pytest.mark.parametrize("content", [b"", b"[1]", b'{"mark": "no"}', b"\xff"])
 def test_a_broken_memory_is_one_look_too_many_at_the_most(
     node: Node, name: str, content: bytes
@@ -248,7 +248,7 @@ def test_settling_is_what_is_new_and_young(node: Node) -> None:
     now = time.time()
 
     def settling() -> bool:
-        return watch.settling(node.state, watch.scan(node.data, node.state), SETTLE, now)
+        return watch_data.settling(node.state, watch_data.scan(node.data, node.state), SETTLE, now)
 
     assert not settling()
     node.write("dementia/new.csv")

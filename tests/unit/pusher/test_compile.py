@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Misuse, UnknownNode
-from saltext_mip.node import looks
+from saltext_mip.node import queries
+from saltext_mip.node.context import Here
 from saltext_mip.node.databases import states
-from saltext_mip.node.here import Here
-from saltext_mip.pusher import members
+from saltext_mip.pusher import nodes
 from saltext_mip.pusher.compile import compile_federation
 from saltext_mip.pusher.consolidate import Options, consolidate
 from tests.support.folders import Folders
@@ -151,7 +151,7 @@ def test_a_node_that_does_not_answer_is_a_problem_and_the_others_compile(
 
 
 def test_a_disabled_node_is_left_alone(consolidated: Folders) -> None:
-    members.disable(consolidated.pusher, "wk1", None, dry_run=False)
+    nodes.disable(consolidated.pusher, "wk1", None, dry_run=False)
     assert sorted(run(consolidated)["nodes"]) == ["fed1-ms", "fed1-wk-h2"]
     with pytest.raises(Misuse, match="disabled"):
         run(consolidated, node="wk1", pathology="dementia")
@@ -270,4 +270,4 @@ def test_a_cde_that_is_something_else_is_a_problem_of_its_pathology(
     worker = consolidated.federation.by_id("fed1-wk-h1")
     here = Here(consolidated.federation, worker, consolidated.root / "fed1-wk-h1" / "state")
     assert states(here, verify=True)["dementia"]["same"] is False
-    assert looks.cde(here, None) == {}
+    assert queries.cde(here, None) == {}

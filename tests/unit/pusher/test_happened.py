@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.data.cde import CdeInvalid
+from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.errors import Misuse
-from saltext_mip.generations.chronicle import FILE
-from saltext_mip.pusher import control, happened, members, past, refresh
+from saltext_mip.generations.event_log import FILE
+from saltext_mip.pusher import control, events, history, nodes, refresh
 from saltext_mip.pusher.consolidate import Options, consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
 
 def told(fed: Folders, limit: int = 0) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = happened.events(fed.pusher, limit)["events"]
+    found: list[dict[str, Any]] = events.events(fed.pusher, limit)["events"]
     return found
 
 
@@ -25,7 +25,7 @@ def words(fed: Folders) -> list[tuple[str, str, str]]:
 
 
 def test_before_anything_happened_there_is_nothing(fed: Folders) -> None:
-    assert happened.events(fed.pusher) | {"record": ""} == {
+    assert events.events(fed.pusher) | {"record": ""} == {
         "federation": "fed1",
         "events": [],
         "of": 0,
@@ -64,7 +64,7 @@ def test_a_rollback_is_one_event(fed: Folders) -> None:
     consolidate(fed.pusher, Options())
     fed.write("fed1-wk-h1", "dementia", "late.csv", rows("late"))
     consolidate(fed.pusher, Options())
-    past.rollback(fed.pusher, None, dry_run=False, timeout=0)
+    history.rollback(fed.pusher, None, dry_run=False, timeout=0)
     assert words(fed)[2] == (
         "rolledback",
         "",
@@ -76,10 +76,10 @@ def test_what_people_said_is_there_once_for_each_change(fed: Folders) -> None:
     control.suspend(fed.pusher, "the ui \x1b moves", "2h")
     control.resume(fed.pusher)
     control.resume(fed.pusher)
-    members.disable(fed.pusher, "wk1", "its disk", dry_run=True)
-    members.disable(fed.pusher, "wk1", "its disk", dry_run=False)
-    members.disable(fed.pusher, "wk1", "another reason", dry_run=False)
-    members.enable(fed.pusher, "wk1", dry_run=False)
+    nodes.disable(fed.pusher, "wk1", "its disk", dry_run=True)
+    nodes.disable(fed.pusher, "wk1", "its disk", dry_run=False)
+    nodes.disable(fed.pusher, "wk1", "another reason", dry_run=False)
+    nodes.enable(fed.pusher, "wk1", dry_run=False)
     assert words(fed) == [
         ("suspended", "", "until 2026-03-12 05:00 UTC: the ui \\x1b moves"),
         ("resumed", "", ""),
@@ -98,12 +98,12 @@ def test_a_suspension_that_ended_by_itself_is_told(fed: Folders) -> None:
 
 
 def test_nodes_that_went_and_came_are_told_once(fed: Folders) -> None:
-    members.checked(fed.pusher, None)
+    nodes.checked(fed.pusher, None)
     fed.down = {"fed1-wk-h2"}
-    members.checked(fed.pusher, None)
-    members.checked(fed.pusher, None)
+    nodes.checked(fed.pusher, None)
+    nodes.checked(fed.pusher, None)
     fed.down = set()
-    members.checked(fed.pusher, "wk2")
+    nodes.checked(fed.pusher, "wk2")
     assert words(fed) == [("missing", "fed1-wk-h2", ""), ("back", "fed1-wk-h2", "")]
 
 
@@ -134,9 +134,9 @@ def test_a_failure_is_told_once_while_it_fails_in_the_same_way(fed: Folders) -> 
 def test_the_last_ones_are_shown(fed: Folders) -> None:
     for nth in range(5):
         control.suspend(fed.pusher, f"reason {nth}", None)
-    value = happened.events(fed.pusher, 2)
+    value = events.events(fed.pusher, 2)
     assert [each["message"] for each in value["events"]] == ["reason 3", "reason 4"]
     assert value["of"] == 5
     for wrong in (-1, "x", True):
         with pytest.raises(Misuse):
-            happened.events(fed.pusher, wrong)
+            events.events(fed.pusher, wrong)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Misuse, NodesFailed, Refused
-from saltext_mip.pusher import past
+from saltext_mip.pusher import history
 from saltext_mip.pusher.consolidate import Options, consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import rows
@@ -18,7 +18,7 @@ def run(fed: Folders) -> dict[str, Any]:
 
 
 def back(fed: Folders, number: int | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-    return past.rollback(fed.pusher, number, dry_run=dry_run, timeout=0)
+    return history.rollback(fed.pusher, number, dry_run=dry_run, timeout=0)
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def twice(fed: Folders) -> Folders:
 
 def test_before_the_first_generation_there_is_nothing_to_export(fed: Folders) -> None:
     with pytest.raises(Refused, match=r"mip\.consolidate federation=fed1"):
-        past.export(fed.pusher)
+        history.export(fed.pusher)
 
 
 def test_the_data_structure_names_hosts_and_datasets(twice: Folders) -> None:
-    assert past.export(twice.pusher) == [
+    assert history.export(twice.pusher) == [
         {
             "name": "dementia",
             "nodes": [
@@ -48,25 +48,25 @@ def test_the_data_structure_names_hosts_and_datasets(twice: Folders) -> None:
 
 
 def test_history_is_the_newest_first_and_may_be_of_one_dataset(twice: Folders) -> None:
-    lines = past.history(twice.pusher, None, 0)["generations"]
+    lines = history.history(twice.pusher, None, 0)["generations"]
     assert [line["generation"] for line in lines] == [2, 1]
     assert lines[0]["added"] == [["dementia", "late"]]
-    only = past.history(twice.pusher, "late", 0)["generations"]
+    only = history.history(twice.pusher, "late", 0)["generations"]
     assert [line["generation"] for line in only] == [2]
-    assert len(past.history(twice.pusher, None, 1)["generations"]) == 1
+    assert len(history.history(twice.pusher, None, 1)["generations"]) == 1
 
 
 def test_differences_of_two_generations_and_of_now(twice: Folders) -> None:
-    things = [change["thing"] for change in past.diff(twice.pusher, 1, 2)["changes"]]
+    things = [change["thing"] for change in history.diff(twice.pusher, 1, 2)["changes"]]
     assert "pathologies/dementia/late" in things
-    assert past.diff(twice.pusher, None, None)["same"]
+    assert history.diff(twice.pusher, None, None)["same"]
     twice.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
-    now = past.diff(twice.pusher, None, None)
+    now = history.diff(twice.pusher, None, None)
     assert (now["a"], now["b"], now["same"]) == (2, "now", False)
     with pytest.raises(Misuse):
-        past.diff(twice.pusher, None, 1)
+        history.diff(twice.pusher, None, 1)
     with pytest.raises(Misuse, match="number"):
-        past.diff(twice.pusher, "last", None)  # type: ignore[arg-type]
+        history.diff(twice.pusher, "last", None)  # type: ignore[arg-type]
 
 
 def test_a_rollback_puts_the_files_back_as_a_new_generation_and_suspends(twice: Folders) -> None:
@@ -108,11 +108,11 @@ def test_a_rollback_that_changed_nothing_suspends_nothing(twice: Folders) -> Non
 @pytest.mark.parametrize("limit", ["few", -1, None, True, 1.5])
 def test_a_limit_is_a_number(twice: Folders, limit: Any) -> None:
     with pytest.raises(Misuse, match="limit"):
-        past.history(twice.pusher, None, limit)
+        history.history(twice.pusher, None, limit)
 
 
 def test_a_dataset_of_digits_is_found_as_salts_command_line_gives_it(twice: Folders) -> None:
     twice.write("fed1-wk-h1", "dementia", "year.csv", rows("2024"))
     run(twice)
-    found = past.history(twice.pusher, 2024, 0)["generations"]  # type: ignore[arg-type]
+    found = history.history(twice.pusher, 2024, 0)["generations"]  # type: ignore[arg-type]
     assert [line["added"] for line in found] == [[["dementia", "2024"]]]

@@ -10,14 +10,15 @@ import pytest
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import OWED, PROMPT, REFRESH, Requests
 from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
-from saltext_mip.generations.store import Word
-from saltext_mip.node import watch
-from saltext_mip.pusher import control, services
+from saltext_mip.generations.overrides import Word
+from saltext_mip.node import watch_data
+from saltext_mip.pusher import control
 from saltext_mip.pusher.consolidate import Options, consolidate
 from saltext_mip.pusher.refresh import StillStalled, Wish, planned, refresh, wanted
-from saltext_mip.pusher.serve import NO_SERVICES
-from saltext_mip.pusher.services import Look
-from saltext_mip.services.serving import Datasets, Item, Served, differences
+from saltext_mip.pusher.services import client as services
+from saltext_mip.pusher.services.client import Look
+from saltext_mip.pusher.services.rollout import NO_SERVICES
+from saltext_mip.swarm.engine import Datasets, Item, Served, differences
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -452,7 +453,7 @@ def test_an_error_of_a_node_may_pass(fed: Folders, engines: Engines) -> None:
 def test_the_beacon_is_quiet_once_the_pusher_acts_on_it(fed: Folders, engines: Engines) -> None:
     def news(node: str) -> bool:
         state = fed.root / node / "state"
-        return watch.scan(fed.data(node), state).mark != watch._noted(state)
+        return watch_data.scan(fed.data(node), state).mark != watch_data._noted(state)
 
     nodes = ("fed1-ms", "fed1-wk-h1", "fed1-wk-h2")
     consolidate(fed.pusher, Options())

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from saltext_mip import schemas
-from saltext_mip.node.here import Here
+from saltext_mip.node.context import Here
 from saltext_mip.node.overview import overview
 from saltext_mip.pusher.compile import compile_federation
 from saltext_mip.pusher.consolidate import Options, consolidate
-from saltext_mip.pusher.session import Answers
-from saltext_mip.pusher.status import status
+from saltext_mip.pusher.context import Answers
+from saltext_mip.pusher.status.report import status
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -182,7 +182,7 @@ def stopped(fed: WithServices) -> None:
 
 
 def suspended(fed: WithServices) -> None:
-    from saltext_mip.generations.store import Word
+    from saltext_mip.generations.overrides import Word
 
     fed.pusher.store.suspend(Word("anna", "2026-01-01T00:00:00+00:00", "RolledBack to 1"))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltext_mip.pusher.services import Look
-from saltext_mip.services.serving import Served
+from saltext_mip.pusher.services.client import Look
+from saltext_mip.swarm.engine import Served
 
 
 def waiting(of_node: str, /, **service: Any) -> dict[str, str]:

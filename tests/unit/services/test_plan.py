@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saltext_mip.secret import Secret
-from saltext_mip.services import spec
-from saltext_mip.services.actual import Actual, Network, Running, Task
-from saltext_mip.services.errors import NetworkInUse, NotOurs
-from saltext_mip.services.plan import (
+from saltext_mip.swarm import docker_api
+from saltext_mip.swarm.desired import wanted
+from saltext_mip.swarm.errors import NetworkInUse, NotOurs
+from saltext_mip.swarm.model import Mount, Port, Service
+from saltext_mip.swarm.observed import Actual, Network, Running, Task
+from saltext_mip.swarm.plan import (
     differences,
     mending,
     network_plan,
@@ -21,8 +23,6 @@ from saltext_mip.services.plan import (
     wanted_network,
     with_restarts,
 )
-from saltext_mip.services.service import Mount, Port, Service
-from saltext_mip.services.wanted import wanted
 from tests.unit.services.declared import SECRETS, federation
 
 WANTED = wanted(federation(), SECRETS)
@@ -216,9 +216,9 @@ def test_one_that_runs_once_is_up_when_it_is_complete() -> None:
 @pytest.mark.parametrize("service", WANTED, ids=lambda service: service.name)
 def test_what_is_sent_to_docker_is_read_back_the_same(service: Service) -> None:
     ids = {"mip-federation": "abc"}
-    sent = spec.build(service, ids)
+    sent = docker_api.build(service, ids)
     names = {key for key, value in service.env if isinstance(value, Secret)}
-    back = spec.parse(sent, {"abc": "mip-federation"}, names)
+    back = docker_api.parse(sent, {"abc": "mip-federation"}, names)
     assert differences(service, back) == []
     assert back.short == service.short
     assert back.hostname == service.hostname
@@ -248,12 +248,12 @@ def test_any_service_is_read_back_the_same(**fields: Any) -> None:
             "ports": tuple(sorted(fields["ports"])),
         },
     )
-    hidden = spec.parse(spec.build(service, {}), {}, ()).env
+    hidden = docker_api.parse(docker_api.build(service, {}), {}, ()).env
     secret = {key for key, value in hidden if isinstance(value, Secret)}
     service = replace(
         service, env=tuple((k, Secret(str(v)) if k in secret else v) for k, v in service.env)
     )
-    assert differences(service, spec.parse(spec.build(service, {}), {}, ())) == []
+    assert differences(service, docker_api.parse(docker_api.build(service, {}), {}, ())) == []
 
 
 # -- what a refresh brings back

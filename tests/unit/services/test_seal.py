@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from saltext_mip import sealing
 from saltext_mip.errors import BadAnswer
 from saltext_mip.secret import Secret
-from saltext_mip.services import seal
 
 TOKEN = "SWMTKN-1-canary"
 
@@ -27,14 +27,14 @@ def keys() -> tuple[bytes, bytes]:
 
 
 PRIVATE, PUBLIC = keys()
-FOREIGN = seal.sealed(Secret(TOKEN), keys()[1])
+FOREIGN = sealing.sealed(Secret(TOKEN), keys()[1])
 
 
 def test_it_is_opened_by_its_key() -> None:
-    sealed = seal.sealed(Secret(TOKEN), PUBLIC)
+    sealed = sealing.sealed(Secret(TOKEN), PUBLIC)
     assert TOKEN not in sealed
-    assert seal.opened(sealed, PRIVATE, node="fed1-ms").reveal() == TOKEN
-    assert seal.sealed(Secret(TOKEN), PUBLIC) != sealed
+    assert sealing.opened(sealed, PRIVATE, node="fed1-ms").reveal() == TOKEN
+    assert sealing.sealed(Secret(TOKEN), PUBLIC) != sealed
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,11 @@ def test_it_is_opened_by_its_key() -> None:
         "",
         "x",
         "a.b.c",
-        seal.sealed(Secret(TOKEN), keys()[1]),
-        seal.sealed(Secret("x"), PUBLIC)[:-8],
+        sealing.sealed(Secret(TOKEN), keys()[1]),
+        sealing.sealed(Secret("x"), PUBLIC)[:-8],
     ],
     ids=["empty", "no dot", "three parts", "for another", "cut off"],
 )
 def test_what_is_not_of_the_shape_is_not_believed(text: str) -> None:
     with pytest.raises(BadAnswer, match="fed1-ms"):
-        seal.opened(text, PRIVATE, node="fed1-ms")
+        sealing.opened(text, PRIVATE, node="fed1-ms")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.services.serving import Served, Sources, differences, restarts
+from saltext_mip.swarm.engine import Served, Sources, differences, restarts
 from tests.unit.services.declared import federation
 
 FED = federation()

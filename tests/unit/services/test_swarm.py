@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Refused
-from saltext_mip.services.actual import Actual, Running, SwarmNode, Task
-from saltext_mip.services.service import Service
-from saltext_mip.services.swarm import entries, joined, membership
+from saltext_mip.swarm.membership import entries, joined, membership
+from saltext_mip.swarm.model import Service
+from saltext_mip.swarm.observed import Actual, Running, SwarmNode, Task
 from tests.unit.services.declared import federation
 
 FED = federation()

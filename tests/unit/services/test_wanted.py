@@ -9,8 +9,8 @@ import pytest
 
 from saltext_mip.errors import DeclarationError
 from saltext_mip.secret import Secret
-from saltext_mip.services.service import Mount, Port, Service
-from saltext_mip.services.wanted import hidden, wanted
+from saltext_mip.swarm.desired import hidden, wanted
+from saltext_mip.swarm.model import Mount, Port, Service
 from tests.unit.services.declared import SECRETS, federation
 
 

@@ -1,0 +1,210 @@
+"""Asking minions: one job to all that are meant, answers read from the job cache.
+
+This is the only place that publishes to minions. An event on the master's bus can be forged by
+any minion, so it only says 'look'; the answer is read from the job cache, where the master attests
+who sent it, and where an answer is found whose event was lost. A minion that is busy is waited for
+until the deadline; one that does not say within a few seconds that it runs the job is missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import salt.client
+import salt.utils.event
+import salt.utils.jid
+
+from saltext_mip import wire
+from saltext_mip.pusher.context import Answers, Progress
+
+GRACE = 1.0  # seconds after which a silent minion is asked whether it runs the job
+SILENCE = 4.0  # seconds without a word after which it is missing
+WORD = 2.0  # seconds between two words to a person who waits
+AGAIN = 10.0  # seconds between two questions to one that runs on
+
+
+class Nodes:
+    """The federation's minions, as the pusher reaches them. ``opts`` are the Salt master's."""
+
+    def __init__(self, opts: Mapping[str, Any], *, timeout: float = 300.0) -> None:
+        self.opts = dict(opts)
+        self._timeout = timeout
+        self._client = salt.client.LocalClient(mopts=self.opts)
+        cache = self.opts["master_job_cache"]
+        self._get_jid = self._client.returners[f"{cache}.get_jid"]
+
+    def __enter__(self) -> Nodes:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._client.destroy()
+
+    def ask(
+        self,
+        function: str,
+        targets: Sequence[str],
+        arguments: Sequence[Any] = (),
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
+        **keywords: Any,
+    ) -> Answers:
+        """Run ``function`` on ``targets`` at once and wait for all, as plain values.
+
+        A packed value (:mod:`~saltext_mip.wire`) is unpacked, its further pages fetched; for these
+        the first two ``arguments`` are the federation's name and digest, as ``mip_node`` has it.
+        """
+        answers = self._job(function, targets, arguments, timeout, progress, keywords)
+        values: dict[str, Any] = {}
+        missing, failed = dict(answers.missing), dict(answers.failed)
+        for node, value in answers.values.items():
+            if not wire.is_page(value):
+                values[node] = value
+                continue
+            try:
+                pages = [wire.check_page(value)]
+                while len(pages) < pages[0]["pages"]:
+                    following = [*arguments[:2], pages[0]["sha256"], len(pages)]
+                    more = self._job("mip_node.page", [node], following, timeout, None, {})
+                    missing.update(more.missing)
+                    failed.update(more.failed)
+                    if node not in more.values:
+                        break
+                    pages.append(wire.check_page(more.values[node]))
+                else:
+                    values[node] = wire.whole(pages)
+            except wire.Damaged as exc:
+                failed[node] = f"its answer did not arrive whole: {exc}"
+        return Answers(values, missing, failed)
+
+    def _job(
+        self,
+        function: str,
+        targets: Sequence[str],
+        arguments: Sequence[Any],
+        timeout: float | None,
+        progress: Progress | None,
+        keywords: Mapping[str, Any],
+    ) -> Answers:
+        if not targets:
+            return Answers()
+        deadline = time.monotonic() + (timeout or self._timeout)
+        with salt.utils.event.get_event("master", opts=self.opts, listen=True) as bus:
+            job = _Job(self, bus, function, deadline, progress)
+            return job.run(targets, arguments, keywords)
+
+    def publish(
+        self, function: str, targets: Sequence[str], arguments: Sequence[Any], keywords: Any
+    ) -> tuple[str, frozenset[str]]:
+        """Send a job; its id, and the targets that have an accepted key."""
+        jid = salt.utils.jid.gen_jid(self.opts)
+        sent = self._client.run_job(
+            list(targets),
+            function,
+            list(arguments),
+            tgt_type="list",
+            jid=jid,
+            kwarg=keywords,
+            listen=False,
+        )
+        return jid, frozenset(sent.get("minions", ())) if sent else frozenset()
+
+    def returned(self, jid: str) -> dict[str, Any]:
+        """What the job cache has of a job: ``{minion id: {"return", "retcode", …}}``."""
+        found: dict[str, Any] = self._get_jid(jid)
+        return found
+
+
+class _Job:
+    """One job on its way."""
+
+    def __init__(
+        self, nodes: Nodes, bus: Any, function: str, deadline: float, progress: Progress | None
+    ) -> None:
+        self._nodes = nodes
+        self._bus = bus
+        self._function = function
+        self._deadline = deadline
+        self._progress = progress
+        self._values: dict[str, Any] = {}
+        self._failed: dict[str, str] = {}
+        self._missing: dict[str, str] = {}
+        self._pending: set[str] = set()
+        self._heard: dict[str, float] = {}
+        self._idle_since: dict[str, float] = {}
+        self._next_word = time.monotonic() + WORD
+
+    def run(self, targets: Sequence[str], arguments: Sequence[Any], keywords: Any) -> Answers:
+        jid, sent = self._nodes.publish(self._function, targets, arguments, keywords)
+        for target in targets:
+            if target not in sent:
+                self._missing[target] = "the Salt master has no accepted key of that name"
+        self._pending = {target for target in targets if target in sent}
+        start = time.monotonic()
+        self._heard = dict.fromkeys(self._pending, start)
+        asked, find = start - AGAIN + GRACE, ""
+        while self._pending:
+            now = time.monotonic()
+            self._collect(jid)
+            if find:
+                self._listen_to(find)
+            self._give_up(now)
+            # A look reads the answers of all minions: with a thousand, not once for each event.
+            rest = now + 2 * (time.monotonic() - now)
+            if self._pending and now - asked >= AGAIN:
+                asked = now
+                self._heard.update(dict.fromkeys(self._pending, now - GRACE))
+                find, _ = self._nodes.publish("saltutil.find_job", sorted(self._pending), [jid], {})
+            if self._pending:
+                self._say(now)
+                self._wait(rest)
+        return Answers(self._values, self._missing, self._failed)
+
+    def _say(self, now: float) -> None:
+        """Now and then, whom we wait for."""
+        if self._progress and now >= self._next_word:
+            self._next_word = now + WORD
+            self._progress(f"waiting for {', '.join(sorted(self._pending))}")
+
+    def _wait(self, rest: float) -> None:
+        """Until something of a job is on the bus, a tenth of a second at most; not before rest."""
+        self._bus.get_event(wait=0.1, tag="salt/job/", auto_reconnect=True)
+        while (left := rest - time.monotonic()) > 0:
+            self._bus.get_event(wait=left, tag="salt/job/", auto_reconnect=True)
+
+    def _collect(self, jid: str) -> None:
+        for node, answer in self._nodes.returned(jid).items():
+            if node not in self._pending or "return" not in answer:
+                continue
+            self._pending.discard(node)
+            value = answer["return"]
+            if answer.get("retcode", 0) or answer.get("success") is False:
+                self._failed[node] = str(value).strip().removeprefix("ERROR: ") or "no reason given"
+            else:
+                self._values[node] = value
+
+    def _listen_to(self, find: str) -> None:
+        now = time.monotonic()
+        for node, answer in self._nodes.returned(find).items():
+            if node not in self._pending:
+                continue
+            self._heard[node] = now
+            if answer.get("return"):
+                self._idle_since.pop(node, None)
+            else:
+                # Not running: it is through (its answer is on the way), or it never began.
+                self._idle_since.setdefault(node, now)
+
+    def _give_up(self, now: float) -> None:
+        for node in sorted(self._pending):
+            if now >= self._deadline:
+                self._missing[node] = "it did not answer in time"
+            elif now - self._heard[node] >= SILENCE + GRACE:
+                self._missing[node] = "it does not answer"
+            elif now - self._idle_since.get(node, now) >= SILENCE:
+                self._missing[node] = "it runs, but lost the job"
+            else:
+                continue
+            self._pending.discard(node)

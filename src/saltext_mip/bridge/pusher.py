@@ -1,0 +1,68 @@
+"""From Salt's options to a :class:`~saltext_mip.pusher.context.Pusher`: the door to the pusher.
+
+The only module of this room that knows Salt.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import salt.pillar
+import salt.utils.event
+
+from saltext_mip import sealing
+from saltext_mip.bridge.jobs import Nodes
+from saltext_mip.bridge.pillar import declared
+from saltext_mip.federation import pick
+from saltext_mip.generations.store import Store
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.secret import Secret
+from saltext_mip.text import shown
+
+
+@contextmanager
+def opened(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pusher]:
+    """The pusher's surroundings for one command on that federation."""
+    chosen = pick(declared(opts), federation)
+    state = chosen.state(Path(opts["root_dir"]))
+    with Nodes(opts) as nodes:
+        yield Pusher(
+            federation=chosen,
+            state=state,
+            nodes=nodes,
+            store=Store(state),
+            progress=_progress(opts),
+            fire=lambda event, data: _fire(opts, f"mip/{chosen.name}/{event}", data),
+            actor=_actor(),
+            now=lambda: datetime.now(UTC),
+            unseal=lambda text, node: _unsealed(opts, text, node),
+        )
+
+
+def _unsealed(opts: Mapping[str, Any], text: str, node: str) -> Secret:
+    key = (Path(opts["pki_dir"]) / "master.pem").read_bytes()
+    return sealing.opened(text, key, opts.get("key_pass"), node=node)
+
+
+def _progress(opts: Mapping[str, Any]) -> Callable[[str], None]:
+    """To standard error, where a person runs the command; in a daemon that would be its log."""
+    if opts.get("__cli") != "salt-run":
+        return lambda _: None
+    return lambda text: print(f"  {shown(text)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _fire(opts: Mapping[str, Any], tag: str, data: Mapping[str, Any]) -> None:
+    with salt.utils.event.get_event("master", opts=dict(opts), listen=False) as bus:
+        bus.fire_event(dict(data), tag)
+
+
+def _actor() -> str:
+    """Who asked: the person behind sudo where there is one."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()

@@ -1,0 +1,82 @@
+"""A runner function as ``salt-run`` shows it: arguments checked, errors one line, a table.
+
+What Salt does by itself with a misspelt argument, an unknown name or a ``TypeError`` is to print
+the manual and exit with 0; a person, and a script, are told what is wrong and get a 1 here.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import salt.exceptions
+
+from saltext_mip.bridge.execution import of_system
+from saltext_mip.errors import MipError, Unexpected
+from saltext_mip.text import shown
+
+log = logging.getLogger(__name__)
+
+_SECONDS = {"timeout", "served_within"}
+
+
+class MipRunnerError(salt.exceptions.NotImplemented):  # type: ignore[misc]
+    """The one kind of exception that salt-run prints as one line, and exits with 1."""
+
+
+def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Shape a function for salt-run: arguments checked, errors one line, a table by default."""
+    signature = inspect.signature(function)
+    name = function.__name__.rstrip("_")
+    parameters = signature.parameters.values()
+    switches = {parameter.name for parameter in parameters if isinstance(parameter.default, bool)}
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        given = {key: value for key, value in kwargs.items() if not key.startswith("__")}
+        try:
+            bound = signature.bind(*args, **given)
+        except TypeError as exc:
+            known = ", ".join(signature.parameters)
+            raise MipRunnerError(f"mip.{name}: {exc}. Its arguments: {known}.") from None
+        for argument in _SECONDS & bound.arguments.keys():
+            _check_seconds(name, argument, bound.arguments[argument])
+        for argument in switches & bound.arguments.keys():
+            _check_switch(name, argument, bound.arguments[argument])
+        if bound.arguments.get("reason") is not None:  # words, whatever Salt took them for
+            bound.arguments["reason"] = str(bound.arguments["reason"])
+        try:
+            value = function(*bound.args, **bound.kwargs)
+        except (MipError, salt.exceptions.SaltException) as exc:
+            raise MipRunnerError("\n".join(map(shown, str(exc).split("\n")))) from None
+        except (SystemExit, KeyboardInterrupt):
+            raise MipRunnerError(f"mip.{name}: interrupted") from None
+        except OSError as exc:
+            raise MipRunnerError(f"mip.{name}: {of_system(exc)}") from None
+        except Exception as exc:  # noqa: BLE001 - a TypeError's would be 'wrong arguments', exit 0
+            told = Unexpected.of(exc)
+            log.debug("%s\n%s", str(told), "\n".join(told.frames))
+            raise MipRunnerError(f"mip.{name}: {told}") from None
+        if isinstance(value, Mapping):
+            value = {"command": name, "schema": 1, **value}
+        return {"outputter": "mip", "data": value}
+
+    # Salt would look through to the function, and refuse unknown arguments with exit code 0.
+    del call.__wrapped__
+    return call
+
+
+def _check_switch(name: str, argument: str, value: Any) -> None:
+    """A word that Salt did not take for true or false would count as true."""
+    if value not in (True, False):  # 0 and 1 are as good
+        raise MipRunnerError(f"mip.{name}: {argument} must be True or False.")
+
+
+def _check_seconds(name: str, argument: str, value: Any) -> None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+    if not good:
+        raise MipRunnerError(f"mip.{name}: {argument} must be a number of seconds, 0 or more.")

@@ -1,0 +1,306 @@
+"""Put a fresh pusher to work: what Salt's master must be told, and an example pillar.
+
+What there is (:func:`look`) → what should be done, as items (:func:`plan`) → it is done
+(:func:`apply`). All of it is one drop-in beside the master's configuration and, where there is no
+pillar yet, the example. A drop-in's key *replaces* that of the main file (drop-ins among each
+other are merged), so a key that the operator has elsewhere is left to them: the plan says what to
+add. Again, with nothing changed, nothing is written.
+
+A capability joins by its entry in :data:`NEEDED`; a reactor by its file: the lines ``# on: <tag>``
+in ``reactor/*.sls`` say which events it is for.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from saltext_mip.bridge import sls
+from saltext_mip.errors import Refused
+from saltext_mip.storage import atomic
+
+DROP_IN = "mip.conf"
+MARK = "# Written by `salt-run mip.setup`, which writes it again: put what is yours elsewhere.\n"
+EXAMPLE_ID = "pusher_master"  # the pusher's id in the example's top.sls
+EVENT = re.compile(r"^# on: (\S+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the operator configured in one file (and in files that it includes)."""
+
+    path: Path
+    keys: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A pusher as it is.
+
+    ``drop_in`` is where ours goes, ``None`` where the master would not read it; ``mine`` what
+    stands there now, and ``main`` and ``others`` are the operator's. ``federations`` are the names
+    that the pillar declares; ``pillar`` are its files of the example's names, and ``has_pillar``
+    says whether there is any. ``example`` and ``reactors`` are files of the package, by name.
+    """
+
+    conf_file: Path
+    drop_in: Path | None
+    mine: bytes | None
+    main: Source
+    others: tuple[Source, ...]
+    master_id: str
+    user: str
+    pillar_root: Path
+    pillar: Mapping[str, bytes]
+    has_pillar: bool
+    federations: tuple[str, ...]
+    example: Mapping[str, bytes]
+    reactors: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing of the plan: ``write`` it, ``nothing`` is to be done, or ``todo`` by a person."""
+
+    action: Literal["write", "nothing", "todo"]
+    thing: str
+    reason: str
+    path: Path | None = None
+    content: bytes = b""
+    mode: int = 0o644
+    owner: str = "root"
+
+    def shown(self) -> dict[str, str]:
+        return {"action": self.action, "thing": self.thing, "reason": self.reason}
+
+
+def _fileserver(_: Facts) -> list[Any]:
+    return ["mip"]
+
+
+def _engines(_: Facts) -> list[Any]:
+    return [{"mip": {}}]
+
+
+def _reactions(facts: Facts) -> list[Any]:
+    by_tag: dict[str, list[str]] = {}
+    for name, text in facts.reactors.items():
+        for tag in EVENT.findall(text):
+            by_tag.setdefault(tag, []).append(f"salt://mip/reactor/{name}")
+    return [{tag: paths} for tag, paths in sorted(by_tag.items())]
+
+
+def _secrets(_: Facts) -> list[Any]:
+    return [{"mip": {}}]
+
+
+@dataclass(frozen=True)
+class Needed:
+    """A list in the master's configuration: the entries that we need in it, and why."""
+
+    key: str
+    why: str
+    entries: Callable[[Facts], list[Any]]
+    default: tuple[Any, ...] = ()  # what the master has where nobody configures the key
+
+
+NEEDED = (
+    Needed("fileserver_backend", "serves salt://mip/ from the package", _fileserver, ("roots",)),
+    Needed("reactor", "lets events wake the controller", _reactions),
+    Needed("engines", "runs the controller", _engines),
+    Needed("ext_pillar", "hands secrets to the nodes that need them", _secrets),
+)
+
+
+def look(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> Facts:
+    """The pusher of these master ``opts``, whose pillar declares ``federations``.
+
+    Reads the configuration as Salt does, file by file, so that it is known who configured what.
+    """
+    conf_file = Path(opts["conf_file"])
+    patterns = opts.get("default_include") or []
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    drop_in = _place(conf_file, patterns)
+    found = [path for pattern in patterns for path in sorted(conf_file.parent.glob(pattern))]
+    mine = drop_in.read_bytes() if drop_in and drop_in.is_file() else None
+    ours = mine is not None and mine.startswith(MARK.encode())
+    root = Path(next(iter(opts["pillar_roots"].get("base") or ["/srv/pillar"])))
+    example = _contents(sls.root() / "pillar")
+    return Facts(
+        conf_file=conf_file,
+        drop_in=drop_in,
+        mine=mine,
+        main=_source(conf_file, conf_file),
+        others=tuple(_source(conf_file, path) for path in found if not (ours and path == drop_in)),
+        master_id=opts["id"],
+        user=opts.get("user") or "root",
+        pillar_root=root,
+        pillar={n: (root / n).read_bytes() for n in example if (root / n).is_file()},
+        has_pillar=any(root.rglob("*.sls")),
+        federations=tuple(federations),
+        example=example,
+        reactors={
+            name: content.decode() for name, content in _contents(sls.root() / "reactor").items()
+        },
+    )
+
+
+def _place(conf_file: Path, patterns: Sequence[str]) -> Path | None:
+    for pattern in patterns:
+        path = conf_file.parent / pattern
+        if fnmatch(DROP_IN, path.name):
+            return path.with_name(DROP_IN)
+    return None
+
+
+def _source(conf_file: Path, path: Path) -> Source:
+    import salt.config  # a plan is made without Salt
+
+    keys = salt.config.include_config([glob.escape(str(path))], str(conf_file), verbose=False)
+    return Source(path, keys)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    """The SLS files below ``folder``, by their path in it."""
+    found = sorted(path for path in folder.rglob("*.sls") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def plan(facts: Facts) -> tuple[Item, ...]:
+    """What is to be written, what is as it should be, and what is left to a person."""
+    wanted: dict[str, Any] = {}
+    todo = []
+    for needed in NEEDED:
+        entries = needed.entries(facts)
+        if not entries:
+            continue
+        if owner := _owner(facts, needed.key, entries):
+            todo += _left(owner, needed, entries)
+        elif any(needed.key in other.keys for other in facts.others):
+            wanted[needed.key] = entries  # drop-ins are merged: theirs and ours
+        else:
+            wanted[needed.key] = [*needed.default, *entries]
+    return (*_configuration(facts, wanted), *todo, *_pillar(facts))
+
+
+def _owner(facts: Facts, key: str, entries: list[Any]) -> Source | None:
+    """Whose setting ours would switch off, or whose has all of ``entries`` already."""
+    theirs = [other for other in facts.others if key in other.keys]
+    for other in theirs:
+        value = other.keys[key]
+        if not isinstance(value, list) or all(entry in value for entry in entries):
+            return other
+    return None if theirs or key not in facts.main.keys else facts.main
+
+
+def _left(owner: Source, needed: Needed, entries: list[Any]) -> list[Item]:
+    value = owner.keys[needed.key]
+    missing = [e for e in entries if not isinstance(value, list) or e not in value]
+    if not missing:
+        return []
+    if isinstance(value, str) and needed.key == "reactor":
+        thing = f"add to {value}, the list that '{needed.key}' in {owner.path} names:"
+    else:
+        thing = f"add to '{needed.key}' in {owner.path}:"
+    reason = f"{needed.why}; written by setup, it would switch off what is there"
+    return [Item("todo", f"{thing}\n{_yaml(missing)}", reason)]
+
+
+def _configuration(facts: Facts, wanted: Mapping[str, Any]) -> list[Item]:
+    if not wanted and facts.mine is None:
+        return [Item("nothing", str(facts.conf_file), "has all that is needed")]
+    content = (MARK + (_yaml(wanted) if wanted else "{}\n")).encode()
+    if facts.drop_in is None:
+        reason = f"{facts.conf_file} has a default_include that does not take in {DROP_IN}"
+        return [Item("todo", f"include a file with:\n{_yaml(wanted)}", reason)]
+    path = facts.drop_in
+    if facts.mine is not None and not facts.mine.startswith(MARK.encode()):
+        reason = f"{path} is not setup's, and is left as it is"
+        return [Item("todo", f"move {path} to another name, and run setup again", reason)]
+    if facts.mine == content:
+        return [Item("nothing", str(path), "is up to date")]
+    reason = "; ".join(needed.why for needed in NEEDED if needed.key in wanted)
+    if facts.mine is not None:
+        reason = f"differs from what is needed: {reason}" if reason else "is no longer needed"
+    return [
+        Item("write", str(path), reason, path, content),
+        Item("todo", "restart the master: systemctl restart salt-master", f"it reads {path} then"),
+    ]
+
+
+def _pillar(facts: Facts) -> list[Item]:
+    root = facts.pillar_root
+    declaring = [name for name in facts.example if name != "top.sls" and not _secret(name)]
+    edit = Item(
+        "todo",
+        f"declare your federation in {root / declaring[0]}, and its nodes in {root / 'top.sls'}",
+        "what stands there is the example",
+    )
+    if any(facts.pillar.get(name) == facts.example[name] for name in declaring):
+        return [edit]
+    if facts.federations:
+        return [Item("nothing", str(root), f"declares {', '.join(facts.federations)}")]
+    if facts.has_pillar:
+        thing = f"declare your federation in {root}, as the example in {sls.root() / 'pillar'} does"
+        return [Item("todo", thing, "there is a pillar already, and it declares no federation")]
+    return [*(_copy(facts, name, content) for name, content in facts.example.items()), edit]
+
+
+def _copy(facts: Facts, name: str, content: bytes) -> Item:
+    path = facts.pillar_root / name
+    if name == "top.sls":
+        content = content.replace(EXAMPLE_ID.encode(), facts.master_id.replace("'", "''").encode())
+    mode = 0o600 if _secret(name) else 0o644
+    reason = "there is no pillar yet: the example, to be changed"
+    return Item("write", str(path), reason, path, content, mode, facts.user)
+
+
+def _secret(name: str) -> bool:
+    return name.endswith("-secrets.sls")
+
+
+def _yaml(value: Any) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, default_flow_style=False, allow_unicode=True)
+    return text
+
+
+def apply(items: Sequence[Item]) -> list[str]:
+    """Write what the plan says; the paths of what was written.
+
+    :class:`~saltext_mip.errors.Refused` where something cannot be; again, it goes on from there.
+    """
+    wrote = []
+    for item in items:
+        if item.action != "write" or item.path is None:
+            continue
+        try:
+            item.path.parent.mkdir(parents=True, exist_ok=True)
+            if not atomic.replace(item.path, item.content, mode=item.mode):
+                continue
+            if os.geteuid() == 0 and item.owner != "root":
+                shutil.chown(item.path, item.owner)
+        except OSError as exc:
+            raise Refused(f"{item.path} cannot be written: {exc.strerror}.") from None
+        wrote.append(str(item.path))
+    return wrote
+
+
+def result(items: Sequence[Item], wrote: Sequence[str]) -> dict[str, Any]:
+    """``{changed, wrote, todo, plan}`` for the runner to return."""
+    return {
+        "changed": bool(wrote),
+        "wrote": list(wrote),
+        "todo": [
+            f"{item.thing.rstrip()}\n({item.reason})" for item in items if item.action == "todo"
+        ],
+        "plan": [item.shown() for item in items],
+    }

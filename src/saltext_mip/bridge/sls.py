@@ -1,0 +1,18 @@
+"""Where the SLS files are that come with the package: ``states``, ``reactor``, ``pillar``.
+
+Their one source are the folders of these names at the top of the repository. A wheel carries them
+inside the package (``setup.py`` puts them there); a tree that is installed in place uses its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDERS = ("states", "reactor", "pillar")
+
+
+def root() -> Path:
+    """The folder that has ``states/``, ``reactor/`` and ``pillar/``."""
+    package = Path(__file__).resolve().parent.parent
+    carried = package / "_sls"
+    return carried if carried.is_dir() else package.parent.parent

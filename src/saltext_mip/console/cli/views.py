@@ -1,0 +1,87 @@
+"""Views of a status that the command alone has: one node, the nodes, or what is wrong only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from saltext_mip.console.cli.terminal import width
+from saltext_mip.console.colours import COLOURS
+from saltext_mip.console.screens.fallback import anything
+from saltext_mip.console.screens.problems import trouble
+from saltext_mip.console.screens.text import Screen
+from saltext_mip.text import when
+
+Status = Mapping[str, Any]
+# conditions that are there only while something is not as usual
+WHILE_TRUE = ("Reconciling", "Suspended", "Held", "Stalled")
+
+
+def described(status: Status, node: str) -> str:
+    """All that a status says of one node."""
+    screen = Screen(width(), COLOURS)
+    facts = status["nodes"][node]
+    screen.title(node, f"{facts['role']}, {facts['short']}")
+    told = {
+        key: when(str(value)) if key == "since" else value
+        for key, value in facts.items()
+        if key not in ("role", "short") and value is not None
+    }
+    anything(screen, told, indent=2)
+    services = {name: each for name, each in status["services"].items() if each.get("node") == node}
+    screen.gap()
+    screen.title("services")
+    anything(screen, services or "none", indent=2)
+    theirs = [problem for problem in status["problems"] if problem.get("node") == node]
+    trouble(screen, theirs, federation=status["federation"])
+    if not theirs:
+        screen.gap()
+        screen.text("Nothing is wrong with its data.", style="good")
+    return str(screen)
+
+
+def of_node(status: Status, node: str) -> dict[str, Any]:
+    """The same without what is of other nodes."""
+    services = status["services"].items()
+    return {
+        **status,
+        "nodes": {node: status["nodes"][node]},
+        "services": {name: each for name, each in services if each.get("node") == node},
+        "problems": [each for each in status["problems"] if each.get("node") in (node, None)],
+    }
+
+
+def nodes_only(status: Status) -> Status:
+    """The same without what is not about nodes."""
+    wanted = ("WorkersReachable", "Ready")
+    return {
+        **status,
+        "services": {},
+        "pathologies": {},
+        "conditions": [each for each in status["conditions"] if each["type"] in wanted],
+        "problems": [problem for problem in status["problems"] if problem.get("node")],
+    }
+
+
+def only_problems(status: Status, at: str) -> str:
+    """What is wrong, or that nothing is; ``at``: when this was looked at."""
+    screen = Screen(width(), COLOURS)
+    axes = f"{status['sync']}, {status['health']}"
+    screen.title(f"federation {status['federation']}: {axes}", at)
+    wrong = [each for each in status["conditions"] if not fine(each)]
+    for each in wrong:
+        bad = each["status"] == "False" and each["type"] not in WHILE_TRUE
+        text = f"{each['type']}: {each['reason']}. {each['message']}".rstrip()
+        screen.text(text, hang=2, style="bad" if bad else "warn")
+    problems = [problem for problem in status["problems"] if problem["severity"] != "note"]
+    trouble(screen, problems, federation=status["federation"])
+    if not wrong and not problems:
+        screen.text("Nothing is wrong.", style="good")
+    return str(screen)
+
+
+def fine(condition: Mapping[str, Any]) -> bool:
+    """Whether a condition is as it is when all is well."""
+    if condition["type"] in WHILE_TRUE:
+        return bool(condition["status"] != "True")
+    return bool(condition["status"] == "True")

@@ -1,0 +1,1 @@
+"""What each command returned, as text for one screen."""

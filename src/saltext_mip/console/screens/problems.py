@@ -1,0 +1,100 @@
+"""What is wrong, first on every screen: by node, the worst first, with whom to call."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from saltext_mip.console.screens.text import Screen, number
+
+SEVERITIES = ("error", "warning", "note")
+STYLE = {"error": "bad", "warning": "warn", "note": "plain"}
+# one screen: of many places with the same fault a few, of very many faults the worst
+PLACES = 5
+GROUPS = 20
+
+Problem = Mapping[str, Any]
+
+
+def trouble(screen: Screen, problems: Sequence[Problem], *, federation: str) -> None:
+    """All ``problems`` (as ``Problem.shown()``), places with the same fault together."""
+    if not problems:
+        return
+    screen.gap()
+    worst = _worst(problems)
+    heading = "To be known" if worst == "note" else "What is wrong"
+    screen.title(f"{heading}: {counted(problems)}", style=STYLE[worst])
+    left = GROUPS
+    rest = 0
+    for node, theirs in _by_node(problems):
+        groups = _by_rule(theirs)
+        rest += sum(len(group) for group in groups[left:])
+        groups = groups[:left]
+        left -= len(groups)
+        if not groups:
+            continue
+        screen.gap()
+        contact = next((p["contact"] for p in theirs if p.get("contact")), None)
+        screen.title(node or federation, f"call {contact}" if contact else "")
+        for group in groups:
+            _group(screen, group)
+    if rest:
+        screen.gap()
+        screen.text(f"and {number(rest, 'problem')} more: --out=json has them all")
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """``2 errors, 1 note``."""
+    count = Counter(problem["severity"] for problem in problems)
+    return ", ".join(number(count[name], name) for name in SEVERITIES if count[name])
+
+
+def _worst(problems: Sequence[Problem]) -> str:
+    return min((str(problem["severity"]) for problem in problems), key=SEVERITIES.index)
+
+
+def _by_node(problems: Sequence[Problem]) -> list[tuple[str | None, list[Problem]]]:
+    found: dict[str | None, list[Problem]] = {}
+    for problem in problems:
+        found.setdefault(problem["node"], []).append(problem)
+    return sorted(found.items(), key=lambda item: SEVERITIES.index(_worst(item[1])))
+
+
+def _by_rule(problems: Sequence[Problem]) -> list[list[Problem]]:
+    found: dict[tuple[str, str], list[Problem]] = {}
+    for problem in problems:
+        found.setdefault((problem["severity"], problem["rule"]), []).append(problem)
+    return sorted(found.values(), key=lambda group: SEVERITIES.index(group[0]["severity"]))
+
+
+def _group(screen: Screen, group: Sequence[Problem]) -> None:
+    fault = group[0]
+    severity = fault["severity"]
+    screen.text(
+        f"{severity}: {fault['message']} ({fault['rule']})",
+        indent=2,
+        hang=2,
+        style=STYLE[severity],
+    )
+    for problem in group[:PLACES]:
+        if where := place(problem):
+            screen.text(where, indent=4, hang=2)
+    if len(group) > PLACES:
+        screen.text(f"and {len(group) - PLACES} more such", indent=4)
+    if severity != "note":
+        screen.text(fault["hint"], indent=4, hang=3, first="-> ")
+
+
+def place(problem: Problem) -> str:
+    """Where a problem is: ``dementia/edsd.csv, column age, lines 12, 14, 20 (45 in all)``."""
+    parts = ["/".join(name for name in (problem["pathology"], problem["file"]) if name)]
+    if problem["column"]:
+        parts.append(f"column {problem['column']}")
+    if lines := problem["lines"] or ([problem["line"]] if problem["line"] else []):
+        named = ", ".join(map(str, lines))
+        parts.append(f"line {named}" if len(lines) == 1 else f"lines {named}")
+    where = ", ".join(part for part in parts if part)
+    if problem["count"] > max(len(lines), 1):
+        where += f" ({problem['count']} in all)"
+    return ": ".join(part for part in (where, problem["about"]) if part)

@@ -1,0 +1,75 @@
+"""The federation's session: made unless it is there, and the command that attaches to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from saltext_mip.console.tmux import session as sessions
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.nodes import listed
+from saltext_mip.text import shown, when
+
+
+class Terminal(Protocol):
+    """A tmux server: :class:`saltext_mip.console.tmux.server.Tmux`."""
+
+    def find(self, federation: str) -> str | None: ...
+    def ensure(self, session: sessions.Session, *, force: bool) -> bool: ...
+    def windows(self, federation: str) -> tuple[tuple[int, str, int], ...]: ...
+    def attach_argv(self, federation: str, *, inside: bool) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True)
+class Made:
+    """The return of ``mip.tmux``, and the command that brings a person there."""
+
+    value: dict[str, Any]
+    attach: tuple[str, ...]
+
+
+def session(
+    pusher: Pusher, tmux: Terminal, *, config: str | None, force: bool, inside: bool
+) -> Made:
+    """Make the federation's session unless it is there; ``config``: Salt's folder, for panes."""
+    wanted = sessions.of(
+        pusher.federation,
+        state=pusher.state,
+        notes=notes(listed(pusher)["nodes"]),
+        program=sessions.Program(config=config),
+    )
+    made = tmux.ensure(wanted, force=force)
+    there = tmux.windows(pusher.federation.name)
+    attach = tmux.attach_argv(pusher.federation.name, inside=inside)
+    value: dict[str, Any] = {
+        "federation": pusher.federation.name,
+        "session": wanted.name,
+        "changed": made,
+        "windows": [{"index": index, "name": name, "panes": panes} for index, name, panes in there],
+        "attach": f"tmux attach -t {wanted.name}",
+        "notes": [],
+    }
+    named = {window.name for window in wanted.windows}
+    if missing := sorted(named - {name for _, name, _ in there}):
+        value["notes"] = [
+            f"The session has no window for {', '.join(missing)}: force=True makes it anew."
+        ]
+    return Made(value, attach)
+
+
+def notes(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What is to be said of nodes in their windows: that one is disabled, or did not answer."""
+    found = {}
+    for node, facts in nodes.items():
+        said = []
+        if not facts["enabled"]:
+            why = facts.get("disabled") or {}
+            by = f" by {why['actor']}" if why.get("actor") else ""
+            reason = f": {why['reason']}" if why.get("reason") else ""
+            said.append(f"This node is disabled{by}{reason}.")
+        if facts["up"] is False:
+            said.append(f"It has not answered since {when(str(facts['since']))}.")
+        if said:
+            found[node] = shown(" ".join(said))
+    return found

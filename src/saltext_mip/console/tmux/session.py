@@ -1,0 +1,160 @@
+"""The operator's tmux session, as a value: windows, panes, options. Nothing here calls tmux.
+
+Window numbers and names are those that operators have known for years. A window keeps its number
+whatever is declared: workers begin at 5 also where there is no ui.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from saltext_mip.console.ssh import Login
+from saltext_mip.federation import Federation, Node
+
+MARK = "@mip_federation"  # the user option that tells our sessions from others
+FIRST_WORKER = 5
+HISTORY = 100_000
+
+OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "base-index": "0",
+        "renumber-windows": "off",
+        "history-limit": str(HISTORY),
+        "prefix2": "C-j",
+        "status": "on",
+        "status-left-length": "70",
+        "status-left": "#[fg=blue,bold] #S #[default]",
+        "status-right-length": "60",
+        "status-right": "#(whoami)@#h %Y-%m-%d %H:%M:%S ",
+        "status-interval": "5",
+    }
+)
+WINDOW_OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "remain-on-exit": "on",
+        "automatic-rename": "off",
+        "allow-rename": "off",
+        "synchronize-panes": "off",
+        "window-status-format": "#I:#W#{?window_zoomed_flag,(Z),}#{?window_bell_flag,!,}",
+        "window-status-current-format": "#[bold]#I:#W#{?window_zoomed_flag,(Z),}*#[default]",
+    }
+)
+TITLED: Mapping[str, str] = MappingProxyType(
+    {"pane-border-status": "top", "pane-border-format": " #{@mip_pane} "}
+)
+
+
+@dataclass(frozen=True)
+class Pane:
+    """What runs in a pane; no ``argv``: the operator's shell. ``lines``: its height, if it has one.
+
+    Of two words or more, so that tmux runs it as it is: one word it would hand to a shell.
+    """
+
+    title: str = ""
+    argv: tuple[str, ...] = ()
+    lines: int | None = None
+
+
+@dataclass(frozen=True)
+class Window:
+    """``grid``: its panes stand in a grid, else one below the other."""
+
+    index: int
+    name: str
+    panes: tuple[Pane, ...]
+    grid: bool = False
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Session:
+    """``name`` as tmux takes it; ``federation`` is the mark by which it is found again."""
+
+    name: str
+    federation: str
+    windows: tuple[Window, ...]
+    options: Mapping[str, str] = field(default_factory=lambda: OPTIONS, hash=False)
+    window_options: Mapping[str, str] = field(default_factory=lambda: WINDOW_OPTIONS, hash=False)
+
+
+@dataclass(frozen=True)
+class Program:
+    """How our own programs are started in a pane: this Python, on this configuration of Salt."""
+
+    python: str = sys.executable
+    config: str | None = None
+
+    def mip(self, *arguments: str) -> tuple[str, ...]:
+        config = ("--config-dir", self.config) if self.config else ()
+        return (self.python, "-m", "saltext_mip.console", *config, *arguments)
+
+    def pane(self, facts: Mapping[str, object]) -> tuple[str, ...]:
+        return (self.python, "-m", "saltext_mip.console.tmux.pane", json.dumps(facts))
+
+
+def of(
+    federation: Federation,
+    *,
+    state: Path,
+    notes: Mapping[str, str] | None = None,
+    program: Program | None = None,
+) -> Session:
+    """The session of that federation. ``notes``: what is to be said of a node, by minion id."""
+    program = program or Program()
+    said = notes or {}
+
+    def shell(node: Node) -> Pane:
+        return Pane(node.id, program.pane(_facts(node, federation, state, said)))
+
+    def log(node: Node) -> Pane:
+        facts = _facts(node, federation, state, said)
+        # in the border, since what the program says first is soon out of sight
+        note = f" {said[node.id]}" if node.id in said else ""
+        return Pane(f"{node.short} {node.id}{note}", program.pane({**facts, "logs": node.role}))
+
+    named = ("--federation", federation.name)
+    windows = [
+        Window(0, "bash", (Pane(),)),
+        Window(1, "logs", tuple(map(log, federation.nodes)), grid=True, options=TITLED),
+        Window(
+            2,
+            "deploy",
+            (
+                Pane("help", program.mip(*named, "tasks", "--shell")),
+                Pane("status", program.mip(*named, "status", "--watch", "--problems"), lines=8),
+            ),
+        ),
+        Window(3, federation.master.id, (shell(federation.master),)),
+    ]
+    if federation.ui:
+        windows.append(Window(4, federation.ui.id, (shell(federation.ui),)))
+    windows += [
+        Window(number, node.id, (shell(node),))
+        for number, node in enumerate(federation.workers, FIRST_WORKER)
+    ]
+    return Session(name_of(federation.name), federation.name, tuple(windows))
+
+
+def name_of(federation: str) -> str:
+    """tmux takes ``.`` and ``:`` for its own: in a session's name they are ``_``."""
+    return re.sub(r"[.:]", "_", federation)
+
+
+def _facts(
+    node: Node, federation: Federation, state: Path, notes: Mapping[str, str]
+) -> dict[str, object]:
+    login = Login.to(node, federation, state)
+    return {
+        "title": f"{node.id} ({node.short}, {node.role}, {login.user}@{login.address})",
+        "note": notes.get(node.id, ""),
+        "login": [login.alias, login.user, login.address, login.port, login.known_hosts],
+        "folder": None if node.role == "ui" else str(node.data_path),
+        "federation": federation.name,
+    }

@@ -1,0 +1,1 @@
+"""CDEs: the variables of one pathology, read, checked and edited; the data catalogue."""

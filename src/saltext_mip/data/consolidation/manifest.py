@@ -1,0 +1,155 @@
+"""Which files the federation serves: the good ones, and what was good when it last looked.
+
+The unit is the file. One that was served and is bad now stays in the manifest with the record it
+had, because its node keeps what it compiled of it; one that is gone leaves. A manifest is what a
+generation stands on, so that 'what exactly was served then' has an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord
+from saltext_mip.problems import Problem
+
+
+@dataclass(frozen=True)
+class ServedFile:
+    """One CSV file as it is served. ``datasets`` are code and rows in the order of appearance.
+
+    ``kept``: it is bad now and this is how it was. What is served is the same either way, so
+    that does not make two records differ.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    rows: Count
+    datasets: tuple[tuple[str, Count], ...]
+    kept: bool = field(default=False, compare=False)
+
+
+#: Node id to pathology to its files by name.
+Manifest = Mapping[str, Mapping[str, tuple[ServedFile, ...]]]
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The last generation, as far as the next one depends on it.
+
+    ``pathologies`` are those that were listed, ``cdes`` the SHA-256 of their CDEs.
+    """
+
+    number: int
+    files: Manifest
+    pathologies: tuple[str, ...]
+    cdes: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def served(self, node: str, pathology: str) -> tuple[ServedFile, ...]:
+        return self.files.get(node, {}).get(pathology, ())
+
+
+def owners(
+    manifest: Manifest, workers: Iterable[str], pathology: str
+) -> dict[str, tuple[str, ...]]:
+    """Each dataset of a pathology and the workers that have it, both in the order to be shown.
+
+    Datasets: files by name (code points), then workers as given, then first appearance.
+    """
+    order = list(workers)
+    files = [
+        (file.name, index, file)
+        for index, node in enumerate(order)
+        for file in manifest.get(node, {}).get(pathology, ())
+    ]
+    found: dict[str, set[str]] = {}
+    for _, index, file in sorted(files, key=lambda item: item[:2]):
+        for code, _ in file.datasets:
+            found.setdefault(code, set()).add(order[index])
+    return {code: tuple(node for node in order if node in nodes) for code, nodes in found.items()}
+
+
+def only(manifest: Manifest, pathologies: Iterable[str]) -> Manifest:
+    """The manifest of these pathologies, nodes that have nothing of them left out."""
+    names = tuple(pathologies)
+    return {
+        node: own
+        for node, files in manifest.items()
+        if (own := {name: files[name] for name in sorted(names) if files.get(name)})
+    }
+
+
+def judge(
+    inventory: Inventory, pathology: str, digest: str | None, before: tuple[ServedFile, ...]
+) -> tuple[tuple[ServedFile, ...], tuple[Problem, ...]]:
+    """The files of a pathology that a node serves, and the problems of all of them.
+
+    ``digest`` is that of the rules of the CDE to come, None where there is no CDE and the files are
+    looked at for their form alone; ``before`` is what the node served until now.
+    """
+    record = record_of(inventory, pathology)
+    known = {file.name: file for file in before}
+    served: dict[str, ServedFile] = {}
+    problems: list[Problem] = []
+    for file in record.files if record else ():
+        found = verdict(file, digest)
+        if not any(problem.hard for problem in found):
+            served[file.name] = ServedFile(
+                file.name, file.size, file.sha256, file.rows, tuple(file.datasets)
+            )
+        elif file.name in known:
+            served[file.name] = replace(known[file.name], kept=True)
+            problems.append(Problem("KeptAsItWas", file=file.name))
+        problems += [problem.at(file=file.name) for problem in found]
+    for name in sorted(known.keys() & set(_unseen(inventory, record, pathology, known))):
+        if name not in served:
+            served[name] = replace(known[name], kept=True)
+            problems.append(Problem("KeptAsItWas", file=name))
+    problems = [problem.at(node=inventory.node, pathology=pathology) for problem in problems]
+    return tuple(served[name] for name in sorted(served)), tuple(problems)
+
+
+def verdict(file: FileRecord, digest: str | None) -> tuple[Problem, ...]:
+    """All problems of a file: its form, and what it was found to be against those rules.
+
+    A file that was not verified against them is one that changed between look and verification.
+    """
+    if digest is None or not file.sound:
+        return tuple(file.problems)
+    return (*file.problems, *file.verified.get(digest, (Problem("FileChanging"),)))
+
+
+def record_of(inventory: Inventory, pathology: str) -> PathologyRecord | None:
+    return next((record for record in inventory.pathologies if record.name == pathology), None)
+
+
+def of_folders(inventory: Inventory) -> Iterator[Problem]:
+    """The problems of a node that are of no file that it lists, each with its place."""
+    for problem in inventory.problems:
+        yield problem.at(node=inventory.node)
+    for record in inventory.pathologies:
+        for problem in record.problems:
+            yield problem.at(node=inventory.node, pathology=record.name)
+
+
+def _unseen(
+    inventory: Inventory,
+    record: PathologyRecord | None,
+    pathology: str,
+    known: Iterable[str],
+) -> Iterable[str]:
+    """Files that are there, or may be, and could not be looked at: of them nothing is new.
+
+    That is one that cannot be followed, all of a folder that cannot be read, or all of a node.
+    """
+    of_node = [problem for problem in inventory.problems if problem.hard and not problem.file]
+    of_folder = [problem for problem in record.problems if problem.hard] if record else []
+    if (
+        any(problem.pathology == pathology for problem in of_node)
+        or any(problem.rule == "Unreadable" and not problem.pathology for problem in of_node)
+        or any(problem.rule == "Unreadable" and not problem.file for problem in of_folder)
+    ):
+        return known
+    return [problem.file for problem in of_folder if problem.file]

@@ -1,0 +1,219 @@
+"""A sound CSV file block by block, each knowing its columns and the lines that its rows are on.
+
+A file is cut where rows end and each piece given to polars as it stands, so that memory is bounded
+by the size of a block, and a row's line can be told when it is asked for. Of files that
+:mod:`.reader` found sound polars reads what RFC 4180 means; blank lines, which are
+not rows, and a byte order mark in the middle, which is data, are kept from it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from saltext_mip.data.cde.model import DATASET
+from saltext_mip.data.csvfile.scanner import ROW_BYTES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BLOCK = 8 << 20  # bytes
+
+_LONGEST = 2 * ROW_BYTES  # that a piece must be to hold a whole row
+_BOM = b"\xef\xbb\xbf"
+_BLANK = re.compile(rb"(?<=\n)(?:\r?\n)+")
+_BLANK_FIRST = re.compile(rb"(?:\r?\n)+")
+
+
+class NotATable(Exception):
+    """A row does not end where it could: the file is not sound."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows: ``header`` names their columns, ``raw`` are their bytes as they stand in the file.
+
+    ``line`` is the file's line on which they begin.
+    """
+
+    header: tuple[str, ...]
+    raw: bytes
+    line: int
+
+    def read(self, types: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+        """Those columns, each of its type. What is not of it is null; an empty string is ''."""
+        body = self.raw
+        if body.startswith((b"\n", b"\r\n")):
+            body = _without_blank(body)
+        frame = self._frame(body, types)
+        # a blank line is taken for a row in which all is empty, and no row has an empty dataset
+        first = DATASET if DATASET in types else next(iter(types))
+        if _has_empty(frame[first]) and _has_blank(body):
+            frame = self._frame(_without_blank(body), types)
+        return frame
+
+    def _frame(self, body: bytes, types: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+        import polars as pl
+
+        guarded = body.startswith(_BOM)
+        if guarded:  # would be taken for the file's own
+            body = b"," * (len(self.header) - 1) + b"\n" + body
+        if not body:
+            return pl.DataFrame(schema=types)
+        frame = pl.read_csv(
+            body,
+            has_header=False,
+            schema={column: types.get(column, pl.String) for column in self.header},
+            columns=[at for at, column in enumerate(self.header) if column in types],
+            ignore_errors=True,
+            empty_string_is_null=False,
+            extra_columns="raise",
+            missing_columns="raise",
+        )
+        return (frame.slice(1) if guarded else frame).select(*types)
+
+    def texts(self, *columns: str) -> pl.DataFrame:
+        """Those columns as they are written."""
+        import polars as pl
+
+        return self.read(dict.fromkeys(columns, pl.String))
+
+    def lines(self, rows: Sequence[int]) -> list[int]:
+        """The 1-based physical lines of the file where these rows (from 0) begin."""
+        if b'"' not in self.raw and not _has_blank(self.raw):
+            return [self.line + row for row in rows]
+        starts = _starts(self.raw)
+        return [self.line + starts[row] for row in rows]
+
+
+def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Iterator[Block]:
+    """The rows after the header, ``size`` bytes or so at once; ``file`` can seek."""
+    columns = tuple(header)
+    line = 1
+    begun = False
+    for piece in _pieces(file, size):
+        raw = piece
+        if not begun:
+            begin = _header_end(piece)
+            line += piece.count(b"\n", 0, begin or len(piece))
+            if not begin:
+                continue
+            begun = True
+            raw = piece[begin:]
+        if raw:
+            yield Block(columns, raw, line)
+        line += raw.count(b"\n")
+
+
+def first_row(file: BinaryIO) -> tuple[str, ...] | None:
+    """The names in the header of the file; ``None`` where it is not easily told."""
+    file.seek(0)
+    begin = file.read(ROW_BYTES)
+    raw = begin[: _header_end(begin)].removeprefix(_BOM)
+    try:
+        return next((tuple(row) for row in csv.reader([raw.decode().strip("\r\n")])), None)
+    except (UnicodeDecodeError, csv.Error):
+        return None
+
+
+def _pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The file in pieces of some ``size`` that end where a row ends."""
+    begin, wanted = 0, size
+    while True:
+        # what follows the last whole row is read again: that is less than moving all the rest
+        file.seek(begin)
+        data = file.read(wanted)
+        last = len(data) < wanted
+        end = len(data) if last else _last_row_end(data)
+        if end:
+            yield data if end == len(data) else data[:end]
+        if last:
+            return
+        begin += end
+        wanted = size if end else 2 * wanted
+        if wanted > max(_LONGEST, 2 * size):
+            raise NotATable
+
+
+def _last_row_end(body: bytes) -> int:
+    """Where the last row that is whole ends: after a line end with an even number of quotes."""
+    end = len(body)
+    quotes = body.count(b'"')
+    while True:
+        cut = body.rfind(b"\n", 0, end) + 1
+        quotes -= body.count(b'"', cut, end)
+        if not cut or not quotes & 1:
+            return cut
+        end = cut - 1
+
+
+def _header_end(raw: bytes) -> int:
+    """Where the first row that is not blank ends; 0 if all are blank."""
+    begin = len(_BOM) if raw.startswith(_BOM) else 0
+    if blank := _BLANK_FIRST.match(raw, begin):
+        begin = blank.end()
+    if begin == len(raw):
+        return 0
+    end = begin
+    while True:
+        end = raw.find(b"\n", end) + 1 or len(raw)
+        if end == len(raw) or not raw.count(b'"', begin, end) & 1:
+            return end
+
+
+def _has_blank(body: bytes) -> bool:
+    """Whether there may be blank lines; a quoted field can look like it."""
+    return b"\n\n" in body or b"\n\r\n" in body or body.startswith((b"\n", b"\r\n"))
+
+
+def _without_blank(body: bytes) -> bytes:
+    """Without the blank lines that are outside quotes: every other stretch between quotes."""
+    stretches = body.split(b'"')
+    stretches[::2] = [_BLANK.sub(b"", stretch) for stretch in stretches[::2]]
+    stretches[0] = _BLANK_FIRST.sub(b"", stretches[0], count=1) if _leads(body) else stretches[0]
+    return b'"'.join(stretches)
+
+
+def _leads(body: bytes) -> bool:
+    return body.startswith((b"\n", b"\r\n"))
+
+
+def _starts(raw: bytes) -> list[int]:
+    """For each row of ``raw`` how many lines are before it."""
+    ends: list[int] = []  # of the rows: how many line ends up to and with theirs
+    blank: list[int] = []
+    lines = 0
+    at_start = True
+    for index, stretch in enumerate(raw.split(b'"')):
+        if index & 1:
+            lines += stretch.count(b"\n")
+            at_start = False
+            continue
+        *whole, rest = stretch.split(b"\n")
+        for text in whole:
+            lines += 1
+            if at_start and text in (b"", b"\r"):
+                blank.append(lines)
+            else:
+                ends.append(lines)
+            at_start = True
+        at_start = at_start and not rest
+    starts = [0, *ends]
+    return [_skip(start, blank) for start in starts]
+
+
+def _skip(start: int, blank: list[int]) -> int:
+    """The line after ``start`` that is not blank."""
+    at = bisect_left(blank, start + 1)
+    while at < len(blank) and blank[at] == start + 1:
+        start += 1
+        at += 1
+    return start
+
+
+def _has_empty(column: pl.Series) -> bool:
+    return bool(column.null_count()) or bool((column.cast(str) == "").any())

@@ -1,0 +1,174 @@
+"""What in a data path is data: pathologies' folders, and the CSV files that stand in them.
+
+Direct children only, compared letter by letter; what begins with a dot is not data. A name that is
+not allowed, or a link that leads out, is a problem and is not followed; nothing but folders and
+files is opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from saltext_mip.errors import NodeError, UnsafeName
+from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.problems import Problem
+from saltext_mip.storage import atomic
+from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage.paths import inside
+from saltext_mip.text import shown
+
+CSV = ".csv"
+_CDE_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Names that are fit to be opened, in the order of code points, and what is wrong with others.
+
+    A problem of a folder that cannot be read has no file.
+    """
+
+    names: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def pathologies(data_path: Path) -> Listing:
+    """The folders of a data path. ``OSError`` if it cannot be read."""
+    names, problems = [], []
+    with os.scandir(data_path) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            dangling = entry.is_symlink() and not Path(entry.path).exists()
+            if not entry.is_dir() and not dangling:
+                if entry.name.endswith(CSV) and entry.is_file():
+                    problems.append(Problem("NotAFolder", file=shown(entry.name)))
+                continue
+            try:
+                inside(data_path, entry.name)
+            except UnsafeName:
+                problems.append(Problem("UnsafeName", pathology=shown(entry.name)))
+            else:
+                names.append(entry.name)
+    return _sorted(names, problems)
+
+
+def csv_files(folder: Path) -> Listing:
+    """The CSV files of a pathology's folder."""
+    names, problems = [], []
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry.name for entry in entries]
+    except OSError as error:
+        return Listing(problems=(Problem("Unreadable", about=os.strerror(error.errno or 0)),))
+    for name in found:
+        if name.startswith(".") or not name.endswith(CSV):
+            continue
+        try:
+            inside(folder, name)
+        except UnsafeName:
+            problems.append(Problem("UnsafeName", file=shown(name)))
+        else:
+            names.append(name)
+    return _sorted(names, problems)
+
+
+def cde_content(folder: Path) -> bytes:
+    """The bytes of a folder's CDE.
+
+    ``FileNotFoundError`` where there is none, :class:`UnsafeName` where it is a link that leads
+    out, another ``OSError`` where it cannot be read, is no file, or is larger than a CDE can be.
+    """
+    return content(inside(folder, CDE_FILE))
+
+
+def content(path: Path) -> bytes:
+    """The bytes of a CDE's file. ``OSError`` as of :func:`cde_content`."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait for a writer
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no file")
+        if status.st_size > _CDE_BYTES:
+            raise OSError(errno.EFBIG, f"it is larger than {_CDE_BYTES >> 20} MB")
+        return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
+    finally:
+        os.close(fd)
+
+
+def _sorted(names: list[str], problems: list[Problem]) -> Listing:
+    problems.sort(key=lambda problem: (problem.pathology or "", problem.file or ""))
+    return Listing(tuple(sorted(names)), tuple(problems))
+
+
+STATE_FILE = "enrolled.json"
+
+
+_TEXT = (
+    "This file tells that the disk with the data of federation '{federation}' is mounted.\n"
+    "Leave it here: without it the node counts as missing.\n"
+)
+
+
+class MountGone(NodeError):
+    """{node}: {path} lacks the file .mip-data that it had: its disk is not mounted. Mount it; if
+    the folder is new on purpose, enable the node: that enrols it again."""
+
+
+class NoDataPath(NodeError):
+    """{node}: there is no folder {path}. Make it, or set data_path in the pillar."""
+
+
+def check(data_path: Path, state: Path, *, node: str) -> bool:
+    """Whether it is enrolled; :class:`MountGone` or :class:`NoDataPath` if nobody may touch it."""
+    enrolled = _remembered(state) == str(data_path)
+    if enrolled and not (data_path / ENROLLED_FILE).is_file():
+        raise MountGone(node=node, path=data_path)
+    if not data_path.is_dir():
+        raise NoDataPath(node=node, path=data_path)
+    return enrolled
+
+
+def enrol(data_path: Path, state: Path, *, federation: str) -> bool:
+    """Enrol it if a pathology's folder stands there; whether that changed anything."""
+    if is_bare(data_path):
+        return False
+    return _enrol(data_path, state, federation)
+
+
+def again(data_path: Path, state: Path, *, federation: str) -> bool:
+    """A person says that the data path is as it should be: enrol it as it is now, bare or not.
+
+    Where there is no such folder, what was remembered of it is forgotten.
+    """
+    if data_path.is_dir():
+        return _enrol(data_path, state, federation)
+    if _remembered(state) is None:
+        return False
+    files_state_state.remove_state(state / STATE_FILE)
+    return True
+
+
+def is_bare(data_path: Path) -> bool:
+    """Whether there is no pathology's folder: so it is of a new disk, and of none."""
+    return not pathologies(data_path).names
+
+
+def _enrol(data_path: Path, state: Path, federation: str) -> bool:
+    # The file first: a crash in between must not look like a disk that is gone.
+    marker = data_path / ENROLLED_FILE
+    text = _TEXT.format(federation=federation).encode()
+    changed = not marker.is_file() and atomic.replace(marker, text)
+    return (
+        files_state_state.write_state(state / STATE_FILE, {"data_path": str(data_path)}) or changed
+    )
+
+
+def _remembered(state: Path) -> str | None:
+    value = files_state_state.read_state(state / STATE_FILE)
+    path = value.get("data_path") if isinstance(value, dict) else None
+    return path if isinstance(path, str) else None

@@ -1,0 +1,1 @@
+"""datasets.db: compiled, incremental, verified."""

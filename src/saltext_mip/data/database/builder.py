@@ -1,0 +1,223 @@
+"""Build a new database beside the old one, of files and of those of the old rows that are good.
+
+Where most of it stays, the file is copied as it stands, changed rows come to its end, and those
+that are not good any more are taken out; otherwise it is made anew, row by row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from saltext_mip.data.cde.model import Cde, rules_digest
+from saltext_mip.data.database import sqlite as database
+from saltext_mip.data.database.build_record import FORMAT, Ledger, Record, Source
+from saltext_mip.data.database.ingest import Intake, Read
+from saltext_mip.data.database.sqlite import Filling, Layout, Mark, NotWritten
+from saltext_mip.data.database.staleness import Look, outdated
+from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import atomic
+
+_WASTE = 3  # a database of which more than a third is free pages is not copied whole
+
+
+class Build:
+    """A new database, made of the old one's rows as far as they are good, and of files."""
+
+    def __init__(self, look: Look, cde: Cde, strict: bool, *, force: bool) -> None:
+        self._look = look
+        self._cde = cde
+        self._strict = strict
+        self._layout = Layout.of(cde, subjectcode=look.recipe.subjectcode)
+        self._rules = rules_digest(cde, subjectcode=look.recipe.subjectcode)
+        self._old: Mapping[str, Source] = look.record.sources if look.record else {}
+        self.changed = True
+        names = look.listing.names
+        fit = not force and self._fits()
+        self._carried = {
+            name: source
+            for name, source in look.same.items()
+            if fit and not outdated(source, strict=strict)
+        }
+        self._todo = [name for name in names if name not in self._carried]
+        odd = {problem.file for problem in look.listing.problems}
+        self._odd = [name for name in self._old if name in odd and name not in names]
+        self._copying = fit and self._worth_copying()
+
+    def make(self, ledger: Ledger, read: Read) -> tuple[Record, tuple[Finding, ...]]:
+        """The record of the database that is there now, and what was found in files."""
+        look = self._look
+        staged = atomic.Staged.plan(look.target)
+        try:
+            staged.create()
+            sources = self._begin(staged.temp)
+            findings = self._take(staged.temp, sources, read)
+            sources = dict(sorted(sources.items()))
+            notes = tuple(database.metadata_problems(self._cde))
+            if self._copying and look.record and self._nothing_new(look.record, sources):
+                staged.abort()
+                self.changed = False
+                record = replace(
+                    look.record, cde_stamp=look.cde_stamp, notes=notes, sources=sources
+                )
+                ledger.save(record, None)
+                return record, findings
+            rows = sum(source.rows for source in sources.values())
+            # most of it is on its way to the disk while it is looked at
+            with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
+                written = pool.submit(_sync, staged.temp)
+                database.finish(staged.temp, rows, self._seal(sources), deep=not self._copying)
+                written.result()
+            record = Record(
+                sealed(staged),
+                look.recipe,
+                self._rules,
+                self._layout,
+                look.cde_stamp,
+                notes,
+                sources,
+            )
+            put(staged, record, look, ledger)
+        except BaseException:
+            staged.abort()
+            raise
+        return record, findings
+
+    # -- what there is to start from
+
+    def _fits(self) -> bool:
+        """Whether rows of the old database are what the same files would give now."""
+        record = self._look.record
+        return (
+            record is not None
+            and self._look.exact
+            and record.rules == self._rules
+            and record.layout == self._layout
+            and record.recipe.format == FORMAT
+        )
+
+    def _worth_copying(self) -> bool:
+        """Whether the file is copied as it stands, instead of row by row."""
+        record = self._look.record
+        carried = sum(source.rows for source in self._carried.values())
+        if record is None or carried * 2 < record.rows:
+            return False
+        header = bytes.fromhex(record.mark.header)
+        pages, free = (int.from_bytes(header[at : at + 4], "big") for at in (28, 36))
+        return free * _WASTE <= pages
+
+    def _begin(self, temp: Path) -> dict[str, Source]:
+        """The files whose rows are in the new database from the start."""
+        if self._copying:
+            shutil.copyfile(self._look.target, temp)
+            if self._look.record and self._look.record.recipe.cde != self._look.recipe.cde:
+                database.replace_metadata(temp, self._cde)
+            return dict(self._carried)
+        database.create(temp, self._layout, self._cde)
+        return {name: self._adopted(temp, name, of) for name, of in self._carried.items()}
+
+    # -- files
+
+    def _take(self, temp: Path, sources: dict[str, Source], read: Read) -> tuple[Finding, ...]:
+        """Take what is to be read; what is bad keeps its rows; what is not there loses them."""
+        findings: list[Finding] = []
+        if self._todo:
+            last = database.last_row(temp)
+            with Filling(temp) as filling:
+                intake = Intake(
+                    filling,
+                    last,
+                    self._cde,
+                    subjectcode=self._look.recipe.subjectcode,
+                    strict=self._strict,
+                    read=read,
+                )
+                for name in self._todo:
+                    sources[name], found = intake.take(self._look.folder / name)
+                    findings += found
+        for name in self._todo:
+            if sources[name].state == "out" and (old := self._old.get(name)) and old.spans:
+                sources[name] = self._kept(temp, name, sources[name], old)
+        for name in self._odd:
+            now = replace(self._old[name], state="out", stamp=None, sha256="", problems=())
+            sources[name] = self._kept(temp, name, now, self._old[name])
+        if self._copying:
+            alive = {span for source in sources.values() for span in source.spans}
+            dead = {span for source in self._old.values() for span in source.spans} - alive
+            if dead:
+                database.delete(temp, sorted(dead))
+        return tuple(findings)
+
+    def _kept(self, temp: Path, file: str, now: Source, old: Source) -> Source:
+        """``now``, which is bad, with the rows of when it was good."""
+        kept = replace(
+            now,
+            state="kept",
+            good=old.good,
+            rows=old.rows,
+            datasets=old.datasets,
+            spans=old.spans,
+        )
+        return kept if self._copying else self._adopted(temp, file, kept)
+
+    def _adopted(self, temp: Path, file: str, source: Source) -> Source:
+        """The source with its rows copied out of the old database."""
+        record = self._look.record
+        if record is None or not source.spans:
+            return source
+        kinds = dict(record.layout.columns)
+        same = [
+            (name, kind)
+            for name, kind in self._layout.columns
+            if kinds.get(name) == kind or (kind == "real" and kinds.get(name) == "int")
+        ]
+        lost = [name for name, _ in self._layout.columns if name in kinds.keys() - dict(same)]
+        without = database.filled(self._look.target, source.spans, lost)
+        problems = tuple(Problem("KeptWithoutColumn", file=file, column=name) for name in without)
+        first = database.last_row(temp) + 1
+        count = database.adopt(temp, self._look.target, source.spans, same)
+        if count != source.rows:
+            raise NotWritten(f"the old database has {count} rows in the place of {source.rows}")
+        spans = ((first, first + count - 1),)
+        return replace(source, spans=spans, problems=(*source.problems, *problems))
+
+    def _nothing_new(self, record: Record, sources: Mapping[str, Source]) -> bool:
+        """Whether the rows and METADATA are those that the old database has."""
+        then = {name: source.spans for name, source in self._old.items() if source.spans}
+        now = {name: source.spans for name, source in sources.items() if source.spans}
+        return record.recipe == self._look.recipe and then == now
+
+    def _seal(self, sources: Mapping[str, Source]) -> bytes:
+        """Eight bytes that stand for what the database was made of."""
+        facts = [self._look.recipe, [(name, of.good, of.spans) for name, of in sources.items()]]
+        return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()[:8]
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sealed(staged: atomic.Staged) -> Mark:
+    """The mark of the staged file, which is as it will be."""
+    staged.seal()
+    mark = Mark.of(staged.temp)
+    if mark is None:
+        raise NotWritten("the new database is not there any more")
+    return mark
+
+
+def put(staged: atomic.Staged, record: Record, look: Look, ledger: Ledger) -> None:
+    """The new database in the place of the old one, and the record of both before that."""
+    ledger.save(record, look.record)
+    for side in database.sides(staged.target):
+        side.unlink(missing_ok=True)
+    staged.commit()

@@ -1,0 +1,266 @@
+"""Compare a database with its sources, cell by cell, whoever made it.
+
+The order of rows is nobody's: rows are matched by all that is in them, however often they occur.
+Where what is left over on both sides is the same number of rows, they are taken for the same rows
+in the same order with other values, and the columns that differ are told; otherwise, which rows of
+which file are not there. A hash a row is kept meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
+from saltext_mip.data.csvfile import reader as tables
+from saltext_mip.data.csvfile.blocks import blocks
+from saltext_mip.data.csvfile.findings import Grouped
+from saltext_mip.data.csvfile.validator import Verifier, check_header
+from saltext_mip.data.data_path import cde_content, csv_files
+from saltext_mip.data.database import sqlite as database
+from saltext_mip.data.database.build_record import Ledger
+from saltext_mip.data.database.sqlite import Layout, NotWritten, quoted
+from saltext_mip.errors import UnsafeName
+from saltext_mip.federation import DATABASE_FILE
+from saltext_mip.problems import Finding, Problem
+
+Row = tuple[Any, ...]
+
+
+def verify(
+    folder: Path,
+    state: Path,
+    *,
+    pathology: str | None = None,
+    rows: bool = True,
+    subjectcode: bool = False,
+) -> tuple[Finding, ...]:
+    """All that is in ``folder``'s database and not in its sources, or the other way round.
+
+    Arguments are those of :func:`.compiler.compile`. ``TablesDiffer`` tells of
+    columns, CHECKs and METADATA, ``RowsMissing`` and ``CellsDiffer`` of a file's rows,
+    ``RowsForeign`` of rows that no file has. A file that is bad is named with its own problems;
+    rows that were kept of it are left alone. Examples are pairs of a file's line and the value
+    that the database has.
+    """
+    name = folder.name if pathology is None else pathology
+    try:
+        of = parse(cde_content(folder), pathology=name)
+    except FileNotFoundError:
+        return (Finding(Problem("CdeMissing", pathology=name)),)
+    except CdeInvalid as error:
+        about = f"{error.facts['where']}: {error.facts['message']}"
+        return (Finding(Problem("CdeInvalid", pathology=name, about=about)),)
+    except (OSError, UnsafeName) as error:
+        about = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
+        return (Finding(Problem("CdeInvalid", pathology=name, about=about)),)
+    target = folder / DATABASE_FILE
+    record, _ = Ledger(state, name).find(target)
+    kept = [
+        span
+        for source in (record.sources.values() if record else ())
+        if source.state == "kept"
+        for span in source.spans
+    ]
+    comparison = _Comparison(folder, of, subjectcode, kept)
+    try:
+        with database.opened(target, "ro") as db:
+            found = comparison.tables(db)
+            if comparison.columns:
+                found += comparison.rows(db, csv_files(folder).names if rows else ())
+    except NotWritten as error:
+        found = [Finding(Problem("TablesDiffer", about=error.facts["message"]))]
+    return tuple(Finding(of.problem.at(pathology=name), of.examples) for of in found)
+
+
+@dataclass
+class _Comparison:
+    folder: Path
+    cde: Cde
+    subjectcode: bool
+    kept: Sequence[tuple[int, int]]
+    columns: tuple[str, ...] = ()
+
+    # -- tables
+
+    def tables(self, db: sqlite3.Connection) -> list[Finding]:
+        """What differs in columns, CHECKs and METADATA; ``columns`` are those to be compared."""
+        layout = Layout.of(self.cde, subjectcode=self.subjectcode).columns
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as wanted:
+            wanted.execute(database.metadata_table())
+            database.fill_metadata(wanted, self.cde)
+            found = [
+                Finding(Problem("TablesDiffer", column=column, about=about))
+                for column, about in (*_layouts(db, layout), *_metadata(db, wanted))
+            ]
+        there = {row[1] for row in db.execute("PRAGMA table_info(DATA)")}
+        self.columns = tuple(column for column, _ in layout if column in there)
+        return found
+
+    # -- rows
+
+    def rows(self, db: sqlite3.Connection, names: Sequence[str]) -> list[Finding]:
+        """What differs in the rows of these files."""
+        found: list[Finding] = []
+        good = []
+        for name in names:
+            wrong = self._wrong(name)
+            found += wrong
+            if not wrong:
+                good.append(name)
+        left: Counter[int] = Counter()
+        for name in good:
+            left.update(hash(row) for _, row in self._file(name))
+        foreign: Counter[int] = Counter()
+        for _, row in self._database(db):
+            key = hash(row)
+            if left[key] > 0:
+                left[key] -= 1
+            else:
+                foreign[key] += 1
+        # duplicates: which of the same rows is missing nobody can tell; the last ones are named
+        spare = Counter({key: count for key, count in left.items() if count > 0})
+        del left
+        if spare.total() == foreign.total():
+            return found + self._cells(db, good, spare, foreign)
+        for name in good:
+            missing = Grouped()
+            for line, row in self._file(name):
+                if spare[hash(row)] > 0:
+                    spare[hash(row)] -= 1
+                    missing.add("RowsMissing", line)
+            found += _of_file(name, missing)
+        if count := foreign.total():
+            found.append(Finding(Problem("RowsForeign", count=count)))
+        return found
+
+    def _cells(
+        self,
+        db: sqlite3.Connection,
+        names: Sequence[str],
+        spare: Counter[int],
+        foreign: Counter[int],
+    ) -> list[Finding]:
+        """The columns that differ, row by row of what is left over, in order."""
+        found: list[Finding] = []
+        others = _take(self._database(db), foreign)
+        for name in names:
+            cells = Grouped()
+            for line, row in _take(self._file(name), spare):
+                _, other = next(others)
+                for column, one, two in zip(self.columns, row, other, strict=True):
+                    if one != two:
+                        cells.add("CellsDiffer", line, repr(two), column=column)
+            found += _of_file(name, cells)
+        return found
+
+    def _database(self, db: sqlite3.Connection) -> Iterator[tuple[int, Row]]:
+        names = ", ".join(quoted(column) for column in self.columns)
+        for rowid, *row in db.execute(f"SELECT rowid, {names} FROM DATA ORDER BY rowid"):  # noqa: S608
+            if not any(first <= rowid <= last for first, last in self.kept):
+                yield rowid, tuple(row)
+
+    def _file(self, name: str) -> Iterator[tuple[int, Row]]:
+        """Line and values of each row."""
+        path = self.folder / name
+        header = tables.read(path).header
+        verifier = Verifier(header, self.cde, subjectcode=self.subjectcode)
+        with path.open("rb") as file:
+            for block in blocks(file, header):
+                frame = verifier.values(block)
+                at = [
+                    frame.columns.index(column) if column in frame.columns else None
+                    for column in self.columns
+                ]
+                lines = block.lines(range(frame.height))
+                for line, row in zip(lines, frame.iter_rows(), strict=True):
+                    yield line, tuple(None if place is None else row[place] for place in at)
+
+    def _wrong(self, name: str) -> list[Finding]:
+        """What keeps a file from being compared."""
+        path = self.folder / name
+        table = tables.read(path)
+        found = [*table.findings]
+        if table.header:
+            found += check_header(table.header, self.cde, subjectcode=self.subjectcode)
+        if not any(finding.problem.hard for finding in found):
+            verifier = Verifier(table.header, self.cde, subjectcode=self.subjectcode)
+            with path.open("rb") as file:
+                for block in blocks(file, table.header):
+                    verifier.values(block)
+                found = list(verifier.findings(file))
+        hard = [finding for finding in found if finding.problem.hard]
+        return [Finding(of.problem.at(file=name), of.examples) for of in hard]
+
+
+def _layouts(
+    db: sqlite3.Connection, layout: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str | None, str]]:
+    """Columns of DATA that are not as they should be."""
+    info = db.execute("PRAGMA table_info(DATA)").fetchall()
+    there = [(name, str(kind).lower()) for _, name, kind, *_ in info]
+    if not there:
+        yield None, "there is no table DATA"
+        return
+    for name, kind in layout:
+        if dict(there).get(name) is None:
+            yield name, "DATA lacks it"
+        elif dict(there)[name] != kind:
+            yield name, f"is not of type {kind}"
+    for name, _ in there:
+        if name not in dict(layout):
+            yield name, "the CDE lacks it"
+    if sorted(there) == sorted(layout) and there != list(layout):
+        yield None, "the columns of DATA are in another order"
+    yield from ((name, "has no CHECK of its type") for name in _unchecked(db, there))
+
+
+def _unchecked(db: sqlite3.Connection, there: Sequence[tuple[str, str]]) -> list[str]:
+    """Columns of DATA that take what is of no class of theirs, tried on an empty copy."""
+    [(statement,)] = db.execute("SELECT sql FROM sqlite_master WHERE lower(name) = 'data'")
+    found = []
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+        copy.execute(statement)
+        for name, _ in there:
+            try:
+                copy.execute(f"INSERT INTO DATA ({quoted(name)}) VALUES (x'00')")  # noqa: S608
+            except sqlite3.IntegrityError:
+                continue
+            found.append(name)
+    return found
+
+
+def _metadata(
+    db: sqlite3.Connection, wanted: sqlite3.Connection
+) -> Iterator[tuple[str | None, str]]:
+    """Variables of which METADATA says something else than the CDE."""
+    try:
+        there = db.execute("SELECT * FROM METADATA").fetchall()
+    except sqlite3.Error:
+        yield None, "there is no table METADATA"
+        return
+    rows = {row[0]: row for row in there}
+    expected = wanted.execute("SELECT * FROM METADATA").fetchall()
+    for row in expected:
+        if rows.get(row[0]) != row:
+            yield row[0], "METADATA says something else than the CDE"
+    for code in rows.keys() - {row[0] for row in expected}:
+        yield str(code), "METADATA has it, and the CDE has not"
+
+
+def _take(rows: Iterator[tuple[int, Row]], wanted: Counter[int]) -> Iterator[tuple[int, Row]]:
+    for at, row in rows:
+        key = hash(row)
+        if wanted[key] > 0:
+            wanted[key] -= 1
+            yield at, row
+
+
+def _of_file(name: str, grouped: Grouped) -> list[Finding]:
+    return [Finding(of.problem.at(file=name), of.examples) for of in grouped.findings()]

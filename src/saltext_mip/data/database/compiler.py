@@ -1,0 +1,247 @@
+"""Compile a pathology's folder: its CSV files and its CDE into the ``datasets.db`` of an engine.
+
+What did not change is not read; of what changed, every value is verified on its way into a new
+database, which stands beside the old one until it is whole, and then takes its place in one step.
+The unit is the file: one that is bad keeps the rows that it had when it was last good, the others
+compile. Whatever fails leaves the database that was there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from saltext_mip.data.cde.model import Cde, CdeInvalid
+from saltext_mip.data.csvfile import reader
+from saltext_mip.data.database import sqlite as database
+from saltext_mip.data.database.build_record import Ledger, Record, State
+from saltext_mip.data.database.builder import Build, put, sealed
+from saltext_mip.data.database.ingest import Read
+from saltext_mip.data.database.sqlite import Layout, NotWritten
+from saltext_mip.data.database.staleness import Look
+from saltext_mip.errors import UnsafeName
+from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import atomic
+
+Status = Literal["compiled", "current", "failed"]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What came of it.
+
+    ``status`` is ``failed`` where something is wrong that a person must mend, even if the rest was
+    compiled; ``changed`` tells whether there is a new database, and ``reason`` why it was stale.
+    ``files`` maps a file to ``compiled``, ``kept`` (it is bad now; its last good rows are served)
+    or ``out``. ``problems`` hold no values; ``findings``, of files that were looked at just now,
+    do: they stay on the node.
+    """
+
+    status: Status
+    rows: int = 0
+    datasets: tuple[tuple[str, int], ...] = ()
+    seconds: float = 0.0
+    problems: tuple[Problem, ...] = ()
+    files: Mapping[str, State] = field(default_factory=dict)
+    changed: bool = False
+    reason: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def compile(  # noqa: A001 - it is what it does
+    folder: Path,
+    state: Path,
+    *,
+    pathology: str | None = None,
+    rows: bool = True,
+    subjectcode: bool = False,
+    force: bool = False,
+    strict: bool = False,
+    read: Read = reader.read_stamped,
+    clock: Callable[[], float] = time.monotonic,
+) -> Compiled:
+    """Bring ``folder``'s database up to date with its CDE and CSV files.
+
+    state
+        the folder of our state on this node; what a database was made of is remembered there
+    pathology
+        the folder's name unless given
+    rows
+        ``False`` on the master: METADATA alone
+    subjectcode
+        DATA has a column of that name also where the CDE lacks it
+    force
+        everything is read and made again
+    strict
+        warnings keep a file out as errors do
+    read
+        gives a file's table and stamp, for whoever has read it already
+    clock
+        seconds, for ``seconds``
+
+    A bad file, a bad CDE, a full disk are in what it returns. Two at once on one folder: the
+    second waits, and finds the first one's database.
+    """
+    begin = clock()
+    name = folder.name if pathology is None else pathology
+    ledger = Ledger(state, name)
+    try:
+        with ledger.held():
+            run = _Run(folder, ledger, name, rows, subjectcode, strict, read)
+            try:
+                done = run.compile(force=force)
+            except NotWritten as error:
+                done = run.failed(Problem("DatabaseUnwritten", about=error.facts["message"]))
+            except UnsafeName as error:  # what stands in its place is a link or a folder
+                done = run.failed(Problem("DatabaseUnwritten", about=str(error)))
+            except OSError as error:
+                done = run.failed(_unwritten(error))
+    except OSError as error:  # not even the lock could be had
+        done = Compiled("failed", problems=(_unwritten(error),))
+    problems = tuple(problem.at(pathology=name, strict=strict) for problem in done.problems)
+    return replace(done, problems=problems, seconds=clock() - begin)
+
+
+def current(
+    folder: Path,
+    state: Path,
+    *,
+    pathology: str | None = None,
+    rows: bool = True,
+    subjectcode: bool = False,
+) -> tuple[bool, str | None]:
+    """Whether the database is what :func:`compile` would make; if it is not, why, in words.
+
+    Nothing is written, and only what has another stamp than it had is read.
+    """
+    ledger = Ledger(state, folder.name if pathology is None else pathology)
+    reason = Look(folder, ledger, rows=rows, subjectcode=subjectcode).reason()
+    return reason is None, reason
+
+
+def rowless(cde: Cde | None, target: Path, *, subjectcode: bool = False) -> None:
+    """Make ``target``, which is empty or not there, a database without rows.
+
+    Without a CDE, DATA and METADATA have the variable ``dataset`` alone: enough for an engine to
+    start. So has DATA where the CDE has more variables than a table can have columns.
+    """
+    layout = Layout.of(cde, subjectcode=subjectcode)
+    database.create(target, Layout.of(None) if layout.too_wide else layout, cde)
+
+
+class _Run:
+    """One compilation of one folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        ledger: Ledger,
+        name: str,
+        rows: bool,
+        subjectcode: bool,
+        strict: bool,
+        read: Read,
+    ) -> None:
+        self._folder = folder
+        self._name = name
+        self._ledger = ledger
+        self._subjectcode = subjectcode
+        self._strict = strict
+        self._read = read
+        self._look = Look(folder, ledger, rows=rows, subjectcode=subjectcode)
+
+    def compile(self, *, force: bool) -> Compiled:
+        look = self._look
+        if look.unreadable:
+            return self.failed()
+        atomic.sweep(look.target)
+        reason = "asked to" if force else look.reason(strict=self._strict)
+        if reason is None and look.record is not None:
+            record = replace(look.record, cde_stamp=look.cde_stamp, sources=look.sources())
+            if record != look.record:  # touched, but the same
+                self._ledger.save(record, None)
+            return self._done(record)
+        cde = self._cde()
+        if isinstance(cde, Problem):
+            return self._without_cde(cde, reason)
+        build = Build(look, cde, self._strict, force=force)
+        record, findings = build.make(self._ledger, self._read)
+        done = self._done(record, findings)
+        return replace(
+            done,
+            status="compiled" if done.status == "current" else done.status,
+            changed=build.changed,
+            reason=reason,
+        )
+
+    def failed(self, *problems: Problem) -> Compiled:
+        """Nothing was changed: what is served is what was served."""
+        record = self._look.record
+        done = self._done(replace(record, notes=())) if record else Compiled("failed")
+        said = done.problems if record else self._look.listing.problems
+        return replace(done, status="failed", problems=(*problems, *said))
+
+    def _cde(self) -> Cde | Problem:
+        try:
+            cde = self._look.cde(self._name)
+        except CdeInvalid as error:
+            where, message = error.facts["where"], error.facts["message"]
+            return Problem("CdeInvalid", about=f"{where}: {message}")
+        except OSError as error:
+            return Problem("CdeInvalid", about=os.strerror(error.errno or 0))
+        except UnsafeName as error:
+            return Problem("CdeInvalid", about=str(error))
+        if cde is None:
+            return Problem("CdeMissing")
+        layout = Layout.of(cde, subjectcode=self._subjectcode)
+        if layout.too_wide:
+            about = f"{len(layout.columns)} variables; a database can hold {database.MAX_COLUMNS}"
+            return Problem("CdeInvalid", about=about)
+        return cde
+
+    def _without_cde(self, problem: Problem, reason: str | None) -> Compiled:
+        """What serves goes on serving; otherwise there is a database without rows."""
+        look = self._look
+        if look.record is not None or database.serves(look.target):
+            return replace(self.failed(problem), reason=reason)
+        staged = atomic.Staged.plan(look.target)
+        try:
+            staged.create()
+            layout = Layout.of(None)
+            database.create(staged.temp, layout, None)
+            database.finish(staged.temp, 0, bytes(8), deep=True)
+            mark = sealed(staged)
+            record = Record(mark, look.recipe, "", layout, look.cde_stamp, (problem,))
+            put(staged, record, look, self._ledger)
+        except BaseException:
+            staged.abort()
+            raise
+        return replace(self._done(record), changed=True, reason=reason)
+
+    def _done(self, record: Record, findings: tuple[Finding, ...] = ()) -> Compiled:
+        sources = record.sources
+        problems = [*record.notes, *self._look.listing.problems]
+        datasets: Counter[str] = Counter()
+        for name, source in sources.items():
+            problems += source.problems
+            datasets.update(dict(source.datasets))
+            if source.state == "kept":
+                problems.append(Problem("KeptAsItWas", file=name))
+        hard = any(problem.at(strict=self._strict).hard for problem in problems)
+        return Compiled(
+            "failed" if hard else "current",
+            rows=record.rows,
+            datasets=tuple(datasets.items()),
+            problems=tuple(problems),
+            files={name: source.state for name, source in sources.items()},
+            findings=findings,
+        )
+
+
+def _unwritten(error: OSError) -> Problem:
+    return Problem("DatabaseUnwritten", about=os.strerror(error.errno or 0))

@@ -1,0 +1,190 @@
+"""Take one CSV file into a database: read, verified and stored in one pass.
+
+While one block is stored, the next is read and verified: both are done outside the interpreter. A
+large file's form is looked at meanwhile, too; where that finds it wrong, what was stored is taken
+out again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saltext_mip.data.cde.model import DATASET, Cde
+from saltext_mip.data.csvfile.blocks import NotATable, blocks, first_row
+from saltext_mip.data.csvfile.reader import Stamp, Table, read_stamped
+from saltext_mip.data.csvfile.validator import Verifier, check_header, readable
+from saltext_mip.data.database.build_record import Source
+from saltext_mip.data.database.sqlite import Filling, NotWritten
+from saltext_mip.problems import Finding, Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LARGE = 16 << 20  # bytes from which on a file is looked at and taken at the same time
+_SECOND = 1_000_000_000
+_TICK = 20_000_000  # ns: more than a kernel's, by which it stamps files
+_COARSE = 2 * _SECOND  # of some file systems
+
+Read = Callable[[Path], tuple[Table, Stamp | None]]
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What came of a file's values: ``rows`` were stored; ``broken`` names what ended it."""
+
+    header: tuple[str, ...]
+    stamp: Stamp
+    rows: int
+    findings: tuple[Finding, ...]
+    broken: str | None
+
+
+class Intake:
+    """Takes files, one by one, to the end of DATA: a file is taken whole or not at all."""
+
+    def __init__(
+        self,
+        filling: Filling,
+        last: int,
+        cde: Cde,
+        *,
+        subjectcode: bool,
+        strict: bool,
+        read: Read = read_stamped,
+        large: int = LARGE,
+        now: Callable[[], int] = time.time_ns,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._filling = filling
+        self._last = last
+        self._cde = cde
+        self._subjectcode = subjectcode
+        self._strict = strict
+        self._read = read
+        self._large = large
+        self._now = now
+        self._sleep = sleep
+
+    def take(self, path: Path) -> tuple[Source, tuple[Finding, ...]]:
+        """What became of it (``compiled``, or ``out``), and all that is wrong with it."""
+        self._settle(path)
+        table, stamp, taken = self._look(path)
+        found = table.findings
+        if table.header:
+            found += check_header(table.header, self._cde, subjectcode=self._subjectcode)
+        if stamp is not None and readable(table):
+            if taken is None or (taken.header, taken.stamp) != (table.header, stamp):
+                self._drop(taken)
+                storing = not self._hard(found)
+                taken = self._values(path, table.header, stamp, storing=storing)
+            if taken.broken:
+                raise NotWritten(f"of {path.name} not all could be read ({taken.broken})")
+            found += taken.findings
+        problems = tuple(finding.problem.at(file=path.name) for finding in found)
+        findings = tuple(
+            Finding(problem, finding.examples)
+            for problem, finding in zip(problems, found, strict=True)
+        )
+        if taken is None or self._hard(found):
+            self._drop(taken)
+            return Source("out", stamp, table.sha256, problems=problems), findings
+        if taken.rows != table.rows:
+            what = f"of {path.name} {taken.rows} rows were read in the place of {table.rows}"
+            raise NotWritten(what)
+        first, self._last = self._last + 1, self._last + taken.rows
+        source = Source(
+            "compiled",
+            stamp,
+            table.sha256,
+            good=table.sha256,
+            rows=taken.rows,
+            datasets=table.datasets,
+            spans=((first, self._last),) if taken.rows else (),
+            problems=problems,
+        )
+        return source, findings
+
+    def _look(self, path: Path) -> tuple[Table, Stamp | None, _Taken | None]:
+        """The file's table; of a large file its values were taken meanwhile, on trust."""
+        guess = self._guess(path)
+        if guess is None:
+            return (*self._read(path), None)
+        with ThreadPoolExecutor(1, thread_name_prefix="table") as pool:
+            reading = pool.submit(self._read, path)
+            taken = self._values(path, *guess, storing=True)
+            return (*reading.result(), taken)
+
+    def _guess(self, path: Path) -> tuple[tuple[str, ...], Stamp] | None:
+        """Header and stamp of a file that is worth to be taken on trust."""
+        if not path.is_file():  # a FIFO would wait for a writer
+            return None
+        try:
+            with path.open("rb") as file:
+                stamp = Stamp.of(os.fstat(file.fileno()))
+                header = first_row(file) if stamp.size >= self._large else None
+        except OSError:  # reading it tells
+            return None
+        if header is None or DATASET not in header or len(set(header)) < len(header):
+            return None
+        wrong = check_header(header, self._cde, subjectcode=self._subjectcode)
+        return None if self._hard(wrong) else (header, stamp)
+
+    def _values(
+        self, path: Path, header: tuple[str, ...], stamp: Stamp, *, storing: bool
+    ) -> _Taken:
+        """Store the file's rows, as long as nothing keeps it out; all that is wrong with values."""
+        from polars.exceptions import PolarsError
+
+        verifier = Verifier(header, self._cde, subjectcode=self._subjectcode)
+        found: tuple[Finding, ...] = ()
+        broken = None
+        rows = 0
+        try:
+            with path.open("rb") as file:
+                frames = (verifier.values(block) for block in blocks(file, header))
+                try:
+                    for frame in _ahead(frames):
+                        if storing and not verifier.refused:
+                            self._filling.add(frame)
+                            rows += frame.height
+                    found = verifier.findings(file)
+                except (PolarsError, NotATable) as error:
+                    broken = type(error).__name__  # its text could hold values
+                if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(path.stat()) != stamp:
+                    found, broken = (Finding(Problem("FileChanging")),), None
+        except OSError as error:
+            found = (Finding(Problem("Unreadable", about=os.strerror(error.errno or 0))),)
+        return _Taken(header, stamp, rows, found, broken)
+
+    def _drop(self, taken: _Taken | None) -> None:
+        if taken is not None and taken.rows:
+            self._filling.cut(self._last)
+
+    def _settle(self, path: Path) -> None:
+        """Wait until a write after this cannot have the stamp of now: the clock of files ticks."""
+        try:
+            modified = path.stat().st_mtime_ns
+        except OSError:  # reading it tells
+            return
+        tick = _COARSE if modified % _SECOND == 0 else _TICK
+        age = self._now() - modified
+        if 0 <= age < tick:
+            self._sleep((tick - age) / _SECOND)
+
+    def _hard(self, found: tuple[Finding, ...]) -> bool:
+        return any(finding.problem.at(strict=self._strict).hard for finding in found)
+
+
+def _ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same, each made by another thread while its forerunner is in use."""
+    with ThreadPoolExecutor(1, thread_name_prefix="verify") as pool:
+        coming = pool.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = pool.submit(next, frames, None)
+            yield frame

@@ -1,0 +1,313 @@
+"""``datasets.db``: the tables that engines read, made, filled, checked and known again.
+
+METADATA has a row a variable, DATA a column a variable and a row a row of the CSV files. Engines
+that we do not control read them as they are: names, order, types and CHECKs are theirs.
+
+Two builds of SQLite work on one file here, Python's and the one inside adbc, which takes whole
+frames at once; each closes the file before the other opens it. A file is only ever written before
+it is put in place, so neither keeps a journal.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saltext_mip.data.cde.model import DATASET, Cde, Variable
+from saltext_mip.data.csvfile.validator import SUBJECTCODE
+from saltext_mip.errors import DataError
+from saltext_mip.problems import Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MAX_COLUMNS = 2000  # of a table of SQLite as it is built everywhere
+
+_PAGE = 16384  # bytes; of the usual 4096 a row of 170 columns leaves a quarter empty
+_HEADER = 100
+_WRITING = ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE")
+_INT64 = range(-(2**63), 2**63)
+_CLASSES = {"text": ("text",), "int": ("integer",), "real": ("real", "integer")}
+_METADATA = (
+    ("code", "text primary key", ("text",)),
+    ("label", "text", ("text",)),
+    ("sql_type", "text", ("text",)),
+    ("isCategorical", "integer", ("integer",)),
+    ("enumerations", "text", ("text", "null")),
+    ("min", "integer", ("integer", "null")),
+    ("max", "integer", ("integer", "null")),
+)
+# what a folder without a CDE has: an engine refuses one that has none
+_NO_CDE = (Variable(DATASET, "Dataset", "text", is_categorical=True, enumerations=None),)
+
+
+class NotWritten(DataError):
+    """{message}. The database that was there stays as it was."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """DATA's columns as pairs of name and type, in order."""
+
+    columns: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, cde: Cde | None, *, subjectcode: bool = False) -> Layout:
+        """That of a CDE, or of none; ``subjectcode``: with that column where the CDE lacks it."""
+        variables = cde.variables if cde else _NO_CDE
+        columns: tuple[tuple[str, str], ...] = tuple((v.code, v.sql_type) for v in variables)
+        if cde and subjectcode and all(v.code != SUBJECTCODE for v in variables):
+            columns = ((SUBJECTCODE, "text"), *columns)
+        return cls(columns)
+
+    @property
+    def too_wide(self) -> bool:
+        """Whether no database can have so many columns."""
+        return len(self.columns) > MAX_COLUMNS
+
+
+@dataclass(frozen=True)
+class Mark:
+    """By what a database that we made is known again.
+
+    ``header`` are its first bytes in hex: a seal that we put there, and SQLite's own counter of
+    changes. ``stat`` are size, mtime and inode: those of a copy that was put back differ.
+    """
+
+    header: str
+    stat: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, path: Path) -> Mark | None:
+        """``None`` where there is no database, or not even a whole header of one."""
+        if not path.is_file():  # a FIFO would wait for a writer
+            return None
+        try:
+            with path.open("rb") as file:
+                header = file.read(_HEADER)
+                status = os.fstat(file.fileno())
+        except OSError:
+            return None
+        if len(header) < _HEADER:
+            return None
+        return cls(header.hex(), (status.st_size, status.st_mtime_ns, status.st_ino))
+
+
+def sides(path: Path) -> tuple[Path, ...]:
+    """What SQLite may leave beside a database."""
+    return tuple(path.with_name(path.name + side) for side in ("-journal", "-wal", "-shm"))
+
+
+def create(path: Path, layout: Layout, cde: Cde | None) -> None:
+    """Both tables in the empty file ``path``, METADATA filled, DATA without rows."""
+    columns = ", ".join(
+        _column(name, kind, (*_CLASSES[kind], "null")) for name, kind in layout.columns
+    )
+    with opened(path) as db:
+        db.execute(f"PRAGMA page_size={_PAGE}")
+        db.execute("BEGIN")
+        db.execute(metadata_table())
+        db.execute(f"CREATE TABLE DATA({columns})")
+        fill_metadata(db, cde)
+        db.execute("COMMIT")
+
+
+def replace_metadata(path: Path, cde: Cde) -> None:
+    """METADATA as ``cde`` has it."""
+    with opened(path) as db:
+        db.execute("BEGIN")
+        db.execute("DELETE FROM METADATA")
+        fill_metadata(db, cde)
+        db.execute("COMMIT")
+
+
+def metadata_problems(cde: Cde) -> Iterator[Problem]:
+    """Bounds that METADATA cannot hold."""
+    for variable in cde.variables:
+        if count := sum(
+            variable.source.get(key) is not None and _bound(variable, key) is None
+            for key in ("min", "max")
+        ):
+            yield Problem("BoundsNotWhole", column=variable.code, count=count)
+
+
+def delete(path: Path, spans: Iterable[tuple[int, int]]) -> None:
+    """The rows of those rowids, both ends included, are gone, and what they held is overwritten."""
+    with opened(path) as db:
+        db.execute("PRAGMA secure_delete=ON")
+        db.execute("BEGIN")
+        db.executemany("DELETE FROM DATA WHERE rowid BETWEEN ? AND ?", spans)
+        db.execute("COMMIT")
+
+
+def adopt(
+    path: Path, source: Path, spans: Sequence[tuple[int, int]], columns: Sequence[tuple[str, str]]
+) -> int:
+    """Copy those rows of ``source`` with those columns to the end; how many."""
+    names = ", ".join(quoted(name) for name, _ in columns)
+    with opened(path) as db:
+        db.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro&immutable=1",))
+        db.execute("BEGIN")
+        count = 0
+        for span in spans:
+            count += db.execute(
+                f"INSERT INTO DATA ({names}) SELECT {names} FROM old.DATA"  # noqa: S608 - quoted
+                " WHERE rowid BETWEEN ? AND ? ORDER BY rowid",
+                span,
+            ).rowcount
+        db.execute("COMMIT")
+    return count
+
+
+def filled(path: Path, spans: Iterable[tuple[int, int]], columns: Iterable[str]) -> list[str]:
+    """Those of the columns that have a value in those rows."""
+    found = []
+    spans = tuple(spans)
+    with opened(path, "ro") as db:
+        for column in columns:
+            query = (
+                f"SELECT 1 FROM DATA WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - quoted
+                f" AND {quoted(column)} IS NOT NULL AND {quoted(column)} != '' LIMIT 1"
+            )
+            if any(db.execute(query, span).fetchone() for span in spans):
+                found.append(column)
+    return found
+
+
+def last_row(path: Path) -> int:
+    """The highest rowid; 0 without rows."""
+    with opened(path) as db:
+        return int(db.execute("SELECT coalesce(max(rowid), 0) FROM DATA").fetchone()[0])
+
+
+def finish(path: Path, rows: int, seal: bytes, *, deep: bool) -> None:
+    """Check that the database is whole and has so many rows, and put eight bytes of seal on it.
+
+    :class:`NotWritten` if not. ``deep`` looks at every page.
+    """
+    with opened(path) as db:
+        # types are those of the frames that came in: looking at each value again tells nothing
+        db.execute("PRAGMA ignore_check_constraints=ON")
+        if deep and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise NotWritten(f"the new database is broken ({str(found).splitlines()[0]})")
+        if (count := db.execute("SELECT count(*) FROM DATA").fetchone()[0]) != rows:
+            raise NotWritten(f"the new database has {count} rows in the place of {rows}")
+        for name, of in (("application_id", seal[:4]), ("user_version", seal[4:8])):
+            db.execute(f"PRAGMA {name}={int.from_bytes(of, 'big', signed=True)}")
+
+
+def serves(path: Path) -> bool:
+    """Whether an engine can read it: a database with both tables, whole, and with rows in DATA."""
+    try:
+        with opened(path, "ro") as db:
+            db.execute("SELECT code, label, sql_type, isCategorical FROM METADATA").fetchall()
+            whole = db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            return whole and db.execute("SELECT dataset FROM DATA LIMIT 1").fetchone() is not None
+    except NotWritten:
+        return False
+
+
+@contextmanager
+def opened(path: Path, mode: str = "rwc") -> Iterator[sqlite3.Connection]:
+    """The database, by Python's SQLite, without a journal; statements commit by themselves.
+
+    :class:`NotWritten` in the place of SQLite's errors.
+    """
+    try:
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+            if mode != "ro":
+                for pragma in _WRITING:
+                    db.execute(f"PRAGMA {pragma}")
+            yield db
+    except sqlite3.Error as error:
+        raise NotWritten(str(error)) from error
+
+
+class Filling:
+    """DATA taking whole frames, by adbc's SQLite. Nobody else has the file open meanwhile.
+
+    :class:`NotWritten` in the place of its errors.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from adbc_driver_sqlite import dbapi
+
+        self._error: type[Exception] = dbapi.Error
+        self._db = dbapi.connect(str(path), autocommit=True)
+        self._cursor = self._db.cursor()
+        # each value was looked at already, and a frame's column has one type
+        for pragma in (*_WRITING, "ignore_check_constraints=ON"):
+            self._run(f"PRAGMA {pragma}")
+
+    def __enter__(self) -> Filling:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cursor.close()
+        self._db.close()
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """The frame's rows to the end; columns that it lacks are NULL."""
+        try:
+            self._cursor.adbc_ingest("DATA", frame, mode="append")
+        except self._error as error:
+            raise NotWritten(str(error)) from error
+
+    def cut(self, last: int) -> None:
+        """Whatever came after the row ``last`` is gone."""
+        self._run(f"DELETE FROM DATA WHERE rowid > {last:d}")  # noqa: S608 - a number
+
+    def _run(self, statement: str) -> None:
+        try:
+            self._cursor.executescript(statement)
+        except self._error as error:
+            raise NotWritten(str(error)) from error
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _column(name: str, declared: str, classes: Sequence[str]) -> str:
+    # alternatives by OR: an IN costs ten times as much in a CHECK
+    of = quoted(name)
+    check = " OR ".join(f"typeof({of}) = '{storage}'" for storage in classes)
+    return f"{of} {declared} CHECK ({check})"
+
+
+def metadata_table() -> str:
+    """The statement that makes METADATA."""
+    return f"CREATE TABLE METADATA({', '.join(_column(*of) for of in _METADATA)})"
+
+
+def fill_metadata(db: sqlite3.Connection, cde: Cde | None) -> None:
+    """A row a variable."""
+    db.executemany(
+        "INSERT INTO METADATA VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            (
+                variable.code,
+                variable.label,
+                variable.sql_type,
+                int(variable.is_categorical),
+                ",".join(code for code, _ in variable.enumerations or ()) or None,
+                _bound(variable, "min"),
+                _bound(variable, "max"),
+            )
+            for variable in (cde.variables if cde else _NO_CDE)
+        ),
+    )
+
+
+def _bound(variable: Variable, key: str) -> int | None:
+    """What stands under that very key, if it is an integer that SQLite can hold."""
+    value: Any = getattr(variable, key)
+    if value is None or variable.source.get(key) is None or value != value // 1:
+        return None
+    return int(value) if int(value) in _INT64 else None

@@ -1,0 +1,154 @@
+"""Whether a database is still what its sources say, and if not, why.
+
+Comparing costs a ``stat`` a file: only what has another stamp than it had is read, and only to be
+hashed. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from saltext_mip import text
+from saltext_mip.data.cde.model import Cde, parse
+from saltext_mip.data.csvfile.reader import Stamp
+from saltext_mip.data.data_path import Listing, cde_content, csv_files
+from saltext_mip.data.database import sqlite as database
+from saltext_mip.data.database.build_record import Ledger, Recipe, Record, Source
+from saltext_mip.federation import CDE_FILE, DATABASE_FILE
+
+_CHUNK = 1 << 20
+_NAMED = 3  # files in a reason
+
+_RECIPE = (
+    ("format", "the format of databases changed"),
+    ("rules_version", "the rules for values changed"),
+    ("with_rows", "the node has another role"),
+    ("subjectcode", "the setting compile: subjectcode changed"),
+    ("cde", "the CDE changed"),
+)
+
+
+class Look:
+    """One look at a pathology's folder, and at what its database was made of.
+
+    ``record`` is what is known of the database that is there; ``exact`` tells whether it is the
+    very file, not one that was put back from a copy. ``same`` are the sources that hold what they
+    held, by name, with the stamps of now.
+    """
+
+    def __init__(self, folder: Path, ledger: Ledger, *, rows: bool, subjectcode: bool) -> None:
+        self.folder = folder
+        self.target = folder / DATABASE_FILE
+        self.record, self.exact = ledger.find(self.target)
+        self.listing = csv_files(folder) if rows else Listing()
+        self.cde_stamp = stamp(folder / CDE_FILE)
+        self.recipe = Recipe(self._cde_digest(), subjectcode, rows)
+        self.same: dict[str, Source] = {}
+        self._names = frozenset(self.listing.names)
+        for name, source in self.record.sources.items() if self.record else ():
+            if name in self._names and (found := unchanged(source, folder / name)):
+                self.same[name] = found
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether nobody can say which files there are."""
+        return any(problem.file is None for problem in self.listing.problems)
+
+    def reason(self, *, strict: bool = False) -> str | None:
+        """Why the database is to be made again, in words; ``None`` if it is not."""
+        if self.record is None or not self.exact:
+            return self._why_unknown()
+        for key, reason in _RECIPE:
+            if getattr(self.record.recipe, key) != getattr(self.recipe, key):
+                return reason
+        facts = list(self._changes(self.record, strict=strict))
+        if len(facts) > _NAMED:
+            return f"{'; '.join(facts[:_NAMED])}; and {len(facts) - _NAMED} more files"
+        return "; ".join(facts) or None
+
+    def sources(self) -> dict[str, Source]:
+        """Those of the record, with the stamps of now."""
+        return {**(self.record.sources if self.record else {}), **self.same}
+
+    def cde(self, pathology: str) -> Cde | None:
+        """The folder's CDE; ``None`` where there is none. ``CdeInvalid``, ``OSError``,
+        ``UnsafeName``."""
+        try:
+            content = cde_content(self.folder)
+        except FileNotFoundError:
+            return None
+        return parse(content, pathology=pathology)
+
+    def _changes(self, record: Record, *, strict: bool) -> Iterator[str]:
+        odd = {problem.file for problem in self.listing.problems}
+        for name in self.listing.names:
+            if name not in record.sources:
+                yield f"'{text.shown(name)}' is new"
+            elif name not in self.same:
+                yield f"'{text.shown(name)}' changed"
+            elif outdated(self.same[name], strict=strict):
+                yield f"'{text.shown(name)}' is judged less strictly"
+        for name in record.sources:
+            if name not in self._names and name not in odd:
+                yield f"'{text.shown(name)}' is gone"
+
+    def _why_unknown(self) -> str:
+        if any(side.exists() for side in database.sides(self.target)):
+            return "somebody else writes the database, or died while they did"
+        match stamp(self.target):
+            case None:
+                return "there is no database"
+            case Stamp(size=0):
+                return "the database is empty"
+        if self.record is not None:
+            return "the database was put back from a copy"
+        return "the database is not one that was compiled here"
+
+    def _cde_digest(self) -> str:
+        if self.cde_stamp is None:
+            return ""
+        if self.record is not None and self.record.cde_stamp == self.cde_stamp:
+            return self.record.recipe.cde
+        return digest(self.folder / CDE_FILE)
+
+
+def outdated(source: Source, *, strict: bool) -> bool:
+    """Whether it was left out for what keeps no file out any more."""
+    return source.state != "compiled" and not source.bad(strict=strict)
+
+
+def stamp(path: Path) -> Stamp | None:
+    """The stamp of a file; ``None`` where it cannot be had."""
+    try:
+        return Stamp.of(path.stat())
+    except OSError:
+        return None
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file; "" where it cannot be read."""
+    found = hashlib.sha256()
+    if not path.is_file():  # a FIFO would wait for a writer
+        return ""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                found.update(chunk)
+    except OSError:
+        return ""
+    return found.hexdigest()
+
+
+def unchanged(source: Source, path: Path) -> Source | None:
+    """``source`` with the stamp of now if the file still holds what it did, else ``None``."""
+    now = stamp(path)
+    if now is not None and now == source.stamp:
+        return source
+    if now is not None and source.stamp is not None and now.size != source.stamp.size:
+        return None
+    if digest(path) != source.sha256:
+        return None
+    return replace(source, stamp=now)

@@ -1,0 +1,1 @@
+"""What one node has, and how it is remembered and sent."""

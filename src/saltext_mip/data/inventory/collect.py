@@ -1,0 +1,370 @@
+"""One node's inventory: what it has, looked at anew where it changed since the last look.
+
+:func:`look` is what the pusher asks for, :func:`verify` the same files against CDEs that are to
+come, :func:`check` a data manager's look at one folder. Values stay here: they stand in findings,
+in the report in the data path (:mod:`saltext_mip.data.inventory.report`) and in our own state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saltext_mip import text as files_text
+from saltext_mip.data import data_path as folders
+from saltext_mip.data.cde import model as cdes_
+from saltext_mip.data.csvfile import reader
+from saltext_mip.data.csvfile.reader import Stamp, Table
+from saltext_mip.data.inventory import report
+from saltext_mip.data.inventory.cache import Findings, Remembered
+from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
+from saltext_mip.errors import DataError, UnsafeName
+from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import paths
+from saltext_mip.storage import state as files_state_state
+
+if TYPE_CHECKING:
+    from saltext_mip.data.cde.model import Cde
+
+__all__ = ["Count", "FileRecord", "Inventory", "PathologyRecord", "check", "look", "verify"]
+
+ENROLLED_STATE = "enrolled.json"
+_ABOUT_CHARS = 500
+
+
+def look(
+    data_path: Path,
+    state: Path,
+    *,
+    federation: str,
+    node: str,
+    subjectcode: bool = False,
+    deep: bool = True,
+    now: Callable[[], int] = time.time_ns,
+) -> Inventory:
+    """What the node has under its data path.
+
+    data_path, state
+        where the data are; where our own state is
+    subjectcode
+        whether databases have that column, for the rules of files
+    deep
+        whether files are verified against their folder's CDE, too
+    now
+        the time in ns, by the clock of the file system
+
+    Where there are problems, or none any more, the reports in the data path follow.
+    """
+    enrolled = _enrolled(data_path, state)
+    empty = Inventory(federation, node, enrolled=enrolled)
+    if enrolled and not (data_path / ENROLLED_FILE).is_file():
+        return replace(empty, status="MountGone")
+    try:
+        found = folders.pathologies(data_path)
+    except OSError as error:
+        return _unreadable(empty, error)
+    looker = _Looker(data_path, state, node, subjectcode=subjectcode, now=now)
+    records = tuple(looker.pathology(name, deep=deep) for name in found.names)
+    unwritten = looker.finish(report_on=found.names if deep else None)
+    problems = tuple(problem.at(node=node) for problem in (*found.problems, *unwritten))
+    return replace(empty, pathologies=records, problems=problems)
+
+
+def verify(
+    data_path: Path,
+    state: Path,
+    *,
+    federation: str,
+    node: str,
+    cdes: Mapping[str, bytes],
+    subjectcode: bool = False,
+    now: Callable[[], int] = time.time_ns,
+) -> Mapping[str, Mapping[str, tuple[Problem, ...]]]:
+    """What the files of each pathology are found to be against that CDE, which is to come.
+
+    ``cdes`` are contents by pathology. Only files whose form is sound are in the answer. It is
+    remembered: the next :func:`look` tells it, too. :class:`CdeInvalid` if a CDE is.
+    """
+    if _status(data_path, state) != "ok":
+        return {}
+    looker = _Looker(data_path, state, node, subjectcode=subjectcode, now=now)
+    try:
+        names = folders.pathologies(data_path).names
+    except OSError as error:
+        what = os.strerror(error.errno or 0)
+        raise DataError(f"{node}, data path of '{federation}': {what}") from error
+    answer = {}
+    for name in names:
+        to_come = cdes_.parse(cdes[name], pathology=name) if name in cdes else None
+        record = looker.pathology(name, to_come=to_come)
+        if to_come is not None:
+            digest = cdes_.rules_digest(to_come, subjectcode=subjectcode)
+            answer[name] = {
+                file.name: file.verified[digest] for file in record.files if digest in file.verified
+            }
+    looker.finish(report_on=names)
+    return answer
+
+
+def check(folder: Path, cde: Path | None = None, *, subjectcode: bool = False) -> Findings:
+    """All findings of the CSV files in a folder, with values, for its own data manager.
+
+    ``cde`` is the CDE's file; without it the folder's own, where there is one. Nothing is
+    remembered or written. :class:`DataError` where there is no such folder or file.
+    """
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {files_text.shown(str(folder))}")
+    if cde is not None and not cde.is_file():
+        raise DataError(f"there is no file {files_text.shown(str(cde))}")
+    name = folder.resolve().name
+    listing = folders.csv_files(folder)
+    found = [Finding(problem) for problem in listing.problems]
+    parsed = None
+    try:
+        path = cde or paths.inside(folder, CDE_FILE)
+        if cde is not None or path.exists():
+            parsed = cdes_.parse(folders.content(path), pathology=name)
+    except (cdes_.CdeInvalid, UnsafeName, OSError) as error:
+        found.append(Finding(Problem("CdeInvalid", file=CDE_FILE, about=_words(error))))
+    for file in listing.names:
+        table, stamp = reader.read_stamped(folder / file)
+        of_file = table.findings
+        if parsed is not None and stamp is not None:
+            of_file += _verified(folder / file, table, stamp, parsed, subjectcode=subjectcode)
+        found += [_at(finding, file=file) for finding in of_file]
+    return tuple(_at(finding, pathology=name) for finding in found)
+
+
+class _Looker:
+    """One look at a data path: what it reads, remembers, and writes into reports."""
+
+    def __init__(
+        self, data_path: Path, state: Path, node: str, *, subjectcode: bool, now: Callable[[], int]
+    ) -> None:
+        self._data_path = data_path
+        self._node = node
+        self._subjectcode = subjectcode
+        self._now = now
+        self._memory = Remembered.load(state, data_path=data_path)
+        self._findings: dict[str, list[Finding]] = {}
+
+    def pathology(
+        self, name: str, *, deep: bool = True, to_come: Cde | None = None
+    ) -> PathologyRecord:
+        """Look at one folder; also against the CDE that is ``to_come``."""
+        folder = self._data_path / name
+        listing = folders.csv_files(folder)
+        content, cde_problem = _cde_content(folder)
+        own = hashlib.sha256(content).hexdigest() if content is not None else None
+        rules = _Rules(self._memory, name, subjectcode=self._subjectcode)
+        digests = []
+        if content is not None and cde_problem is None:
+            digest, cde_problem = rules.of(content)
+            digests += [digest] if digest else []
+        if to_come is not None:
+            digest = rules.to_come(to_come)
+            self._memory.keep_asked(name, digest, own)
+            digests += [digest] if digest not in digests else []
+        reported = self._memory.asked(name, own) or (digests[0] if digests else None)
+        if not deep:
+            digests = []
+        found = [Finding(problem) for problem in listing.problems]
+        found += [Finding(cde_problem.at(file=CDE_FILE))] if cde_problem else []
+        records = []
+        for file in listing.names:
+            record, of_file = self._file(name, file, digests, reported, rules)
+            records.append(record)
+            found += [_at(finding, file=file) for finding in of_file]
+        self._findings[name] = found
+        place = {"node": self._node, "pathology": name}
+        problems = listing.problems
+        if not records and not problems:
+            problems = (Problem("NoData"),)
+        return PathologyRecord(
+            name=name,
+            files=tuple(records),
+            cde=own,
+            cde_problem=cde_problem.at(**place) if cde_problem else None,
+            problems=tuple(problem.at(**place) for problem in problems),
+        )
+
+    def finish(self, *, report_on: Collection[str] | None) -> tuple[Problem, ...]:
+        """Remember, and write the reports; problems where that could not be."""
+        problems = []
+        try:
+            self._memory.save(self._data_path)
+        except OSError as error:
+            problems.append(Problem("NotRemembered", about=os.strerror(error.errno or 0)))
+        if report_on is not None:
+            problems += report.write(self._data_path, self._findings, known=report_on)
+        return tuple(problems)
+
+    def _file(
+        self,
+        pathology: str,
+        name: str,
+        digests: list[str],
+        reported: str | None,
+        rules: _Rules,
+    ) -> tuple[FileRecord, Findings]:
+        path = self._data_path / pathology / name
+        table, stamp = self._table((pathology, name), path)
+        verified: dict[str, Findings] = {}
+        if table.sound and stamp is not None:
+            for digest in digests:
+                known = self._memory.verified(table.sha256, digest)
+                if known is None:
+                    known = _verified(
+                        path, table, stamp, rules.cde(digest), subjectcode=self._subjectcode
+                    )
+                    if any(finding.problem.rule == "FileChanging" for finding in known):
+                        verified[digest] = known
+                        continue
+                    self._memory.keep_verified(table.sha256, digest, known)
+                verified[digest] = known
+            # what it was found to be against the CDE that was asked about last is told, too
+            if reported is not None and reported not in verified:
+                known = self._memory.verified(table.sha256, reported)
+                verified |= {} if known is None else {reported: known}
+        place = {"node": self._node, "pathology": pathology, "file": name}
+        record = FileRecord(
+            name=name,
+            size=table.size,
+            sha256=table.sha256,
+            rows=table.rows,
+            datasets=table.datasets if table.sound else (),
+            header=table.header,
+            problems=tuple(finding.problem.at(**place) for finding in table.findings),
+            verified={
+                digest: tuple(finding.problem.at(**place) for finding in found)
+                for digest, found in verified.items()
+            },
+        )
+        found = table.findings
+        if reported is not None:
+            known = self._memory.verified(table.sha256, reported) if table.sound else None
+            found += known or ()
+        return record, found
+
+    def _table(self, place: tuple[str, str], path: Path) -> tuple[Table, Stamp | None]:
+        try:
+            stamp = Stamp.of(path.stat())
+        except OSError:
+            return reader.read_stamped(path)  # it words what is wrong
+        if known := self._memory.table(place, stamp):
+            return known, stamp
+        looked = self._now()
+        table, read_stamp = reader.read_stamped(path)
+        if read_stamp is not None:
+            self._memory.keep(place, table, read_stamp, looked)
+        return table, read_stamp
+
+
+class _Rules:
+    """The CDEs of one pathology by the digest of their rules, parsed only where it is needed."""
+
+    def __init__(self, memory: Remembered, pathology: str, *, subjectcode: bool) -> None:
+        self._memory = memory
+        self._pathology = pathology
+        self._subjectcode = subjectcode
+        self._contents: dict[str, bytes] = {}
+        self._parsed: dict[str, Cde] = {}
+
+    def of(self, content: bytes) -> tuple[str | None, Problem | None]:
+        """The digest of that CDE, or what is wrong with it."""
+        key = f"{hashlib.sha256(content).hexdigest()} {self._subjectcode}"
+        known = self._memory.cde(key)
+        if known is None:
+            known = self._judged(content)
+            self._memory.keep_cde(key, *known)
+        digest, wrong = known
+        if digest is None:
+            return None, Problem("CdeInvalid", about=wrong)
+        self._contents[digest] = content
+        return digest, None
+
+    def to_come(self, cde: Cde) -> str:
+        digest = cdes_.rules_digest(cde, subjectcode=self._subjectcode)
+        self._parsed[digest] = cde
+        return digest
+
+    def cde(self, digest: str) -> Cde:
+        if digest not in self._parsed:
+            content = self._contents[digest]
+            self._parsed[digest] = cdes_.parse(content, pathology=self._pathology)
+        return self._parsed[digest]
+
+    def _judged(self, content: bytes) -> tuple[str | None, str | None]:
+        try:
+            parsed = cdes_.parse(content, pathology=self._pathology)
+        except cdes_.CdeInvalid as error:
+            return None, _words(error)
+        return self.to_come(parsed), None
+
+
+def _verified(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:
+    """What the file is against that CDE, if it is still the one that the table is of."""
+    from polars.exceptions import PolarsError
+
+    from saltext_mip.data.csvfile import validator
+
+    changing = (Finding(Problem("FileChanging")),)
+    try:
+        try:
+            found = validator.check_file(path, table, cde, subjectcode=subjectcode)
+        except PolarsError:  # it was a table when it was looked at
+            if Stamp.of(path.stat()) == stamp:
+                raise
+            return changing
+        return found if Stamp.of(path.stat()) == stamp else changing
+    except FileNotFoundError:
+        return changing
+    except OSError as error:
+        return (Finding(Problem("Unreadable", about=os.strerror(error.errno or 0))),)
+
+
+def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:
+    try:
+        return folders.cde_content(folder), None
+    except FileNotFoundError:
+        return None, None
+    except UnsafeName:
+        return None, Problem("UnsafeName")
+    except OSError as error:
+        return None, Problem("Unreadable", about=_words(error))
+
+
+def _enrolled(data_path: Path, state: Path) -> bool:
+    value = files_state_state.read_state(state / ENROLLED_STATE)
+    return isinstance(value, dict) and value.get("data_path") == str(data_path)
+
+
+def _status(data_path: Path, state: Path) -> Status:
+    if _enrolled(data_path, state) and not (data_path / ENROLLED_FILE).is_file():
+        return "MountGone"
+    return "ok" if data_path.is_dir() else "NoDataPath"
+
+
+def _unreadable(empty: Inventory, error: OSError) -> Inventory:
+    about = None
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        about = os.strerror(error.errno or 0)
+    problem = Problem("NoDataPath", node=empty.node, about=about)
+    return replace(empty, status="NoDataPath", problems=(problem,))
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError):  # without the path that it may name
+        return error.strerror or os.strerror(error.errno or 0)
+    text = files_text.shown(str(error))
+    return text if len(text) <= _ABOUT_CHARS else text[: _ABOUT_CHARS - 1] + "…"
+
+
+def _at(finding: Finding, **place: str) -> Finding:
+    return Finding(finding.problem.at(**place), finding.examples)

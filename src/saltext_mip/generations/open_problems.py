@@ -1,0 +1,57 @@
+"""What the last look at the data found, where that made no new generation.
+
+A file that was good and is bad now goes on being served as it was, and a new one that is bad is not
+served: the generation stays, and what is wrong is remembered beside it, for the status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from saltext_mip.data.consolidation.manifest import Manifest
+from saltext_mip.generations.generation import Generation
+from saltext_mip.problems import Problem
+from saltext_mip.storage.state import StateBroken, read_state, write_state
+
+FILE = "findings.json"
+
+
+def remember(state: Path, number: int, problems: Iterable[Problem], files: Manifest) -> None:
+    """``number``: the generation that stands; ``files``: what is served, and what of it is kept."""
+    kept = [
+        [node, pathology, file.name]
+        for node, below in files.items()
+        for pathology, served in below.items()
+        for file in served
+        if file.kept
+    ]
+    value = {
+        "generation": number,
+        "problems": [{**problem.wire(), "node": problem.node} for problem in problems],
+        "kept": kept,
+    }
+    write_state(state / FILE, value)
+
+
+def known(state: Path, generation: Generation | None) -> Generation | None:
+    """The generation with what the last look found, where that was of it."""
+    try:
+        value = read_state(state / FILE)
+        if generation is None or value is None or value["generation"] != generation.number:
+            return generation
+        kept = {tuple(each) for each in value["kept"]}
+        problems = tuple(value["problems"])
+    except (StateBroken, KeyError, TypeError):  # of another version; the next look writes it anew
+        return generation
+    files = {
+        node: {
+            pathology: tuple(
+                replace(file, kept=(node, pathology, file.name) in kept) for file in served
+            )
+            for pathology, served in below.items()
+        }
+        for node, below in generation.files.items()
+    }
+    return replace(generation, problems=problems, files=files)

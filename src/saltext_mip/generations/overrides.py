@@ -1,0 +1,21 @@
+"""Operators' decisions, which automation respects until they are taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a person said: who, when (ISO 8601, UTC), why; and until when it holds, if it ends."""
+
+    actor: str
+    when: str
+    reason: str = ""
+    until: str | None = None
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Word:
+        return cls(value["actor"], value["when"], value["reason"], value["until"])

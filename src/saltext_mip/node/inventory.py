@@ -1,0 +1,18 @@
+"""What this node has, looked at with what its pillar says of data paths and databases."""
+
+from __future__ import annotations
+
+from saltext_mip.data.inventory import collect as inventory
+from saltext_mip.data.inventory.model import Inventory
+from saltext_mip.node.context import Here
+
+
+def look(here: Here) -> Inventory:
+    """The node's inventory, unmasked; the reports in the data path follow what is found."""
+    return inventory.look(
+        here.data_path,
+        here.state,
+        federation=here.federation.name,
+        node=here.node.id,
+        subjectcode=here.subjectcode,
+    )

@@ -1,0 +1,131 @@
+"""What a node shows to people: datasets, headers, CDEs, and every problem of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.data import data_path
+from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
+from saltext_mip.data.inventory import collect as inventories
+from saltext_mip.data.inventory.model import FileRecord, Inventory
+from saltext_mip.errors import Misuse, NodeError
+from saltext_mip.federation import CDE_FILE
+from saltext_mip.node.context import Here
+from saltext_mip.node.inventory import look
+from saltext_mip.problems import Finding
+from saltext_mip.rules import RULES
+from saltext_mip.storage.paths import inside
+from saltext_mip.text import shown
+
+
+def datasets(here: Here) -> dict[str, Any]:
+    """``{pathology: {file: {"datasets": {code: rows}, "rows", "size", "sha256", "problems"}}}``."""
+    return {
+        pathology.name: {record.name: _file(here, record) for record in pathology.files}
+        for pathology in _usable(here).pathologies
+    }
+
+
+def prototypes(here: Here) -> dict[str, Any]:
+    """``{pathology: [{"columns": […], "files": […]}]}``, each distinct header once."""
+    out: dict[str, Any] = {}
+    for pathology in _usable(here).pathologies:
+        names: dict[tuple[str, ...], list[str]] = {}
+        for record in pathology.files:
+            if record.header:
+                names.setdefault(record.header, []).append(record.name)
+        out[pathology.name] = [
+            {"columns": list(header), "files": files} for header, files in names.items()
+        ]
+    return out
+
+
+def cde(here: Here, pathology: str | None) -> dict[str, Any]:
+    """All CDEs in short, or one as its tree; one that cannot be read is said in its place."""
+    if not here.has_data:
+        return {}
+    if pathology is not None:
+        tree: dict[str, Any] = dict(_parsed(here, pathology).tree)
+        return tree
+    out: dict[str, Any] = {}
+    for record in _usable(here).pathologies:
+        if record.cde is None:
+            continue
+        try:
+            found = _parsed(here, record.name)
+        except CdeInvalid as exc:
+            out[record.name] = {"problem": str(exc)}
+            continue
+        out[record.name] = {
+            "code": found.code,
+            "label": found.label,
+            "version": found.tree.get("version"),
+            "sha256": found.sha256,
+            "variables": len(found.variables),
+            "datasets": dict(found.datasets),
+        }
+    return out
+
+
+def check(folder: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
+    """Every problem of a folder's CSV files; ``values`` only for whoever stands at this machine."""
+    found = inventories.check(folder, cde)
+    own = folder / CDE_FILE
+    files: dict[str, list[dict[str, Any]]] = {}
+    for finding in found:
+        shown_ = _local(finding) if values else _without_values(finding)
+        files.setdefault(finding.problem.file or "", []).append(shown_)
+    return {
+        "folder": str(folder),
+        "cde": str(cde or own) if cde or own.is_file() else None,
+        "files": files,
+        "problems": len(found),
+        "refused": sorted({f.problem.file or "" for f in found if f.problem.hard}),
+    }
+
+
+def _usable(here: Here) -> Inventory:
+    """This node's inventory; of the ui an empty one. A data path that is not there is an error."""
+    if not here.has_data:
+        return Inventory(here.federation.name, here.node.id, "ok", enrolled=False)
+    seen = look(here)
+    if seen.status != "ok":
+        rule = RULES[seen.status]
+        raise NodeError(f"{here.data_path}: {rule.text}. {rule.hint}")
+    return seen
+
+
+def _parsed(here: Here, pathology: str) -> Cde:
+    try:
+        content = data_path.cde_content(inside(here.data_path, pathology))
+    except (FileNotFoundError, NotADirectoryError):
+        raise Misuse(f"There is no {CDE_FILE} of '{shown(pathology)}' here.") from None
+    return parse(content, pathology=pathology, node=here.node.id)
+
+
+def _file(here: Here, record: FileRecord) -> dict[str, Any]:
+    masked = record.masked(here.federation.min_count)
+    return {
+        "datasets": dict(masked.datasets),
+        "rows": masked.rows,
+        "size": record.size,
+        "sha256": record.sha256,
+        "problems": [problem.wire() for problem in record.all_problems],
+    }
+
+
+def _local(finding: Finding) -> dict[str, Any]:
+    examples = [{"line": line, "value": shown(value)} for line, value in finding.examples]
+    return {**_without_values(finding), "examples": examples}
+
+
+def _without_values(finding: Finding) -> dict[str, Any]:
+    problem = finding.problem
+    wire = problem.at(file=None, pathology=None).wire()
+    return {
+        **wire,
+        "severity": problem.severity,
+        "message": problem.definition.text,
+        "hint": problem.definition.hint,
+    }

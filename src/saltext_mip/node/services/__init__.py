@@ -1,0 +1,1 @@
+"""The federation's services, enforced and reported from the master node."""

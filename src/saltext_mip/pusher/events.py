@@ -1,0 +1,83 @@
+"""What happened lately in a federation, in the order of time: generations, refreshes, words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from saltext_mip.errors import Misuse
+from saltext_mip.generations import diff as difference
+from saltext_mip.generations.event_log import Event
+from saltext_mip.generations.generation import Generation
+from saltext_mip.pusher.context import Pusher
+
+SHOWN = 5  # things that are named; the others are counted
+
+
+def committed(pusher: Pusher, generation: Generation, note: str = "") -> None:
+    """Remember that it was; with a ``note`` that it puts an older one back."""
+    before = _before(pusher, generation.number)
+    pusher.tell(
+        "rolledback" if note else "consolidated",
+        message="; ".join(filter(None, (note, _changes(difference.summary(generation, before))))),
+        generation=generation.number,
+    )
+
+
+def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
+    """The last of them, the oldest first; asks no node.
+
+    A generation whose commit was not told here (it was finished after a crash, or is older than
+    this memory) is known from the history.
+    """
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
+        raise Misuse("limit must be a number of events, or 0 for all.")
+    told = pusher.store.chronicle.events()
+    known = {event.generation for event in told if event.what in ("consolidated", "rolledback")}
+    found = [*_untold(pusher, known), *told]
+    found.sort(key=lambda event: (event.when, event.number))
+    return {
+        "federation": pusher.federation.name,
+        "events": [asdict(event) for event in (found[-limit:] if limit else found)],
+        "of": len(found),
+        "record": str(pusher.store.chronicle.path),
+    }
+
+
+def brief(things: Sequence[str]) -> str:
+    """The first of them, and how many more."""
+    more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+    return ", ".join(things[:SHOWN]) + more
+
+
+def _untold(pusher: Pusher, known: set[int | None]) -> list[Event]:
+    found = []
+    before: Generation | None = None
+    for generation in pusher.store.history():
+        if generation.number not in known:
+            line = difference.summary(generation, before)
+            text = "; ".join(filter(None, (generation.note, _changes(line))))
+            found.append(
+                Event(
+                    generation.when,
+                    "consolidated",
+                    generation.actor,
+                    message=text,
+                    generation=generation.number,
+                )
+            )
+        before = generation
+    return found
+
+
+def _before(pusher: Pusher, number: int) -> Generation | None:
+    older = [other for other in pusher.store.numbers() if other < number]
+    return pusher.store.load(older[-1]) if older else None
+
+
+def _changes(line: Mapping[str, Any]) -> str:
+    """What a generation brought and took."""
+    added = [f"+{'/'.join(pair)}" for pair in line["added"]]
+    removed = [f"-{'/'.join(pair)}" for pair in line["removed"]]
+    return "; ".join(filter(None, (brief(added), brief(removed))))

@@ -1,0 +1,51 @@
+"""Ask a person for the label of each pathology and dataset of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from saltext_mip.errors import Misuse
+from saltext_mip.text import shown
+
+if TYPE_CHECKING:
+    from saltext_mip.data.consolidation.planner import Plan
+from saltext_mip.data.consolidation.labels import Labels
+
+_TRIES = 5  # times that one label is asked for
+
+
+class LabelUnfit(Misuse):
+    """The label {label} has characters that cannot be shown on a line: type it anew."""
+
+
+def ask_labels(plan: Plan, remembered: Labels, ask: Callable[[str], str]) -> Labels:
+    """Ask a person for each label of a plan; an empty answer keeps it.
+
+    ``ask`` is given the prompt and returns the answer. Returns ``remembered`` with the answers over
+    it, to be planned with again; its ``pathologies`` are to be remembered. Labels that the pillar
+    names are asked for too and stay as the pillar says. An answer with control characters, such as
+    an arrow key makes, is asked for again; :class:`LabelUnfit` for one that always has them.
+    """
+    pathologies: dict[str, str] = {}
+    datasets: dict[str, dict[str, str]] = {}
+    for pathology in plan.pathologies:
+        name = shown(pathology.name)
+        prompt = f"Relabel pathology '{name}'? [{shown(pathology.label)}] "
+        if answer := _answer(ask, prompt):
+            pathologies[pathology.name] = answer
+        for code, label in pathology.labels.items():
+            prompt = f"Pathology '{name}': Relabel dataset '{shown(code)}'? [{shown(label)}] "
+            if answer := _answer(ask, prompt):
+                datasets.setdefault(pathology.name, {})[code] = answer
+    return Labels(pathologies, datasets).over(remembered)
+
+
+def _answer(ask: Callable[[str], str], prompt: str) -> str:
+    asked, label = prompt, ""
+    for _ in range(_TRIES):
+        label = ask(asked).strip()
+        if shown(label) == label:
+            return label
+        asked = f"{shown(label)} has characters that cannot be shown on a line. {prompt}"
+    raise LabelUnfit(label=shown(label))

@@ -1,0 +1,87 @@
+"""The operator's session and the nodes' logs, as the pusher gives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from saltext_mip.arguments import LIMIT, limit, moment
+from saltext_mip.errors import Misuse
+from saltext_mip.federation import Node
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.gather import words
+from saltext_mip.text import shown
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
+
+
+def logs(
+    pusher: Pusher, name: str | None, component: str | None, lines: Any, since: Any
+) -> dict[str, Any]:
+    """The last lines of a node's component, or of each enabled node's, merged by time."""
+    most = LIMIT if lines is None else limit(lines)
+    moment(since, pusher.now().timestamp())  # refused here, before anybody is asked
+    if component is not None and not isinstance(component, str):
+        raise Misuse("component= takes a component's name, such as exareme.")
+    chosen = _chosen(pusher, name)
+    answers = pusher.ask(
+        "component_logs",
+        [node.id for node in chosen],
+        component=component,
+        lines=most,
+        since=None if since is None else str(since),
+    )
+    nodes: dict[str, dict[str, Any]] = {}
+    merged: list[dict[str, str]] = []
+    for node in chosen:
+        why = answers.missing.get(node.id) or answers.failed.get(node.id)
+        value: Any = answers.values.get(node.id)
+        if why is None and not _sound(value):
+            why = "its answer is not to be believed: these are no lines of a log"
+        if why is not None:
+            nodes[node.id] = {"short": node.short, "lines": 0, "reason": words(why)}
+            continue
+        which = shown(value["component"])
+        nodes[node.id] = {
+            "short": node.short,
+            "component": which,
+            "lines": len(value["lines"]),
+        }
+        merged += [
+            {"time": time, "node": node.id, "component": which, "text": shown(text)}
+            for time, text in value["lines"]
+        ]
+    merged.sort(key=lambda line: line["time"])
+    failed = any("reason" in each for each in nodes.values())
+    return {
+        "federation": pusher.federation.name,
+        "nodes": nodes,
+        "lines": merged[-most:],
+        **({"retcode": 1} if failed else {}),
+    }
+
+
+def _chosen(pusher: Pusher, name: str | None) -> tuple[Node, ...]:
+    """A node that is named is asked also where it is disabled."""
+    if name is not None:
+        return (pusher.federation.node(name),)
+    disabled = pusher.store.disabled()
+    return tuple(node for node in pusher.federation.nodes if node.id not in disabled)
+
+
+def _sound(value: Any) -> bool:
+    """A node is believed only about itself, and only in this form."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("component"), str)
+        and isinstance(value.get("lines"), list)
+        and all(
+            isinstance(line, list)
+            and len(line) == 2
+            and isinstance(line[0], str)
+            and isinstance(line[1], str)
+            and STAMP.fullmatch(line[0])
+            for line in value["lines"]
+        )
+    )

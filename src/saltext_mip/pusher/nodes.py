@@ -1,0 +1,208 @@
+"""The nodes as members of the federation: who is up, who is taken out of its work, and back in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from saltext_mip import host_keys as ssh_host_keys
+from saltext_mip.errors import Misuse
+from saltext_mip.federation import Federation, Node
+from saltext_mip.generations.overrides import Word
+from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.pusher.gather import words
+from saltext_mip.storage.atomic import replace
+from saltext_mip.storage.paths import private_folder
+from saltext_mip.storage.state import read_state, write_state
+
+CHECK_TIMEOUT = 15.0  # seconds
+
+
+class _Seen:
+    """Which nodes were up at the last look, and since when, in the pusher's state."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "seen.json"
+        self._seen: dict[str, dict[str, Any]] = read_state(self._path) or {}
+
+    def of(self, node: str) -> Mapping[str, Any]:
+        return self._seen.get(node, {"up": None, "since": None})
+
+    def note(self, ups: Mapping[str, bool], now: datetime) -> dict[str, bool]:
+        """``since`` changes only when ``up`` does; of whom it did, but those first seen up."""
+        turned: dict[str, bool] = {}
+        for node, up in ups.items():
+            before = self.of(node)["up"]
+            if before != up:
+                self._seen[node] = {"up": up, "since": now.isoformat(timespec="seconds")}
+                turned |= {} if before is None and up else {node: up}
+        write_state(self._path, self._seen)
+        return turned
+
+
+def listed(pusher: Pusher) -> dict[str, Any]:
+    """All nodes, with what is known of them, and how ssh reaches them; asks nobody."""
+    return {
+        "federation": pusher.federation.name,
+        "nodes": _shown(pusher, _Seen(pusher.state), {}),
+        "ssh": {
+            **pusher.federation.settings["ssh"],
+            "known_hosts": str(pusher.state / ssh_host_keys.KNOWN_HOSTS),
+        },
+    }
+
+
+def checked(pusher: Pusher, name: str | None) -> dict[str, Any]:
+    """Ask all nodes, or one, whether they are there; the disabled too, which stay disabled."""
+    nodes = _chosen(pusher.federation, name)
+    answers = pusher.nodes.ask("test.ping", [node.id for node in nodes], timeout=CHECK_TIMEOUT)
+    ups = {node.id: node.id in answers.values for node in nodes}
+    note(pusher, ups)
+    seen = _Seen(pusher.state)
+    only = {node.id for node in nodes}
+    shown = _shown(pusher, seen, _reasons(answers))
+    found = {node: facts for node, facts in shown.items() if node in only}
+    down = [node for node, facts in found.items() if facts["enabled"] and not facts["up"]]
+    result: dict[str, Any] = {"federation": pusher.federation.name, "nodes": found}
+    if untaken := host_keys(pusher, [node for node, up in ups.items() if up]):
+        result["notes"] = [
+            f"{node}: its ssh host keys are not taken: {why}" for node, why in untaken.items()
+        ]
+    if down:
+        result |= {"retcode": 1, "down": down}
+    return result
+
+
+def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
+    """Take the nodes' ssh host keys, which Salt attests, into our own ``known_hosts``.
+
+    Returns why not, by minion id, of those whose keys could not be taken; their old lines stay.
+    """
+    answers = pusher.ask("host_keys", nodes, within=CHECK_TIMEOUT)
+    why = _reasons(answers)
+    keys = {}
+    for node, value in answers.values.items():
+        try:
+            keys[node] = ssh_host_keys.checked_keys(value)
+        except ValueError as exc:
+            why[node] = str(exc)
+    path = pusher.state / ssh_host_keys.KNOWN_HOSTS
+    before = path.read_text("utf-8") if path.exists() else ""
+    after = ssh_host_keys.known_hosts(before, keys)
+    if after != before:
+        private_folder(path.parent)
+        replace(path, after.encode(), mode=0o600)
+    return why
+
+
+def note(pusher: Pusher, ups: Mapping[str, bool]) -> None:
+    """Remember which nodes were up when they were asked."""
+    for node, up in _Seen(pusher.state).note(ups, pusher.now()).items():
+        pusher.tell("back" if up else "missing", about=node, actor="")
+
+
+def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool) -> Any:
+    """Take a node out: nothing is asked of it, its datasets leave at the next consolidation."""
+    node = _named(pusher.federation, name, "disable")
+    already = node.id in pusher.store.disabled()
+    if not already and not dry_run:
+        when = pusher.now().isoformat(timespec="seconds")
+        pusher.store.disable(node.id, Word(pusher.actor, when, reason or ""))
+        pusher.tell("disabled", about=node.id, message=reason or "")
+    item = {
+        "action": "nothing" if already else "disable",
+        "thing": node.id,
+        "reason": "it is disabled already" if already else (reason or "asked for"),
+    }
+    return _done(pusher, node, [item], dry_run=dry_run)
+
+
+def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
+    """Take a node in again, and its data path as it is now for the federation's."""
+    node = _named(pusher.federation, name, "enable")
+    disabled = node.id in pusher.store.disabled()
+    plan = [
+        {
+            "action": "enable" if disabled else "nothing",
+            "thing": node.id,
+            "reason": "it is disabled" if disabled else "it is enabled already",
+        }
+    ]
+    if disabled and not dry_run:
+        pusher.store.enable(node.id)
+        pusher.tell("enabled", about=node.id)
+    if node.role == "ui":
+        return _done(pusher, node, plan, dry_run=dry_run)
+    enrol = {"action": "enrol", "thing": str(node.data_path), "reason": "taken as it is now"}
+    if dry_run:
+        return _done(pusher, node, [*plan, enrol], dry_run=True)
+    answers = pusher.ask("enrol", [node.id])
+    result = _done(pusher, node, plan, dry_run=False)
+    if node.id in answers.values:
+        said = answers.values[node.id]
+        found = said if isinstance(said, Mapping) else {}
+        if found.get("changed") is True:
+            result["plan"].append(enrol)
+            result["changed"] = True
+        if found.get("there") is not True:
+            result["notes"] = [f"{node.id}: there is no folder {node.data_path} yet."]
+        elif found.get("bare") is True:
+            result["notes"] = [
+                f"{node.id}: {node.data_path} has no pathology's folder: taken as new. "
+                "If a disk should be mounted there, mount it and enable the node again."
+            ]
+        return result
+    why = _reasons(answers)[node.id]
+    note = f"its data path could not be enrolled: {why}. When it is back: mip.enable again."
+    return {**result, "notes": [f"{node.id}: {note}"], "retcode": 1}
+
+
+def _done(pusher: Pusher, node: Node, plan: list[dict[str, Any]], *, dry_run: bool) -> Any:
+    changed = any(item["action"] != "nothing" for item in plan)
+    shown = _shown(pusher, _Seen(pusher.state), {})
+    result = {
+        "federation": pusher.federation.name,
+        "changed": changed and not dry_run,
+        "nodes": {node.id: shown[node.id]},
+        "plan": plan,
+    }
+    return {**result, "dry_run": True} if dry_run else result
+
+
+def _chosen(federation: Federation, name: str | None) -> tuple[Node, ...]:
+    return federation.nodes if name is None else (federation.node(name),)
+
+
+def _named(federation: Federation, name: str | None, action: str) -> Node:
+    if name is None:
+        raise Misuse(f"mip.{action} needs the node that it is for: node=<minion id or short name>.")
+    return federation.node(name)
+
+
+def _reasons(answers: Answers) -> dict[str, str]:
+    return {node: words(why) for node, why in {**answers.missing, **answers.failed}.items()}
+
+
+def _shown(pusher: Pusher, seen: _Seen, reasons: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    disabled = pusher.store.disabled()
+    out = {}
+    for node in pusher.federation.nodes:
+        facts: dict[str, Any] = {
+            "role": node.role,
+            "short": node.short,
+            "address": node.address,
+            "hospital": node.hospital,
+            "contact": node.contact,
+            "data_path": None if node.role == "ui" else str(node.data_path),
+            "enabled": node.id not in disabled,
+            **seen.of(node.id),
+        }
+        if node.id in reasons:
+            facts["reason"] = reasons[node.id]
+        if node.id in disabled:
+            facts["disabled"] = asdict(disabled[node.id])
+        out[node.id] = facts
+    return out

@@ -1,0 +1,1 @@
+"""The federation's services as the pusher sees and changes them, by the master node."""

@@ -1,0 +1,316 @@
+"""Services are brought about: deploy, start, stop, restart, remove. Each waits until it is so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from saltext_mip.errors import BadAnswer, Misuse, NodeError, Refused
+from saltext_mip.federation import Node
+from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.pusher.events import brief
+from saltext_mip.pusher.gather import lost, need, words
+from saltext_mip.pusher.services import client as services
+from saltext_mip.pusher.services import join_token
+from saltext_mip.pusher.services import rollout as serve
+from saltext_mip.pusher.services.client import Look
+from saltext_mip.swarm import engine
+from saltext_mip.swarm.desired import wanted
+from saltext_mip.swarm.request import ServiceRequest
+
+SWARM_WAIT = 60.0  # seconds for the Swarm to know a node that joined
+
+
+def deploy(
+    pusher: Pusher, *, node: str | None = None, dry_run: bool = False, timeout: float = 300.0
+) -> dict[str, Any]:
+    """Apply the states of all nodes, or of one, and wait until the services serve."""
+    chosen = _chosen(pusher, node)
+    wanted(pusher.federation)  # a missing password is named before anything is done
+    with pusher.held("deploy", timeout):
+        ready = _ready(pusher, chosen)
+        if dry_run:
+            return _dry(pusher, _apply(pusher, chosen, test=True), chosen, ready)
+        _refuse(chosen, ready)
+        return _deploy(pusher, chosen, timeout, ready, whole=node is None)
+
+
+def _ready(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
+    """What is amiss on each node, and the master's place in the Swarm."""
+    asked = dict.fromkeys([pusher.federation.master.id, *(node.id for node in chosen)])
+    answers = pusher.ask("ready", list(asked), now=pusher.now().timestamp())
+    need(answers, [pusher.federation.master.id])
+    return answers
+
+
+def _findings(node: Node, answers: Answers) -> list[dict[str, Any]]:
+    value = answers.values.get(node.id)
+    if value is None:
+        return []
+    found = value.get("findings") if isinstance(value, Mapping) else None
+    if not isinstance(found, list) or not all(
+        isinstance(each, Mapping) and isinstance(each.get("text"), str) for each in found
+    ):
+        raise BadAnswer("what is amiss on it is not of the shape", node=node.id)
+    return [{**each, "text": words(each["text"])} for each in found]
+
+
+def _refuse(chosen: Sequence[Node], ready: Answers) -> None:
+    """Raise where something that is not ours has what our services need: nothing is done then."""
+    foreign = [
+        f"{node.id}: {each['text']}"
+        for node in chosen
+        for each in _findings(node, ready)
+        if each.get("foreign")
+    ]
+    if foreign:
+        raise Refused("; ".join(foreign))
+
+
+def _deploy(
+    pusher: Pusher, chosen: Sequence[Node], timeout: float, ready: Answers, *, whole: bool
+) -> dict[str, Any]:
+    deadline = time.monotonic() + timeout
+    master = pusher.federation.master
+    answers = _all(pusher, chosen, ready)
+    nodes = {each.id: _node(answers, each, ready) for each in chosen}
+    told = _told(pusher, answers)
+    only = None if whole else tuple(each.id for each in chosen)
+    before = services.look(pusher, told)
+    if before.refused:
+        raise Refused(before.refused)
+    _know_all(pusher, before, told)
+    done: Mapping[str, Any] = {"changed": False, "plan": []}
+    removed = any(word["word"] == "removed" for word in before.words.values())
+    nothing = not (before.plan or removed or before.waiting())
+    if not nothing:
+        pusher.progress("enforcing the services")
+        done = services.enforce(pusher, ServiceRequest(only=only, told=told, word="deployed"))
+    absent = [each.id for each in chosen if each.id not in answers.values]
+    there = [node.id for node in pusher.federation.nodes if node.id not in absent]
+    if only is not None:
+        there = [each for each in there if each in only or each == master.id]
+    later: list[bool] = []
+
+    def again() -> None:
+        later.append(services.enforce(pusher, ServiceRequest(only=only, told=told))["changed"])
+
+    now, waiting = services.wait_up(
+        pusher,
+        told=told,
+        only=there,
+        timeout=max(deadline - time.monotonic(), 1.0),
+        first=before if nothing else None,
+        again=again,
+    )
+    if now.plan:  # such as an old entry of a node, which is down by now
+        again()
+        now = services.look(pusher, told)
+    changed = done["changed"] or any(of["changed"] for of in nodes.values()) or any(later)
+    result = services.result(pusher, now, waiting, changed=changed)
+    result["nodes"] = nodes
+    result["problems"] += [
+        problem.shown(pusher.federation.by_id(problem.node or "").contact)
+        for problem in lost(answers, chosen, "NodeMissing", "NodeFailed")
+    ]
+    if any(of.get("failed") for of in nodes.values()) or absent:
+        result["retcode"] = 1
+    _remember(pusher, _made(done["plan"], nodes), now)
+    if changed:
+        pusher.fire("deployed", {"services": sorted(now.services)})
+        pusher.tell("deployed", message=_said(done["plan"], nodes))
+    return result
+
+
+def _made(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Services that were made just now: at the end, or by the master's states before."""
+    made = {item["thing"] for item in plan if item["action"] == "create"}
+    for of in nodes.values():
+        made |= {thing for thing, said in of["changes"].items() if said.endswith(" -> create")}
+    return made
+
+
+def _said(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> str:
+    """What was changed, in few words."""
+    moved = [f"{item['action']} {item['thing']}" for item in plan if item["action"] != "nothing"]
+    changed = [f"states of {node}" for node, of in nodes.items() if of["changed"]]
+    return brief([*moved, *changed])
+
+
+def _remember(pusher: Pusher, made: set[str], now: Look) -> None:
+    """Engines that were all made just now have seen what there is: no refresh restarts them."""
+    generation = pusher.store.last()
+    engines = {
+        name
+        for name, of in now.services.items()
+        if of["short"] in (engine.MASTER, engine.WORKER) and of["declared"]
+    }
+    if generation is None or not engines or not engines <= made:
+        return
+    if not engine.differences(engine.expected(pusher.federation, generation), now.served):
+        serve.remember(pusher, generation)
+
+
+def _all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
+    """Apply the states: of all at once where the Swarm is there, else the master's first."""
+    master = pusher.federation.master
+    first = ready.values[master.id]
+    if isinstance(first, Mapping) and _keep_token(pusher, first.get("swarm")):
+        return _apply(pusher, chosen)
+    pusher.progress(f"making the Swarm on {master.id}")
+    begun = _apply(pusher, [master])
+    need(begun, [master.id])
+    _failed_states(master, begun.values[master.id])
+    if not _keep_token(pusher, begun.values[master.id].get("swarm", {})):
+        raise NodeError(f"{master.id}: the Swarm was not made")
+    rest = _apply(pusher, [each for each in chosen if each != master])
+    return Answers(
+        {**begun.values, **rest.values},
+        {**begun.missing, **rest.missing},
+        {**begun.failed, **rest.failed},
+    )
+
+
+def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answers:
+    if nodes and not test:
+        pusher.progress(f"applying the states of {', '.join(node.id for node in nodes)}")
+    within = services.rolling(pusher)
+    return pusher.ask("apply_states", [node.id for node in nodes], within=within, test=test)
+
+
+def _keep_token(pusher: Pusher, swarm: Any) -> bool:
+    """Open and keep the token that the master sealed; whether there is a Swarm."""
+    if not isinstance(swarm, Mapping):
+        raise BadAnswer("its place in the Swarm is not of the shape", node=_master(pusher))
+    text, cluster = swarm.get("sealed"), swarm.get("cluster")
+    if not isinstance(text, str) or not isinstance(cluster, str) or not cluster:
+        return False
+    join_token.keep(pusher.state, pusher.unseal(text, _master(pusher)), cluster)
+    return True
+
+
+def _master(pusher: Pusher) -> str:
+    return pusher.federation.master.id
+
+
+def _failed_states(node: Node, value: Any) -> None:
+    """Raise where a state of the master failed: without it there is nothing to go on with."""
+    wrong = [state for state in _states(node, value) if state["result"] is False]
+    if wrong:
+        said = "; ".join(words(state["comment"]) for state in wrong if _own(state))
+        if "not served" in said or "No matching sls" in said:
+            said += " Is salt://mip/ served? On the pusher: salt-run mip.setup"
+        raise NodeError(f"{node.id}: {said or 'its states failed'}")
+
+
+def _own(state: Mapping[str, Any]) -> bool:
+    """Whether it failed by itself, and not because one before it did."""
+    return not str(state["comment"]).startswith("One or more requisite failed")
+
+
+def _states(node: Node, value: Any) -> list[dict[str, Any]]:
+    states = value.get("states") if isinstance(value, Mapping) else None
+    if not isinstance(states, list) or not all(
+        isinstance(state, Mapping)
+        and isinstance(state.get("comment"), str)
+        and isinstance(state.get("changes"), Mapping)
+        for state in states
+    ):
+        raise BadAnswer("its states are not of the shape", node=node.id)
+    return [dict(state) for state in states]
+
+
+def _node(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]:
+    """What became of one node."""
+    findings = [each["text"] for each in _findings(node, ready)]
+    if node.id not in answers.values:
+        why = answers.missing.get(node.id) or words(answers.failed.get(node.id, "no word"))
+        return {"changed": False, "failed": True, "changes": {}, "error": why, "findings": findings}
+    value = answers.values[node.id]
+    states = _states(node, value)
+    wrong = [words(state["comment"]) for state in states if state["result"] is False]
+    own = [words(state["comment"]) for state in states if state["result"] is False and _own(state)]
+    changes = {
+        words(str(thing)): words(" -> ".join(map(str, each)))
+        for state in states
+        for thing, each in state["changes"].items()
+    }
+    found = {
+        "changed": bool(changes),
+        "failed": bool(wrong),
+        "changes": changes,
+        "findings": findings,
+    }
+    if wrong:
+        found["error"] = "; ".join(own or wrong)
+    return found
+
+
+def _told(pusher: Pusher, answers: Answers) -> dict[str, str]:
+    """What the nodes say of their own ids in the Swarm."""
+    out = {}
+    for node in pusher.federation.nodes:
+        swarm = answers.values.get(node.id, {}).get("swarm")
+        found = swarm.get("id") if isinstance(swarm, Mapping) else None
+        if isinstance(found, str) and found.isalnum():
+            out[node.id] = found
+    return out
+
+
+def _know_all(pusher: Pusher, now: Look, told: dict[str, str]) -> None:
+    """Nodes that believe to be in the Swarm, and that it does not know, join again."""
+    known = {entry["id"] for entry in now.nodes.values()}
+    master = _master(pusher)
+    strangers = [node for node, own in told.items() if own not in known and node != master]
+    deadline = time.monotonic() + SWARM_WAIT
+    if not strangers:
+        return
+    pusher.progress(f"joining {', '.join(strangers)} again, which the Swarm does not know")
+    answers = pusher.ask("join_again", strangers)
+    for node, value in answers.values.items():
+        if isinstance(value, Mapping) and isinstance(value.get("id"), str):
+            told[node] = value["id"]
+    while time.monotonic() < deadline:
+        known = {entry["id"] for entry in services.look(pusher, told).nodes.values()}
+        if all(told[node] in known for node in strangers):
+            return
+        time.sleep(services.EVERY)
+
+
+def _dry(
+    pusher: Pusher, answers: Answers, chosen: Sequence[Node], ready: Answers
+) -> dict[str, Any]:
+    plan = []
+    nodes = {each.id: _node(answers, each, ready) for each in chosen}
+    for node_id, of in nodes.items():
+        plan += [
+            {"action": "change", "thing": thing, "reason": reason, "node": node_id}
+            for thing, reason in of["changes"].items()
+        ]
+        if of["failed"]:
+            plan.append({"action": "fail", "thing": node_id, "reason": of["error"]})
+    return {
+        "federation": pusher.federation.name,
+        "changed": False,
+        "dry_run": True,
+        "nodes": nodes,
+        "services": {},
+        "plan": plan,
+        "problems": [
+            problem.shown() for problem in lost(answers, chosen, "NodeMissing", "NodeFailed")
+        ],
+    }
+
+
+def _chosen(pusher: Pusher, name: str | None) -> list[Node]:
+    disabled = pusher.store.disabled()
+    if name is None:
+        chosen = [node for node in pusher.federation.nodes if node.id not in disabled]
+        if pusher.federation.master not in chosen:
+            raise Misuse("The master is disabled: mip.enable node=ms takes it in again.")
+        return chosen
+    node = pusher.federation.node(name)
+    if node.id in disabled:
+        raise Misuse(f"{node.id} is disabled: mip.enable node={node.short} takes it in again.")
+    return [node]

@@ -1,0 +1,27 @@
+"""The Swarm's join token on the pusher: in its state, 0600, for nodes that are not in the Swarm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from saltext_mip.secret import Secret
+from saltext_mip.storage.state import read_state, write_state
+
+FILE = "join.json"
+
+
+def token(state: Path) -> Secret | None:
+    """The token; ``None`` where there is none yet."""
+    value = read_state(state / FILE)
+    return Secret(value["token"]) if value else None
+
+
+def cluster(state: Path) -> str | None:
+    """The id of the Swarm that the token is for."""
+    value = read_state(state / FILE)
+    return str(value["cluster"]) if value else None
+
+
+def keep(state: Path, secret: Secret, cluster_id: str) -> bool:
+    """Remember the token; whether that is news."""
+    return write_state(state / FILE, {"token": secret.reveal(), "cluster": cluster_id})

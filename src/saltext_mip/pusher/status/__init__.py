@@ -1,0 +1,1 @@
+"""Observed against desired, as conditions and problems."""

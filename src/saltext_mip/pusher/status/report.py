@@ -1,0 +1,352 @@
+"""The federation's status: what is against what is declared, in conditions, what is wrong first.
+
+All nodes are asked in one job, with little time: at three in the morning half of them may be down,
+and the other half says what matters. What cannot be known is ``Unknown``, not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from saltext_mip import conditions
+from saltext_mip.conditions import Condition
+from saltext_mip.federation import Node
+from saltext_mip.generations.generation import Generation
+from saltext_mip.problems import Problem
+from saltext_mip.pusher import control, roles
+from saltext_mip.pusher import nodes as members
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.gather import words
+from saltext_mip.pusher.services import client as services
+from saltext_mip.pusher.status.snapshot import Seen, look
+from saltext_mip.storage.state import StateBroken, read_state, write_state
+from saltext_mip.swarm import engine
+from saltext_mip.swarm.observed import NODE_DOWN
+
+FILE = "conditions.json"
+
+
+def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dict[str, Any]:
+    """See ``mip.status``. Fails for nothing that is down; says so."""
+    seen = look(pusher, timeout)
+    found = [
+        _workers(pusher, seen),
+        _data(seen),
+        _consolidated(pusher, seen),
+        _compiled(seen),
+        _deployed(seen),
+        _served(pusher, seen),
+        *_roles(pusher, seen.generation),
+        *control.conditions(pusher),
+    ]
+    settled = _since(pusher, [conditions.ready(found), *found], seen.generation)
+    sync, health = conditions.axes(settled)
+    problems = list(_problems(pusher, seen))
+    ready = next(condition for condition in settled if condition.type == "Ready")
+    result: dict[str, Any] = {
+        "federation": pusher.federation.name,
+        "ok": ready.status == "True",
+        "sync": sync,
+        "health": health,
+        "conditions": [condition.shown() for condition in settled],
+        "generation": seen.generation.number if seen.generation else None,
+        "nodes": _nodes(pusher, seen),
+        "services": _services(seen),
+        "pathologies": _pathologies(pusher, seen),
+        "problems": problems,
+    }
+    if check and not result["ok"]:
+        result["retcode"] = 1
+    return result
+
+
+def _workers(pusher: Pusher, seen: Seen) -> Condition:
+    lost = [node.id for node in seen.asked if node.id in seen.lost]
+    if not lost:
+        return Condition("WorkersReachable", "True", "AllAnswer", "all nodes answer")
+    workers = [node for node in lost if pusher.federation.by_id(node).role == "worker"]
+    reason = "WorkerMissing" if workers == lost else "NodeMissing"
+    said = "; ".join(f"{node}: {seen.lost[node]}" for node in lost)
+    return Condition("WorkersReachable", "False", reason, said)
+
+
+def _data(seen: Seen) -> Condition:
+    gone = [
+        f"{node.id}: {value['data']['status']}"
+        for node, value in seen.there()
+        if (value.get("data") or {}).get("status", "ok") != "ok"
+    ]
+    if gone:
+        return Condition("DataValid", "False", "MountGone", "; ".join(gone))
+    if seen.generation is None:
+        return Condition("DataValid", "Unknown", "NeverConsolidated", "nothing was checked yet")
+    wrong = [problem for problem in _data_problems(seen.generation) if problem.severity == "error"]
+    if wrong:
+        said = f"{len(wrong)} problems since generation {seen.generation.number}"
+        return Condition("DataValid", "False", "DataProblems", said)
+    return Condition("DataValid", "True", "NoProblems", "all files are as their CDEs ask")
+
+
+def _data_problems(generation: Generation) -> Iterator[Problem]:
+    for problem in generation.problems:
+        yield Problem.from_wire(
+            problem.get("node") or "", {k: v for k, v in problem.items() if k != "node"}
+        )
+
+
+def _consolidated(pusher: Pusher, seen: Seen) -> Condition:
+    generation = seen.generation
+    if generation is None:
+        return Condition("Consolidated", "False", "NeverConsolidated", "there is no generation yet")
+    changed = []
+    for node, value in seen.there():
+        changed += [f"{node.id}: {what}" for what in _changed(node, value, generation)]
+    if changed:
+        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
+        said = "; ".join(changed[:5]) + more
+        return Condition("Consolidated", "False", "DataChanged", said)
+    pending = [node for node in generation.pending if node in pusher.federation.ids]
+    if pending:
+        said = f"{', '.join(pending)} did not get it yet"
+        return Condition("Consolidated", "False", "NotDistributed", said)
+    if seen.lost:
+        return Condition("Consolidated", "Unknown", "NoAnswer", _lost(seen))
+    return Condition("Consolidated", "True", "UpToDate", f"generation {generation.number}")
+
+
+def _changed(node: Node, value: Mapping[str, Any], generation: Generation) -> Iterator[str]:
+    """What of one node is not as the generation has it."""
+    if node.role == "ui":
+        if value.get("pathologies_json") != generation.pathologies_json:
+            yield "pathologies.json differs"
+        return
+    data = value.get("data") or {}
+    if data.get("status") != "ok":
+        return
+    there = data.get("pathologies", {})
+    for name, sha in generation.cdes.items():
+        has = name in there
+        if (has or node.role == "master") and there.get(name, {}).get("cde") != sha:
+            yield f"the CDE of {words(name)} differs"
+    known = generation.files.get(node.id, {})
+    for name in sorted({*there, *known}):
+        now = there.get(name, {}).get("files", {})
+        then = {file.name: file.sha256 for file in known.get(name, ())}
+        kept = {file.name for file in known.get(name, ()) if file.kept}
+        refused = {problem.get("file") for problem in generation.problems}
+        files = sorted(
+            file
+            for file in {*now, *then}
+            if now.get(file) != then.get(file)
+            and file not in kept
+            and not (file in refused and file not in then)
+        )
+        if files and (node.role == "worker" or name in known):
+            yield f"{words(name)}: {', '.join(map(words, files[:3]))} changed"
+
+
+def _compiled(seen: Seen) -> Condition:
+    stale = [
+        f"{node.id}: {words(name)} ({words(str(of.get('reason') or 'stale'))})"
+        for node, value in seen.there()
+        for name, of in sorted((value.get("databases") or {}).items())
+        if not of.get("current")
+    ]
+    if stale:
+        return Condition("Compiled", "False", "DatabasesStale", "; ".join(stale[:5]))
+    if seen.lost:
+        return Condition("Compiled", "Unknown", "NoAnswer", _lost(seen))
+    return Condition("Compiled", "True", "UpToDate", "all databases are current")
+
+
+def _deployed(seen: Seen) -> Condition:
+    look = seen.look
+    if look is None:
+        return Condition("Deployed", "Unknown", "NoAnswer", f"the master: {seen.why}")
+    if not look.swarm:
+        return Condition("Deployed", "False", "NoSwarm", "there is no Swarm")
+    if look.refused:
+        return Condition("Deployed", "False", "ServicesDiffer", look.refused)
+    if look.plan:
+        said = "; ".join(f"{item['thing']}: {item['reason']}" for item in look.plan[:5])
+        return Condition("Deployed", "False", "ServicesDiffer", said)
+    if look.words:
+        said = "; ".join(
+            f"{node}: {word['word']} by {words(word['actor'])} since {word['when']}"
+            for node, word in look.words.items()
+        )
+        return Condition("Deployed", "True", "Stopped", said)
+    return Condition("Deployed", "True", "AsDeclared", "all services are as declared")
+
+
+def _served(pusher: Pusher, seen: Seen) -> Condition:
+    look = seen.look
+    if look is None:
+        return Condition("Served", "Unknown", "NoAnswer", f"the master: {seen.why}")
+    if not look.swarm:
+        return Condition("Served", "False", "NoSwarm", "there is no Swarm")
+    down = {**look.waiting(), **_unsure(seen)}
+    if down:
+        reasons = [services.reason_of(why) for why in down.values()]
+        reason = next((one for one in reasons if one), None)
+        if reason is None:
+            lost = any(look.services[name]["node"] in seen.lost for name in down)
+            runs = all(look.services[name]["up"] for name in down)
+            if lost or NODE_DOWN in down.values():
+                reason = "NodeDown"
+            else:
+                reason = "NotServing" if runs else "ServiceDown"
+        said = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
+        return Condition("Served", "False", reason, said)
+    if look.words:
+        return Condition("Served", "False", "Stopped", f"stopped: {', '.join(look.words)}")
+    if seen.generation is None:
+        return Condition("Served", "True", "Serving", "the engines serve; there are no data yet")
+    wrong = engine.differences(engine.expected(pusher.federation, seen.generation), look.served)
+    if wrong:
+        return Condition("Served", "False", "DatasetsDiffer", "; ".join(wrong[:5]))
+    return Condition("Served", "True", "Serving", f"generation {seen.generation.number}")
+
+
+def _unsure(seen: Seen) -> dict[str, str]:
+    """Services on nodes that do not answer, and of which no engine says that it reaches them.
+
+    For up to a quarter of a minute the Swarm says 1/1 of a node that is powered off.
+    """
+    if seen.look is None:
+        return {}
+    active = seen.look.served.active or ()
+    hosts = {node.id: node.hostname for node in seen.asked}
+    return {
+        name: "its node does not answer; the Swarm may not have noticed yet"
+        for name, of in seen.look.services.items()
+        if of["node"] in seen.lost and of["up"] and hosts.get(of["node"]) not in active
+    }
+
+
+def _roles(pusher: Pusher, generation: Generation | None) -> Iterator[Condition]:
+    if not roles.configured(pusher):
+        return
+    state = roles.RolesState.load(pusher.state)
+    number = generation.number if generation else None
+    if state is None:
+        yield Condition("RolesSynced", "Unknown", "NotAsked", "never synced")
+    elif not state.ok:
+        yield Condition("RolesSynced", "False", "KeycloakUnavailable", words(state.message))
+    elif state.generation != number:
+        said = f"synced with generation {state.generation}"
+        yield Condition("RolesSynced", "False", "RolesDiffer", said)
+    else:
+        yield Condition("RolesSynced", "True", "Synced", f"generation {number}")
+
+
+def _lost(seen: Seen) -> str:
+    return f"no answer from {', '.join(seen.lost)}"
+
+
+def _since(
+    pusher: Pusher, found: list[Condition], generation: Generation | None
+) -> tuple[Condition, ...]:
+    """With the moments since when they are so, as remembered; what is said now is remembered."""
+    path = pusher.state / FILE
+    try:
+        before = [Condition.from_value(value) for value in read_state(path) or ()]
+    except (StateBroken, KeyError, TypeError, ValueError):  # of another version; begun anew
+        before = []
+    own = {condition.type: condition.since for condition in found if condition.since}
+    when = pusher.now().isoformat(timespec="seconds")
+    number = generation.number if generation else None
+    settled = tuple(
+        Condition(
+            c.type, c.status, c.reason, c.message, own.get(c.type, c.since), c.generation or number
+        )
+        for c in conditions.settled(before, found, when)
+    )
+    write_state(path, [condition.shown() for condition in settled])
+    return settled
+
+
+def _problems(pusher: Pusher, seen: Seen) -> Iterator[dict[str, Any]]:
+    contacts = {node.id: node.contact for node in pusher.federation.nodes}
+    for node in seen.asked:
+        if node.id in seen.answers.missing:
+            rule = "WorkerMissing" if node.role == "worker" else "NodeMissing"
+            problem = Problem(rule, node=node.id, about=words(seen.answers.missing[node.id]))
+            yield problem.shown(node.contact)
+        elif node.id in seen.answers.failed:
+            problem = Problem("NodeFailed", node=node.id, about=words(seen.answers.failed[node.id]))
+            yield problem.shown(node.contact)
+    for node, value in seen.there():
+        if (state := (value.get("data") or {}).get("status", "ok")) in ("MountGone", "NoDataPath"):
+            yield Problem(state, node=node.id).shown(node.contact)
+    if seen.look is not None:
+        for name, why in sorted({**seen.look.waiting(), **_unsure(seen)}.items()):
+            node_id = seen.look.services[name]["node"]
+            problem = Problem("ServiceNotServing", node=node_id or None, about=f"{name}: {why}")
+            yield problem.shown(contacts.get(node_id))
+    if seen.generation is not None:
+        for problem in _data_problems(seen.generation):
+            yield problem.shown(contacts.get(problem.node or ""))
+
+
+def _nodes(pusher: Pusher, seen: Seen) -> dict[str, Any]:
+    found: dict[str, Any] = members.listed(pusher)["nodes"]
+    entries = seen.look.nodes if seen.look else {}
+    for node_id, of in found.items():
+        of["swarm"] = entries.get(node_id, {}).get("state") if seen.look else "unknown"
+        if node_id in seen.lost:
+            of["reason"] = seen.lost[node_id]
+    return found
+
+
+def _services(seen: Seen) -> dict[str, Any]:
+    if seen.look is None:
+        return {}
+    unsure = _unsure(seen)
+    found = {}
+    for name, of in seen.look.services.items():
+        found[name] = services.shown(of)
+        if name in unsure:
+            wanted = of["replicas"].partition("/")[2]
+            found[name] |= {
+                "replicas": f"0/{wanted}",
+                "serving": False,
+                "since": None,
+                "error": unsure[name],
+            }
+    return found
+
+
+def _pathologies(pusher: Pusher, seen: Seen) -> dict[str, Any]:
+    """By name: who has it compiled, where it is stale, its datasets, whether all are served."""
+    found: dict[str, Any] = {}
+    generation = seen.generation
+    names = set(generation.pathologies if generation else ())
+    databases = {
+        node.id: value.get("databases") or {} for node, value in seen.there() if node.role != "ui"
+    }
+    names |= {name for of in databases.values() for name in of}
+    expected = engine.expected(pusher.federation, generation)
+    for name in sorted(names):
+        served = None
+        if seen.look is not None and seen.look.served.datasets is not None:
+            have = seen.look.served.datasets.get(name, {})
+            served = bool(generation) and have == expected.get(name, {})
+        found[words(name)] = {
+            "datasets": {
+                code: list(nodes)
+                for code, nodes in (generation.pathologies if generation else {})
+                .get(name, {})
+                .items()
+            },
+            "compiled": sorted(n for n, of in databases.items() if of.get(name, {}).get("current")),
+            "stale": {
+                node: words(str(of[name].get("reason") or "stale"))
+                for node, of in databases.items()
+                if name in of and not of[name].get("current")
+            },
+            "generation": generation.number if generation and served else None,
+            "served": served,
+        }
+    return found

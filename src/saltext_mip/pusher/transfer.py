@@ -1,0 +1,62 @@
+"""A transaction's steps, as jobs: the same content goes once, however many nodes get it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from saltext_mip import wire
+from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.pusher.gather import words
+from saltext_mip.transaction import coordinator
+from saltext_mip.transaction.journal import Journal
+
+
+def sender(pusher: Pusher) -> Callable[..., Answers]:
+    """How :mod:`saltext_mip.transaction.coordinator` reaches the nodes of this federation."""
+
+    def send(step: coordinator.Step, payloads: Mapping[str, Mapping[str, Any]]) -> Answers:
+        targets = [node for node in pusher.federation.ids if node in payloads]
+        gone = {node: "it is not declared any more" for node in payloads if node not in targets}
+        if not targets:
+            return Answers(missing=gone)
+        pusher.progress(f"{_DOING[step]} {', '.join(targets)}")
+        arguments: dict[str, Any] = {"transaction": next(iter(payloads.values()))["txn"]}
+        if step == "stage":
+            arguments["parts"] = _parts(payloads)
+        answers = pusher.ask(step, targets, **arguments)
+        failed = {node: words(why) for node, why in answers.failed.items()}
+        return Answers(answers.values, {**answers.missing, **gone}, failed)
+
+    return send
+
+
+def recover(pusher: Pusher) -> str | None:
+    """Finish or undo what an earlier run left; words about it for the person, if there was any."""
+    done = coordinator.recover(
+        send=sender(pusher), journal=Journal(pusher.state), store=pusher.store
+    )
+    if done is None:
+        return None
+    pusher.progress(str(done))
+    pusher.tell("recovered", message=str(done))
+    return str(done)
+
+
+_DOING: Mapping[str, str] = {
+    "stage": "staging on",
+    "commit": "committing on",
+    "abort": "undoing on",
+}
+
+
+def _parts(payloads: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    contents: dict[str, str] = {}
+    nodes: dict[str, list[Any]] = {}
+    for node, payload in payloads.items():
+        nodes[node] = []
+        for entry in payload["entries"]:
+            contents[entry["sha256"]] = entry["content"]
+            facts = ("kind", "pathology", "sha256", "replaces")
+            nodes[node].append([entry[key] for key in facts])
+    return wire.pack({"contents": contents, "nodes": nodes})

@@ -1,0 +1,251 @@
+"""Files that are whole, old or new, whatever happens; and names that stay inside their folder.
+
+Everything that this project writes goes through here. :func:`replace` writes a hidden file beside
+its target, syncs it, renames it over the target and syncs the folder, so that a reader, a crash or
+a full disk never sees a part. :class:`Staged` is the same in its halves, for files that may only
+change together. What a killed process left is recognised by its name and removed by the next write
+to the same target; one that is being written now is not, since its writer holds a lock on it.
+
+Our own state (:func:`write_state`…) is of the same make, 0600 in folders of 0700.
+``OSError`` passes through: who knows the node and the job words it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.errors import UnsafeName
+from saltext_mip.storage.lock import try_lock
+from saltext_mip.storage.paths import NAME_BYTES, check_name, real_path, sync_folder
+from saltext_mip.text import shown
+
+# ``.<name>.mip-<hex>`` is being written, or its writer died; ``.<name>.mip-staged-<hex>`` waits for
+# its commit, and outlives the process that wrote it
+WRITING = "mip"
+
+
+STAGED = "mip-staged"
+
+
+_HEX = 16
+
+
+_SIDE_FILES = ("-journal", "-wal", "-shm")  # what SQLite may leave beside a database of that name
+
+
+class Staged:
+    """One file on its way: written beside its target, then put in its place, or dropped.
+
+    ``target`` is the file itself where the path was a link. The halves of :func:`replace`::
+
+        staged = Staged.plan(path)      # nothing is written yet; staged.temp is its name
+        staged.write(content)           # or: staged.create(), and others write to staged.temp
+        staged.commit()                 # or: staged.abort()
+
+    From ``create`` to ``commit`` the file is locked, so that nobody sweeps it away; ``leave`` lets
+    go of it and lets it stand, for one of another process to commit.
+    """
+
+    def __init__(self, target: Path, temp: Path, mode: int | None = None) -> None:
+        self.target = target
+        self.temp = temp
+        self._mode = mode
+        self._fd: int | None = None
+
+    @classmethod
+    def plan(
+        cls, path: Path, *, folder: Path | None = None, mode: int | None = None, mark: str = WRITING
+    ) -> Staged:
+        """Where ``path`` would be written. A link is followed, but not out of ``folder``.
+
+        ``folder`` is the path's own unless given; ``mode`` that of the file replaced, or the
+        folder's for a new one, unless given. :class:`UnsafeName` where no file may be written.
+        """
+        check_name(path.name)
+        target = real_path(path, folder or path.parent)
+        try:
+            found = target.lstat()
+        except FileNotFoundError:
+            found = None
+        if found is not None and not stat.S_ISREG(found.st_mode):
+            raise UnsafeName("it is not a file", name=f"'{shown(path.name)}'")
+        return cls(target, target.with_name(temporary(target.name, mark)), mode)
+
+    @classmethod
+    def stage(cls, path: Path, content: bytes, **plan: Any) -> Staged:
+        """:meth:`plan` and :meth:`write` at once."""
+        staged = cls.plan(path, **plan)
+        staged.write(content)
+        return staged
+
+    def create(self) -> None:
+        """An empty, locked ``temp`` that only we can read, for whoever fills it."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        while self._fd is None:
+            fd = os.open(self.temp, flags, 0o600)
+            try_lock(fd)
+            if os.fstat(fd).st_nlink:
+                self._fd = fd
+            else:  # swept between open and lock, by another who took it for a leftover
+                os.close(fd)
+
+    def adopt(self) -> None:
+        """``temp`` as another has made it, for :meth:`seal`."""
+        self._fd = os.open(self.temp, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try_lock(self._fd)
+
+    def write(self, content: bytes) -> None:
+        """``temp`` with that content, whole and on disk; or no ``temp`` and the error."""
+        try:
+            self.create()
+            with open(self._opened(), "wb", closefd=False) as file:
+                file.write(content)
+            self.seal()
+        except BaseException:
+            self.abort()
+            raise
+
+    def seal(self) -> None:
+        """Owner, group and mode as they will be, and everything on disk."""
+        fd = self._opened()
+        try:
+            like = self.target.stat()
+            mode = stat.S_IMODE(like.st_mode) & 0o777
+        except FileNotFoundError:
+            like = self.target.parent.stat()
+            mode = like.st_mode & 0o666
+        own(fd, like)
+        os.fchmod(fd, mode if self._mode is None else self._mode)
+        os.fsync(fd)
+
+    def leave(self) -> None:
+        """Let go of ``temp``, which stays."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def commit(self) -> None:
+        """``temp`` in the target's place, on disk."""
+        self.temp.replace(self.target)
+        self.leave()
+        sync_folder(self.target.parent)
+
+    def abort(self) -> None:
+        """No ``temp``, nor what SQLite left beside it."""
+        for side in ("", *_SIDE_FILES):
+            path = self.temp.with_name(self.temp.name + side)
+            if os.path.lexists(path):  # asked first: a read-only disk refuses whatever is not there
+                path.unlink(missing_ok=True)
+        self.leave()
+
+    def _opened(self) -> int:
+        if self._fd is None:
+            raise ValueError(f"{self.temp} is not open")
+        return self._fd
+
+
+def replace(
+    path: Path, content: bytes, *, folder: Path | None = None, mode: int | None = None
+) -> bool:
+    """Put ``content`` in ``path``'s place; False if it is there already, and nothing is written.
+
+    Owner, group and mode as :meth:`Staged.plan` says. ``OSError`` leaves the file as it was.
+    """
+    staged = Staged.plan(path, folder=folder, mode=mode)
+    if holds(staged.target, content):
+        return False
+    sweep(staged.target)
+    staged.write(content)
+    try:
+        staged.commit()
+    except BaseException:
+        staged.abort()
+        raise
+    return True
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Whether ``path`` is a file with that content."""
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def sweep(target: Path, *, mark: str = WRITING, keep: Collection[Path] = ()) -> tuple[Path, ...]:
+    """Remove what killed processes left beside ``target``; what was removed.
+
+    A file that somebody writes now is locked, and stays; so do those of ``keep``.
+    """
+    wanted = re.compile(
+        re.escape(_stem(target.name, mark)) + f"([0-9a-f]{{{_HEX}}})(-journal|-wal|-shm)?"
+    )
+    with os.scandir(target.parent) as entries:
+        found = {
+            target.with_name(entry.name)
+            for entry in entries
+            if wanted.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        }
+    sides = {path for path in found if path.name.endswith(_SIDE_FILES)}
+    gone = [path for path in sorted(found - sides - set(keep)) if _unlink_dead(path)]
+    left = {path.name for path in found - sides} - {path.name for path in gone}
+    for path in sorted(sides):
+        if path.name.rpartition("-")[0] not in left:
+            path.unlink(missing_ok=True)
+            gone.append(path)
+    return tuple(gone)
+
+
+def is_ours(name: str) -> bool:
+    """Whether that is the name of a hidden file of ours, of any target."""
+    return bool(_OURS.fullmatch(name))
+
+
+_OURS = re.compile(rf"\..*\.mip(-staged)?-[0-9a-f]{{{_HEX}}}(-journal|-wal|-shm)?", re.DOTALL)
+
+
+def temporary(name: str, mark: str = WRITING) -> str:
+    """A name for what will be ``name``: nobody can lay a trap at it, no two writers share it."""
+    return f"{_stem(name, mark)}{secrets.randbits(4 * _HEX):0{_HEX}x}"
+
+
+def _stem(name: str, mark: str) -> str:
+    """A temporary file's name up to its random part, short enough also for the longest name."""
+    stem = f".{name}.{mark}-"
+    if len(os.fsencode(stem)) + _HEX + len(_SIDE_FILES[0]) <= NAME_BYTES:
+        return stem
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.{mark}-"
+
+
+def _unlink_dead(path: Path) -> bool:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileNotFoundError, PermissionError):  # renamed meanwhile, or another user's to sweep
+        return False
+    try:
+        if not try_lock(fd):
+            return False
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(fd)
+    return True
+
+
+def own(fd: int, like: os.stat_result) -> None:
+    """Owner and group of ``like``. Only root may give a file away: another's stay their own."""
+    have = os.fstat(fd)
+    for uid, gid in ((-1, like.st_gid), (like.st_uid, -1)):
+        if uid in (-1, have.st_uid) and gid in (-1, have.st_gid):
+            continue
+        try:
+            os.fchown(fd, uid, gid)
+        except PermissionError:
+            if os.geteuid() == 0:
+                raise

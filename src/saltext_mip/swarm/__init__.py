@@ -1,0 +1,1 @@
+"""The federation's services on its Swarm: desired, observed, plan, apply; what engines serve."""

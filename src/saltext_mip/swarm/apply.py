@@ -1,0 +1,84 @@
+"""A plan is done: service by service, workers one at a time.
+
+A worker's task that is replaced must be back before the next one goes: ``settled`` waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from docker.types import ServiceMode
+
+from saltext_mip.swarm import docker_api as specs
+from saltext_mip.swarm.engine import KEYSTORE, WORKER
+from saltext_mip.swarm.plan import Item
+
+# waits until the item's service is back; raises where it does not come back
+Settled = Callable[[Item], None]
+
+
+def apply(
+    client: Any, items: Sequence[Item], networks: Mapping[str, str], settled: Settled
+) -> tuple[Item, ...]:
+    """Do all of ``items`` in their order; what was done. ``networks`` has ids by name."""
+    done = []
+    rolling = [i for i in items if i.replaces_task and i.service and i.service.short == WORKER]
+    for item in items:
+        match item.action:
+            case "nothing":
+                continue
+            case "create":
+                _create(client, item, networks)
+            case "update" | "restart":
+                _update(client, item, networks)
+            case "remove":
+                client.api.remove_service(item.running.id if item.running else item.thing)
+        done.append(item)
+        if item in rolling[:-1] or (_is_keystore(item) and item is not items[-1]):
+            settled(item)
+    return tuple(done)
+
+
+def _is_keystore(item: Item) -> bool:
+    return item.service is not None and item.service.short == KEYSTORE and item.replaces_task
+
+
+def _create(client: Any, item: Item, networks: Mapping[str, str]) -> None:
+    spec = specs.build(_goal(item), networks)
+    client.api.create_service(
+        spec["TaskTemplate"],
+        name=spec["Name"],
+        labels=spec["Labels"],
+        mode=_mode(spec),
+        endpoint_spec=spec["EndpointSpec"],
+    )
+
+
+def _update(client: Any, item: Item, networks: Mapping[str, str]) -> None:
+    running = item.running
+    if running is None:
+        raise ValueError(f"{item.thing} is not there to be changed")
+    force = running.force + (item.action == "restart")
+    spec = specs.build(_goal(item), networks, force=force)
+    # what runs meanwhile, such as Docker's own count of an update, moves the version on
+    version = client.api.inspect_service(running.id)["Version"]["Index"]
+    client.api.update_service(
+        running.id,
+        version,
+        task_template=spec["TaskTemplate"],
+        name=spec["Name"],
+        labels=spec["Labels"],
+        mode=_mode(spec),
+        endpoint_spec=spec["EndpointSpec"],
+    )
+
+
+def _goal(item: Item) -> Any:
+    if item.service is None:
+        raise ValueError(f"nothing says what {item.thing} shall be")
+    return item.service
+
+
+def _mode(spec: Mapping[str, Any]) -> ServiceMode:
+    return ServiceMode("replicated", replicas=spec["Mode"]["Replicated"]["Replicas"])

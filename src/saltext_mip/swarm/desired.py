@@ -1,0 +1,314 @@
+"""What should run: the services of a declared federation, each wholly.
+
+The table of REFERENCE.md as code, with the pillar's ``images`` and ``services`` over it. There is
+no default password: :func:`wanted` raises :class:`~saltext_mip.errors.DeclarationError` naming the
+key of each that is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from saltext_mip.errors import DeclarationError
+from saltext_mip.federation import Federation, Node
+from saltext_mip.secret import Secret
+from saltext_mip.swarm.model import (
+    FEDERATION_LABEL,
+    NODE_LABEL,
+    PLACE_LABEL,
+    SECRET_NAME,
+    SERVICE_LABEL,
+    STACK_LABEL,
+    Mount,
+    Port,
+    Service,
+)
+
+IMAGES: Mapping[str, str] = {
+    "exareme": "hbpmip/exareme:24.3.0",
+    "keystore": "bitnami/consul:1.8.3",
+    "portalbackend_db": "postgres:11.3-alpine",
+    "create_dbs": "hbpmip/create-databases:1.1.0",
+    "portalbackend": "hbpmip/portal-backend:7.4.0",
+    "gateway": "hbpmip/gateway:1.0.2",
+    "galaxy": "hbpmip/galaxy:1.3.4",
+    "frontend": "hbpmip/portal-frontend:8.0.2",
+}
+ENGINE_DATA = "/root/exareme/data/"
+UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+# {service: {variable: value}}: what only the pusher's pillar has
+Secrets = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the table. ``needs`` are variables that the pillar must give."""
+
+    short: str
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    ports: tuple[str, ...] = ()
+    once: bool = False
+
+
+def wanted(
+    federation: Federation, secrets: Secrets | None = None, *, whole: bool = True
+) -> tuple[Service, ...]:
+    """Every service that should run, in the order in which they are made.
+
+    ``secrets`` are variables from the pusher's own pillar, over those of the federation's. Without
+    ``whole`` one may lack them: on a node that looks at its ports and mounts only.
+    """
+    declared = federation.settings["services"]
+    made: list[Service] = []
+    known: set[str] = set()
+    missing: list[str] = []
+    ui = (federation.ui,) if federation.ui else ()
+    for node in (federation.master, *federation.workers, *ui):
+        for row in _rows(federation, node):
+            name = _name(node, row.short)
+            known |= {row.short, name}
+            layers = [declared[key] for key in (row.short, name) if key in declared]
+            if False in layers:
+                continue
+            env = _env(row, (row.short, name), layers, secrets or {})
+            missing += [
+                f"mip:federations:{federation.name}:services:{row.short}:env:{key}"
+                for key in row.needs
+                if not env.get(key)
+            ]
+            made.append(_service(federation, node, row, layers, env))
+    for key in declared:
+        if key not in known:
+            raise DeclarationError(
+                f"mip:federations:{federation.name}:services:{key}",
+                f"there is no such service; there are: {', '.join(sorted(known))}",
+            )
+    if missing and whole:
+        rest = f" (so are {', '.join(missing[1:])})" if missing[1:] else ""
+        raise DeclarationError(
+            missing[0], f"is needed: there is no default. It belongs into the pusher's pillar{rest}"
+        )
+    return tuple(made)
+
+
+def _name(node: Node, short: str) -> str:
+    """The ui's services have the names by which installations until now know them."""
+    return short if node.role == "ui" else f"{node.hostname}_{short}"
+
+
+def _rows(federation: Federation, node: Node) -> Iterator[_Row]:
+    match node.role:
+        case "master":
+            yield _Row("exareme-keystore", "keystore", {"CONSUL_BIND_INTERFACE": "lo"})
+            yield _engine(node, "exareme-master", ports=("9090",))
+            if federation.settings["services"].get("portainer") not in (None, False):
+                yield _Row("portainer", "portainer")
+        case "worker":
+            yield _engine(node, "exareme")
+        case "ui":
+            yield from _portal(federation)
+
+
+def _engine(node: Node, short: str, ports: tuple[str, ...] = ()) -> _Row:
+    env = {
+        "CONSULURL": "exareme-keystore:8500",
+        "FEDERATION_ROLE": node.role,
+        "NODE_NAME": node.hostname,
+        "TEMP_FILES_CLEANUP_TIME": "30",
+        "NODE_COMMUNICATION_TIMEOUT": "30000",
+        "ENVIRONMENT_TYPE": "PROD",
+        "LOG_LEVEL": "INFO",
+        "CONVERT_CSVS": "FALSE",
+    }
+    # a disk that is mounted again is seen in the container
+    data = Mount(ENGINE_DATA, str(node.data_path), propagation="rslave")
+    return _Row(short, "exareme", env, mounts=(data,), ports=ports)
+
+
+def _portal(federation: Federation) -> Iterator[_Row]:
+    path = federation.ui_path
+    declared = federation.settings["services"]
+    catalogue = federation.settings["datacatalogue"]
+    yield _Row(
+        "portalbackend_db",
+        "portalbackend_db",
+        needs=("POSTGRES_PASSWORD",),
+        command=("-p", "5433"),
+        mounts=(Mount("/var/lib/postgresql/data", str(path / ".stored_data/portalbackenddb")),),
+    )
+    yield _Row(
+        "create_dbs",
+        "create_dbs",
+        {
+            "DB_HOST": "portalbackend_db",
+            "DB_PORT": "5433",
+            "DB_ADMIN_USER": "postgres",
+            "DB4": "portal",
+            "USER4": "portal",
+        },
+        needs=("DB_ADMIN_PASSWORD", "PASSWORD4"),
+        once=True,
+    )
+    backend = declared.get("portalbackend") or {}
+    open_portal = str((backend.get("env") or {}).get("AUTHENTICATION", 1)) == "0"
+    keycloak = ("AUTH_URL", "REALM", "CLIENT_ID", "CLIENT_SECRET")
+    galaxy = declared.get("galaxy") is not False
+    yield _Row(
+        "portalbackend",
+        "portalbackend",
+        {
+            "PORTAL_DB_URL": "jdbc:postgresql://portalbackend_db:5433/portal",
+            "PORTAL_DB_SERVER": "portalbackend_db:5433",
+            "PORTAL_DB_USER": "portal",
+            "EXAREME_URL": "http://exareme-master:9090",
+            **({"GALAXY_URL": "http://galaxy:80/"} if galaxy else {}),
+            "AUTHENTICATION": "1",
+            "KEYCLOAK_SSL_REQUIRED": "external",
+            "LOG_LEVEL": "INFO",
+        },
+        needs=(
+            "PORTAL_DB_PASSWORD",
+            *(("GALAXY_API_KEY",) if galaxy else ()),
+            *(() if open_portal else (f"KEYCLOAK_{name}" for name in keycloak)),
+        ),
+        mounts=(
+            Mount("/opt/portal/api", str(path / "config")),
+            Mount("/opt/portal/logs", str(path / "logs")),
+        ),
+        ports=("8080", "8089"),
+    )
+    yield _Row(
+        "gateway",
+        "gateway",
+        {
+            "ENGINE_TYPE": "exareme",
+            "ENGINE_BASE_URL": "http://portalbackend:8080/services/",
+            "GATEWAY_PORT": "8081",
+        },
+        ports=("8081",),
+    )
+    yield _Row(
+        "galaxy",
+        "galaxy",
+        {"EXAREME_IP": "exareme-master", "EXAREME_PORT": "9090"},
+        ports=("8090:80",),
+    )
+    ui = federation.ui
+    yield _Row(
+        "frontend",
+        "frontend",
+        {
+            "PORTAL_BACKEND_SERVER": "portalbackend:8080",
+            "PORTAL_BACKEND_CONTEXT": "services",
+            "GATEWAY_SERVER": "gateway:8081",
+            "DATACATALOGUE_PROTOCOL": catalogue["protocol"],
+            "DATACATALOGUE_SERVER": catalogue["host"],
+            "PUBLIC_MIP_HOST": ui.address if ui else "",
+            "PUBLIC_MIP_PROTOCOL": "https",
+        },
+        mounts=(Mount("/data", str(path / ".stored_data/caddy/caddy_data")),),
+        ports=("80", "443"),
+    )
+
+
+def _env(
+    row: _Row, names: tuple[str, ...], layers: list[Mapping[str, Any]], secrets: Secrets
+) -> dict[str, str | Secret]:
+    """The variables: the table's, the pillar's over them, the secret ones over these."""
+    env: dict[str, str] = dict(row.env)
+    for layer in layers:
+        env.update({key: _text(value) for key, value in layer.get("env", {}).items()})
+    hidden: set[str] = set()
+    for name in names:
+        for key, value in secrets.get(name, {}).items():
+            env[key] = _text(value)
+            hidden.add(key)
+    out: dict[str, str | Secret] = {}
+    for key, value in env.items():
+        is_secret = value and (key in hidden or SECRET_NAME.search(key))
+        out[key] = Secret(value) if is_secret else value
+    return out
+
+
+def _text(value: Any) -> str:
+    """As a program's environment has it; YAML's ``true`` is not ``True``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _service(
+    federation: Federation,
+    node: Node,
+    row: _Row,
+    layers: list[Mapping[str, Any]],
+    env: Mapping[str, str | Secret],
+) -> Service:
+    swarm = federation.settings["swarm"]
+    over: dict[str, Any] = {key: value for layer in layers for key, value in layer.items()}
+    labels = {
+        STACK_LABEL: node.hostname,
+        FEDERATION_LABEL: federation.name,
+        SERVICE_LABEL: row.short,
+        NODE_LABEL: node.id,
+    }
+    mounts = {mount.target.rstrip("/"): mount for mount in row.mounts}
+    mounts |= {m.target.rstrip("/"): m for m in map(_mount, over.get("mounts", ()))}
+    return Service(
+        name=_name(node, row.short),
+        short=row.short,
+        node=node.id,
+        hostname=node.hostname,
+        image=_image(federation, row.image),
+        env=tuple(sorted(env.items(), key=lambda item: item[0])),
+        command=tuple(over.get("command", row.command)),
+        mounts=tuple(sorted(mounts.values())),
+        ports=tuple(sorted(map(_port, over.get("ports", row.ports)))),
+        aliases=(row.short,),
+        network=swarm["network"]["name"],
+        endpoint_mode=swarm["endpoint_mode"],
+        constraints=(f"node.labels.{PLACE_LABEL}=={node.hostname}",),
+        labels=tuple(sorted(labels.items())),
+        container_labels=tuple(sorted(labels.items())),
+        memory=_memory(str(over.get("memory", "0"))),
+        once=row.once,
+        restart="on-failure" if row.once else "any",
+    )
+
+
+def _image(federation: Federation, key: str) -> str:
+    image = federation.settings["images"].get(key, IMAGES.get(key))
+    if image is None:
+        raise DeclarationError(
+            f"mip:federations:{federation.name}:images:{key}", "is needed: there is no default"
+        )
+    return str(image)
+
+
+def _mount(text: str) -> Mount:
+    source, target, *rest = text.split(":")
+    return Mount(target, source, read_only=rest == ["ro"])
+
+
+def _port(text: Any) -> Port:
+    ports, _, protocol = str(text).partition("/")
+    published, _, target = ports.partition(":")
+    return Port(int(published), int(target or published), protocol or "tcp")
+
+
+def _memory(text: str) -> int:
+    number = text.rstrip("kmgKMG")
+    return int(number) * UNITS[text[len(number) :].lower()]
+
+
+def hidden(services: Iterable[Service]) -> dict[str, frozenset[str]]:
+    """The names of the variables whose values are never shown, by service."""
+    return {
+        service.name: frozenset(key for key, value in service.env if isinstance(value, Secret))
+        for service in services
+    }

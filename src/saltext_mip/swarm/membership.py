@@ -1,0 +1,234 @@
+"""The Swarm itself: who is in it, which entry is which node, and its network.
+
+All goes by node ids: two entries may have one hostname, of a node that was installed again and of
+what it was before. :func:`membership` is pure; the rest does what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from docker.types import IPAMConfig, IPAMPool
+
+from saltext_mip.errors import NodeError, Refused
+from saltext_mip.federation import Federation, Node
+from saltext_mip.secret import Secret
+from saltext_mip.swarm.model import FEDERATION_LABEL, PLACE_LABEL
+from saltext_mip.swarm.observed import MTU, MTU_OPTION, Actual, SwarmNode
+from saltext_mip.swarm.plan import NetworkItem
+
+PORT = 2377
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is done with one entry of the Swarm's list of nodes."""
+
+    action: Literal["label", "unlabel", "forget"]
+    id: str
+    thing: str
+    reason: str
+
+    def shown(self) -> dict[str, str]:
+        return {"action": self.action, "thing": f"Swarm node {self.thing}", "reason": self.reason}
+
+
+def state(client: Any) -> Mapping[str, Any]:
+    """This node's own word: ``LocalNodeState``, ``NodeID``, ``RemoteManagers``, ``Error``…"""
+    found: Mapping[str, Any] = client.info()["Swarm"]
+    return found
+
+
+def initialise(client: Any, address: str) -> bool:
+    """Make this node the manager of a new Swarm; whether it was not."""
+    now = state(client)
+    if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
+        return False
+    if now["LocalNodeState"] != "inactive":
+        raise Refused(
+            f"Docker here is in a Swarm that it does not manage ({now['LocalNodeState']}). "
+            "If it may leave: docker swarm leave --force"
+        )
+    client.swarm.init(advertise_addr=address, listen_addr=f"0.0.0.0:{PORT}")
+    return True
+
+
+def token(client: Any) -> Secret:
+    """What a worker joins with."""
+    client.swarm.reload()
+    return Secret(client.swarm.attrs["JoinTokens"]["Worker"])
+
+
+def joined(now: Mapping[str, Any], manager: str) -> str | None:
+    """Why this node is not in the Swarm of ``manager``; ``None`` if it is.
+
+    :class:`~saltext_mip.errors.Refused` where it is in another, which a person must decide.
+    """
+    local = now["LocalNodeState"]
+    if local == "inactive":
+        return "it is in no Swarm"
+    if local == "locked" or now["ControlAvailable"]:
+        raise Refused(
+            "Docker here manages a Swarm of its own. If it may go: docker swarm leave --force"
+        )
+    hosts = {each["Addr"].rpartition(":")[0] for each in now["RemoteManagers"] or ()}
+    if local == "active" and not now["Error"] and (manager in hosts or not _is_address(manager)):
+        return None
+    if local == "active" and not now["Error"]:
+        raise Refused(
+            f"Docker here is in the Swarm of {', '.join(sorted(hosts)) or 'another manager'}, not "
+            f"of {manager}. If it may leave: docker swarm leave --force"
+        )
+    return f"its Swarm has lost it ({now['Error'] or local})"
+
+
+def _is_address(text: str) -> bool:
+    return text.replace(".", "").isdigit() or ":" in text
+
+
+def join(client: Any, manager: str, address: str, secret: Secret) -> None:
+    """Join the Swarm of ``manager``; a Swarm that has lost this node is left first."""
+    if state(client)["LocalNodeState"] != "inactive":
+        client.swarm.leave(force=True)
+    client.swarm.join(
+        remote_addrs=[f"{manager}:{PORT}"],
+        join_token=secret.reveal(),
+        advertise_addr=address,
+        listen_addr=f"0.0.0.0:{PORT}",
+    )
+    now = state(client)
+    if now["LocalNodeState"] != "active":
+        raise NodeError(f"joining the Swarm of {manager} did not work: {now['Error'] or 'no word'}")
+
+
+def entries(
+    federation: Federation, actual: Actual, told: Mapping[str, str] | None = None
+) -> dict[str, SwarmNode]:
+    """Which entry is which declared node, by minion id.
+
+    ``told`` are the node ids that nodes gave themselves, by minion id: they go before what names
+    and addresses say.
+    """
+    told = told or {}
+    by_id = {entry.id: entry for entry in actual.nodes}
+    taken = {told[node.id] for node in federation.nodes if told.get(node.id) in by_id}
+    if actual.node in by_id:
+        taken.add(actual.node)
+    found = {}
+    for node in federation.nodes:
+        own = actual.node if node.role == "master" else told.get(node.id, "")
+        if own in by_id:
+            found[node.id] = by_id[own]
+            continue
+        fits = [entry for entry in candidates(federation, node, actual) if entry.id not in taken]
+        if fits:
+            found[node.id] = max(fits, key=lambda entry: (entry.ready, entry.created))
+            taken.add(found[node.id].id)
+    return found
+
+
+def candidates(federation: Federation, node: Node, actual: Actual) -> list[SwarmNode]:
+    """The entries that are, or were, this node."""
+    shared = sum(other.address == node.address for other in federation.nodes) > 1
+    return [
+        entry
+        for entry in actual.nodes
+        if entry.hostname in (node.hostname, node.id)
+        or entry.place == node.hostname
+        or (not shared and entry.address == node.address)
+    ]
+
+
+def membership(
+    federation: Federation,
+    actual: Actual,
+    told: Mapping[str, str] | None = None,
+    *,
+    whole: bool = True,
+) -> tuple[Entry, ...]:
+    """What is to be done so that each node's entry, and no other, has its label.
+
+    An entry of a node that is not declared any more goes out of the Swarm, with all that it may
+    reach there; where something that is not ours runs on it, it loses its labels alone. Without
+    ``whole``, for a command that is about some nodes only, it is left.
+    """
+    found = entries(federation, actual, told)
+    chosen = {entry.id for entry in found.values()}
+    out = []
+    for node in federation.nodes:
+        entry = found.get(node.id)
+        if entry is None:
+            continue
+        if entry.place != node.hostname or entry.labels.get(FEDERATION_LABEL) != federation.name:
+            reason = f"label {PLACE_LABEL} differs: {entry.place or 'none'} -> {node.hostname}"
+            out.append(Entry("label", entry.id, node.hostname, reason))
+        for old in candidates(federation, node, actual):
+            if old.id in chosen or old.manager:
+                continue
+            if old.state == "down":
+                reason = "the node was installed again, and this is what it was"
+                out.append(Entry("forget", old.id, old.hostname, reason))
+            elif old.place == node.hostname:
+                out.append(Entry("unlabel", old.id, old.hostname, "another entry is the node now"))
+    for entry in actual.nodes:
+        mine = entry.labels.get(FEDERATION_LABEL) == federation.name
+        if entry.id in chosen or not mine or entry.id in {one.id for one in out}:
+            continue
+        if entry.manager or not whole:
+            continue
+        reason = "the node is not declared any more"
+        if foreign := _foreign(actual, entry):
+            reason += f"; {', '.join(foreign)}, not ours, may run there, so it stays in the Swarm"
+            out.append(Entry("unlabel", entry.id, entry.hostname, reason))
+        else:
+            out.append(Entry("forget", entry.id, entry.hostname, reason))
+    return tuple({one.id: one for one in out}.values())
+
+
+def _foreign(actual: Actual, entry: SwarmNode) -> list[str]:
+    """Services that are not ours and have a task on that node."""
+    return sorted(
+        name
+        for name, running in actual.services.items()
+        if not running.ours
+        and any(task.node == entry.id and task.desired == "running" for task in running.tasks)
+    )
+
+
+def keep(client: Any, federation: str, items: Iterable[Entry]) -> None:
+    """Do what :func:`membership` says."""
+    for item in items:
+        if item.action == "forget":
+            client.api.remove_node(item.id, force=True)
+            continue
+        found = client.api.inspect_node(item.id)
+        labels = dict(found["Spec"].get("Labels") or {})
+        for key in (PLACE_LABEL, FEDERATION_LABEL):
+            labels.pop(key, None)
+        if item.action == "label":
+            labels |= {PLACE_LABEL: item.thing, FEDERATION_LABEL: federation}
+        spec = {**found["Spec"], "Labels": labels}
+        client.api.update_node(item.id, found["Version"]["Index"], spec)
+
+
+def keep_network(client: Any, item: NetworkItem) -> str:
+    """Make the network, where it is to be made; its id."""
+    network = item.network
+    if item.action == "nothing":
+        return network.id
+    if item.old is not None:
+        client.api.remove_network(item.old)
+    options = {"encrypted": ""} if network.encrypted else {}
+    if network.mtu != MTU:
+        options[MTU_OPTION] = str(network.mtu)
+    pool = IPAMPool(subnet=network.subnet, gateway=network.gateway)
+    made = client.api.create_network(
+        network.name,
+        driver="overlay",
+        ipam=IPAMConfig(pool_configs=[pool]),
+        options=options or None,
+        labels={FEDERATION_LABEL: "shared"},
+    )
+    return str(made["Id"])

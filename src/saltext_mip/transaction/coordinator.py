@@ -1,0 +1,198 @@
+"""The pusher's side of a commit: on all nodes, or on none.
+
+:func:`run` stages on every node, and only when all have everything lets them commit, then records
+the generation. :func:`recover`, which every command that changes something calls first, finishes
+or undoes what a crash, a fault or an impatient person interrupted. How nodes are reached is the
+caller's: ``send(step, payloads)``, with the steps ``stage``, ``commit`` and ``abort`` of
+:mod:`saltext_mip.transaction.participant`, and a payload of JSON for each node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from saltext_mip.errors import MipError, NodeError, NodesFailed, NodesMissing, Refused
+from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.store import Store
+from saltext_mip.transaction.journal import Journal, Pending
+from saltext_mip.transaction.participant import Entry
+
+if TYPE_CHECKING:
+    from saltext_mip.data.consolidation.planner import Write
+
+Step = Literal["stage", "commit", "abort"]
+
+
+class Answers(Protocol):
+    """What came back: values by minion id, and why there are none from others."""
+
+    @property
+    def values(self) -> Mapping[str, Any]: ...
+    @property
+    def missing(self) -> Mapping[str, str]: ...
+    @property
+    def failed(self) -> Mapping[str, str]: ...
+
+
+Send = Callable[[Step, Mapping[str, Mapping[str, Any]]], Answers]
+
+
+class CommitUnfinished(NodeError):
+    """Everything is staged, but not committed on {nodes}: {message}. The next run finishes it."""
+
+    permanent = False
+
+
+class StateUnwritable(MipError):
+    """The pusher cannot write {path}: {reason}. The next run finishes or undoes what was begun."""
+
+    permanent = False
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of an earlier, interrupted run. ``left`` are nodes that did not take part: the
+    next plan sees what they have, and mends it."""
+
+    what: Literal["undone", "finished"]
+    pending: Pending
+    generation: int | None = None
+    left: Mapping[str, str] | None = None
+
+    def __str__(self) -> str:
+        who = f"The run of {self.pending.actor} at {self.pending.when} was interrupted"
+        left = f"; without {', '.join(sorted(self.left))}" if self.left else ""
+        return f"{who}: {self.what} now{left}."
+
+
+def run(
+    writes: Iterable[Write],
+    blobs: Mapping[str, bytes],
+    *,
+    generation: Generation | None,
+    txn: str,
+    actor: str,
+    when: str,
+    send: Send,
+    journal: Journal,
+    store: Store,
+    enrol: Iterable[str] = (),
+) -> Generation | None:
+    """Stage, commit and record; the generation that was recorded.
+
+    ``blobs`` must have what ``generation`` lists. ``enrol`` names nodes that take part also when
+    nothing is written to them, so that their data path is enrolled. Without writes, nodes to enrol
+    and a generation nothing is done at all.
+
+    :class:`NodesMissing` or :class:`NodesFailed`: not all could stage, and nothing was changed.
+    :class:`CommitUnfinished`: some have committed; :func:`recover` does the rest.
+    """
+    if journal.pending() is not None:
+        raise Refused("An interrupted run has to be finished or undone first.")
+    payloads = _payloads(writes, blobs, enrol, txn)
+    if generation is None and not payloads:
+        return None
+    pending = Pending(txn, "staging", actor, when, tuple(payloads), generation)
+    with _writing():
+        store.keep(blobs)
+        journal.begin(pending)
+    if bad := _failures(send("stage", payloads), payloads):
+        _send(send, "abort", pending)
+        with _writing():
+            journal.clear()
+        _raise_stage(*bad)
+    with _writing():
+        pending = journal.advance(pending)
+    missing, failed = _send(send, "commit", pending)
+    if missing or failed:
+        raise CommitUnfinished(_words({**missing, **failed}), nodes=_names({**missing, **failed}))
+    with _writing():
+        if generation is not None:
+            store.record(generation)
+        journal.clear()
+    return generation
+
+
+def recover(*, send: Send, journal: Journal, store: Store) -> Recovered | None:
+    """Finish or undo what an earlier run left; None if it left nothing.
+
+    Nodes that cannot be reached now, or fail, do not hold it up: they are ``pending`` in the
+    generation, and the plan that follows looks at what they really have.
+    """
+    pending = journal.pending()
+    if pending is None:
+        return None
+    if pending.todo == "undo":
+        _send(send, "abort", pending)
+        with _writing():
+            journal.clear()
+        return Recovered("undone", pending)
+    missing, failed = _send(send, "commit", pending)
+    left = {**missing, **failed}
+    generation = pending.generation
+    with _writing():
+        if generation is not None and generation.number not in store.numbers():
+            store.record(replace(generation, pending=tuple(sorted(left))))
+        journal.clear()
+    return Recovered("finished", pending, generation.number if generation else None, left)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StateUnwritable(path=error.filename, reason=reason) from error
+
+
+def _payloads(
+    writes: Iterable[Write], blobs: Mapping[str, bytes], enrol: Iterable[str], txn: str
+) -> dict[str, dict[str, Any]]:
+    payloads: dict[str, dict[str, Any]] = {}
+    for write in writes:
+        payload = payloads.setdefault(write.node, {"txn": txn, "entries": []})
+        entry = Entry(write.kind, write.pathology, blobs[write.sha256], write.replaces)
+        payload["entries"].append(entry.wire())
+    for node in enrol:
+        payloads.setdefault(node, {"txn": txn, "entries": []})
+    return payloads
+
+
+def _send(send: Send, step: Step, pending: Pending) -> tuple[dict[str, str], dict[str, str]]:
+    """Who was missing and who failed. Repeating it is harmless: nodes know the transaction."""
+    payloads = {node: {"txn": pending.txn} for node in pending.nodes}
+    return _failures(send(step, payloads), payloads) or ({}, {})
+
+
+def _failures(
+    answers: Answers, asked: Iterable[str]
+) -> tuple[dict[str, str], dict[str, str]] | None:
+    failed = {node: why for node, why in answers.failed.items() if node in asked}
+    missing = {
+        node: answers.missing.get(node, "it did not answer")
+        for node in asked
+        if node not in answers.values and node not in failed
+    }
+    return (missing, failed) if missing or failed else None
+
+
+def _raise_stage(missing: Mapping[str, str], failed: Mapping[str, str]) -> None:
+    if failed:
+        both = {**missing, **failed}
+        raise NodesFailed(f"{_words(both)}. Nothing was changed anywhere.", nodes=_names(both))
+    raise NodesMissing(f"{_words(missing)}. Nothing was changed anywhere.", nodes=_names(missing))
+
+
+def _names(nodes: Iterable[str]) -> str:
+    return ", ".join(sorted(nodes))
+
+
+def _words(reasons: Mapping[str, str]) -> str:
+    return "; ".join(
+        reason if node in reason else f"{node}: {reason}"
+        for node, reason in sorted((node, why.rstrip(".")) for node, why in reasons.items())
+    )

@@ -1,0 +1,82 @@
+"""What a command was in the middle of, so that the next one finishes or undoes it.
+
+A transaction is ``staging`` until every node has everything, then ``committing`` until the
+generation is recorded. Whoever finds a journal knows from its phase alone what to do: nothing was
+renamed before the first ``committing``, and everything can be renamed after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from saltext_mip.generations.generation import Generation
+from saltext_mip.storage import state as files_state_state
+
+Phase = Literal["staging", "committing"]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A transaction that is not through: its nodes, and the generation that it makes, if any."""
+
+    txn: str
+    phase: Phase
+    actor: str
+    when: str
+    nodes: tuple[str, ...]
+    generation: Generation | None
+
+    @property
+    def todo(self) -> Literal["undo", "finish"]:
+        return "undo" if self.phase == "staging" else "finish"
+
+    def value(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "txn": self.txn,
+            "phase": self.phase,
+            "actor": self.actor,
+            "when": self.when,
+            "nodes": list(self.nodes),
+            "generation": self.generation.value() if self.generation else None,
+        }
+
+    @classmethod
+    def from_value(cls, value: Mapping[str, Any]) -> Pending:
+        """What :meth:`value` gave."""
+        made = value["generation"]
+        return cls(
+            txn=value["txn"],
+            phase=value["phase"],
+            actor=value["actor"],
+            when=value["when"],
+            nodes=tuple(value["nodes"]),
+            generation=Generation.from_value(made) if made else None,
+        )
+
+
+class Journal:
+    """The journal in the folder ``state``: of one transaction, or none."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / "journal.json"
+
+    def pending(self) -> Pending | None:
+        """The transaction that is not through, None if all are."""
+        value = files_state_state.read_state(self._path)
+        return None if value is None else Pending.from_value(value)
+
+    def begin(self, pending: Pending) -> None:
+        files_state_state.write_state(self._path, pending.value())
+
+    def advance(self, pending: Pending) -> Pending:
+        """Every node has everything: from here on it is finished, not undone."""
+        committing = replace(pending, phase="committing")
+        files_state_state.write_state(self._path, committing.value())
+        return committing
+
+    def clear(self) -> None:
+        files_state_state.remove_state(self._path)

@@ -1,0 +1,167 @@
+"""The node's side of a commit: write everything beside its place, then rename, or drop it.
+
+What a transaction will do is written in the node's state before anything else is, so that it can
+be committed by another process, committed again after a crash between any two renames, or dropped
+without a trace. One transaction is known at a time; the next one's ``stage`` drops what an older
+one left. What is done for one file or folder is in :mod:`saltext_mip.transaction.file_ops`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.data import data_path
+from saltext_mip.errors import NodeError
+from saltext_mip.storage import state
+from saltext_mip.storage.lock import lock
+from saltext_mip.transaction.file_ops import DO, works
+from saltext_mip.transaction.payload import Database, Entry, Kind, Place
+
+__all__ = ["Database", "Entry", "Kind", "Place", "abort", "commit", "stage"]
+
+RECORD = "staged.json"
+_WAIT = 30.0  # seconds for another step on this node, which takes milliseconds
+
+
+class StagingFailed(NodeError):
+    """{node}: cannot write {path}: {reason}. Nothing was changed."""
+
+
+class CommitFailed(NodeError):
+    """{node}: cannot put {path} in its place: {reason}. The next run goes on with it."""
+
+
+class DropFailed(NodeError):
+    """{node}: cannot remove {path}: {reason}. The next staging tries again."""
+
+
+class NotStaged(NodeError):
+    """{node}: this commit was not staged here, or dropped since: nothing was changed."""
+
+
+def stage(
+    place: Place, txn: str, entries: Sequence[Entry], *, database: Database | None = None
+) -> tuple[Path, ...]:
+    """Write all ``entries`` beside their places; the targets of those that differ.
+
+    ``database`` is given where a pathology's folder may be new: on the master. Any error
+    (:class:`StagingFailed`, ``NoPlace``, ``MountGone``, ``UnsafeName``…) leaves nothing of this
+    transaction.
+    """
+    with _alone(place, StagingFailed):
+        if place.data_path is not None:
+            data_path.check(place.data_path, place.state, node=place.node)
+        with _worded(StagingFailed, place):
+            _drop(_read(place))
+            todo = [work for entry in entries for work in works(place, entry, database)]
+        items = [item for work in todo for item in work.items]
+        record = {"txn": txn, "phase": "staging", "items": items}
+        try:
+            with _worded(StagingFailed, place, place.state / RECORD):
+                _write(place, record)
+            for work in todo:
+                with _worded(StagingFailed, place, work.target):
+                    work.write()
+            with _worded(StagingFailed, place, place.state / RECORD):
+                _write(place, {**record, "phase": "staged"})
+        except BaseException:
+            # What a disk that broke meanwhile will not let go of, the next staging drops.
+            with suppress(OSError):
+                _forget(place, record)
+            raise
+    return tuple(work.target for work in todo)
+
+
+def commit(place: Place, txn: str) -> tuple[Path, ...]:
+    """Put everything staged in its place and enrol the data path; what was put there.
+
+    Again, after a crash or when it is through, it does what is left. :class:`NotStaged` if it is
+    not this transaction that is staged, :class:`CommitFailed` if a rename fails: what was renamed
+    stays, the rest can be committed again.
+    """
+    with _alone(place, CommitFailed):
+        record = _read(place)
+        if record is None or record["txn"] != txn or record["phase"] == "staging":
+            raise NotStaged(node=place.node)
+        if place.data_path is not None:
+            data_path.check(place.data_path, place.state, node=place.node)
+        for item in record["items"]:
+            with _worded(CommitFailed, place, item["target"]):
+                DO[item["do"]](item)
+        with _worded(CommitFailed, place):
+            if place.data_path is not None:
+                data_path.enrol(place.data_path, place.state, federation=place.federation)
+            if record["phase"] != "committed":
+                _write(place, {"txn": txn, "phase": "committed", "items": []})
+    return tuple(Path(item["target"]) for item in record["items"] if item["do"] != "mkdir")
+
+
+def abort(place: Place, txn: str) -> bool:
+    """Drop what is staged for ``txn``; False if there is nothing of it, or it is committed."""
+    with _alone(place, DropFailed):
+        record = _read(place)
+        if record is None or record["txn"] != txn or record["phase"] == "committed":
+            return False
+        with _worded(DropFailed, place):
+            _forget(place, record)
+        return True
+
+
+@contextmanager
+def _alone(place: Place, failed: type[NodeError]) -> Iterator[None]:
+    """One at a time on a node: a job that comes late must not mix with the next run's."""
+    with ExitStack() as stack:
+        with _worded(failed, place, place.state):
+            path = place.state / "staging.lock"
+            stack.enter_context(lock(path, federation=place.federation, holder="", wait=_WAIT))
+        yield
+
+
+@contextmanager
+def _worded(
+    failed: type[NodeError], place: Place, path: Path | str | None = None
+) -> Iterator[None]:
+    """A disk's error in words: which node, which path, why."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        name = error.filename if isinstance(error, OSError) else None
+        raise failed(
+            node=place.node,
+            path=path or name or place.data_path or place.state,
+            reason=os.strerror(number) if number else str(error),
+        ) from error
+
+
+def _read(place: Place) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] | None = state.read_state(place.state / RECORD)
+    except state.StateBroken:
+        # Nothing to commit or to drop is known of; what may lie about is swept by the next write.
+        return None
+    return record
+
+
+def _write(place: Place, record: Mapping[str, Any]) -> None:
+    state.write_state(place.state / RECORD, record)
+
+
+def _forget(place: Place, record: Mapping[str, Any]) -> None:
+    _drop(record)
+    state.remove_state(place.state / RECORD)
+
+
+def _drop(record: Mapping[str, Any] | None) -> None:
+    for item in record["items"] if record else ():
+        if item["do"] == "folder":
+            if (temp := Path(item["temp"])).is_dir():
+                shutil.rmtree(temp)
+        elif item["do"] == "file" and os.path.lexists(item["temp"]):
+            Path(item["temp"]).unlink(missing_ok=True)
