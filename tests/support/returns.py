@@ -1,4 +1,4 @@
-"""What commands return, as examples: ``tests/unit/console/screens/<name>.yaml``.
+"""What commands return, as examples: ``tests/unit/console/screens/cases/<name>.yaml``.
 
 In their problems only what is set is written; the rest is as the rules define it.
 """
@@ -12,7 +12,7 @@ import yaml
 
 from saltext_mip.problems import Problem
 
-SCREENS = Path(__file__).parents[1] / "unit" / "console" / "screens"
+SCREENS = Path(__file__).parents[1] / "unit" / "console" / "screens" / "cases"
 NAMES = sorted(path.stem for path in SCREENS.glob("*.yaml"))
 
 

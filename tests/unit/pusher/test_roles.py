@@ -1,5 +1,5 @@
 """Roles follow the last generation; what became of it is remembered. The server is a real one
-elsewhere (tests/functional/access): here nobody answers at its address."""
+elsewhere (tests/functional/keycloak): here nobody answers at its address."""
 
 from __future__ import annotations
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tests.functional.access.worlds import data
-
 from saltext_mip.keycloak import sync
+from tests.functional.keycloak.worlds import data
 
 
 def test_two_hundred_datasets_on_thirty_nodes(realm, pillar, proxy, capsys):

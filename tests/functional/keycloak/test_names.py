@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.functional.access.worlds import data, researcher
-from tests.support.keycloak import OLD
-
 from saltext_mip.keycloak import sync
+from tests.functional.keycloak.worlds import data, researcher
+from tests.support.keycloak import OLD
 
 ODD = [
     "a b",

@@ -12,10 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.functional.access.conftest import SECRET
-from tests.functional.access.worlds import data
-from tests.support.fault_proxy import Fault, every_write, everything, in_front_of, nth_write
-from tests.support.keycloak import free_port
 
 from saltext_mip.keycloak import Settings, sync
 from saltext_mip.keycloak.errors import (
@@ -28,6 +24,10 @@ from saltext_mip.keycloak.errors import (
     NotTrusted,
     Redirected,
 )
+from tests.functional.keycloak.conftest import SECRET
+from tests.functional.keycloak.worlds import data
+from tests.support.fault_proxy import Fault, every_write, everything, in_front_of, nth_write
+from tests.support.keycloak import free_port
 
 ONE = data(dementia={"wk1": ["edsd"]})
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from saltext_mip.data.cde.model import edit, parse
 from saltext_mip.data.consolidation.planner import CdeFound, Plan, Previous, plan
 from saltext_mip.data.inventory.model import Inventory
-from tests.unit.data import plancases
+from tests.unit.data.consolidation import plancases
 
 WORKERS = ("wk-b", "wk-a")
 PATHOLOGIES = ("dementia", "tbi")

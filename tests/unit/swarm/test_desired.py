@@ -11,7 +11,7 @@ from saltext_mip.errors import DeclarationError
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.desired import hidden, wanted
 from saltext_mip.swarm.model import Mount, Port, Service
-from tests.unit.services.declared import SECRETS, federation
+from tests.unit.swarm.declared import SECRETS, federation
 
 
 def services(**declared: Any) -> dict[str, Service]:

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.functional.access.worlds import data, picture, researcher
-from tests.support.fault_proxy import Fault, every_write, nth_write
 
 from saltext_mip.keycloak import sync
+from tests.functional.keycloak.worlds import data, picture, researcher
+from tests.support.fault_proxy import Fault, every_write, nth_write
 
 BEFORE = data(
     dementia={"wk1": ["edsd", "ppmi"], "wk2": ["adni"]},

@@ -27,7 +27,7 @@ from saltext_mip.federation import Federation
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.label_review import LabelUnfit, ask_labels
 from tests.support import cdes
-from tests.unit.data import plancases
+from tests.unit.data.consolidation import plancases
 
 
 def made(case: Mapping[str, Any]) -> Plan:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.swarm.engine import Served, Sources, differences, restarts
-from tests.unit.services.declared import federation
+from tests.unit.swarm.declared import federation
 
 FED = federation()
 CHUV, OTHER, MASTER = "fed1-wk-chuv", "fed1-wk-b", "fed1-ms"

@@ -12,7 +12,7 @@ import pytest
 
 from saltext_mip.data.database import compare as comparison
 from tests.support import cdes
-from tests.unit.data.test_compiler import BAD, CDE, DATABASE, Folder
+from tests.unit.data.database.test_compiler import BAD, CDE, DATABASE, Folder
 
 X, T, R = cdes.variable("x", "int"), cdes.variable("t"), cdes.variable("r", "real")
 

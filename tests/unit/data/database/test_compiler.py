@@ -23,7 +23,7 @@ from saltext_mip.data.cde import model as cde
 from saltext_mip.data.database import compiler
 from saltext_mip.data.database.compiler import Compiled
 from tests.support import cdes
-from tests.unit.data.test_values import cells, exactly
+from tests.unit.data.csvfile.test_validator import cells, exactly
 
 CDE, DATABASE = "CDEsMetadata.json", "datasets.db"
 

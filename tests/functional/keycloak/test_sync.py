@@ -5,11 +5,11 @@ from __future__ import annotations
 import stat
 
 import pytest
-from tests.functional.access.worlds import PROCESSOR, controller, data, picture, researcher
 
 from saltext_mip.errors import Misuse
 from saltext_mip.keycloak import sync
 from saltext_mip.keycloak.errors import NoSuchClient, SecretNotKept
+from tests.functional.keycloak.worlds import PROCESSOR, controller, data, picture, researcher
 
 DEMENTIA = {"wk1": ["edsd", "ppmi"], "wk2": ["edsd"]}
 TWO = data(dementia=DEMENTIA, tbi={"wk1": ["center"]})

@@ -11,7 +11,7 @@ from saltext_mip import schemas
 from saltext_mip.data.cde.model import edit, parse
 from saltext_mip.data.consolidation.pathologies_json import Entry, label, make, structure
 from tests.support import cdes
-from tests.unit.data import plancases
+from tests.unit.data.consolidation import plancases
 
 
 def entry(name: str, datasets: dict[str, tuple[str, ...]], **root: Any) -> Entry:

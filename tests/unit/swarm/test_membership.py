@@ -11,7 +11,7 @@ from saltext_mip.errors import Refused
 from saltext_mip.swarm.membership import entries, joined, membership
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Actual, Running, SwarmNode, Task
-from tests.unit.services.declared import federation
+from tests.unit.swarm.declared import federation
 
 FED = federation()
 LABELS = {"mip.federation": "fed1"}

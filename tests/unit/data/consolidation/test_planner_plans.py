@@ -10,7 +10,7 @@ import yaml
 
 from saltext_mip.data.consolidation.planner import Plan
 from saltext_mip.errors import MipError
-from tests.unit.data import plancases
+from tests.unit.data.consolidation import plancases
 
 
 def cases() -> list[Any]:

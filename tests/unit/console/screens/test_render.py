@@ -1,4 +1,4 @@
-"""Each screen as a person sees it: ``screens/<name>.yaml`` is a return, ``.txt`` what is shown."""
+"""Each screen as a person sees it: ``cases/<name>.yaml`` is a return, ``.txt`` what is shown."""
 
 from __future__ import annotations
 

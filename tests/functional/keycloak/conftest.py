@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.support.fault_proxy import FaultProxy, in_front_of
 from tests.support.keycloak import NEW, OLD, Realm, Server, Unavailable, running
 

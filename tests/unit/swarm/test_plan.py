@@ -23,7 +23,7 @@ from saltext_mip.swarm.plan import (
     wanted_network,
     with_restarts,
 )
-from tests.unit.services.declared import SECRETS, federation
+from tests.unit.swarm.declared import SECRETS, federation
 
 WANTED = wanted(federation(), SECRETS)
 NAMES = {service.short: service.name for service in WANTED}
