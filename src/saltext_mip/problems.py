@@ -119,8 +119,19 @@ class Problem:
 class Finding:
     """A problem with the values it stands on, for the node's own eyes.
 
-    ``examples`` are pairs of line and value.
+    ``examples`` are pairs of line and value. ``advice`` is what to do about this one, where more is
+    known than the rule's hint; it may hold values.
     """
 
     problem: Problem
     examples: tuple[tuple[int, str], ...] = ()
+    advice: str = ""
+
+    def at(self, **where: Any) -> Finding:
+        """The same finding, its problem's place filled in."""
+        return replace(self, problem=self.problem.at(**where))
+
+    @property
+    def what_to_do(self) -> str:
+        """The advice for this one, or the rule's hint."""
+        return self.advice or self.problem.definition.hint

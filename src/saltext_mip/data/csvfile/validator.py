@@ -76,7 +76,7 @@ def strictly(found: tuple[Finding, ...], *, strict: bool) -> tuple[Finding, ...]
     """The same, with every warning an error if so wanted."""
     if not strict:
         return found
-    return tuple(Finding(finding.problem.at(strict=True), finding.examples) for finding in found)
+    return tuple(finding.at(strict=True) for finding in found)
 
 
 class Verifier:

@@ -76,7 +76,7 @@ def verify(
                 found += comparison.rows(db, csv_files(folder).names if rows else ())
     except NotWritten as error:
         found = [Finding(Problem("TablesDiffer", about=error.facts["message"]))]
-    return tuple(Finding(of.problem.at(pathology=name), of.examples) for of in found)
+    return tuple(of.at(pathology=name) for of in found)
 
 
 @dataclass
@@ -196,7 +196,7 @@ class _Comparison:
                     verifier.values(block)
                 found = list(verifier.findings(file))
         hard = [finding for finding in found if finding.problem.hard]
-        return [Finding(of.problem.at(file=name), of.examples) for of in hard]
+        return [of.at(file=name) for of in hard]
 
 
 def _layouts(
@@ -263,4 +263,4 @@ def _take(rows: Iterator[tuple[int, Row]], wanted: Counter[int]) -> Iterator[tup
 
 
 def _of_file(name: str, grouped: Grouped) -> list[Finding]:
-    return [Finding(of.problem.at(file=name), of.examples) for of in grouped.findings()]
+    return [of.at(file=name) for of in grouped.findings()]

@@ -87,10 +87,7 @@ class Intake:
                 raise NotWritten(f"of {path.name} not all could be read ({taken.broken})")
             found += taken.findings
         problems = tuple(finding.problem.at(file=path.name) for finding in found)
-        findings = tuple(
-            Finding(problem, finding.examples)
-            for problem, finding in zip(problems, found, strict=True)
-        )
+        findings = tuple(finding.at(file=path.name) for finding in found)
         if taken is None or self._hard(found):
             self._drop(taken)
             return Source("out", stamp, table.sha256, problems=problems), findings

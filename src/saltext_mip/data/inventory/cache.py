@@ -200,13 +200,17 @@ def _findings(values: Iterable[Mapping[str, Any]]) -> Findings:
         Finding(
             Problem.from_wire("", value["problem"]).at(node=None),
             tuple((line, example) for line, example in value["examples"]),
+            str(value.get("advice", "")),
         )
         for value in values
     )
 
 
 def _finding_value(finding: Finding) -> dict[str, Any]:
-    return {
+    value: dict[str, Any] = {
         "problem": finding.problem.wire(),
         "examples": [list(example) for example in finding.examples],
     }
+    if finding.advice:
+        value["advice"] = finding.advice
+    return value

@@ -367,4 +367,4 @@ def _words(error: Exception) -> str:
 
 
 def _at(finding: Finding, **place: str) -> Finding:
-    return Finding(finding.problem.at(**place), finding.examples)
+    return finding.at(**place)
