@@ -21,7 +21,7 @@ from tests.support.bed.wait import until
 
 from saltext_mip.federation import Federation
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.desired import wanted
+from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.model import Service
 
 ROOT = Layout(Path("/var/lib/mip-bed-bench"))
@@ -123,7 +123,7 @@ def _stack(fed: Deployed) -> dict[str, Any]:
     """The services as a compose file would have them."""
     declared = pillar.declaration(fed.bed.specs)
     secrets = {name: of["env"] for name, of in pillar.secrets()["services"].items()}
-    services = wanted(Federation.from_pillar("fed1", declared), secrets)
+    services = desired_services(Federation.from_pillar("fed1", declared), secrets)
     network = services[0].network
     return {
         "version": "3.8",

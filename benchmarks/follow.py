@@ -24,7 +24,7 @@ from tests.unit.pusher.conftest import rows
 
 from saltext_mip.federation import Federation
 from saltext_mip.node import watch_data, watch_services
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 
 ROOT = Layout(Path("/var/lib/mip-bed-follow"))
 SETTLE = 1
@@ -168,9 +168,9 @@ def data_beacon(count: int) -> float:
             path = data / f"p{nth % 10}" / f"{nth}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("dataset\n")
-        watch_data.note(state, watch_data.scan(data, state))
-        clocks = watch_data.News(30, 900, INTERVAL)
-        look = _spent(lambda: watch_data.news(data, state, clocks, time.time()))
+        watch_data.acknowledge(state, watch_data.scan(data, state))
+        clocks = watch_data.Timers(30, 900, INTERVAL)
+        look = _spent(lambda: watch_data.must_report(data, state, clocks, time.time()))
     # the beacon skips looks, where they would take more than a fifth of a percent
     return round(look * 3600 / max(INTERVAL, look / 0.002), 2)
 
@@ -178,7 +178,7 @@ def data_beacon(count: int) -> float:
 def services_beacon(bed: Bed) -> float:
     """CPU seconds an hour for the looks of ``mip_services`` at the bed's Docker."""
     federation = Federation.from_pillar(FEDERATION, pillar.declaration(bed.specs))
-    here = Here(federation, federation.master, bed.path(MASTER, "/var/lib/mip") / FEDERATION)
+    here = NodeContext(federation, federation.master, bed.path(MASTER, "/var/lib/mip") / FEDERATION)
     os.environ["DOCKER_HOST"] = f"unix://{ROOT.docker_socket(MASTER)}"
     try:
         assert watch_services.down(here) == ()

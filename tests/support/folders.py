@@ -17,7 +17,7 @@ from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation, federations
 from saltext_mip.generations.store import Store
 from saltext_mip.node import jobs
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.pusher.context import Answers, Pusher
 from saltext_mip.swarm.errors import DockerUnavailable
 
@@ -132,7 +132,7 @@ class Folders:
         self.before(step, node)
         if step == "services":
             raise DockerUnavailable("there is no socket")
-        here = Here(self.federation, self.federation.by_id(node), self.root / node / "state")
+        here = NodeContext(self.federation, self.federation.by_id(node), self.root / node / "state")
         keywords = json.loads(json.dumps(keywords))
         answer = json.loads(json.dumps(getattr(jobs, step)(here, **keywords)))
         if not wire.is_page(answer):

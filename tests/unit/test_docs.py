@@ -127,7 +127,7 @@ def test_events_have_their_place_in_the_manual() -> None:
 
 
 def test_what_the_record_can_say_has_its_place_in_the_manual() -> None:
-    for word, meaning in event_log.WORDS.items():
+    for word, meaning in event_log.EVENT_TYPES.items():
         assert f"| `{word}` | {meaning} |" in PAGES[Path("docs/output.md")]
 
 

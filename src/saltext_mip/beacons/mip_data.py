@@ -20,7 +20,7 @@ import time
 
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.node import watch_data
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 
 __virtualname__ = "mip_data"
 
@@ -49,7 +49,7 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
     if kept is None:
         # made anew after a refresh of the pillar, which empties the context
         kept = __context__["mip_data"] = {
-            "here": list(Here.all(plain(__opts__["pillar"]), __opts__))
+            "here": list(NodeContext.all(plain(__opts__["pillar"]), __opts__))
         }
     now = time.monotonic()
     if now < kept.get("next", 0.0):
@@ -63,5 +63,5 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
 
 def _news(here, now, kept):
     reactor = here.federation.settings["reactor"]
-    clocks = watch_data.News(reactor["settle"], reactor["resync"], now - kept.get("last", now))
-    return watch_data.news(here.data_path, here.state, clocks, time.time())
+    clocks = watch_data.Timers(reactor["settle"], reactor["resync"], now - kept.get("last", now))
+    return watch_data.must_report(here.data_path, here.state, clocks, time.time())

@@ -20,7 +20,7 @@ import time
 
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.node import watch_data, watch_services
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 
 __virtualname__ = "mip_services"
 
@@ -45,12 +45,12 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
     kept = __context__.get("mip_services")
     if kept is None:
         # made anew after a refresh of the pillar, which empties the context
-        found = Here.all(plain(__opts__["pillar"]), __opts__)
+        found = NodeContext.all(plain(__opts__["pillar"]), __opts__)
         kept = __context__["mip_services"] = [h for h in found if h.node.role == "master"]
     return [{"tag": here.federation.name} for here in kept if _news(here)]
 
 
 def _news(here):
     reactor = here.federation.settings["reactor"]
-    clocks = watch_data.News(reactor["settle"], reactor["resync"], 0.0)
-    return watch_services.news(here.state, watch_services.down(here), clocks, time.time())
+    clocks = watch_data.Timers(reactor["settle"], reactor["resync"], 0.0)
+    return watch_services.must_report(here.state, watch_services.down(here), clocks, time.time())

@@ -18,7 +18,7 @@ from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, Declared, Requests
 from saltext_mip.controller.step import Action, Clocks, Observed, State, step
-from saltext_mip.generations.event_log import Chronicle, Event
+from saltext_mip.generations.event_log import Event, EventLog
 from saltext_mip.storage import state as files_state_state
 
 FILE = "controller.json"
@@ -48,7 +48,7 @@ class Keeper:
     def __init__(self, state: Path, begin: Begin, suspended: Callable[[], bool]) -> None:
         self._state = state
         self._requests = Requests(state)
-        self._chronicle = Chronicle(state)
+        self._chronicle = EventLog(state)
         self._begin = begin
         self._suspended = suspended
         self._work: Work | None = None

@@ -23,7 +23,7 @@ MOST, KEPT = 1 << 20, 1 << 19  # bytes of the file: beyond the first it is cut t
 LINE = 1000  # characters of a text
 
 #: What can happen, and what is to be seen by it.
-WORDS: Mapping[str, str] = {
+EVENT_TYPES: Mapping[str, str] = {
     "consolidated": "a generation was committed",
     "compiled": "databases were made anew",
     "deployed": "services were brought to what is declared",
@@ -61,7 +61,7 @@ class Event:
     number: int = 0
 
     def __post_init__(self) -> None:
-        if self.what not in WORDS:
+        if self.what not in EVENT_TYPES:
             raise ValueError(f"{self.what} is no word of an event")
 
     @classmethod
@@ -69,7 +69,7 @@ class Event:
         return cls(**{key: value[key] for key in cls.__dataclass_fields__})
 
 
-class Chronicle:
+class EventLog:
     """The memory in the folder ``state``; any number of processes may tell at once."""
 
     def __init__(self, state: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Word:
+class Override:
     """What a person said: who, when (ISO 8601, UTC), why; and until when it holds, if it ends."""
 
     actor: str
@@ -17,5 +17,5 @@ class Word:
     until: str | None = None
 
     @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Word:
+    def from_value(cls, value: Mapping[str, Any]) -> Override:
         return cls(value["actor"], value["when"], value["reason"], value["until"])

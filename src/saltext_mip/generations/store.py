@@ -16,9 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from saltext_mip.errors import MipError, Refused
-from saltext_mip.generations.event_log import Chronicle
+from saltext_mip.generations.event_log import EventLog
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.overrides import Override
 from saltext_mip.storage import atomic, paths
 from saltext_mip.storage import paths as files_state_paths
 from saltext_mip.storage import state as files_state_state
@@ -44,7 +44,7 @@ class Store:
         self._blobs = state / "blobs"
         self._disabled = state / "disabled.json"
         self._suspended = state / "suspended.json"
-        self.chronicle = Chronicle(state)
+        self.chronicle = EventLog(state)
 
     def lock(
         self,
@@ -129,12 +129,12 @@ class Store:
         last = self.last()
         return dict(last.labels) if last else {}
 
-    def disabled(self) -> dict[str, Word]:
+    def disabled(self) -> dict[str, Override]:
         """The nodes that are taken out of the federation's work, by minion id."""
         found = files_state_state.read_state(self._disabled) or {}
-        return {node: Word.from_value(value) for node, value in found.items()}
+        return {node: Override.from_value(value) for node, value in found.items()}
 
-    def disable(self, node: str, word: Word) -> bool:
+    def disable(self, node: str, word: Override) -> bool:
         """Take a node out; False if it is out already, and then the first word stands."""
         found = self.disabled()
         if node in found:
@@ -150,12 +150,12 @@ class Store:
             self._disabled, {name: word for name, word in found.items() if name != node}
         )
 
-    def suspended(self) -> Word | None:
+    def suspended(self) -> Override | None:
         """Why nothing is to be done without a person's command; ``until`` is for the caller."""
         found = files_state_state.read_state(self._suspended)
-        return None if found is None else Word.from_value(found)
+        return None if found is None else Override.from_value(found)
 
-    def suspend(self, word: Word) -> bool:
+    def suspend(self, word: Override) -> bool:
         """False if the same was said before."""
         return files_state_state.write_state(self._suspended, asdict(word))
 
@@ -165,7 +165,7 @@ class Store:
         files_state_state.remove_state(self._suspended)
         return was
 
-    def _write_words(self, path: Path, words: Mapping[str, Word]) -> bool:
+    def _write_words(self, path: Path, words: Mapping[str, Override]) -> bool:
         return files_state_state.write_state(
             path, {name: asdict(word) for name, word in words.items()}
         )

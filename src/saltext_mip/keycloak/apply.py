@@ -24,7 +24,7 @@ from saltext_mip.keycloak.errors import (
     Unexpected,
 )
 from saltext_mip.keycloak.mappers import Mapper, choose
-from saltext_mip.keycloak.observed import Actual, Ids, find_client, read_groups, read_roles
+from saltext_mip.keycloak.observed import Ids, Observed, find_client, read_groups, read_roles
 from saltext_mip.keycloak.plan import Item, Plan, corrected
 from saltext_mip.text import shown
 
@@ -49,7 +49,7 @@ class Applier:
         self,
         server: Keycloak,
         client_id: str,
-        actual: Actual,
+        actual: Observed,
         mappers: Sequence[Mapper],
         descriptions: Mapping[str, str],
         write_secret: Callable[[Ids], None],

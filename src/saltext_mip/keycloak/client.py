@@ -142,7 +142,7 @@ class Keycloak:
             return Redirected(_target(cause), **facts)
         if status is None:
             return KeycloakAway(_reason(cause), **facts)
-        message = f"{status} {_words(getattr(error, 'response_body', None))}".strip()
+        message = f"{status} {_message(getattr(error, 'response_body', None))}".strip()
         by_status: dict[int, type[AccessError]] = {
             401: LoginRefused,
             403: NotAllowed,
@@ -227,14 +227,14 @@ class _Connection(KeycloakOpenIDConnection):
                 raise KeycloakFailed(
                     f"{response.status_code} at the login", status=response.status_code
                 )
-            refusals.append(f"{response.status_code} {_words(response.content)}".strip())
+            refusals.append(f"{response.status_code} {_message(response.content)}".strip())
         raise LoginRefused(refusals[0], account=settings.account, status=401)
 
     def refresh_token(self) -> None:
         self.get_token()
 
 
-def _words(body: bytes | None) -> str:
+def _message(body: bytes | None) -> str:
     """What an answer says about itself, for a person."""
     try:
         said = json.loads(body or b"")

@@ -34,7 +34,7 @@ from saltext_mip.text import shown
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Desired:
     """``descriptions``: role -> what Keycloak shows beside it, given when the role is made."""
 
     rights: Rights
@@ -53,7 +53,7 @@ class _Row:
     dataset: str
 
 
-def wanted(structure: Sequence[Mapping[str, Any]], client_id: str) -> Wanted:
+def desired_rights(structure: Sequence[Mapping[str, Any]], client_id: str) -> Desired:
     """Roles and groups for ``structure``, the list that ``mip.export`` returns."""
     rows, pathologies = _rows(structure)
     prefix = group_prefix(client_id)
@@ -114,7 +114,7 @@ def wanted(structure: Sequence[Mapping[str, Any]], client_id: str) -> Wanted:
         role(PATHOLOGY + name, f"Pathology {name}: all its datasets", made_of)
         groups[prefix + CONTROLLER + name] = frozenset({CONTROL + name, PATHOLOGY + name})
         groups[prefix + RESEARCHER + name] = frozenset({PATHOLOGY + name})
-    return Wanted(Rights(roles, groups), descriptions, tuple(problems))
+    return Desired(Rights(roles, groups), descriptions, tuple(problems))
 
 
 def _rows(structure: Sequence[Mapping[str, Any]]) -> tuple[list[_Row], list[str]]:

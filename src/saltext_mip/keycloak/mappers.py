@@ -56,7 +56,7 @@ class Mapper:
         }
 
 
-def wanted_mappers(client_id: str) -> tuple[Mapper, Mapper]:
+def desired_mappers(client_id: str) -> tuple[Mapper, Mapper]:
     """The mappers of the client's roles and of the realm's roles."""
     return (
         Mapper(

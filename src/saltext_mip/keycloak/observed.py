@@ -23,7 +23,7 @@ class Ids:
 
 
 @dataclass(frozen=True)
-class Actual:
+class Observed:
     """``kept``: group that is not wanted -> why it must not be removed all the same."""
 
     rights: Rights
@@ -33,7 +33,7 @@ class Actual:
     kept: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(server: Keycloak, client_id: str, wanted: Rights, *, prune: bool = False) -> Actual:
+def observe(server: Keycloak, client_id: str, wanted: Rights, *, prune: bool = False) -> Observed:
     """The state of ``client_id``; ``prune`` also asks what orphans must not be removed."""
     client = find_client(server, client_id)
     ids = Ids(client=client["id"] if client else None)
@@ -52,7 +52,7 @@ def read(server: Keycloak, client_id: str, wanted: Rights, *, prune: bool = Fals
         group["name"]: _given(group, client_id) for group in found if group["name"] not in others
     }
     kept = _kept(server, unwanted) if prune and unwanted else {}
-    return Actual(
+    return Observed(
         Rights(roles, groups),
         ids,
         public=bool(client and (client.get("publicClient") or client.get("bearerOnly"))),

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-from saltext_mip.keycloak.desired import Wanted
+from saltext_mip.keycloak.desired import Desired
 from saltext_mip.keycloak.mappers import Mapper, choose
-from saltext_mip.keycloak.observed import Actual
+from saltext_mip.keycloak.observed import Observed
 from saltext_mip.problems import Problem
 
 Action = Literal[
@@ -84,9 +84,9 @@ class Plan:
 
 def plan(
     client_id: str,
-    wanted: Wanted,
+    wanted: Desired,
     mappers: Iterable[Mapper],
-    actual: Actual,
+    actual: Observed,
     *,
     copies: Mapping[str, tuple[str, ...]] | None = None,
     prune: bool = False,
@@ -176,7 +176,7 @@ def _compare(
     return found
 
 
-def _mapper(mapper: Mapper, actual: Actual, unchanged: list[str]) -> list[Item]:
+def _mapper(mapper: Mapper, actual: Observed, unchanged: list[str]) -> list[Item]:
     found = choose(mapper, actual.mappers)
     if found is None:
         return [Item("create mapper", mapper.name, "it is not there", (mapper.kind,))]

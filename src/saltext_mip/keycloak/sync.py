@@ -10,8 +10,8 @@ from saltext_mip.errors import Misuse
 from saltext_mip.keycloak import observed as actual_state
 from saltext_mip.keycloak.apply import Applier, Outcome
 from saltext_mip.keycloak.client import Keycloak
-from saltext_mip.keycloak.desired import wanted
-from saltext_mip.keycloak.mappers import wanted_mappers
+from saltext_mip.keycloak.desired import desired_rights
+from saltext_mip.keycloak.mappers import desired_mappers
 from saltext_mip.keycloak.plan import Item, Plan, plan
 from saltext_mip.keycloak.secret_file import SecretFile
 from saltext_mip.keycloak.settings import Settings
@@ -53,10 +53,10 @@ def sync(
     client_id = settings.client_id
     if copy_from == client_id:
         raise Misuse(f"copy_from={copy_from} is the federation's own client.")
-    should = wanted(structure, client_id)
-    mappers = wanted_mappers(client_id)
+    should = desired_rights(structure, client_id)
+    mappers = desired_mappers(client_id)
     with Keycloak(settings, sleep=sleep) as server:
-        there = actual_state.read(server, client_id, should.rights, prune=prune)
+        there = actual_state.observe(server, client_id, should.rights, prune=prune)
         copies = (
             actual_state.read_copies(server, copy_from, client_id, there.ids) if copy_from else None
         )

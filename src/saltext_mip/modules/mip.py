@@ -14,7 +14,7 @@ from saltext_mip.bridge.execution import shaped
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.node import databases, queries
 from saltext_mip.node import logs as node_logs_logs
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -229,7 +229,9 @@ def logs(component=None, lines=10000, since=None, federation=None):
 
     def told():
         which = component or node_logs_logs.COMPONENTS[_here(federation).node.role]
-        return node_logs_logs.told(node_logs_logs.connected(), which, lines, since, time.time())
+        return node_logs_logs.component_log(
+            node_logs_logs.connected(), which, lines, since, time.time()
+        )
 
     return _people(told)
 
@@ -252,11 +254,11 @@ def services(federation=None):
     """
     from saltext_mip.node import containers
 
-    return _people(lambda: containers.services(_here(federation)))
+    return _people(lambda: containers.federation_containers(_here(federation)))
 
 
 def _here(federation):
-    return Here.from_pillar(
+    return NodeContext.from_pillar(
         plain(__pillar__), federation, __opts__["id"], Path(__opts__["root_dir"])
     )
 

@@ -17,7 +17,7 @@ from saltext_mip.bridge.execution import shaped
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.errors import MipError
 from saltext_mip.node import jobs
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 
 __virtualname__ = "mip_node"
 
@@ -240,7 +240,7 @@ def apply_states(federation, declaration, sls="mip", test=False):
         __context__.pop("retcode", None)
         return {
             "states": _applied(applied),
-            "swarm": _docker(lambda: swarm.look(here, _pusher_key())),
+            "swarm": _docker(lambda: swarm.observe_membership(here, _pusher_key())),
         }
 
     return _step(step, federation, declaration)
@@ -263,12 +263,12 @@ def ready(federation, declaration, now=None):
 
         salt-run mip.deploy federation=fed1
     """
-    from saltext_mip.node import preflight
+    from saltext_mip.node import preflight, swarm
 
     def step(here):
         return {
             "findings": [found.wire() for found in preflight.check(here, pusher_time=now)],
-            "swarm": _docker(lambda: own_enforce.look(here, _pusher_key())),
+            "swarm": _docker(lambda: swarm.observe_membership(here, _pusher_key())),
         }
 
     return _step(step, federation, declaration)
@@ -284,6 +284,7 @@ def join_again(federation, declaration):
 
         salt-run mip.deploy federation=fed1
     """
+    from saltext_mip.node import swarm
     from saltext_mip.secret import Secret
 
     def step(here):
@@ -296,11 +297,11 @@ def join_again(federation, declaration):
             return Secret(text) if text else None
 
         try:
-            own_enforce.join(here, token, test=False, again=True)
+            swarm.join(here, token, test=False, again=True)
         finally:
             if handed:
                 _fresh_pillar()
-        return own_enforce.look(here)
+        return swarm.observe_membership(here)
 
     return _step(step, federation, declaration)
 
@@ -365,7 +366,7 @@ def forget(federation, declaration, keys):
     """
     from saltext_mip.node.services import enforce as own_enforce
 
-    return _step(lambda here: own_enforce.forget(here, keys), federation, declaration)
+    return _step(lambda here: own_enforce.delete_keys(here, keys), federation, declaration)
 
 
 def status(federation, declaration):
@@ -386,7 +387,7 @@ def status(federation, declaration):
 
     def step(here):
         seen = overview.overview(here)
-        seen["swarm"] = _docker(lambda: swarm.look(here))
+        seen["swarm"] = _docker(lambda: swarm.observe_membership(here))
         if here.node.role == "master":
             pillar = _fresh_pillar()
             env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
@@ -453,7 +454,7 @@ def _step(step, federation, declaration, pillar=None, **arguments):
     if mixed := upgrade.pending():
         raise CommandExecutionError(mixed)
     with shaped():
-        here = Here.as_declared(
+        here = NodeContext.as_declared(
             plain(__pillar__) if pillar is None else pillar,
             federation,
             __opts__["id"],

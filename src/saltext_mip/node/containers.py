@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from saltext_mip.node import docker
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.swarm.model import FEDERATION_LABEL
 
 SERVICE = "com.docker.swarm.service.name"
 
 
-def services(here: Here) -> dict[str, dict[str, str]]:
+def federation_containers(here: NodeContext) -> dict[str, dict[str, str]]:
     """``{service: {"image", "state", "status", "container"}}``: the newest container of each."""
     found: dict[str, dict[str, str]] = {}
     with docker.connected() as client:

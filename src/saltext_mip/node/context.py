@@ -12,7 +12,7 @@ from saltext_mip.federation import Federation, Node, federations, pick
 
 
 @dataclass(frozen=True)
-class Here:
+class NodeContext:
     """This node of that federation, and the folder of its state."""
 
     federation: Federation
@@ -22,7 +22,7 @@ class Here:
     @classmethod
     def from_pillar(
         cls, pillar: Mapping[str, Any], name: str | None, node_id: str, root: Path
-    ) -> Here:
+    ) -> NodeContext:
         """For people: the whole pillar is checked; without a name the node's only federation."""
         federation = pick(federations(pillar), name)
         return cls(federation, federation.by_id(node_id), federation.state(root))
@@ -30,7 +30,7 @@ class Here:
     @classmethod
     def as_declared(
         cls, pillar: Mapping[str, Any], name: str, node_id: str, root: Path, declaration: str
-    ) -> Here | None:
+    ) -> NodeContext | None:
         """For the pusher, which has checked: ``None`` where this node's pillar is not the same."""
         try:
             declared = pillar["mip"]["federations"][name]
@@ -42,7 +42,7 @@ class Here:
         return cls(federation, federation.by_id(node_id), federation.state(root))
 
     @classmethod
-    def all(cls, pillar: Mapping[str, Any], opts: Mapping[str, Any]) -> Iterator[Here]:
+    def all(cls, pillar: Mapping[str, Any], opts: Mapping[str, Any]) -> Iterator[NodeContext]:
         """This node of each federation with a data path that its pillar declares, unchecked."""
         mip = pillar.get("mip")
         declared = mip.get("federations") if isinstance(mip, Mapping) else None

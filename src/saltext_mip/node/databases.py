@@ -12,13 +12,13 @@ from saltext_mip.data.database import compiler
 from saltext_mip.data.database.compiler import Compiled
 from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.model import FileRecord
-from saltext_mip.node.context import Here
-from saltext_mip.node.inventory import look
+from saltext_mip.node.context import NodeContext
+from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.storage.paths import inside
 
 
 def compile_all(
-    here: Here,
+    here: NodeContext,
     pathologies: Collection[str] | None = None,
     *,
     force: bool = False,
@@ -43,12 +43,12 @@ def compile_all(
         for name, folder in _folders(here, pathologies)
     }
     if any(compiled.problems or _reported(here, name) for name, compiled in done.items()):
-        look(here)  # it writes the reports, and takes them away
-    return {name: _shown(here, compiled) for name, compiled in done.items()}
+        collect_inventory(here)  # it writes the reports, and takes them away
+    return {name: _to_json(here, compiled) for name, compiled in done.items()}
 
 
 def states(
-    here: Here, pathologies: Collection[str] | None = None, *, verify: bool = False
+    here: NodeContext, pathologies: Collection[str] | None = None, *, verify: bool = False
 ) -> dict[str, Any]:
     """``{pathology: {"current", "reason"}}``: what compiling would find; reads no file anew.
 
@@ -73,7 +73,7 @@ def states(
     return out
 
 
-def _folders(here: Here, pathologies: Collection[str] | None) -> Iterable[tuple[str, Path]]:
+def _folders(here: NodeContext, pathologies: Collection[str] | None) -> Iterable[tuple[str, Path]]:
     if not here.has_data:
         return
     data_path.check(here.data_path, here.state, node=here.node.id)
@@ -82,15 +82,15 @@ def _folders(here: Here, pathologies: Collection[str] | None) -> Iterable[tuple[
             yield name, inside(here.data_path, name)
 
 
-def _reported(here: Here, pathology: str) -> bool:
+def _reported(here: NodeContext, pathology: str) -> bool:
     return (here.data_path / report.name_of(pathology)).exists()
 
 
-def _rows(here: Here) -> bool:
+def _rows(here: NodeContext) -> bool:
     return here.node.role != "master"
 
 
-def _shown(here: Here, compiled: Compiled) -> dict[str, Any]:
+def _to_json(here: NodeContext, compiled: Compiled) -> dict[str, Any]:
     counts = FileRecord("", rows=compiled.rows, datasets=compiled.datasets)
     return {
         "status": compiled.status,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from saltext_mip.data.inventory import collect as inventory
 from saltext_mip.data.inventory.model import Inventory
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 
 
-def look(here: Here) -> Inventory:
+def collect_inventory(here: NodeContext) -> Inventory:
     """The node's inventory, unmasked; the reports in the data path follow what is found."""
     return inventory.look(
         here.data_path,

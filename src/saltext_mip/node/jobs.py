@@ -16,8 +16,8 @@ from saltext_mip.data import data_path
 from saltext_mip.data.inventory import collect as inventories
 from saltext_mip.errors import NodeError
 from saltext_mip.node import watch_data
-from saltext_mip.node.context import Here
-from saltext_mip.node.inventory import look
+from saltext_mip.node.context import NodeContext
+from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.storage import atomic, paths
 from saltext_mip.storage import paths as state_paths
 from saltext_mip.transaction import participant
@@ -27,7 +27,7 @@ SPOOL_AGE = 3600.0  # seconds that the later pages of an answer are kept
 
 
 def inventory(
-    here: Here, known: Sequence[str] = (), *, follow: bool = False, settle: float = 0.0
+    here: NodeContext, known: Sequence[str] = (), *, follow: bool = False, settle: float = 0.0
 ) -> Any:
     """What this node has. A packed value.
 
@@ -42,9 +42,9 @@ def inventory(
     before = watch_data.scan(here.data_path, here.state) if follow else None
     if before and watch_data.settling(here.state, before, settle, time.time()):
         return packed(here, {"settling": True})
-    seen = look(here)
+    seen = collect_inventory(here)
     if before:
-        watch_data.note(here.state, before)
+        watch_data.acknowledge(here.state, before)
     answer: dict[str, Any] = {"inventory": seen.wire(here.federation.min_count)}
     if here.node.role == "master":
         contents = {}
@@ -58,7 +58,7 @@ def inventory(
     return packed(here, answer)
 
 
-def verify(here: Here, parts: Sequence[str]) -> Any:
+def verify(here: NodeContext, parts: Sequence[str]) -> Any:
     """Check the files against CDEs that are to come; the inventory again, which says what of it.
 
     ``parts`` are the packed ``{pathology: CDE}``, their bytes as latin-1 text.
@@ -71,10 +71,10 @@ def verify(here: Here, parts: Sequence[str]) -> Any:
         cdes={name: text.encode("latin-1") for name, text in wire.unpack(parts).items()},
         subjectcode=here.subjectcode,
     )
-    return packed(here, look(here).wire(here.federation.min_count))
+    return packed(here, collect_inventory(here).wire(here.federation.min_count))
 
 
-def page(here: Here, sha256: str, number: int) -> dict[str, Any]:
+def page(here: NodeContext, sha256: str, number: int) -> dict[str, Any]:
     """A further page of an answer that was too large for one."""
     path = paths.inside(here.state / SPOOL, sha256)
     try:
@@ -87,7 +87,7 @@ def page(here: Here, sha256: str, number: int) -> dict[str, Any]:
         raise NodeError(str(exc)) from None
 
 
-def stage(here: Here, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
+def stage(here: NodeContext, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
     """Write what is to come beside what it replaces: ``{"staged": how many}``."""
     sent = wire.unpack(parts)
     entries = [
@@ -102,22 +102,24 @@ def stage(here: Here, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
         )
         for kind, name, sha, replaces in sent["nodes"][here.node.id]
     ]
-    staged = participant.stage(place(here), transaction, entries, database=_rowless(here))
+    staged = participant.stage(
+        participant_place(here), transaction, entries, database=_rowless(here)
+    )
     return {"staged": len(staged)}
 
 
-def commit(here: Here, transaction: str) -> dict[str, Any]:
+def commit(here: NodeContext, transaction: str) -> dict[str, Any]:
     """Put what was staged in its place: ``{"committed": how many}``."""
-    with watch_data.own(here.data_path if here.has_data else None, here.state):
-        return {"committed": len(participant.commit(place(here), transaction))}
+    with watch_data.own_changes(here.data_path if here.has_data else None, here.state):
+        return {"committed": len(participant.commit(participant_place(here), transaction))}
 
 
-def abort(here: Here, transaction: str) -> dict[str, Any]:
+def abort(here: NodeContext, transaction: str) -> dict[str, Any]:
     """Drop what was staged: ``{"aborted": whether there was anything}``."""
-    return {"aborted": participant.abort(place(here), transaction)}
+    return {"aborted": participant.abort(participant_place(here), transaction)}
 
 
-def enrol(here: Here) -> dict[str, bool]:
+def enrol(here: NodeContext) -> dict[str, bool]:
     """A person's word that the data path is as it should be: ``{"changed", "bare", "there"}``."""
     if not here.has_data:
         return {"changed": False, "bare": False, "there": False}
@@ -131,7 +133,7 @@ def enrol(here: Here) -> dict[str, bool]:
 
 
 def compile_databases(
-    here: Here, pathologies: Sequence[str] | None = None, *, force: bool, strict: bool
+    here: NodeContext, pathologies: Sequence[str] | None = None, *, force: bool, strict: bool
 ) -> Any:
     """Compile what is stale. A packed value."""
     from saltext_mip.node import databases as own_databases
@@ -139,14 +141,14 @@ def compile_databases(
     return packed(here, own_databases.compile_all(here, pathologies, force=force, strict=strict))
 
 
-def databases(here: Here, pathologies: Sequence[str] | None = None) -> Any:
+def databases(here: NodeContext, pathologies: Sequence[str] | None = None) -> Any:
     """Which databases are current. A packed value."""
     from saltext_mip.node import databases as own_databases
 
     return packed(here, own_databases.states(here, pathologies))
 
 
-def place(here: Here) -> participant.Place:
+def participant_place(here: NodeContext) -> participant.Place:
     """This node as staging sees it."""
     return participant.Place(
         federation=here.federation.name,
@@ -157,22 +159,22 @@ def place(here: Here) -> participant.Place:
     )
 
 
-def host_keys(here: Here) -> list[str]:  # noqa: ARG001 - every step is told where it is
+def host_keys(here: NodeContext) -> list[str]:  # noqa: ARG001 - every step is told where it is
     """The public host keys of this machine's sshd, ``type base64`` each."""
     from saltext_mip import host_keys as ssh_host_keys
 
     return ssh_host_keys.own_keys(ssh_host_keys.HOST_KEYS)
 
 
-def component_logs(here: Here, component: str | None, lines: int, since: str | None) -> Any:
+def component_logs(here: NodeContext, component: str | None, lines: int, since: str | None) -> Any:
     """The last lines of a component of this node. A packed value."""
     from saltext_mip.node import logs
 
     which = component or logs.COMPONENTS[here.node.role]
-    return packed(here, logs.told(logs.connected(), which, lines, since, time.time()))
+    return packed(here, logs.component_log(logs.connected(), which, lines, since, time.time()))
 
 
-def _rowless(here: Here) -> participant.Database | None:
+def _rowless(here: NodeContext) -> participant.Database | None:
     """How a pathology's new folder gets its database: on the master, which may have none yet."""
     if here.node.role != "master":
         return None
@@ -193,7 +195,7 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
-def packed(here: Here, value: Any) -> dict[str, Any]:
+def packed(here: NodeContext, value: Any) -> dict[str, Any]:
     """A value of any size as the first page of it; the others are fetched by :func:`page`."""
     text = wire.deflate(value)
     first = wire.page(text)
@@ -205,7 +207,7 @@ def packed(here: Here, value: Any) -> dict[str, Any]:
     return first
 
 
-def _forget_old(here: Here) -> None:
+def _forget_old(here: NodeContext) -> None:
     now = time.time()
     for path in (here.state / SPOOL).iterdir():
         if now - path.stat().st_mtime > SPOOL_AGE:

@@ -46,7 +46,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Word:
+class Notice:
     """What the follower itself has to say."""
 
     text: str
@@ -148,7 +148,9 @@ def read(docker: Docker, component: str, lines: int, since: float | None) -> tup
     return tuple(sorted(found, key=lambda line: line.time)[-lines:])
 
 
-def told(docker: Docker, component: str, lines: Any, since: Any, now: float) -> dict[str, Any]:
+def component_log(
+    docker: Docker, component: str, lines: Any, since: Any, now: float
+) -> dict[str, Any]:
     """What ``mip.logs`` of a node returns."""
     start, most = moment(since, now), limit(lines)
     names = [shown(each["Names"][0].lstrip("/")) for each in docker.containers(component)]
@@ -167,7 +169,7 @@ def follow(
     lines: int,
     since: float | None = None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Line | Word]:
+) -> Iterator[Line | Notice]:
     """The last lines, and then each as it comes, from one container to the next, for ever.
 
     Where Docker goes away, or there is no container, it says so once and waits.
@@ -201,7 +203,7 @@ def follow(
             state = str(exc)
         if state and state != said:
             said = state
-            yield Word(shown(state))
+            yield Notice(shown(state))
         sleep(WAIT)
 
 

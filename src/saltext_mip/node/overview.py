@@ -7,11 +7,11 @@ from typing import Any
 
 from saltext_mip.errors import MipError
 from saltext_mip.node import databases
-from saltext_mip.node.context import Here
-from saltext_mip.node.inventory import look
+from saltext_mip.node.context import NodeContext
+from saltext_mip.node.inventory import collect_inventory
 
 
-def overview(here: Here) -> dict[str, Any]:
+def overview(here: NodeContext) -> dict[str, Any]:
     """``{"data", "databases", "pathologies_json"}``; of the ui only the last, ``None`` elsewhere.
 
     ``data`` is ``{"status", "pathologies": {name: {"cde": SHA-256, "files": {name: SHA-256}}}}``,
@@ -19,7 +19,7 @@ def overview(here: Here) -> dict[str, Any]:
     """
     if not here.has_data:
         return {"data": None, "databases": {}, "pathologies_json": _sha256(here)}
-    seen = look(here)
+    seen = collect_inventory(here)
     value: dict[str, Any] = {
         "data": {
             "status": seen.status,
@@ -41,7 +41,7 @@ def overview(here: Here) -> dict[str, Any]:
     return value
 
 
-def _sha256(here: Here) -> str | None:
+def _sha256(here: NodeContext) -> str | None:
     try:
         return hashlib.sha256(here.federation.pathologies_path.read_bytes()).hexdigest()
     except FileNotFoundError:

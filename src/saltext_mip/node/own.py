@@ -35,7 +35,7 @@ class Container:
         return {**facts, "container": self.id[:12]} if full else facts
 
 
-def containers(docker: Docker, component: str | None = None) -> tuple[Container, ...]:
+def find_containers(docker: Docker, component: str | None = None) -> tuple[Container, ...]:
     """One a service, by name; of that component only, where one is named."""
     with answering():
         there = docker.api.containers(all=True)
@@ -58,7 +58,7 @@ def containers(docker: Docker, component: str | None = None) -> tuple[Container,
     )
 
 
-def restart(docker: Docker, some: tuple[Container, ...]) -> tuple[str, ...]:
+def restart_containers(docker: Docker, some: tuple[Container, ...]) -> tuple[str, ...]:
     """The services' names, of those that run. The Swarm starts another where one ends."""
     running = [one for one in some if one.running]
     for one in running:
@@ -67,7 +67,7 @@ def restart(docker: Docker, some: tuple[Container, ...]) -> tuple[str, ...]:
     return tuple(one.service for one in running)
 
 
-def pull(
+def pull_images(
     docker: Docker, some: tuple[Container, ...], progress: Callable[[str], None]
 ) -> tuple[str, ...]:
     """Fetch their images; the images' names."""

@@ -14,8 +14,8 @@ from typing import Any
 from saltext_mip.data import data_path
 from saltext_mip.errors import MipError
 from saltext_mip.node import docker, links
-from saltext_mip.node.context import Here
-from saltext_mip.swarm.desired import wanted
+from saltext_mip.node.context import NodeContext
+from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.model import FEDERATION_LABEL, Service
 
 LEAST_SPACE = 200 * 1024 * 1024  # bytes without which nothing is begun
@@ -27,7 +27,7 @@ LISTENING = "0A"
 
 
 @dataclass(frozen=True)
-class Finding:
+class PreflightIssue:
     """Something amiss. ``fatal``: services would not run here; ``foreign``: because something that
     is not ours has what they need, and beside it they would do harm."""
 
@@ -39,7 +39,7 @@ class Finding:
         return {"fatal": self.fatal, "foreign": self.foreign, "text": self.text}
 
 
-def check(here: Here, *, pusher_time: float | None = None) -> tuple[Finding, ...]:
+def check(here: NodeContext, *, pusher_time: float | None = None) -> tuple[PreflightIssue, ...]:
     """Everything that is amiss on this node. ``pusher_time`` is the pusher's, in epoch seconds."""
     return (
         *_clock(pusher_time),
@@ -49,21 +49,21 @@ def check(here: Here, *, pusher_time: float | None = None) -> tuple[Finding, ...
     )
 
 
-def _clock(pusher_time: float | None) -> Iterator[Finding]:
+def _clock(pusher_time: float | None) -> Iterator[PreflightIssue]:
     if pusher_time is not None and abs(time.time() - pusher_time) > CLOCKS:
         off = time.time() - pusher_time
-        yield Finding(
+        yield PreflightIssue(
             False,
             f"the clock is {abs(off):.0f} s {'ahead of' if off > 0 else 'behind'} the pusher's: "
             "timedatectl set-ntp true",
         )
 
 
-def _link(here: Here) -> Iterator[Finding]:
+def _link(here: NodeContext) -> Iterator[PreflightIssue]:
     declared = here.federation.settings["swarm"]["network"]["mtu"]
     narrowest = links.narrowest(here.federation, here.node)
     if narrowest is not None and narrowest < declared:
-        yield Finding(
+        yield PreflightIssue(
             False,
             f"a link to the other nodes carries {narrowest} bytes, the network is made for "
             f"{declared}, and large answers would get lost. In the pillar: "
@@ -71,7 +71,7 @@ def _link(here: Here) -> Iterator[Finding]:
         )
 
 
-def _disk(here: Here) -> Iterator[Finding]:
+def _disk(here: NodeContext) -> Iterator[PreflightIssue]:
     if here.has_data:
         path = here.data_path
         try:
@@ -79,24 +79,26 @@ def _disk(here: Here) -> Iterator[Finding]:
         except data_path.NoDataPath:
             pass  # a new one; it is made
         except MipError as exc:
-            yield Finding(True, f"{exc} To mount it: mount {path}")
+            yield PreflightIssue(True, f"{exc} To mount it: mount {path}")
             return
         if path.is_dir() and path.stat().st_mode & 0o007:
-            yield Finding(False, f"everybody may look into {path}: chmod o-rwx {path}")
+            yield PreflightIssue(False, f"everybody may look into {path}: chmod o-rwx {path}")
     else:
         path = here.federation.ui_path
     there = next(parent for parent in (path, *path.parents) if parent.exists())
     if not os.access(there, os.W_OK):
-        yield Finding(True, f"{there} cannot be written to: mount -o remount,rw {there}")
+        yield PreflightIssue(True, f"{there} cannot be written to: mount -o remount,rw {there}")
     free = shutil.disk_usage(there).free
     if free < LITTLE_SPACE:
         said = f"only {free // 1024**2} MiB are free at {there}: make room (du -xh {there})"
-        yield Finding(free < LEAST_SPACE, said)
+        yield PreflightIssue(free < LEAST_SPACE, said)
 
 
-def _docker(here: Here) -> Iterator[Finding]:
+def _docker(here: NodeContext) -> Iterator[PreflightIssue]:
     goals = [
-        service for service in wanted(here.federation, whole=False) if service.node == here.node.id
+        service
+        for service in desired_services(here.federation, whole=False)
+        if service.node == here.node.id
     ]
     try:
         with docker.connected(timeout=20) as client:
@@ -104,14 +106,16 @@ def _docker(here: Here) -> Iterator[Finding]:
             yield from _old(here, found, goals)
             yield from _ports(here, found, goals)
     except MipError as exc:
-        yield Finding(True, str(exc))
+        yield PreflightIssue(True, str(exc))
 
 
-def _ours(here: Here, container: dict[str, Any]) -> bool:
+def _ours(here: NodeContext, container: dict[str, Any]) -> bool:
     return (container.get("Labels") or {}).get(FEDERATION_LABEL) == here.federation.name
 
 
-def _old(here: Here, found: list[dict[str, Any]], goals: list[Service]) -> Iterator[Finding]:
+def _old(
+    here: NodeContext, found: list[dict[str, Any]], goals: list[Service]
+) -> Iterator[PreflightIssue]:
     """Containers of an old installation: such as two databases on one folder lose data."""
     binds = {
         mount.source.rstrip("/") for goal in goals for mount in goal.mounts if not mount.read_only
@@ -126,7 +130,7 @@ def _old(here: Here, found: list[dict[str, Any]], goals: list[Service]) -> Itera
         )
         if same:
             mend = f"docker compose -p {project} down" if project else _stop(container)
-            yield Finding(
+            yield PreflightIssue(
                 True,
                 f"container {name}, which is not ours, uses {', '.join(same)}: {mend} "
                 "(the data stay where they are)",
@@ -134,7 +138,9 @@ def _old(here: Here, found: list[dict[str, Any]], goals: list[Service]) -> Itera
             )
 
 
-def _ports(here: Here, found: list[dict[str, Any]], goals: list[Service]) -> Iterator[Finding]:
+def _ports(
+    here: NodeContext, found: list[dict[str, Any]], goals: list[Service]
+) -> Iterator[PreflightIssue]:
     wants = {port.published for goal in goals for port in goal.ports}
     holders: dict[int, str] = {}
     mends: dict[int, str] = {}
@@ -152,14 +158,14 @@ def _ports(here: Here, found: list[dict[str, Any]], goals: list[Service]) -> Ite
     for port in sorted(wants - ours):
         if port in holders:
             name = holders[port]
-            yield Finding(
+            yield PreflightIssue(
                 True,
                 f"container {name}, which is not ours, has port {port}: {mends[port]}",
                 foreign=True,
             )
         elif port in listened:
             mend = f"ss -ltnp 'sport = :{port}' tells what"
-            yield Finding(True, f"something here has port {port}: {mend}", foreign=True)
+            yield PreflightIssue(True, f"something here has port {port}: {mend}", foreign=True)
 
 
 def _name(container: dict[str, Any]) -> str:
@@ -189,7 +195,7 @@ def _listened() -> set[int]:
     return found
 
 
-def folders(here: Here, *, test: bool) -> list[str]:
+def folders(here: NodeContext, *, test: bool) -> list[str]:
     """Make the folders that services bind and that are not there; their paths.
 
     A new one has the owner, group and mode of its parent. A data path that was enrolled is never
@@ -205,12 +211,12 @@ def folders(here: Here, *, test: bool) -> list[str]:
     return made
 
 
-def _needed(here: Here) -> Iterator[Path]:
+def _needed(here: NodeContext) -> Iterator[Path]:
     if here.has_data:
         with suppress(data_path.NoDataPath):
             data_path.check(here.data_path, here.state, node=here.node.id)
         yield here.data_path
-    for service in wanted(here.federation, whole=False):
+    for service in desired_services(here.federation, whole=False):
         if service.node == here.node.id and not here.has_data:
             yield from (Path(mount.source) for mount in service.mounts)
 

@@ -11,15 +11,15 @@ from saltext_mip.data.inventory import collect as inventories
 from saltext_mip.data.inventory.model import FileRecord, Inventory
 from saltext_mip.errors import Misuse, NodeError
 from saltext_mip.federation import CDE_FILE
-from saltext_mip.node.context import Here
-from saltext_mip.node.inventory import look
+from saltext_mip.node.context import NodeContext
+from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Finding
 from saltext_mip.rules import RULES
 from saltext_mip.storage.paths import inside
 from saltext_mip.text import shown
 
 
-def datasets(here: Here) -> dict[str, Any]:
+def datasets(here: NodeContext) -> dict[str, Any]:
     """``{pathology: {file: {"datasets": {code: rows}, "rows", "size", "sha256", "problems"}}}``."""
     return {
         pathology.name: {record.name: _file(here, record) for record in pathology.files}
@@ -27,7 +27,7 @@ def datasets(here: Here) -> dict[str, Any]:
     }
 
 
-def prototypes(here: Here) -> dict[str, Any]:
+def prototypes(here: NodeContext) -> dict[str, Any]:
     """``{pathology: [{"columns": […], "files": […]}]}``, each distinct header once."""
     out: dict[str, Any] = {}
     for pathology in _usable(here).pathologies:
@@ -41,7 +41,7 @@ def prototypes(here: Here) -> dict[str, Any]:
     return out
 
 
-def cde(here: Here, pathology: str | None) -> dict[str, Any]:
+def cde(here: NodeContext, pathology: str | None) -> dict[str, Any]:
     """All CDEs in short, or one as its tree; one that cannot be read is said in its place."""
     if not here.has_data:
         return {}
@@ -85,18 +85,18 @@ def check(folder: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
     }
 
 
-def _usable(here: Here) -> Inventory:
+def _usable(here: NodeContext) -> Inventory:
     """This node's inventory; of the ui an empty one. A data path that is not there is an error."""
     if not here.has_data:
         return Inventory(here.federation.name, here.node.id, "ok", enrolled=False)
-    seen = look(here)
+    seen = collect_inventory(here)
     if seen.status != "ok":
         rule = RULES[seen.status]
         raise NodeError(f"{here.data_path}: {rule.text}. {rule.hint}")
     return seen
 
 
-def _parsed(here: Here, pathology: str) -> Cde:
+def _parsed(here: NodeContext, pathology: str) -> Cde:
     try:
         content = data_path.cde_content(inside(here.data_path, pathology))
     except (FileNotFoundError, NotADirectoryError):
@@ -104,7 +104,7 @@ def _parsed(here: Here, pathology: str) -> Cde:
     return parse(content, pathology=pathology, node=here.node.id)
 
 
-def _file(here: Here, record: FileRecord) -> dict[str, Any]:
+def _file(here: NodeContext, record: FileRecord) -> dict[str, Any]:
     masked = record.masked(here.federation.min_count)
     return {
         "datasets": dict(masked.datasets),

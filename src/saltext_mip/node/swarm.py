@@ -8,7 +8,7 @@ from typing import Any
 from saltext_mip import sealing
 from saltext_mip.errors import Refused
 from saltext_mip.node import docker
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.secret import Secret
 from saltext_mip.swarm import membership
 
@@ -16,7 +16,7 @@ from saltext_mip.swarm import membership
 Token = Callable[[], Secret | None]
 
 
-def look(here: Here, public_key: bytes | None = None) -> dict[str, Any]:
+def observe_membership(here: NodeContext, public_key: bytes | None = None) -> dict[str, Any]:
     """``{"state", "id", "cluster", "error"}``; the manager with ``sealed``: the join token.
 
     ``public_key`` is the pusher's, for which the token is sealed.
@@ -34,7 +34,7 @@ def look(here: Here, public_key: bytes | None = None) -> dict[str, Any]:
         return value
 
 
-def initialise(here: Here, *, test: bool) -> str | None:
+def initialise(here: NodeContext, *, test: bool) -> str | None:
     """Make the Swarm; why, or ``None`` where it is there."""
     with docker.connected() as client:
         now = membership.state(client)
@@ -45,7 +45,7 @@ def initialise(here: Here, *, test: bool) -> str | None:
         return "it is in no Swarm"
 
 
-def join(here: Here, token: Token, *, test: bool, again: bool = False) -> str | None:
+def join(here: NodeContext, token: Token, *, test: bool, again: bool = False) -> str | None:
     """Join the master's Swarm; why, or ``None`` where this node is in it.
 
     ``again``: the manager does not know it, whatever the node believes.

@@ -1,12 +1,12 @@
-"""When the data of this node has settled into something that the pusher has not seen.
+"""Whether the data of this node has settled in a state that the pusher has not seen.
 
-A look only stats. What is there becomes one number, a *mark*: the sum of one number a file, so that
-what we write ourselves is put in by taking out the old file's number and adding the new one's, and
-a change by others in the same moment stays to be seen. The pusher's gather notes the mark that it
-saw (:func:`note`); as long as what is there has another one, and has been left alone for ``settle``
-seconds, :func:`news` says so, and says it again ever more rarely: some of what says so gets lost.
+A scan only stats. What it finds becomes one number, a *mark*: the sum of one number per file, so
+that our own write is accounted for by subtracting the old file's number and adding the new one's,
+and a simultaneous change by others remains visible. The pusher's gather acknowledges the mark that
+it saw (:func:`acknowledge`). While the data have another mark and were left alone for ``settle``
+seconds, :func:`must_report` is true, at growing intervals, since some reports get lost.
 
-All of it stands on disk, so that a restart neither loses a change nor tells one twice.
+All of it is on disk: a restart neither loses a change nor reports one twice.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from typing import Any
 from saltext_mip.data import data_path as folders
 from saltext_mip.data.data_path import STATE_FILE
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.storage import state as files_state_state
 
-NOTED = "looked.json"  # by jobs: what the pusher has seen
+ACKNOWLEDGED = "looked.json"  # by jobs: what the pusher has seen
 WATCHED = "watched.json"  # by the beacon: what it has said
 AGAIN = 10.0  # seconds, at the least, until it is said again: a gather takes some of them
 _SIZE = 16  # bytes of a mark
@@ -33,7 +33,7 @@ _ALL = 1 << 8 * _SIZE
 
 
 @dataclass(frozen=True)
-class Seen:
+class Fingerprint:
     """What is there, as a mark, and when a file of it changed last (seconds of its clock)."""
 
     mark: int
@@ -41,7 +41,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Watch:
+class Reminder:
     """Something that the pusher has not seen: since when it is so, how often and when to say it."""
 
     mark: int
@@ -50,7 +50,7 @@ class Watch:
     due: float
 
 
-def beacons(here: Here) -> dict[str, float]:
+def beacons(here: NodeContext) -> dict[str, float]:
     """The beacons that a node needs, and how often each looks, in seconds."""
     if not here.has_data:
         return {}
@@ -61,20 +61,20 @@ def beacons(here: Here) -> dict[str, float]:
     return wanted
 
 
-def scan(data_path: Path, state: Path) -> Seen:
+def scan(data_path: Path, state: Path) -> Fingerprint:
     """What stands in the data path: CSV files and CDEs, by name, size, mtime and inode.
 
     A data path that is enrolled and not mounted, or not to be read, is something of its own.
     """
     if _enrolled(data_path, state) and not (data_path / ENROLLED_FILE).is_file():
-        return Seen(mark("MountGone"))
+        return Fingerprint(mark("MountGone"))
     try:
         return _scan(data_path)
     except OSError as error:
-        return Seen(mark("Unreadable", error.errno))
+        return Fingerprint(mark("Unreadable", error.errno))
 
 
-def _scan(data_path: Path) -> Seen:
+def _scan(data_path: Path) -> Fingerprint:
     total, newest = 0, 0.0
     with os.scandir(data_path) as pathologies:
         for folder in pathologies:
@@ -91,7 +91,7 @@ def _scan(data_path: Path) -> Seen:
                             newest = max(newest, changed)
             except OSError as error:
                 total += mark("Unreadable", folder.name, error.errno)
-    return Seen(total % _ALL, newest)
+    return Fingerprint(total % _ALL, newest)
 
 
 def _entry(pathology: str, entry: os.DirEntry[str]) -> tuple[int, float]:
@@ -108,15 +108,15 @@ def is_data(name: str) -> bool:
 
 
 def step(
-    watch: Watch | None,
-    seen: Seen,
+    watch: Reminder | None,
+    seen: Fingerprint,
     noted: int,
     now: float,
     *,
     settle: float,
     resync: float,
     interval: float,
-) -> tuple[Watch | None, bool]:
+) -> tuple[Reminder | None, bool]:
     """What to remember of this look, and whether to say it.
 
     ``interval`` is the time since the look before: a change is not older, whatever its file's time.
@@ -125,29 +125,29 @@ def step(
         return None, False
     if watch is None or watch.mark != seen.mark:
         age = min(max(now - seen.newest, 0.0), interval)
-        watch = Watch(seen.mark, now - age, 0, now - age + settle)
+        watch = Reminder(seen.mark, now - age, 0, now - age + settle)
     if now < watch.since or watch.due > now + max(settle, resync):  # the clock was put back
-        watch = Watch(watch.mark, now, watch.said, now + settle)
+        watch = Reminder(watch.mark, now, watch.said, now + settle)
     if now < watch.due:
         return watch, False
     pause = min(max(settle, AGAIN) * 2 ** min(watch.said, 30), max(settle, resync))
-    return Watch(watch.mark, watch.since, watch.said + 1, now + pause), True
+    return Reminder(watch.mark, watch.since, watch.said + 1, now + pause), True
 
 
-def settling(state: Path, seen: Seen, settle: float, now: float) -> bool:
+def settling(state: Path, seen: Fingerprint, settle: float, now: float) -> bool:
     """Whether somebody is at it: something is new, and a file changed within ``settle`` seconds."""
-    return seen.mark != _noted(state) and now - seen.newest < settle
+    return seen.mark != _acknowledged(state) and now - seen.newest < settle
 
 
 @dataclass(frozen=True)
-class News:
+class Timers:
     """Seconds, as :func:`step` has them."""
 
     settle: float
     resync: float
     interval: float
 
-    def tell(self, path: Path, seen: Seen, noted: int, now: float) -> bool:
+    def tell(self, path: Path, seen: Fingerprint, noted: int, now: float) -> bool:
         """Remember in ``path`` what was seen, and tell whether the pusher should be told."""
         before = _watch(_read(path))
         watch, say = step(
@@ -166,18 +166,18 @@ class News:
         return say
 
 
-def news(data_path: Path, state: Path, clocks: News, now: float) -> bool:
+def must_report(data_path: Path, state: Path, clocks: Timers, now: float) -> bool:
     """Look, and tell whether the pusher should be told of the data."""
-    return clocks.tell(state / WATCHED, scan(data_path, state), _noted(state), now)
+    return clocks.tell(state / WATCHED, scan(data_path, state), _acknowledged(state), now)
 
 
-def note(state: Path, seen: Seen) -> None:
+def acknowledge(state: Path, seen: Fingerprint) -> None:
     """The pusher knows what was ``seen``."""
-    files_state_state.write_state(state / NOTED, {"mark": f"{seen.mark:032x}"})
+    files_state_state.write_state(state / ACKNOWLEDGED, {"mark": f"{seen.mark:032x}"})
 
 
 @contextmanager
-def own(data_path: Path | None, state: Path) -> Iterator[None]:
+def own_changes(data_path: Path | None, state: Path) -> Iterator[None]:
     """What is written to CDEs within is our own, and no news."""
     if data_path is None:
         yield
@@ -188,7 +188,7 @@ def own(data_path: Path | None, state: Path) -> Iterator[None]:
     finally:
         after = _cdes(data_path)
         if after != before:
-            note(state, Seen((_noted(state) - before + after) % _ALL))
+            acknowledge(state, Fingerprint((_acknowledged(state) - before + after) % _ALL))
 
 
 def _cdes(data_path: Path) -> int:
@@ -221,18 +221,18 @@ def _enrolled(data_path: Path, state: Path) -> bool:
     return isinstance(value, Mapping) and value.get("data_path") == str(data_path)
 
 
-def _noted(state: Path) -> int:
+def _acknowledged(state: Path) -> int:
     """What the pusher has seen; nothing, where it never looked."""
-    value = _read(state / NOTED)
+    value = _read(state / ACKNOWLEDGED)
     try:
         return int(value["mark"], 16)
     except (KeyError, TypeError, ValueError):
         return 0
 
 
-def _watch(value: Any) -> Watch | None:
+def _watch(value: Any) -> Reminder | None:
     try:
-        return Watch(int(value["mark"], 16), value["since"], value["said"], value["due"])
+        return Reminder(int(value["mark"], 16), value["since"], value["said"], value["due"])
     except (KeyError, TypeError, ValueError):
         return None
 

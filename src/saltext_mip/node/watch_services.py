@@ -11,32 +11,34 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from saltext_mip.node.context import Here
-from saltext_mip.node.watch_data import News, Seen, mark
+from saltext_mip.node.context import NodeContext
+from saltext_mip.node.watch_data import Fingerprint, Timers, mark
 
 TIMEOUT = 0.5  # seconds for one answer of Docker, in the minion's own loop
 WATCHED = "services-watched.json"
 
 
-def down(here: Here) -> tuple[str, ...]:
+def down(here: NodeContext) -> tuple[str, ...]:
     """The names of services that should run and do not, and of what else is amiss."""
     from saltext_mip.node import docker
     from saltext_mip.node.services import enforce
     from saltext_mip.swarm import engine, membership
-    from saltext_mip.swarm.desired import wanted
+    from saltext_mip.swarm.desired import desired_services
     from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
-    from saltext_mip.swarm.observed import look
+    from saltext_mip.swarm.observed import observe
 
     try:
         with docker.connected(timeout=TIMEOUT) as client:
-            actual = look(client, here.federation.name, now=datetime.now(UTC))
+            actual = observe(client, here.federation.name, now=datetime.now(UTC))
     except (DockerUnavailable, DockerFailed):
         return ()
     ours = {name: running for name, running in actual.services.items() if running.ours}
     if not ours:
         return ()
-    words = enforce.words(here)
-    goals = [goal for goal in wanted(here.federation, whole=False) if goal.node not in words]
+    words = enforce.read_overrides(here)
+    goals = [
+        goal for goal in desired_services(here.federation, whole=False) if goal.node not in words
+    ]
     there = membership.entries(here.federation, actual)
     found = [
         goal.name
@@ -51,8 +53,8 @@ def down(here: Here) -> tuple[str, ...]:
     return tuple(found)
 
 
-def news(state: Path, names: tuple[str, ...], clocks: News, now: float) -> bool:
+def must_report(state: Path, names: tuple[str, ...], clocks: Timers, now: float) -> bool:
     """Whether the pusher should be told of them: once they are down for a while, and again ever
     more rarely as long as they are."""
-    seen = Seen(mark(*names) if names else 0)
+    seen = Fingerprint(mark(*names) if names else 0)
     return clocks.tell(state / WATCHED, seen, 0, now)

@@ -13,7 +13,7 @@ from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations.event_log import Event
-from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.overrides import Override
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.text import when
@@ -37,7 +37,7 @@ def suspend(
     until = None
     if duration is not None:
         until = (now + seconds(duration)).isoformat(timespec="seconds")
-    word = Word(pusher.actor, now.isoformat(timespec="seconds"), reason or "", until)
+    word = Override(pusher.actor, now.isoformat(timespec="seconds"), reason or "", until)
     if dry_run:
         return _planned(pusher, "suspend", reason or "asked for")
     pusher.store.suspend(word)
@@ -74,7 +74,7 @@ def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
     return _done(pusher, changed=changed)
 
 
-def suspended(store: Store, now: datetime) -> Word | None:
+def suspended(store: Store, now: datetime) -> Override | None:
     """The word that stands now; one whose time is over is taken back, and all is looked at."""
     word = store.suspended()
     if word is None or word.until is None or now < datetime.fromisoformat(word.until):

@@ -11,7 +11,7 @@ from saltext_mip.errors import MipError, Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations import rollback as back
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.overrides import Override
 from saltext_mip.pusher import events
 from saltext_mip.pusher.compile import compiled, with_databases
 from saltext_mip.pusher.consolidate import Options, survey
@@ -133,7 +133,7 @@ def _suspended(pusher: Pusher, reason: str) -> Iterator[None]:
     Where nothing was changed, what stood before stands again.
     """
     before = pusher.store.suspended()
-    pusher.store.suspend(Word(pusher.actor, _when(pusher), reason))
+    pusher.store.suspend(Override(pusher.actor, _when(pusher), reason))
     try:
         yield
     except MipError:

@@ -11,7 +11,7 @@ from typing import Any
 from saltext_mip import host_keys as ssh_host_keys
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
-from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.overrides import Override
 from saltext_mip.pusher.context import Answers, Pusher
 from saltext_mip.pusher.gather import words
 from saltext_mip.storage.atomic import replace
@@ -110,7 +110,7 @@ def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bo
     already = node.id in pusher.store.disabled()
     if not already and not dry_run:
         when = pusher.now().isoformat(timespec="seconds")
-        pusher.store.disable(node.id, Word(pusher.actor, when, reason or ""))
+        pusher.store.disable(node.id, Override(pusher.actor, when, reason or ""))
         pusher.tell("disabled", about=node.id, message=reason or "")
     item = {
         "action": "nothing" if already else "disable",

@@ -20,7 +20,7 @@ from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, Request
 from saltext_mip.controller.shrink_guard import Shrink, shrink
 from saltext_mip.data.consolidation.writes import Write
 from saltext_mip.errors import MipError, NodeError
-from saltext_mip.generations.event_log import Chronicle, Event
+from saltext_mip.generations.event_log import Event, EventLog
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
@@ -137,7 +137,7 @@ def not_begun(state: Path, run: str, error: MipError, when: str) -> None:
     outcomes.save(state, outcome)
     if not outcome.like(last):
         text = f"{outcome.reason}: {outcome.message}"
-        Chronicle(state).tell(Event(when, "failed", "controller", "refresh", text))
+        EventLog(state).tell(Event(when, "failed", "controller", "refresh", text))
 
 
 def permanent(error: MipError) -> bool:

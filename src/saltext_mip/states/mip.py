@@ -11,7 +11,7 @@ from salt.exceptions import CommandExecutionError
 
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.errors import MipError, Unexpected
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.secret import Secret
 
 __virtualname__ = "mip"
@@ -296,7 +296,7 @@ def _state(name, federation, work):
     """``work(here)`` gives ``(result, changes, comment)``; with changes under test: None."""
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
-        here = Here.from_pillar(
+        here = NodeContext.from_pillar(
             plain(__pillar__), federation, __opts__["id"], Path(__opts__["root_dir"])
         )
         ret["result"], ret["changes"], ret["comment"] = work(here)

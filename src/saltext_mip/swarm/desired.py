@@ -1,8 +1,8 @@
-"""What should run: the services of a declared federation, each wholly.
+"""The desired services of a declared federation, each complete.
 
-The table of REFERENCE.md as code, with the pillar's ``images`` and ``services`` over it. There is
-no default password: :func:`wanted` raises :class:`~saltext_mip.errors.DeclarationError` naming the
-key of each that is missing.
+The table of REFERENCE.md as code, overlaid with the pillar's ``images`` and ``services``. There is
+no default password: :func:`desired_services` raises
+:class:`~saltext_mip.errors.DeclarationError` with the key of each that is missing.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Row:
     once: bool = False
 
 
-def wanted(
+def desired_services(
     federation: Federation, secrets: Secrets | None = None, *, whole: bool = True
 ) -> tuple[Service, ...]:
     """Every service that should run, in the order in which they are made.
@@ -225,14 +225,14 @@ def _env(
     env: dict[str, str] = dict(row.env)
     for layer in layers:
         env.update({key: _text(value) for key, value in layer.get("env", {}).items()})
-    hidden: set[str] = set()
+    secret_names: set[str] = set()
     for name in names:
         for key, value in secrets.get(name, {}).items():
             env[key] = _text(value)
-            hidden.add(key)
+            secret_names.add(key)
     out: dict[str, str | Secret] = {}
     for key, value in env.items():
-        is_secret = value and (key in hidden or SECRET_NAME.search(key))
+        is_secret = value and (key in secret_names or SECRET_NAME.search(key))
         out[key] = Secret(value) if is_secret else value
     return out
 
@@ -306,7 +306,7 @@ def _memory(text: str) -> int:
     return int(number) * UNITS[text[len(number) :].lower()]
 
 
-def hidden(services: Iterable[Service]) -> dict[str, frozenset[str]]:
+def secret_names(services: Iterable[Service]) -> dict[str, frozenset[str]]:
     """The names of the variables whose values are never shown, by service."""
     return {
         service.name: frozenset(key for key, value in service.env if isinstance(value, Secret))

@@ -16,7 +16,7 @@ from saltext_mip.errors import NodeError, Refused
 from saltext_mip.federation import Federation, Node
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.model import FEDERATION_LABEL, PLACE_LABEL
-from saltext_mip.swarm.observed import MTU, MTU_OPTION, Actual, SwarmNode
+from saltext_mip.swarm.observed import MTU, MTU_OPTION, Observed, SwarmNode
 from saltext_mip.swarm.plan import NetworkItem
 
 PORT = 2377
@@ -104,7 +104,7 @@ def join(client: Any, manager: str, address: str, secret: Secret) -> None:
 
 
 def entries(
-    federation: Federation, actual: Actual, told: Mapping[str, str] | None = None
+    federation: Federation, actual: Observed, told: Mapping[str, str] | None = None
 ) -> dict[str, SwarmNode]:
     """Which entry is which declared node, by minion id.
 
@@ -129,7 +129,7 @@ def entries(
     return found
 
 
-def candidates(federation: Federation, node: Node, actual: Actual) -> list[SwarmNode]:
+def candidates(federation: Federation, node: Node, actual: Observed) -> list[SwarmNode]:
     """The entries that are, or were, this node."""
     shared = sum(other.address == node.address for other in federation.nodes) > 1
     return [
@@ -143,7 +143,7 @@ def candidates(federation: Federation, node: Node, actual: Actual) -> list[Swarm
 
 def membership(
     federation: Federation,
-    actual: Actual,
+    actual: Observed,
     told: Mapping[str, str] | None = None,
     *,
     whole: bool = True,
@@ -187,7 +187,7 @@ def membership(
     return tuple({one.id: one for one in out}.values())
 
 
-def _foreign(actual: Actual, entry: SwarmNode) -> list[str]:
+def _foreign(actual: Observed, entry: SwarmNode) -> list[str]:
     """Services that are not ours and have a task on that node."""
     return sorted(
         name

@@ -1,6 +1,6 @@
 """What is: the Swarm's nodes, networks, services and tasks, as this manager's Docker has them.
 
-:func:`look` reads all of it once; everything after goes by the value. A task counts as *up* by
+:func:`observe` reads all of it once; everything after goes by the value. A task counts as *up* by
 :attr:`Task.up` alone: the Swarm's own counts say 1/1 for a node that is powered off.
 """
 
@@ -118,7 +118,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Actual:
+class Observed:
     """Everything of one look. ``services`` has all of the Swarm, also those that are not ours.
 
     ``ending`` are the minion ids of nodes on which a container of ours runs, the service of which
@@ -138,13 +138,13 @@ class Actual:
         return self.state == "active" and bool(self.cluster)
 
 
-def look(
+def observe(
     client: Any,
     federation: str,
     secrets: Mapping[str, Collection[str]] | None = None,
     *,
     now: datetime,
-) -> Actual:
+) -> Observed:
     """Ask ``client`` (of the docker SDK). Of a node that is no manager only its own state.
 
     ``secrets`` are names of variables whose values are never shown, by service.
@@ -152,7 +152,7 @@ def look(
     swarm = client.info()["Swarm"]
     cluster = (swarm.get("Cluster") or {}).get("ID", "") if swarm["ControlAvailable"] else ""
     if not cluster:
-        return Actual(swarm["LocalNodeState"], "", swarm["NodeID"])
+        return Observed(swarm["LocalNodeState"], "", swarm["NodeID"])
     api = client.api
     nodes = tuple(_node(each) for each in api.nodes())
     ready = {node.id for node in nodes if node.state == "ready"}
@@ -179,7 +179,7 @@ def look(
         each["Name"]: _network(each, [r.service for r in services.values()]) for each in overlays
     }
     ending = _ending(every, {each["ID"] for each in found}, ready, federation)
-    return Actual(
+    return Observed(
         swarm["LocalNodeState"], cluster, swarm["NodeID"], nodes, networks, services, ending
     )
 

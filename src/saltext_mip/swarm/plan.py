@@ -16,7 +16,7 @@ from saltext_mip.secret import Secret
 from saltext_mip.swarm.engine import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.observed import Actual, Network, Running
+from saltext_mip.swarm.observed import Network, Observed, Running
 
 Action = Literal["create", "update", "remove", "restart", "nothing"]
 
@@ -73,7 +73,7 @@ class NetworkItem:
 
 def plan(
     wanted: Sequence[Service],
-    actual: Actual,
+    actual: Observed,
     *,
     words: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
@@ -89,7 +89,7 @@ def plan(
         word = words.get(service.node)
         if word != "removed":
             goals[service.name] = replace(service, replicas=0) if word == "stopped" else service
-    refuse(goals.values(), actual)
+    refuse_conflicts(goals.values(), actual)
     items = []
     for name, goal in goals.items():
         running = actual.services.get(name)
@@ -121,7 +121,7 @@ def _rank(item: Item) -> tuple[int, int]:
     )
 
 
-def refuse(goals: Iterable[Service], actual: Actual) -> None:
+def refuse_conflicts(goals: Iterable[Service], actual: Observed) -> None:
     """Raise where a service that is not ours has a name or a port of ours."""
     theirs = [running.service for running in actual.services.values() if not running.ours]
     trouble, names = [], set()
@@ -152,11 +152,11 @@ def differences(goal: Service, now: Service) -> list[str]:
             continue
         want, have = getattr(goal, each.name), getattr(now, each.name)
         if want != have:
-            out += _words(each.name, want, have)
+            out += _describe(each.name, want, have)
     return out
 
 
-def _words(name: str, want: Any, have: Any) -> Iterator[str]:
+def _describe(name: str, want: Any, have: Any) -> Iterator[str]:
     match name:
         case "env" | "labels" | "container_labels":
             what = {"env": "env", "labels": "label", "container_labels": "container's label"}[name]
@@ -220,21 +220,21 @@ def with_restarts(items: Sequence[Item], lost: Mapping[str, str] | None = None) 
     )
 
 
-def mending(items: Iterable[Item], places: Collection[str]) -> tuple[Item, ...]:
+def only_restoring(items: Iterable[Item], places: Collection[str]) -> tuple[Item, ...]:
     """Of a plan, what brings back a service of which nothing runs; none that runs is changed.
 
     ``places`` are the minion ids of nodes that are in the Swarm.
     """
     return tuple(
         item
-        if _brings_back(item, places)
+        if _restores(item, places)
         else replace(item, action="nothing", reason="it is left to a deployment")
         for item in items
         if item.service is not None
     )
 
 
-def _brings_back(item: Item, places: Collection[str]) -> bool:
+def _restores(item: Item, places: Collection[str]) -> bool:
     if item.service is None or item.service.replicas == 0:
         return False
     if item.running is None:
@@ -242,7 +242,7 @@ def _brings_back(item: Item, places: Collection[str]) -> bool:
     return not item.running.up
 
 
-def network_plan(wanted: Network, actual: Actual) -> NetworkItem:
+def network_plan(wanted: Network, actual: Observed) -> NetworkItem:
     """The overlay network: made, or made anew where it differs and nothing uses it.
 
     :class:`~saltext_mip.swarm.errors.NetworkInUse` where something does.
@@ -262,7 +262,7 @@ def network_plan(wanted: Network, actual: Actual) -> NetworkItem:
     return NetworkItem("recreate", wanted.name, "; ".join(reasons), wanted, now.id)
 
 
-def wanted_network(settings: Mapping[str, Any]) -> Network:
+def desired_network(settings: Mapping[str, Any]) -> Network:
     """The network that the pillar declares (``swarm.network``)."""
     network = settings["network"]
     return Network(

@@ -108,7 +108,7 @@ def run(
         pending = journal.advance(pending)
     missing, failed = _send(send, "commit", pending)
     if missing or failed:
-        raise CommitUnfinished(_words({**missing, **failed}), nodes=_names({**missing, **failed}))
+        raise CommitUnfinished(_reasons({**missing, **failed}), nodes=_names({**missing, **failed}))
     with _writing():
         if generation is not None:
             store.record(generation)
@@ -183,15 +183,15 @@ def _failures(
 def _raise_stage(missing: Mapping[str, str], failed: Mapping[str, str]) -> None:
     if failed:
         both = {**missing, **failed}
-        raise NodesFailed(f"{_words(both)}. Nothing was changed anywhere.", nodes=_names(both))
-    raise NodesMissing(f"{_words(missing)}. Nothing was changed anywhere.", nodes=_names(missing))
+        raise NodesFailed(f"{_reasons(both)}. Nothing was changed anywhere.", nodes=_names(both))
+    raise NodesMissing(f"{_reasons(missing)}. Nothing was changed anywhere.", nodes=_names(missing))
 
 
 def _names(nodes: Iterable[str]) -> str:
     return ", ".join(sorted(nodes))
 
 
-def _words(reasons: Mapping[str, str]) -> str:
+def _reasons(reasons: Mapping[str, str]) -> str:
     return "; ".join(
         reason if node in reason else f"{node}: {reason}"
         for node, reason in sorted((node, why.rstrip(".")) for node, why in reasons.items())

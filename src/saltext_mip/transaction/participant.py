@@ -57,18 +57,18 @@ def stage(
     with _alone(place, StagingFailed):
         if place.data_path is not None:
             data_path.check(place.data_path, place.state, node=place.node)
-        with _worded(StagingFailed, place):
+        with _disk_errors(StagingFailed, place):
             _drop(_read(place))
             todo = [work for entry in entries for work in works(place, entry, database)]
         items = [item for work in todo for item in work.items]
         record = {"txn": txn, "phase": "staging", "items": items}
         try:
-            with _worded(StagingFailed, place, place.state / RECORD):
+            with _disk_errors(StagingFailed, place, place.state / RECORD):
                 _write(place, record)
             for work in todo:
-                with _worded(StagingFailed, place, work.target):
+                with _disk_errors(StagingFailed, place, work.target):
                     work.write()
-            with _worded(StagingFailed, place, place.state / RECORD):
+            with _disk_errors(StagingFailed, place, place.state / RECORD):
                 _write(place, {**record, "phase": "staged"})
         except BaseException:
             # What a disk that broke meanwhile will not let go of, the next staging drops.
@@ -92,9 +92,9 @@ def commit(place: Place, txn: str) -> tuple[Path, ...]:
         if place.data_path is not None:
             data_path.check(place.data_path, place.state, node=place.node)
         for item in record["items"]:
-            with _worded(CommitFailed, place, item["target"]):
+            with _disk_errors(CommitFailed, place, item["target"]):
                 DO[item["do"]](item)
-        with _worded(CommitFailed, place):
+        with _disk_errors(CommitFailed, place):
             if place.data_path is not None:
                 data_path.enrol(place.data_path, place.state, federation=place.federation)
             if record["phase"] != "committed":
@@ -108,7 +108,7 @@ def abort(place: Place, txn: str) -> bool:
         record = _read(place)
         if record is None or record["txn"] != txn or record["phase"] == "committed":
             return False
-        with _worded(DropFailed, place):
+        with _disk_errors(DropFailed, place):
             _forget(place, record)
         return True
 
@@ -117,14 +117,14 @@ def abort(place: Place, txn: str) -> bool:
 def _alone(place: Place, failed: type[NodeError]) -> Iterator[None]:
     """One at a time on a node: a job that comes late must not mix with the next run's."""
     with ExitStack() as stack:
-        with _worded(failed, place, place.state):
+        with _disk_errors(failed, place, place.state):
             path = place.state / "staging.lock"
             stack.enter_context(lock(path, federation=place.federation, holder="", wait=_WAIT))
         yield
 
 
 @contextmanager
-def _worded(
+def _disk_errors(
     failed: type[NodeError], place: Place, path: Path | str | None = None
 ) -> Iterator[None]:
     """A disk's error in words: which node, which path, why."""

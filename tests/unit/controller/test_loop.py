@@ -7,7 +7,7 @@ from pathlib import Path
 from saltext_mip.controller.loop import Keeper
 from saltext_mip.controller.requests import Declared
 from saltext_mip.controller.step import Action
-from saltext_mip.generations.event_log import Chronicle
+from saltext_mip.generations.event_log import EventLog
 
 
 class Dead:
@@ -35,6 +35,6 @@ def test_one_that_died_is_told_once_while_they_go_on_dying(tmp_path: Path) -> No
     while len(begun) < 3:
         keeper.tick(now, 0.5)
         now += 1.0
-    (only,) = Chronicle(tmp_path).events()
+    (only,) = EventLog(tmp_path).events()
     assert (only.what, only.actor, only.about) == ("failed", "controller", "refresh")
     assert only.when.startswith("2026-03-12T")

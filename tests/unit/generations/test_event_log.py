@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from saltext_mip.generations import event_log
-from saltext_mip.generations.event_log import Chronicle, Event
+from saltext_mip.generations.event_log import Event, EventLog
 
 WHEN = "2026-03-12T04:05:06+00:00"
 
@@ -19,26 +19,26 @@ def event(message: str = "", what: str = "compiled") -> Event:
 
 
 def told(state: Path) -> list[str]:
-    return [each.message for each in Chronicle(state).events()]
+    return [each.message for each in EventLog(state).events()]
 
 
 def test_what_is_told_is_read_in_its_order_with_growing_numbers(tmp_path: Path) -> None:
     state = tmp_path / "state"
     for text in ("one", "zwei, é\n\u2028", "three"):
-        Chronicle(state).tell(event(text))
-    found = Chronicle(state).events()
+        EventLog(state).tell(event(text))
+    found = EventLog(state).events()
     assert [(each.number, each.message) for each in found] == [
         (1, "one"),
         (2, "zwei, é\n\u2028"),
         (3, "three"),
     ]
-    assert [each.number for each in Chronicle(state).events(after=2)] == [3]
-    assert stat.S_IMODE(Chronicle(state).path.stat().st_mode) == 0o600
+    assert [each.number for each in EventLog(state).events(after=2)] == [3]
+    assert stat.S_IMODE(EventLog(state).path.stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
 
 
 def test_where_nothing_was_told_there_is_nothing(tmp_path: Path) -> None:
-    assert Chronicle(tmp_path).events() == ()
+    assert EventLog(tmp_path).events() == ()
 
 
 def test_a_word_that_is_none_is_refused() -> None:
@@ -48,7 +48,7 @@ def test_a_word_that_is_none_is_refused() -> None:
 
 def _tells(state: Path, who: int) -> None:
     for nth in range(50):
-        Chronicle(state).tell(event(f"{who} {nth} " + "x" * 500))
+        EventLog(state).tell(event(f"{who} {nth} " + "x" * 500))
 
 
 def test_many_tell_at_once_and_the_oldest_go(
@@ -62,10 +62,10 @@ def test_many_tell_at_once_and_the_oldest_go(
         process.start()
     for process in processes:
         process.join()
-    found = Chronicle(tmp_path).events()
+    found = EventLog(tmp_path).events()
     numbers = [each.number for each in found]
     assert numbers == list(range(200 - len(found) + 1, 201))
-    assert Chronicle(tmp_path).path.stat().st_size <= 40_000
+    assert EventLog(tmp_path).path.stat().st_size <= 40_000
     assert 20_000 // 800 <= len(found) < 200
     for who in range(4):
         theirs = [int(each.message.split()[1]) for each in found if each.message[0] == str(who)]
@@ -74,7 +74,7 @@ def test_many_tell_at_once_and_the_oldest_go(
 
 
 def test_a_line_that_a_power_cut_broke_hides_no_other(tmp_path: Path) -> None:
-    record = Chronicle(tmp_path)
+    record = EventLog(tmp_path)
     record.tell(event("one"))
     record.tell(event("two"))
     content = record.path.read_bytes()
@@ -87,5 +87,5 @@ def test_a_line_that_a_power_cut_broke_hides_no_other(tmp_path: Path) -> None:
 
 
 def test_a_text_is_cut_to_a_length(tmp_path: Path) -> None:
-    Chronicle(tmp_path).tell(event("x" * 100_000))
+    EventLog(tmp_path).tell(event("x" * 100_000))
     assert told(tmp_path) == ["x" * event_log.LINE]

@@ -12,7 +12,7 @@ import pytest
 from saltext_mip.data.consolidation.manifest import Previous, ServedFile
 from saltext_mip.errors import Busy, Refused
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.overrides import Override
 from saltext_mip.generations.store import BlobDamaged, NoGeneration, Store
 from saltext_mip.storage.state import StateBroken
 from saltext_mip.transaction.journal import Journal, Pending
@@ -34,7 +34,7 @@ FIRST = Generation(
     pending=("fed1-ui",),
     note="rollback to 3",
 )
-WORD = Word("root", "2026-03-12T10:00:00+00:00", "maintenance")
+WORD = Override("root", "2026-03-12T10:00:00+00:00", "maintenance")
 
 
 @pytest.fixture

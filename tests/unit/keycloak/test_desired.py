@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from saltext_mip.keycloak.desired import NotAStructure, wanted
+from saltext_mip.keycloak.desired import NotAStructure, desired_rights
 
 STRUCTURE = [
     {
@@ -24,11 +24,11 @@ def structure(*datasets: str, pathology: str = "dementia", node: str = "wk") -> 
 
 
 def rules(data: list[dict]) -> list[tuple[str, str | None]]:
-    return [(problem.rule, problem.about) for problem in wanted(data, "fed1").problems]
+    return [(problem.rule, problem.about) for problem in desired_rights(data, "fed1").problems]
 
 
 def test_roles_are_those_of_the_table():
-    assert wanted(STRUCTURE, "fed1").rights.roles == {
+    assert desired_rights(STRUCTURE, "fed1").rights.roles == {
         "DC_ADMIN": set(),
         "WORKFLOW_ADMIN": set(),
         "RESEARCH_DATASET_ALL": set(),
@@ -47,7 +47,7 @@ def test_roles_are_those_of_the_table():
 
 
 def test_groups_are_those_of_the_table():
-    assert wanted(STRUCTURE, "fed1").rights.groups == {
+    assert desired_rights(STRUCTURE, "fed1").rights.groups == {
         "FED1_DC_ADMIN": {"DC_ADMIN"},
         "FED1_WORKFLOW_ADMIN": {"WORKFLOW_ADMIN"},
         "FED1_PROCESSOR": {
@@ -65,17 +65,17 @@ def test_groups_are_those_of_the_table():
 
 
 def test_a_sound_structure_has_no_problems():
-    assert wanted(STRUCTURE, "fed1").problems == ()
+    assert desired_rights(STRUCTURE, "fed1").problems == ()
 
 
 def test_a_node_without_data_has_no_role():
     empty = [{"name": "dementia", "nodes": [{"name": "wk", "datasets": []}]}]
-    assert "DC_HOSPITAL_wk" not in wanted(empty, "fed1").rights.roles
+    assert "DC_HOSPITAL_wk" not in desired_rights(empty, "fed1").rights.roles
 
 
 @pytest.mark.parametrize("code", ["edsd,ppmi", ",", "x,RESEARCH_DATASET_ALL"])
 def test_a_comma_gives_no_role_and_is_a_problem(code):
-    found = wanted(structure("ok", code), "fed1")
+    found = desired_rights(structure("ok", code), "fed1")
     assert f"RESEARCH_DATASET_{code}" not in found.rights.roles
     assert found.rights.roles["RESEARCH_PATHOLOGY_dementia"] == {"RESEARCH_DATASET_ok"}
     assert [(problem.rule, problem.about) for problem in found.problems] == [
@@ -85,13 +85,13 @@ def test_a_comma_gives_no_role_and_is_a_problem(code):
 
 @pytest.mark.parametrize("code", ["ALL", "all", "A LL", "[all]", "a+ll"])
 def test_a_name_that_the_portal_reads_as_all_gives_no_role(code):
-    found = wanted(structure("ok", code), "fed1")
+    found = desired_rights(structure("ok", code), "fed1")
     assert found.rights.roles["RESEARCH_PATHOLOGY_dementia"] == {"RESEARCH_DATASET_ok"}
     assert [problem.rule for problem in found.problems] == ["RightsReserved"]
 
 
 def test_a_pathology_called_all_does_not_take_the_place_of_all_pathologies():
-    found = wanted(structure("edsd", pathology="ALL"), "fed1")
+    found = desired_rights(structure("edsd", pathology="ALL"), "fed1")
     assert found.rights.roles["RESEARCH_PATHOLOGY_ALL"] == set()
     assert "FED1_RESEARCHER_ALL" not in found.rights.groups
     assert [problem.rule for problem in found.problems] == ["RightsReserved"]
@@ -112,7 +112,7 @@ def test_the_longest_name_that_fits_is_none():
 
 @pytest.mark.parametrize("other", ["EDSD", "Edsd", "e dsd", "[edsd]", "ed+sd"])
 def test_codes_that_the_portal_cannot_tell_apart_keep_their_roles_and_are_a_problem(other):
-    found = wanted(structure("edsd", other), "fed1")
+    found = desired_rights(structure("edsd", other), "fed1")
     assert {"RESEARCH_DATASET_edsd", f"RESEARCH_DATASET_{other}"} <= set(found.rights.roles)
     assert [(problem.rule, problem.about) for problem in found.problems] == [
         ("RightsAlike", f"datasets edsd and {other}")
@@ -128,7 +128,7 @@ def test_pathologies_and_nodes_that_differ_in_case_alone_are_problems():
 
 
 def test_a_problem_says_where_the_name_is():
-    (problem,) = wanted(structure("a,b", node="wk1"), "fed1").problems
+    (problem,) = desired_rights(structure("a,b", node="wk1"), "fed1").problems
     assert (problem.pathology, problem.node) == ("dementia", "wk1")
 
 
@@ -137,4 +137,4 @@ def test_a_problem_says_where_the_name_is():
 )
 def test_what_is_no_structure_is_refused(data):
     with pytest.raises(NotAStructure, match="not of the form"):
-        wanted(data, "fed1")
+        desired_rights(data, "fed1")

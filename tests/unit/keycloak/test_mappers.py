@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from saltext_mip.keycloak.desired import wanted
-from saltext_mip.keycloak.mappers import CLIENT_ROLES, Mapper, choose, wanted_mappers
-from saltext_mip.keycloak.observed import Actual, Ids
+from saltext_mip.keycloak.desired import desired_rights
+from saltext_mip.keycloak.mappers import CLIENT_ROLES, Mapper, choose, desired_mappers
+from saltext_mip.keycloak.observed import Ids, Observed
 from saltext_mip.keycloak.plan import corrected, plan
 from saltext_mip.keycloak.rights import Rights
 
-CLIENT, REALM = wanted_mappers("fed1")
+CLIENT, REALM = desired_mappers("fed1")
 
 
 def there(mapper: Mapper, name: str = "any", **changes: str) -> dict:
@@ -66,8 +66,8 @@ def test_the_one_that_already_does_it_is_chosen():
 
 def test_a_correction_names_what_differs():
     found = there(CLIENT, "mine", id_token_claim="false")
-    actual = Actual(Rights({}, {}), Ids(client="id"), mappers=(found,))
-    items = plan("fed1", wanted([], "fed1"), [CLIENT], actual).items
+    actual = Observed(Rights({}, {}), Ids(client="id"), mappers=(found,))
+    items = plan("fed1", desired_rights([], "fed1"), [CLIENT], actual).items
     assert (items[0].action, items[0].thing, items[0].names, items[0].reason) == (
         "correct mapper",
         "mine",

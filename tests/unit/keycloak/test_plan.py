@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saltext_mip.keycloak.desired import wanted
-from saltext_mip.keycloak.mappers import wanted_mappers
-from saltext_mip.keycloak.observed import Actual, Ids
+from saltext_mip.keycloak.desired import desired_rights
+from saltext_mip.keycloak.mappers import desired_mappers
+from saltext_mip.keycloak.observed import Ids, Observed
 from saltext_mip.keycloak.plan import Item, Plan, plan
 from saltext_mip.keycloak.rights import Rights
 
-MAPPERS = wanted_mappers("fed1")
+MAPPERS = desired_mappers("fed1")
 THERE = tuple({**mapper.representation(), "id": mapper.name} for mapper in MAPPERS)
 
 
@@ -28,11 +28,11 @@ def data(**pathologies: dict[str, list[str]]) -> list[dict]:
     ]
 
 
-def state(structure: list[dict], **changes) -> Actual:
+def state(structure: list[dict], **changes) -> Observed:
     """A server that is in step with ``structure``."""
-    return Actual(
+    return Observed(
         **{
-            "rights": wanted(structure, "fed1").rights,
+            "rights": desired_rights(structure, "fed1").rights,
             "ids": Ids(client="id"),
             "mappers": THERE,
             **changes,
@@ -40,8 +40,8 @@ def state(structure: list[dict], **changes) -> Actual:
     )
 
 
-def way(before: Actual, after: list[dict], **how) -> Plan:
-    return plan("fed1", wanted(after, "fed1"), MAPPERS, before, **how)
+def way(before: Observed, after: list[dict], **how) -> Plan:
+    return plan("fed1", desired_rights(after, "fed1"), MAPPERS, before, **how)
 
 
 def deeds(found: Plan) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -90,8 +90,8 @@ def test_a_pathology_that_is_gone_leaves_its_groups_with_nothing_to_give():
 
 def test_orphans_that_give_nothing_any_more_are_no_work():
     gone = Rights(
-        {**wanted(ONE, "fed1").rights.roles, "RESEARCH_PATHOLOGY_tbi": frozenset()},
-        {**wanted(ONE, "fed1").rights.groups, "FED1_RESEARCHER_tbi": frozenset()},
+        {**desired_rights(ONE, "fed1").rights.roles, "RESEARCH_PATHOLOGY_tbi": frozenset()},
+        {**desired_rights(ONE, "fed1").rights.groups, "FED1_RESEARCHER_tbi": frozenset()},
     )
     found = way(state(ONE, rights=gone), ONE)
     assert found.items == ()
@@ -202,8 +202,8 @@ structures = st.dictionaries(
 def test_no_right_that_stays_is_ever_missing_and_the_end_is_what_is_wanted(
     before, after, member, prune, cut
 ):
-    end = wanted(data(**after), "fed1").rights
-    server = Server(wanted(data(**before), "fed1").rights)
+    end = desired_rights(data(**after), "fed1").rights
+    server = Server(desired_rights(data(**before), "fed1").rights)
     first = server.given()
     last = Server(end).given()
 
@@ -218,7 +218,7 @@ def test_no_right_that_stays_is_ever_missing_and_the_end_is_what_is_wanted(
             server.do(item)
             assert stays <= rights_of(server.given())
 
-    def seen() -> Actual:
+    def seen() -> Observed:
         return state(
             ONE,
             rights=Rights(

@@ -12,7 +12,7 @@ import pytest
 from saltext_mip import arguments
 from saltext_mip.errors import Misuse, NodeError
 from saltext_mip.node import logs as logs_logs
-from saltext_mip.node.logs import Docker, Line, Word
+from saltext_mip.node.logs import Docker, Line, Notice
 
 NOW = 1_773_288_000.0  # 2026-03-12T04:00Z
 
@@ -66,7 +66,7 @@ def api() -> Api:
     return Api()
 
 
-def follow(api: Api, wait: Any = None, **options: Any) -> Iterator[Line | Word]:
+def follow(api: Api, wait: Any = None, **options: Any) -> Iterator[Line | Notice]:
     return logs_logs.follow(
         lambda: Docker(Client(api)),
         "exareme",
@@ -76,7 +76,7 @@ def follow(api: Api, wait: Any = None, **options: Any) -> Iterator[Line | Word]:
     )
 
 
-def texts(came: Iterator[Line | Word], count: int) -> list[str]:
+def texts(came: Iterator[Line | Notice], count: int) -> list[str]:
     return [each.text for each in islice(came, count)]
 
 
@@ -154,7 +154,7 @@ def test_a_follower_says_once_that_it_waits(api: Api) -> None:
             api.start("one", "fed1-wk-chuv_exareme", "at last")
 
     came = list(islice(follow(api, later), 2))
-    assert came[0] == Word("there is no container of exareme here; waiting for one")
+    assert came[0] == Notice("there is no container of exareme here; waiting for one")
     assert came[1].text == "at last"
 
 

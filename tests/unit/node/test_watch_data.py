@@ -13,7 +13,7 @@ import pytest
 from saltext_mip.data import data_path
 from saltext_mip.federation import ENROLLED_FILE
 from saltext_mip.node import watch_data
-from saltext_mip.node.watch_data import News, Seen, Watch, step
+from saltext_mip.node.watch_data import Fingerprint, Reminder, Timers, step
 
 SETTLE, RESYNC, INTERVAL = 30.0, 900.0, 5.0
 NOW = 1_800_000_000.0
@@ -35,13 +35,15 @@ class Node:
 
     def look(self, seconds: float = INTERVAL) -> bool:
         self.now += seconds
-        return watch_data.news(self.data, self.state, News(SETTLE, RESYNC, INTERVAL), self.now)
+        return watch_data.must_report(
+            self.data, self.state, Timers(SETTLE, RESYNC, INTERVAL), self.now
+        )
 
     def said(self, looks: int = 8) -> int:
         return sum(self.look() for _ in range(looks))
 
     def gathered(self) -> None:
-        watch_data.note(self.state, watch_data.scan(self.data, self.state))
+        watch_data.acknowledge(self.state, watch_data.scan(self.data, self.state))
 
 
 @pytest.fixture
@@ -131,19 +133,19 @@ def test_a_change_after_a_change_settles_anew(node: Node) -> None:
 def test_a_change_that_the_gather_did_not_see_stays_news(node: Node) -> None:
     seen = watch_data.scan(node.data, node.state)
     node.write("dementia/new.csv")
-    watch_data.note(node.state, seen)
+    watch_data.acknowledge(node.state, seen)
     assert node.said() == 1
 
 
 def test_what_we_write_ourselves_is_no_news(node: Node) -> None:
-    with watch_data.own(node.data, node.state):
+    with watch_data.own_changes(node.data, node.state):
         node.write("dementia/CDEsMetadata.json", "{ ours }")
         node.write("tbi/CDEsMetadata.json", "{ new }")
     assert node.said(100) == 0
 
 
 def test_what_we_write_hides_no_change_of_others(node: Node) -> None:
-    with watch_data.own(node.data, node.state):
+    with watch_data.own_changes(node.data, node.state):
         node.write("dementia/CDEsMetadata.json", "{ ours }")
         node.write("dementia/new.csv")
     assert node.said() == 1
@@ -151,14 +153,14 @@ def test_what_we_write_hides_no_change_of_others(node: Node) -> None:
 
 def test_what_we_write_beside_news_leaves_them_news(node: Node) -> None:
     node.write("dementia/new.csv")
-    with watch_data.own(node.data, node.state):
+    with watch_data.own_changes(node.data, node.state):
         node.write("dementia/CDEsMetadata.json", "{ ours }")
     assert node.said() == 1
 
 
 def test_a_write_of_ours_that_fails_is_noted_as_far_as_it_came(node: Node) -> None:
     def written() -> None:
-        with watch_data.own(node.data, node.state):
+        with watch_data.own_changes(node.data, node.state):
             node.write("dementia/CDEsMetadata.json", "{ ours }")
             raise OSError("full")
 
@@ -204,7 +206,7 @@ def test_where_nobody_ever_looked_data_is_news_and_emptiness_is_not(tmp_path: Pa
     assert node.said(8) == 1
 
 
-@pytest.mark.parametrize("name", [watch_data.NOTED, watch_data.WATCHED])
+@pytest.mark.parametrize("name", [watch_data.ACKNOWLEDGED, watch_data.WATCHED])
 @pytest.mark.parametrize("content", [b"", b"[1]", b'{"mark": "no"}', b"\xff"])
 def test_a_broken_memory_is_one_look_too_many_at_the_most(
     node: Node, name: str, content: bytes
@@ -231,15 +233,15 @@ def test_files_that_cannot_be_read_are_something_of_their_own(node: Node) -> Non
 )
 def test_settling_counts_from_the_change_as_far_as_it_can_be_known(age: float, due: float) -> None:
     clocks = {"settle": SETTLE, "resync": RESYNC, "interval": INTERVAL}
-    found, say = step(None, Seen(7, NOW - age), 0, NOW, **clocks)
+    found, say = step(None, Fingerprint(7, NOW - age), 0, NOW, **clocks)
     assert found is not None
     assert (found.due - NOW, say) == (due, False)
 
 
 def test_a_clock_that_is_put_back_holds_nothing_up() -> None:
     clocks = {"settle": SETTLE, "resync": RESYNC, "interval": INTERVAL}
-    late = Watch(7, NOW + 86400, 3, NOW + 86400)
-    found, _ = step(late, Seen(7), 0, NOW, **clocks)
+    late = Reminder(7, NOW + 86400, 3, NOW + 86400)
+    found, _ = step(late, Fingerprint(7), 0, NOW, **clocks)
     assert found is not None
     assert found.due == NOW + SETTLE
 

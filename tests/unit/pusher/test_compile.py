@@ -11,7 +11,7 @@ import pytest
 
 from saltext_mip.errors import Misuse, UnknownNode
 from saltext_mip.node import queries
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.node.databases import states
 from saltext_mip.pusher import nodes
 from saltext_mip.pusher.compile import compile_federation
@@ -183,7 +183,9 @@ def test_a_new_pathologys_folder_on_the_master_has_a_database_from_the_start(
 def test_a_database_is_compared_with_its_sources_cell_by_cell(consolidated: Folders) -> None:
     run(consolidated)
     federation = consolidated.federation
-    here = Here(federation, federation.by_id("fed1-wk-h1"), consolidated.root / "fed1-wk-h1/state")
+    here = NodeContext(
+        federation, federation.by_id("fed1-wk-h1"), consolidated.root / "fed1-wk-h1/state"
+    )
     assert states(here, verify=True)["dementia"] == {
         "current": True,
         "reason": None,
@@ -268,6 +270,6 @@ def test_a_cde_that_is_something_else_is_a_problem_of_its_pathology(
     assert "CdeInvalid" in [problem["rule"] for problem in of["problems"]]
     assert datasets(consolidated, "fed1-wk-h1") == {"edsd": 12}
     worker = consolidated.federation.by_id("fed1-wk-h1")
-    here = Here(consolidated.federation, worker, consolidated.root / "fed1-wk-h1" / "state")
+    here = NodeContext(consolidated.federation, worker, consolidated.root / "fed1-wk-h1" / "state")
     assert states(here, verify=True)["dementia"]["same"] is False
     assert queries.cde(here, None) == {}

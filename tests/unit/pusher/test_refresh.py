@@ -10,7 +10,7 @@ import pytest
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import OWED, PROMPT, REFRESH, Requests
 from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
-from saltext_mip.generations.overrides import Word
+from saltext_mip.generations.overrides import Override
 from saltext_mip.node import watch_data
 from saltext_mip.pusher import control
 from saltext_mip.pusher.consolidate import Options, consolidate
@@ -377,7 +377,7 @@ def test_what_a_disabled_node_had_goes_without_a_second_word(
     fed: Folders, engines: Engines
 ) -> None:
     refresh(fed.pusher)
-    fed.pusher.store.disable("fed1-wk-h2", Word("anna", "2026-03-12"))
+    fed.pusher.store.disable("fed1-wk-h2", Override("anna", "2026-03-12"))
     result = refresh(fed.pusher)
     assert result["consolidate"]["pathologies"]["dementia"]["removed"] == ["ppmi"]
 
@@ -453,7 +453,7 @@ def test_an_error_of_a_node_may_pass(fed: Folders, engines: Engines) -> None:
 def test_the_beacon_is_quiet_once_the_pusher_acts_on_it(fed: Folders, engines: Engines) -> None:
     def news(node: str) -> bool:
         state = fed.root / node / "state"
-        return watch_data.scan(fed.data(node), state).mark != watch_data._noted(state)
+        return watch_data.scan(fed.data(node), state).mark != watch_data._acknowledged(state)
 
     nodes = ("fed1-ms", "fed1-wk-h1", "fed1-wk-h2")
     consolidate(fed.pusher, Options())

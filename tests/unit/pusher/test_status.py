@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from saltext_mip import schemas
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.node.overview import overview
 from saltext_mip.pusher.compile import compile_federation
 from saltext_mip.pusher.consolidate import Options, consolidate
@@ -79,7 +79,9 @@ class WithServices(Folders):
         for node in targets:
             if node in self.down:
                 continue
-            here = Here(self.federation, self.federation.by_id(node), self.root / node / "state")
+            here = NodeContext(
+                self.federation, self.federation.by_id(node), self.root / node / "state"
+            )
             values[node] = overview(here)
             if node == "fed1-ms":
                 values[node]["services"] = self.services
@@ -182,9 +184,9 @@ def stopped(fed: WithServices) -> None:
 
 
 def suspended(fed: WithServices) -> None:
-    from saltext_mip.generations.overrides import Word
+    from saltext_mip.generations.overrides import Override
 
-    fed.pusher.store.suspend(Word("anna", "2026-01-01T00:00:00+00:00", "RolledBack to 1"))
+    fed.pusher.store.suspend(Override("anna", "2026-01-01T00:00:00+00:00", "RolledBack to 1"))
 
 
 STALE = ("False", "DatabasesStale")

@@ -9,13 +9,13 @@ import pytest
 
 from saltext_mip.errors import DeclarationError
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.desired import hidden, wanted
+from saltext_mip.swarm.desired import desired_services, secret_names
 from saltext_mip.swarm.model import Mount, Port, Service
 from tests.unit.swarm.declared import SECRETS, federation
 
 
 def services(**declared: Any) -> dict[str, Service]:
-    return {service.name: service for service in wanted(federation(**declared), SECRETS)}
+    return {service.name: service for service in desired_services(federation(**declared), SECRETS)}
 
 
 def test_every_row_of_the_table_is_there_once_on_its_node() -> None:
@@ -100,27 +100,27 @@ def test_what_is_missing_or_unknown_is_named_by_its_key(
     declared: dict[str, Any], secrets: dict[str, Any], key: str
 ) -> None:
     with pytest.raises(DeclarationError) as caught:
-        wanted(federation(**declared), secrets)
+        desired_services(federation(**declared), secrets)
     assert f"mip:federations:fed1:{key}" in str(caught.value)
 
 
 def test_a_portal_that_is_open_needs_no_keycloak() -> None:
     secrets = {**SECRETS, "portalbackend": {"PORTAL_DB_PASSWORD": "x", "GALAXY_API_KEY": "y"}}
     with pytest.raises(DeclarationError, match="KEYCLOAK_AUTH_URL"):
-        wanted(federation(), secrets)
+        desired_services(federation(), secrets)
     opened = federation(services={"portalbackend": {"env": {"AUTHENTICATION": 0}}})
-    assert wanted(opened, secrets)
+    assert desired_services(opened, secrets)
 
 
 def test_passwords_are_secret_and_are_not_printed() -> None:
-    found = wanted(federation(), SECRETS)
+    found = desired_services(federation(), SECRETS)
     password = dict(next(s for s in found if s.short == "create_dbs").env)["PASSWORD4"]
     assert isinstance(password, Secret)
     assert "canary" not in repr(found)
     assert "canary" not in str([asdict(service) for service in found])
     # whatever only the pusher has is secret, whatever its name is
-    assert hidden(found)["portalbackend"] >= {"KEYCLOAK_REALM", "PORTAL_DB_PASSWORD"}
+    assert secret_names(found)["portalbackend"] >= {"KEYCLOAK_REALM", "PORTAL_DB_PASSWORD"}
 
 
 def test_a_node_may_look_at_its_ports_without_knowing_secrets() -> None:
-    assert len(wanted(federation(), whole=False)) == 10
+    assert len(desired_services(federation(), whole=False)) == 10

@@ -10,7 +10,7 @@ import pytest
 from saltext_mip.errors import Refused
 from saltext_mip.swarm.membership import entries, joined, membership
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.observed import Actual, Running, SwarmNode, Task
+from saltext_mip.swarm.observed import Observed, Running, SwarmNode, Task
 from tests.unit.swarm.declared import federation
 
 FED = federation()
@@ -31,11 +31,11 @@ def entry(id_: str, hostname: str, state: str = "ready", **more: Any) -> SwarmNo
 MASTER = entry("1", "fed1-ms", manager=True)
 
 
-def swarm(*nodes: SwarmNode) -> Actual:
-    return Actual("active", "cluster", "1", nodes=(MASTER, *nodes))
+def swarm(*nodes: SwarmNode) -> Observed:
+    return Observed("active", "cluster", "1", nodes=(MASTER, *nodes))
 
 
-def said(actual: Actual, told: dict[str, str] | None = None) -> list[tuple[str, str]]:
+def said(actual: Observed, told: dict[str, str] | None = None) -> list[tuple[str, str]]:
     return [(item.action, item.id) for item in membership(FED, actual, told)]
 
 

@@ -11,33 +11,33 @@ from hypothesis import strategies as st
 
 from saltext_mip.secret import Secret
 from saltext_mip.swarm import docker_api
-from saltext_mip.swarm.desired import wanted
+from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Mount, Port, Service
-from saltext_mip.swarm.observed import Actual, Network, Running, Task
+from saltext_mip.swarm.observed import Network, Observed, Running, Task
 from saltext_mip.swarm.plan import (
+    desired_network,
     differences,
-    mending,
     network_plan,
+    only_restoring,
     plan,
-    wanted_network,
     with_restarts,
 )
 from tests.unit.swarm.declared import SECRETS, federation
 
-WANTED = wanted(federation(), SECRETS)
+WANTED = desired_services(federation(), SECRETS)
 NAMES = {service.short: service.name for service in WANTED}
 MASTER = "fed1-ms_exareme-master"
 CHUV = "fed1-wk-chuv_exareme"
 UP = Task("t", "n", "running", "running", 60.0, "2026-01-01", ready=True)
 
 
-def actual(*services: Service, ours: bool = True, **more: Any) -> Actual:
+def actual(*services: Service, ours: bool = True, **more: Any) -> Observed:
     found = {
         s.name: Running(s, f"id of {s.name}", 1, 0, ours, (UP,) if s.replicas else ())
         for s in services
     }
-    return Actual("active", "c", "n", services=found, **more)
+    return Observed("active", "c", "n", services=found, **more)
 
 
 def said(items: Any) -> list[tuple[str, str, str]]:
@@ -169,11 +169,11 @@ def test_engines_start_again_after_a_keystore_that_is_replaced() -> None:
 
 
 def network(**changes: Any) -> Network:
-    return replace(wanted_network(federation().settings["swarm"]), id="n1", **changes)
+    return replace(desired_network(federation().settings["swarm"]), id="n1", **changes)
 
 
 def test_the_network_is_made_again_only_where_nobody_uses_it() -> None:
-    goal = wanted_network(federation().settings["swarm"])
+    goal = desired_network(federation().settings["swarm"])
     assert network_plan(goal, actual()).action == "create"
     there = network()
     assert network_plan(goal, actual(networks={goal.name: there})).action == "nothing"
@@ -262,7 +262,7 @@ EVERYWHERE = tuple({service.node for service in WANTED})
 
 
 def mends(*services: Service, places: Any = EVERYWHERE, **more: Any) -> list[tuple[str, str, str]]:
-    return said(with_restarts(mending(plan(WANTED, actual(*services), **more), places)))
+    return said(with_restarts(only_restoring(plan(WANTED, actual(*services), **more), places)))
 
 
 def test_what_is_gone_is_made_again_where_its_node_is_in_the_swarm() -> None:
@@ -288,7 +288,7 @@ def test_what_does_not_come_up_with_what_was_changed_by_hand_is_put_right() -> N
     running = Running(wrong, "i", 1, 0, True, (replace(UP, state="rejected"),))
     found = actual(*(service for service in WANTED if service.name != CHUV))
     broken = replace(found, services={**found.services, CHUV: running})
-    assert [item[:2] for item in said(mending(plan(WANTED, broken), EVERYWHERE))] == [
+    assert [item[:2] for item in said(only_restoring(plan(WANTED, broken), EVERYWHERE))] == [
         ("update", CHUV)
     ]
 

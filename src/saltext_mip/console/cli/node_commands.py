@@ -18,7 +18,7 @@ from saltext_mip.text import shown
 
 def status(context: Context, given: Mapping[str, Any]) -> int:
     """What runs here; 1 where something does not."""
-    found = own.containers(node_logs_logs.connected(), given.get("component"))
+    found = own.find_containers(node_logs_logs.connected(), given.get("component"))
     value = {
         "command": "here",
         "containers": [each.shown(full=bool(context.verbose)) for each in found],
@@ -29,13 +29,13 @@ def status(context: Context, given: Mapping[str, Any]) -> int:
 
 def restart(context: Context, given: Mapping[str, Any]) -> int:
     docker = node_logs_logs.connected()
-    return _done(context, "restarted", own.restart(docker, _some(docker, given)))
+    return _done(context, "restarted", own.restart_containers(docker, _some(docker, given)))
 
 
 def pull(context: Context, given: Mapping[str, Any]) -> int:
     docker = node_logs_logs.connected()
     with context.show.progress("pull") as progress:
-        done = own.pull(docker, _some(docker, given), progress)
+        done = own.pull_images(docker, _some(docker, given), progress)
     return _done(context, "pulled", done)
 
 
@@ -84,13 +84,13 @@ def _usual() -> str:
     for component in node_logs_logs.COMPONENTS.values():
         if docker.containers(component):
             return component
-    here = ", ".join(shown(each.service) for each in own.containers(docker)) or "none"
+    here = ", ".join(shown(each.service) for each in own.find_containers(docker)) or "none"
     usual = ", ".join(node_logs_logs.COMPONENTS.values())
     raise Misuse(f"None of {usual} is here: say which with --component. Services here: {here}.")
 
 
 def _some(docker: node_logs_logs.Docker, given: Mapping[str, Any]) -> tuple[own.Container, ...]:
-    found = own.containers(docker, given.get("component"))
+    found = own.find_containers(docker, given.get("component"))
     if not found:
         raise NodeError("There is no such service here.")
     return found

@@ -22,7 +22,7 @@ from saltext_mip.console.colours import COLOURS
 from saltext_mip.console.screens.events import lines
 from saltext_mip.console.screens.text import Screen
 from saltext_mip.errors import Misuse
-from saltext_mip.generations.event_log import Chronicle
+from saltext_mip.generations.event_log import EventLog
 from saltext_mip.text import shown
 
 EVERY = 10  # seconds between two looks
@@ -123,7 +123,7 @@ def events(context: Context, given: Mapping[str, Any]) -> int:
     ran = context.run("events", **rest)
     if ran.error is not None or not given.get("watch"):
         return context.shown("events", ran)
-    record = Chronicle(Path(ran.value["record"]).parent)
+    record = EventLog(Path(ran.value["record"]).parent)
     last = max((each["number"] for each in ran.value["events"]), default=0)
     _show(context, ran.value["events"])
     while True:

@@ -15,13 +15,13 @@ from typing import Any
 
 from saltext_mip.errors import Refused
 from saltext_mip.node import docker
-from saltext_mip.node.context import Here
+from saltext_mip.node.context import NodeContext
 from saltext_mip.storage.lock import lock
 from saltext_mip.storage.state import read_state, write_state
 from saltext_mip.swarm import engine, membership
 from saltext_mip.swarm import plan as plans
 from saltext_mip.swarm.apply import apply
-from saltext_mip.swarm.desired import Secrets, hidden, wanted
+from saltext_mip.swarm.desired import Secrets, desired_services, secret_names
 from saltext_mip.swarm.errors import (
     DockerFailed,
     DockerUnavailable,
@@ -30,8 +30,8 @@ from saltext_mip.swarm.errors import (
     NotServing,
 )
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.observed import ALIVE, Actual, Running
-from saltext_mip.swarm.observed import look as look_at
+from saltext_mip.swarm.observed import ALIVE, Observed, Running
+from saltext_mip.swarm.observed import observe as look_at
 from saltext_mip.swarm.request import BACK, LOST, ServiceRequest
 from saltext_mip.text import shown
 
@@ -44,7 +44,7 @@ LOG_LINES = 5
 LOG_TIMEOUT = 5
 
 
-def words(here: Here) -> dict[str, dict[str, str]]:
+def read_overrides(here: NodeContext) -> dict[str, dict[str, str]]:
     """An operator's words by minion id: ``{"word": "stopped"|"removed", "actor", "when"}``."""
     found: dict[str, dict[str, str]] = read_state(here.state / STOPPED) or {}
     return found
@@ -56,20 +56,24 @@ def is_manager() -> bool:
         return bool(membership.state(client)["ControlAvailable"])
 
 
-def status(here: Here, secrets: Secrets, told: Mapping[str, str] | None = None) -> dict[str, Any]:
+def status(
+    here: NodeContext, secrets: Secrets, told: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Everything that the pusher wants to know of the services. JSON; no secrets.
 
     ``{"swarm": state, "cluster", "nodes": {minion id: {"id", "state", "availability", "leftover"}},
     "services": {name: …}, "ending": [minion id], "served", "words", "plan", "refused"}``.
     """
     with docker.connected() as client:
-        goals = wanted(here.federation, secrets)
-        actual = look_at(client, here.federation.name, hidden(goals), now=_now())
+        goals = desired_services(here.federation, secrets)
+        actual = look_at(client, here.federation.name, secret_names(goals), now=_now())
         return _status(here, goals, actual, told)
 
 
-def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> dict[str, Any]:
-    said = words(here)
+def _status(
+    here: NodeContext, goals: Sequence[Service], actual: Observed, told: Any
+) -> dict[str, Any]:
+    said = read_overrides(here)
     value: dict[str, Any] = {
         "swarm": actual.state if actual.manager or actual.state != "active" else "not a manager",
         "cluster": actual.cluster,
@@ -94,7 +98,7 @@ def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> 
         }
     try:
         network = _network(here, actual)
-        items = plans.plan(goals, actual, words=_by_node(said))
+        items = plans.plan(goals, actual, words=by_node(said))
         value["plan"] = [
             *(item.shown() for item in left),
             *([network.shown()] if network.action != "nothing" else []),
@@ -108,16 +112,16 @@ def _status(here: Here, goals: Sequence[Service], actual: Actual, told: Any) -> 
     ours = [name for name, running in actual.services.items() if running.ours]
     for name in dict.fromkeys([*names, *ours]):
         goal = next((goal for goal in goals if goal.name == name), None)
-        value["services"][name] = _shown(goal, actual.services.get(name), served)
+        value["services"][name] = _service_view(goal, actual.services.get(name), served)
     return value
 
 
 def _network(
-    here: Here, actual: Actual, *, mend: bool = False, word: str = ""
+    here: NodeContext, actual: Observed, *, mend: bool = False, word: str = ""
 ) -> plans.NetworkItem:
     """To ``mend``, one that is there is as it is. One that differs and is in use holds up what
     makes services, not the word that ends them."""
-    goal = plans.wanted_network(here.federation.settings["swarm"])
+    goal = plans.desired_network(here.federation.settings["swarm"])
     if mend:
         goal = actual.networks.get(goal.name, goal)
     try:
@@ -128,7 +132,9 @@ def _network(
         return plans.NetworkItem("nothing", goal.name, "in use", actual.networks[goal.name])
 
 
-def _shown(goal: Service | None, running: Running | None, served: engine.Served) -> dict[str, Any]:
+def _service_view(
+    goal: Service | None, running: Running | None, served: engine.Served
+) -> dict[str, Any]:
     service = running.service if running is not None else goal
     if service is None:
         raise ValueError("neither wanted nor there")
@@ -183,22 +189,22 @@ def _log(running: Running) -> list[str]:
     return [shown(line)[:300] for line in lines if line.strip()][-LOG_LINES:]
 
 
-def enforce(here: Here, secrets: Secrets, wish: ServiceRequest) -> dict[str, Any]:
+def enforce(here: NodeContext, secrets: Secrets, wish: ServiceRequest) -> dict[str, Any]:
     """Make what is what is wanted; ``{"changed", "done": […], "plan": […]}``, as items."""
-    with _held(here), docker.connected() as client:
-        goals = wanted(here.federation, secrets)
-        actual = look_at(client, here.federation.name, hidden(goals), now=_now())
+    with _locked(here), docker.connected() as client:
+        goals = desired_services(here.federation, secrets)
+        actual = look_at(client, here.federation.name, secret_names(goals), now=_now())
         if not actual.manager:
             raise NotInSwarm(state=actual.state)
-        said = _spoken(here, wish)
+        said = updated_overrides(here, wish)
         whole = wish.only is None
         left = membership.membership(here.federation, actual, wish.told, whole=whole)
-        items = plans.plan(goals, actual, words=_by_node(said), only=wish.only)
+        items = plans.plan(goals, actual, words=by_node(said), only=wish.only)
         if wish.mend:
             places = membership.entries(here.federation, actual, wish.told)
-            items = plans.mending(items, places)
+            items = plans.only_restoring(items, places)
         network = _network(here, actual, mend=wish.mend, word=wish.word)
-        items = plans.with_restarts(items, _again(here, wish, goals, actual))
+        items = plans.with_restarts(items, _restarts(here, wish, goals, actual))
         todo = [
             *(item.shown() for item in left),
             *([network.shown()] if network.action != "nothing" else []),
@@ -206,19 +212,19 @@ def enforce(here: Here, secrets: Secrets, wish: ServiceRequest) -> dict[str, Any
         ]
         if wish.dry:
             return {"changed": False, "plan": todo}
-        if wish.word and said != words(here):
+        if wish.word and said != read_overrides(here):
             write_state(here.state / STOPPED, said)
         membership.keep(client, here.federation.name, left)
         ids = {name: each.id for name, each in actual.networks.items()}
         ids[network.thing] = membership.keep_network(client, network)
-        back = _Back(here, client, engine.look().active or ())
-        _forget_left(here, client, apply(client, items, ids, back))
+        back = _WaitUntilBack(here, client, engine.look().active or ())
+        delete_worker_keys(here, client, apply(client, items, ids, back))
         return {"changed": bool(todo), "plan": todo}
 
 
-def _spoken(here: Here, wish: ServiceRequest) -> dict[str, dict[str, str]]:
+def updated_overrides(here: NodeContext, wish: ServiceRequest) -> dict[str, dict[str, str]]:
     """The operator's words, the new one among them."""
-    said = dict(words(here))
+    said = dict(read_overrides(here))
     if not wish.word:
         return said
     for node_id in wish.only if wish.only is not None else here.federation.ids:
@@ -233,12 +239,12 @@ def _spoken(here: Here, wish: ServiceRequest) -> dict[str, dict[str, str]]:
     return said
 
 
-def _by_node(said: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def by_node(said: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     return {node_id: of["word"] for node_id, of in said.items()}
 
 
-def _again(
-    here: Here, wish: ServiceRequest, goals: Sequence[Service], actual: Actual
+def _restarts(
+    here: NodeContext, wish: ServiceRequest, goals: Sequence[Service], actual: Observed
 ) -> dict[str, str]:
     """Services to restart, by name, and why: asked for, or forgotten by a younger keystore."""
     asked = {
@@ -252,7 +258,7 @@ def _again(
     return dict.fromkeys(forgotten(here, older, engine.look()) if older else (), forgot) | asked
 
 
-def older_than_keystore(goals: Sequence[Service], actual: Actual) -> list[Service]:
+def older_than_keystore(goals: Sequence[Service], actual: Observed) -> list[Service]:
     """Engines that run since before the keystore does, and had time to be seen by it."""
     keystore = next(
         (r for r in actual.services.values() if r.ours and r.service.short == engine.KEYSTORE),
@@ -272,21 +278,21 @@ def older_than_keystore(goals: Sequence[Service], actual: Actual) -> list[Servic
     return older
 
 
-def forgotten(here: Here, older: Sequence[Service], served: engine.Served) -> list[str]:
+def forgotten(here: NodeContext, older: Sequence[Service], served: engine.Served) -> list[str]:
     """Those of them, by name, that the keystore does not know."""
     return [goal.name for goal in older if not _known(here, goal, served)]
 
 
-def _known(here: Here, goal: Service, served: engine.Served) -> bool:
+def _known(here: NodeContext, goal: Service, served: engine.Served) -> bool:
     if goal.short == engine.WORKER:
         return served.active is not None and goal.hostname in served.active
     return bool(served.active) or not here.federation.workers
 
 
-class _Back:
+class _WaitUntilBack:
     """Waits until what was replaced is back, and an engine that was active is active again."""
 
-    def __init__(self, here: Here, client: Any, active: Collection[str]) -> None:
+    def __init__(self, here: NodeContext, client: Any, active: Collection[str]) -> None:
         self._here = here
         self._client = client
         self._active = frozenset(active)
@@ -321,7 +327,7 @@ def _active_now() -> Collection[str]:
     return engine.look().active or ()
 
 
-def forget(here: Here, keys: Sequence[str]) -> list[str]:
+def delete_keys(here: NodeContext, keys: Sequence[str]) -> list[str]:
     """Delete keys of the keystore; those that were there."""
     with docker.connected() as client:
         container = _keystore(here, client)
@@ -337,7 +343,7 @@ def forget(here: Here, keys: Sequence[str]) -> list[str]:
         return gone
 
 
-def _forget_left(here: Here, client: Any, done: Sequence[plans.Item]) -> None:
+def delete_worker_keys(here: NodeContext, client: Any, done: Sequence[plans.Item]) -> None:
     """Delete what workers announced whose services went; nobody else does."""
     gone = [item.running.service for item in done if item.action == "remove" and item.running]
     prefixes = [f"data/{one.hostname}/" for one in gone if one.short == engine.WORKER]
@@ -348,14 +354,14 @@ def _forget_left(here: Here, client: Any, done: Sequence[plans.Item]) -> None:
                 raise NotServing(f"the keystore did not delete {shown(prefix)}: {_last(output)}")
 
 
-def _keystore(here: Here, client: Any) -> Any:
+def _keystore(here: NodeContext, client: Any) -> Any:
     found = _keystores(here, client)
     if not found:
         raise NotServing("the keystore does not run here")
     return found[0]
 
 
-def _keystores(here: Here, client: Any) -> list[Any]:
+def _keystores(here: NodeContext, client: Any) -> list[Any]:
     labels = [f"mip.federation={here.federation.name}", f"mip.service={engine.KEYSTORE}"]
     found: list[Any] = client.containers.list(filters={"label": labels, "status": "running"})
     return found
@@ -367,7 +373,7 @@ def _last(output: bytes) -> str:
 
 
 @contextmanager
-def _held(here: Here) -> Iterator[None]:
+def _locked(here: NodeContext) -> Iterator[None]:
     """One at a time: a state that is applied by hand while a deployment goes on waits for it."""
     holder = "another run that enforces the services here"
     with lock(

@@ -16,7 +16,7 @@ from saltext_mip.pusher.services import join_token
 from saltext_mip.pusher.services import rollout as serve
 from saltext_mip.pusher.services.client import Look
 from saltext_mip.swarm import engine
-from saltext_mip.swarm.desired import wanted
+from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.request import ServiceRequest
 
 SWARM_WAIT = 60.0  # seconds for the Swarm to know a node that joined
@@ -27,7 +27,7 @@ def deploy(
 ) -> dict[str, Any]:
     """Apply the states of all nodes, or of one, and wait until the services serve."""
     chosen = _chosen(pusher, node)
-    wanted(pusher.federation)  # a missing password is named before anything is done
+    desired_services(pusher.federation)  # a missing password is named before anything is done
     with pusher.held("deploy", timeout):
         ready = _ready(pusher, chosen)
         if dry_run:
