@@ -8,8 +8,15 @@ import signal
 import sys
 from pathlib import Path
 
-import pytest
-import salt  # noqa: F401
+# What a test imports is compiled once, here and in all that it starts; the environment of a
+# container often says otherwise, and each job of a minion would compile the project again
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+import pytest  # noqa: E402
+import salt  # noqa: E402, F401
+
+pytest_plugins = ["tests.support.ring"]
 
 # Importing Salt puts a finder of the protocol that Python 3.12 dropped first; pytest, which asks
 # each finder for its `find_spec`, could import no test after that
