@@ -9,7 +9,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test install lint format unit functional integration test-federation \
-        federation federation-down bench docs changelog clean
+        soak federation federation-down bench docs changelog clean
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -62,6 +62,10 @@ integration: $(INSTALLED)  ## a real master and real minions on loopback
 
 test-federation: $(INSTALLED)  ## hosts of their own, with Docker; needs root, else left out
 	$(PYTEST) $(BESIDE) tests/federation
+
+soak: $(INSTALLED)  ## what gains by running long: chance and faults, for an hour; needs root
+	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/unit
+	MIP_SOAK=1 $(PYTEST) tests/federation/test_nemesis.py
 
 federation: $(INSTALLED)  ## bring up hosts of their own: [WORKERS=3] [KEYCLOAK=1] [SETTLE=2]
 	$(BIN)/python -m tests.support.bed up --workers $(WORKERS) \

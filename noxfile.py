@@ -26,6 +26,7 @@ for name in (
     "functional",
     "integration",
     "test-federation",
+    "soak",
     "federation",
     "federation-down",
     "bench",

@@ -13,10 +13,18 @@ from pathlib import Path
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import salt  # noqa: E402, F401
 
+from tests.support.soak import SOAK, examples  # noqa: E402
+
 pytest_plugins = ["tests.support.ring"]
+
+# An example that takes long is a slow machine's; `make soak` has a new seed, and many more of them
+hypothesis.settings.register_profile("ring", deadline=None, derandomize=not SOAK)
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=examples(100))
+hypothesis.settings.load_profile("soak" if SOAK else "ring")
 
 # Importing Salt puts a finder of the protocol that Python 3.12 dropped first; pytest, which asks
 # each finder for its `find_spec`, could import no test after that

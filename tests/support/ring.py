@@ -16,9 +16,12 @@ from __future__ import annotations
 import _thread
 import os
 import resource
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +85,7 @@ class Clock:
     """How long runs take, and when they have to end. Of the process that prints only."""
 
     def __init__(self, config: pytest.Config, costs: Costs) -> None:
+        self.config = config
         self.costs = costs
         self.name = _name(config)
         self.began = time.monotonic()
@@ -105,7 +109,14 @@ class Clock:
             timer.cancel()
 
     def _end(self) -> None:
+        """As Ctrl-C at a terminal, which all processes of the run hear."""
         self.over = True
+        if self.config.pluginmanager.has_plugin("dsession"):
+            own = str(os.getpid())
+            listed = subprocess.run(["pgrep", "-P", own], capture_output=True, check=False).stdout
+            for pid in listed.split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGINT)
         _thread.interrupt_main()
 
     @pytest.hookimpl(trylast=True)

@@ -23,6 +23,7 @@ from saltext_mip.controller.loop import Keeper
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Declared, Requests
 from saltext_mip.controller.step import Action
+from tests.support.soak import examples
 
 CLOCKS = {"settle": 2.0, "resync": 600.0}
 
@@ -200,7 +201,7 @@ class World(RuleBasedStateMachine):
 
 
 World.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=examples(60),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

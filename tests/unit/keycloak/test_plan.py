@@ -10,6 +10,7 @@ from saltext_mip.keycloak.mappers import desired_mappers
 from saltext_mip.keycloak.observed import Ids, Observed
 from saltext_mip.keycloak.plan import Item, Plan, plan
 from saltext_mip.keycloak.rights import Rights
+from tests.support.soak import examples
 
 MAPPERS = desired_mappers("fed1")
 THERE = tuple({**mapper.representation(), "id": mapper.name} for mapper in MAPPERS)
@@ -191,7 +192,7 @@ structures = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     before=structures,
     after=structures,

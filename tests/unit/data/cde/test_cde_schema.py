@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from saltext_mip import schemas
 from saltext_mip.data.cde.model import CdeInvalid, parse
 from tests.support import cdes
+from tests.support.soak import examples
 
 #: What a schema cannot say, in the words of the check by hand.
 BEYOND = ("already", "'dataset'", "it is longitudinal")
@@ -50,7 +51,7 @@ def mutated(draw: st.DrawFn) -> Any:
     return tree
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(mutated())
 def test_the_schema_and_the_check_agree(tree: Any) -> None:
     message = refusal(tree)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from saltext_mip.data.csvfile import fast_scan, fast_scan_numpy
 from saltext_mip.data.csvfile.scanner import Scan
+from tests.support.soak import examples
 
 CODES = ["d1", "d2", "a-long-code-1", "a-long-code-2", '"d1"', '"a,b"', "", "\u00e9", "d1 "]
 VALUES = ["1", "", "d1", "x,y", 'x"y', "x\ny", "a-long-code-1", "\u00e9", " ", '"q"', '"d1"']
@@ -78,13 +79,13 @@ def files(draw) -> bytes:
 @example(content=b'c0,c1,dataset\r\n"q","q""r",d1\rd2\n,d2,d1\r\n', size=1 << 20)
 @example(content=b"dataset,c\r\nd1,x\rx\nd1,x\r\n", size=1 << 20)
 @example(content=b"c,dataset,c2\n\x01,\x01,\x01\n", size=1 << 20)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_proof_comes_to_the_same_as_taking_each_row_apart(proof, content, size):
     assert seen(content, proof, size) == seen(content, "rows", 1 << 20)
 
 
 @given(content=files())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_sound_file_is_what_the_csv_module_reads(content):
     header, rows, datasets, findings = seen(content, "masks", 64)
     if any(finding.problem.hard for finding in findings):
@@ -101,7 +102,7 @@ def test_a_sound_file_is_what_the_csv_module_reads(content):
 
 
 @given(content=files(), noise=st.sampled_from(NOISE), place=st.floats(0, 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 def test_each_row_that_is_wrong_is_counted_once(content, noise, place):
     at = int(place * len(content))
     _, rows, datasets, findings = seen(content[:at] + noise + content[at:], "masks", 1 << 20)

@@ -16,6 +16,7 @@ from saltext_mip.data.cde import model as cde
 from saltext_mip.data.csvfile import decimals, reader, validator
 from saltext_mip.problems import Finding
 from tests.support import cdes
+from tests.support.soak import examples
 
 
 def made(*variables: dict[str, Any], **root: Any) -> cde.Cde:
@@ -321,7 +322,7 @@ def same(one: object, other: object) -> bool:
 
 
 @given(cells)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_text_means_what_exact_arithmetic_says(text):
     if text.strip(" \t"):
         assert same(decimals.whole(text), exactly(text, "int"))

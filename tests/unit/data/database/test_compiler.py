@@ -23,6 +23,7 @@ from saltext_mip.data.cde import model as cde
 from saltext_mip.data.database import compiler
 from saltext_mip.data.database.compiler import Compiled
 from tests.support import cdes
+from tests.support.soak import examples
 from tests.unit.data.csvfile.test_validator import cells, exactly
 
 CDE, DATABASE = "CDEsMetadata.json", "datasets.db"
@@ -252,7 +253,7 @@ def tables_(draw: st.DrawFn) -> tuple[list[list[str]], bytes]:
 
 
 @given(tables_())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_what_is_compiled_reads_back_as_it_was_written(tmp_path_factory, table):
     rows, raw = table
     folder = Folder(tmp_path_factory.mktemp("folder"), T, cdes.variable("u"))
@@ -264,7 +265,7 @@ def test_what_is_compiled_reads_back_as_it_was_written(tmp_path_factory, table):
 
 
 @given(st.lists(cells, min_size=1, max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_each_cell_is_stored_as_the_rule_says_or_keeps_the_file_out(tmp_path_factory, texts):
     texts = [text for text in texts if "\x00" not in text]
     folder = Folder(tmp_path_factory.mktemp("folder"), X, cdes.variable("r", "real"))
@@ -306,7 +307,7 @@ def _write(folder: Folder, column: str, texts: Sequence[str]) -> None:
         max_size=20,
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_sqlite_says_the_same_where_the_rules_agree(tmp_path_factory, texts):
     root = tmp_path_factory.mktemp("oracle")
     variables = [X, cdes.variable("r", "real")]

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from saltext_mip.data.csvfile.blocks import blocks
+from tests.support.soak import examples
 
 _texts = st.text(st.sampled_from('ab ,"\n\ufeffé;'), max_size=5)
 
@@ -48,7 +49,7 @@ def expected(raw: bytes) -> tuple[list[str], list[list[str]], list[int]]:
 @given(files(), st.integers(1, 60))
 @example(b"dataset\n\xef\xbb\xbfa\n\xef\xbb\xbfb\n", 1)
 @example(b'\xef\xbb\xbf\r\n"dataset",b\r\n\r\n"a\n\n",\r\n\r\n\r\nb,""', 5)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_rows_and_lines_are_the_same_wherever_the_file_is_cut(raw, size):
     header, rows, lines = expected(raw)
     found, places = [], []
