@@ -76,7 +76,7 @@ def many(root: Path) -> dict[str, float]:
     for state in ("new", "unchanged"):
         time.sleep(0.1)  # longer than a file counts as just written
         began = time.monotonic()
-        inventory.look(root / "data", root / "state", federation="fed", node="node", deep=False)
+        inventory.collect(root / "data", root / "state", federation="fed", node="node", deep=False)
         found[state] = round(time.monotonic() - began, 3)
     print(f"{'2,000 files':<20} {found['new']:.2f} s new, {found['unchanged']:.2f} s unchanged")
     return found

@@ -1,4 +1,4 @@
-"""Problems: what a person must mend, in words that never hold a cell's value.
+"""Problems: what a person must fix. They never hold a cell's value.
 
 A :class:`Rule` has a name, a severity, whether it is *hard* (its violation keeps the file out of
 the federation) and a hint. A :class:`Problem` is one rule violated at one place; it is all that

@@ -10,7 +10,7 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True)
 class Rule:
-    """What is asked of data. ``text`` says what is wrong, ``hint`` what to do about it."""
+    """A rule for data. ``text`` names the problem, ``hint`` what to do about it."""
 
     name: str
     severity: Severity
@@ -44,7 +44,7 @@ RULES: dict[str, Rule] = _rules(
         "error",
         False,
         "the node could not do it",
-        "Mend what it says, then salt-run mip.deploy.",
+        "Fix what its error names, then run salt-run mip.deploy.",
     ),
     # -- the form of a CSV file: such a file cannot be read as a table
     Rule("Empty", "error", True, "the file is empty", "Write a header and rows, or remove it."),
@@ -96,7 +96,7 @@ RULES: dict[str, Rule] = _rules(
         "error",
         True,
         "a line longer than 4 MiB",
-        "Look whether this is a CSV file, with line ends LF or CRLF.",
+        "Check that this is a CSV file with line ends LF or CRLF.",
     ),
     Rule(
         "NoDatasetColumn",
@@ -124,7 +124,7 @@ RULES: dict[str, Rule] = _rules(
         "error",
         True,
         "more columns than a database holds (32,767)",
-        "Look whether the first line is a header.",
+        "Check that the first line is a header.",
     ),
     Rule("EmptyColumnName", "error", True, "a column without a name", "Name or remove the column."),
     Rule(
@@ -146,7 +146,7 @@ RULES: dict[str, Rule] = _rules(
         "error",
         True,
         "more than 1,000 different values in 'dataset'",
-        "Look whether the column holds the codes of datasets.",
+        "Check that the column holds the codes of datasets.",
     ),
     Rule("NoRows", "warning", False, "a header and no rows", "Add rows, or remove the file."),
     Rule(
@@ -154,7 +154,7 @@ RULES: dict[str, Rule] = _rules(
         "error",
         True,
         "the file changed while it was read",
-        "Wait until it is copied; it is looked at again then.",
+        "Wait until it is copied; it is read again then.",
     ),
     Rule(
         "Unreadable",
@@ -297,14 +297,14 @@ RULES: dict[str, Rule] = _rules(
         "note",
         False,
         "the report with the values could not be written into the data path",
-        "Let the data path be written to, or look with mip.check.",
+        "Make the data path writable, or run mip.check on the node.",
     ),
     Rule(
         "NotRemembered",
         "note",
         False,
-        "the node could not remember what it saw",
-        "Check the disk of /var/lib/mip; until then each look reads all files again.",
+        "the node could not save what it read",
+        "Check the disk of /var/lib/mip; until then all files are read again each time.",
     ),
     Rule(
         "WorkerMissing",
@@ -317,15 +317,15 @@ RULES: dict[str, Rule] = _rules(
         "WorkerFailed",
         "error",
         True,
-        "the worker answered with an error, or not as it should",
-        "Read what it says; its log is /var/log/salt/minion.",
+        "the worker returned an error or an invalid response",
+        "Read its error; its log is /var/log/salt/minion.",
     ),
     Rule(
         "CdeNoFile",
         "error",
         True,
         "where the CDE belongs is something else",
-        "Put it away: CDEsMetadata.json is written anew by the next consolidation.",
+        "Move it away: the next consolidation writes CDEsMetadata.json.",
     ),
     Rule(
         "MountGone",
@@ -339,7 +339,7 @@ RULES: dict[str, Rule] = _rules(
         "note",
         False,
         "its files are being changed: it goes on as it was until they are left alone",
-        "Nothing; it is looked at again by itself.",
+        "Nothing to do; it is read again automatically.",
     ),
     Rule(
         "NoDataPath",
@@ -388,14 +388,14 @@ RULES: dict[str, Rule] = _rules(
         "warning",
         False,
         "the kept rows are without a column whose type in the CDE changed",
-        "Mend the problems of the file.",
+        "Fix the problems of the file.",
     ),
     Rule(
         "KeptAsItWas",
         "note",
         False,
         "the file is served as it was when it was last good",
-        "Mend the problems of the file.",
+        "Fix the problems of the file.",
     ),
     # -- rights in Keycloak
     Rule(
@@ -431,7 +431,7 @@ RULES: dict[str, Rule] = _rules(
         "error",
         False,
         "Keycloak refused it",
-        "See 'failed' for what it said, and Keycloak's log.",
+        "See 'failed' for its error, and Keycloak's log.",
     ),
     Rule(
         "OrphanKept",

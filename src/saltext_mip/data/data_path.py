@@ -140,7 +140,7 @@ def enrol(data_path: Path, state: Path, *, federation: str) -> bool:
     return _enrol(data_path, state, federation)
 
 
-def again(data_path: Path, state: Path, *, federation: str) -> bool:
+def enrol_again(data_path: Path, state: Path, *, federation: str) -> bool:
     """A person says that the data path is as it should be: enrol it as it is now, bare or not.
 
     Where there is no such folder, what was remembered of it is forgotten.

@@ -9,7 +9,7 @@ from saltext_mip.node.context import NodeContext
 
 def collect_inventory(here: NodeContext) -> Inventory:
     """The node's inventory, unmasked; the reports in the data path follow what is found."""
-    return inventory.look(
+    return inventory.collect(
         here.data_path,
         here.state,
         federation=here.federation.name,

@@ -123,7 +123,7 @@ def enrol(here: NodeContext) -> dict[str, bool]:
     """A person's word that the data path is as it should be: ``{"changed", "bare", "there"}``."""
     if not here.has_data:
         return {"changed": False, "bare": False, "there": False}
-    changed = data_path.again(here.data_path, here.state, federation=here.federation.name)
+    changed = data_path.enrol_again(here.data_path, here.state, federation=here.federation.name)
     there = here.data_path.is_dir()
     return {
         "changed": changed,

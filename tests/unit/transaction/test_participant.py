@@ -354,22 +354,22 @@ def test_a_data_path_that_was_never_there_is_another_error(places: Places):
 def test_enabling_enrols_what_is_there_and_forgets_what_is_not(places: Places):
     wk1 = places.place("wk1")
     data = places.data("wk1")
-    assert data_path.again(data, wk1.state, federation="fed1") is True
-    assert data_path.again(data, wk1.state, federation="fed1") is False
+    assert data_path.enrol_again(data, wk1.state, federation="fed1") is True
+    assert data_path.enrol_again(data, wk1.state, federation="fed1") is False
     (data / ENROLLED_FILE).unlink()
-    assert data_path.again(data, wk1.state, federation="fed1") is True
+    assert data_path.enrol_again(data, wk1.state, federation="fed1") is True
     data.rename(data.with_name("other"))
-    assert data_path.again(data, wk1.state, federation="fed1") is True
-    assert data_path.again(data, wk1.state, federation="fed1") is False
+    assert data_path.enrol_again(data, wk1.state, federation="fed1") is True
+    assert data_path.enrol_again(data, wk1.state, federation="fed1") is False
     data.mkdir()
     assert data_path.check(data, wk1.state, node="wk1") is False
-    assert data_path.again(data, wk1.state, federation="fed1") is True
+    assert data_path.enrol_again(data, wk1.state, federation="fed1") is True
     assert data_path.check(data, wk1.state, node="wk1") is True
 
 
 def test_another_data_path_in_the_pillar_is_not_yet_enrolled(places: Places, tmp_path):
     wk1 = places.place("wk1")
-    data_path.again(places.data("wk1"), wk1.state, federation="fed1")
+    data_path.enrol_again(places.data("wk1"), wk1.state, federation="fed1")
     assert data_path.check(tmp_path, wk1.state, node="wk1") is False
 
 

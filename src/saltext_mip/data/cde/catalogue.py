@@ -2,7 +2,7 @@
 
 Whatever the catalogue answers that is no CDE means that it has none; so says its protocol, and the
 reason is kept for the person who asked for it. Only a catalogue that cannot be reached, or takes
-too long, is an error: nothing was said, then. What is asked for is one deadline for all
+too long, is an error: there is no answer, then. What is asked for is one deadline for all
 pathologies, kept whatever drips out of the other end; so each question runs in a thread that is
 left behind when it is late.
 """

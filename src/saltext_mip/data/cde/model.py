@@ -100,7 +100,7 @@ class CdeFound:
     about: str | None = None
 
 
-class _Wrong(Exception):
+class _Invalid(Exception):
     """Something in the tree that is not as it should be."""
 
     def __init__(self, path: Steps, message: str, hint: str) -> None:
@@ -137,7 +137,7 @@ def parse(content: bytes, *, pathology: str, node: str | None = None) -> Cde:
     tree = _repaired(tree)
     try:
         variables = _variables(tree)
-    except _Wrong as wrong:
+    except _Invalid as wrong:
         where = place(tree, wrong.path)
         raise CdeInvalid(wrong.message, where=where, hint=wrong.hint, **facts) from None
     return Cde(
@@ -257,7 +257,7 @@ def _character(escape: re.Match[str]) -> str:
 
 
 def _variables(tree: Any) -> tuple[Variable, ...]:
-    """The variables in tree order, everything checked; :class:`_Wrong`."""
+    """The variables in tree order, everything checked; :class:`_Invalid`."""
     found: dict[str, Steps] = {}
     made = []
     for path, source in _leaves(tree):
@@ -265,21 +265,21 @@ def _variables(tree: Any) -> tuple[Variable, ...]:
         if (first := found.setdefault(_column(code), path)) is not path:
             message = f"its code is that of {place(tree, first)} already"
             hint = "A code names one variable (capitals do not count: they are one column)."
-            raise _Wrong(path, message, hint)
+            raise _Invalid(path, message, hint)
         made.append(_variable(source))
     where = found.get(DATASET)
     hint = "Give the root's own variables a variable 'dataset' with sql_type 'text'."
     if where is None or all(variable.code != DATASET for variable in made):
-        raise _Wrong((), "it has no variable 'dataset'", hint)
+        raise _Invalid((), "it has no variable 'dataset'", hint)
     if len(where) != 2:
-        raise _Wrong(where, "the variable 'dataset' is not at the root", hint)
+        raise _Invalid(where, "the variable 'dataset' is not at the root", hint)
     if next(variable for variable in made if variable.code == DATASET).sql_type != "text":
-        raise _Wrong((*where, "sql_type"), "the variable 'dataset' is not of type text", hint)
+        raise _Invalid((*where, "sql_type"), "the variable 'dataset' is not of type text", hint)
     if tree.get("longitudinal"):
         codes = {variable.code for variable in made}
         if missing := [code for code in ("subjectid", "visitid") if code not in codes]:
             message = f"it is longitudinal and has no variable {' and '.join(map(repr, missing))}"
-            raise _Wrong((), message, "Add the variable, or remove 'longitudinal'.")
+            raise _Invalid((), message, "Add the variable, or remove 'longitudinal'.")
     return tuple(made)
 
 
@@ -307,13 +307,13 @@ def _check_group(path: Steps, group: Any) -> None:
     _strings(path, group, "a group", "code", "label")
     for key in ("variables", "groups"):
         if not isinstance(group.get(key, []), list):
-            raise _Wrong((*path, key), "it is not a list", f"Write {key} as a list.")
+            raise _Invalid((*path, key), "it is not a list", f"Write {key} as a list.")
     if path:
         return
     if not isinstance(group.get("version", ""), str):
-        raise _Wrong(("version",), "it is not a string", "Write the version in quotes.")
+        raise _Invalid(("version",), "it is not a string", "Write the version in quotes.")
     if not isinstance(group.get("longitudinal", False), bool):
-        raise _Wrong(("longitudinal",), "it is not true or false", "Write true, or leave it out.")
+        raise _Invalid(("longitudinal",), "it is not true or false", "Write true, or leave it out.")
 
 
 def _check_variable(path: Steps, variable: Any) -> None:
@@ -321,21 +321,21 @@ def _check_variable(path: Steps, variable: Any) -> None:
     _strings(path, variable, "a variable", "code", "label", "sql_type")
     if _CONTROL.search(variable["code"]):
         message = "its code has a control character"
-        raise _Wrong((*path, "code"), message, "Use a code that can be shown on a line.")
+        raise _Invalid((*path, "code"), message, "Use a code that can be shown on a line.")
     if variable["sql_type"].lower() not in SQL_TYPES:
         message = "its sql_type is none of text, real and int"
-        raise _Wrong((*path, "sql_type"), message, "Use one of text, real and int.")
+        raise _Invalid((*path, "sql_type"), message, "Use one of text, real and int.")
     if not isinstance(variable.get("isCategorical"), bool):
         message = "its isCategorical is not true or false"
-        raise _Wrong(path, message, "Say whether it is: true or false, without quotes.")
+        raise _Invalid(path, message, "Say whether it is: true or false, without quotes.")
     if "enumerations" not in variable:
         if variable["isCategorical"]:
             message = "it is categorical and has no enumerations"
-            raise _Wrong(path, message, "List its enumerations, or set isCategorical to false.")
+            raise _Invalid(path, message, "List its enumerations, or set isCategorical to false.")
         return
     below = (*path, "enumerations")
     if not isinstance(variable["enumerations"], list):
-        raise _Wrong(below, "it is not a list", "Write a list of {code, label}.")
+        raise _Invalid(below, "it is not a list", "Write a list of {code, label}.")
     for index, entry in enumerate(variable["enumerations"]):
         _object((*below, index), entry, "an entry of an enumeration")
         _strings((*below, index), entry, "an entry of an enumeration", "code", "label")
@@ -343,17 +343,17 @@ def _check_variable(path: Steps, variable: Any) -> None:
 
 def _object(path: Steps, value: Any, what: str) -> None:
     if not isinstance(value, dict):
-        raise _Wrong(path, f"{what} is not an object", "Write it as {…}.")
+        raise _Invalid(path, f"{what} is not an object", "Write it as {…}.")
 
 
 def _strings(path: Steps, value: dict[str, Any], what: str, *keys: str) -> None:
     for key in keys:
         if key not in value:
-            raise _Wrong(path, f"{what} lacks {key!r}", f"Add {key!r}.")
+            raise _Invalid(path, f"{what} lacks {key!r}", f"Add {key!r}.")
         if not isinstance(value[key], str):
-            raise _Wrong((*path, key), "it is not a string", "Write it in quotes.")
+            raise _Invalid((*path, key), "it is not a string", "Write it in quotes.")
     if not value["code"]:
-        raise _Wrong((*path, "code"), "it is empty", "Give it a code.")
+        raise _Invalid((*path, "code"), "it is empty", "Give it a code.")
 
 
 def _variable(source: dict[str, Any]) -> Variable:

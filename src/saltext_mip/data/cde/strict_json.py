@@ -20,7 +20,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
 
 class NotJson(ValueError):
-    """What is wrong, and on which 1-based line; ``line`` is None where that cannot be said."""
+    """What is wrong, and on which 1-based line; ``line`` is None where it is unknown."""
 
     def __init__(self, message: str, line: int | None) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class NotJson(ValueError):
         self.line = line
 
 
-class _Offence(Exception):
+class _Rejected(Exception):
     """Something that the reader met and whose line it does not know."""
 
 
@@ -45,7 +45,7 @@ def loads(content: bytes) -> Any:
         )
     except json.JSONDecodeError as error:
         raise NotJson(f"not JSON: {error.msg} (column {error.colno})", error.lineno) from None
-    except (_Offence, RecursionError, ValueError) as error:
+    except (_Rejected, RecursionError, ValueError) as error:
         # ValueError: an integer of thousands of digits, which Python refuses to make
         found = next(_offences(text), None)
         if found is None:
@@ -58,18 +58,18 @@ def loads(content: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        raise _Offence
+        raise _Rejected
     return made
 
 
 def _constant(_name: str) -> Any:
-    raise _Offence
+    raise _Rejected
 
 
 def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise _Offence
+        raise _Rejected
     return number
 
 

@@ -87,7 +87,7 @@ def lacking(
     made: Mapping[str, Cde],
     catalogue: Mapping[str, str],
 ) -> Iterator[Problem]:
-    """A problem for each of these pathologies that has no CDE; ``catalogue``: what that said."""
+    """A problem for each of these pathologies that has no CDE; ``catalogue``: its answer."""
     for name in names:
         if name not in made:
             about = f"and in the data catalogue: {catalogue[name]}" if name in catalogue else None
@@ -115,7 +115,7 @@ def of_unused(
 def _unreadable(presence: Presence, pathology: str, *, own: bool = False) -> Iterator[Problem]:
     """Why the master's CDE may be there and cannot be read.
 
-    With ``own`` the reasons of the file alone: those of its folder are said elsewhere.
+    With ``own`` the reasons of the file alone: those of its folder are reported elsewhere.
     """
     record = manifest.record_of(presence.master, pathology)
     if record and record.cde_problem and record.cde_problem.rule != "CdeMissing":

@@ -1,4 +1,4 @@
-"""What is allowed and probably not meant: codes that are used twice or look the same.
+"""What is allowed and probably not meant: codes that are used twice or appear the same.
 
 The portal compares dataset codes in lower case, without blanks and brackets, and splits lists of
 them at commas, in all pathologies at once: who may see the one may then see the other.

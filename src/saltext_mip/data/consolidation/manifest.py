@@ -1,4 +1,4 @@
-"""Which files the federation serves: the good ones, and what was good when it last looked.
+"""Which files the federation serves: the good ones, and what was good at the last collection.
 
 The unit is the file. One that was served and is bad now stays in the manifest with the record it
 had, because its node keeps what it compiled of it; one that is gone leaves. A manifest is what a
@@ -87,7 +87,7 @@ def judge(
     """The files of a pathology that a node serves, and the problems of all of them.
 
     ``digest`` is that of the rules of the CDE to come, None where there is no CDE and the files are
-    looked at for their form alone; ``before`` is what the node served until now.
+    checked for their form alone; ``before`` is what the node served until now.
     """
     record = record_of(inventory, pathology)
     known = {file.name: file for file in before}
@@ -114,7 +114,7 @@ def judge(
 def verdict(file: FileRecord, digest: str | None) -> tuple[Problem, ...]:
     """All problems of a file: its form, and what it was found to be against those rules.
 
-    A file that was not verified against them is one that changed between look and verification.
+    A file without a verdict is one that changed between collection and verification.
     """
     if digest is None or not file.sound:
         return tuple(file.problems)
@@ -140,7 +140,7 @@ def _unseen(
     pathology: str,
     known: Iterable[str],
 ) -> Iterable[str]:
-    """Files that are there, or may be, and could not be looked at: of them nothing is new.
+    """Files that are there, or may be, and could not be read: of them nothing is new.
 
     That is one that cannot be followed, all of a folder that cannot be read, or all of a node.
     """

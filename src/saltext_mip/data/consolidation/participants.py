@@ -19,7 +19,7 @@ from saltext_mip.rules import RULES
 
 Status = Literal["ok", "missing", "disabled", "error"]
 
-#: What is said of a node that a person took out; any other absence is a problem.
+#: The status of a node that a person took out; any other absence is a problem.
 DISABLED = "Disabled"
 SILENT = "WorkerMissing"
 

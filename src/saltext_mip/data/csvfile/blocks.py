@@ -1,7 +1,7 @@
 """A sound CSV file block by block, each knowing its columns and the lines that its rows are on.
 
 A file is cut where rows end and each piece given to polars as it stands, so that memory is bounded
-by the size of a block, and a row's line can be told when it is asked for. Of files that
+by the size of a block, and a row's line is known when it is asked for. Of files that
 :mod:`.reader` found sound polars reads what RFC 4180 means; blank lines, which are
 not rows, and a byte order mark in the middle, which is data, are kept from it.
 """
@@ -110,7 +110,7 @@ def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Itera
 
 
 def first_row(file: BinaryIO) -> tuple[str, ...] | None:
-    """The names in the header of the file; ``None`` where it is not easily told."""
+    """The names in the header of the file; ``None`` where it is not easily found."""
     file.seek(0)
     begin = file.read(ROW_BYTES)
     raw = begin[: _header_end(begin)].removeprefix(_BOM)

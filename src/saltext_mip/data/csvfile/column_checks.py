@@ -2,7 +2,7 @@
 
 A column goes by polars' own reading of numbers as far as that agrees with the rule of
 :mod:`.decimals`: it takes only texts that the rule takes, with the same value, but
-for names of what is not finite. What it does not take is looked at again by the rule itself.
+for names of what is not finite. What it does not take is decided by the rule itself.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Check:
     def exactly(
         self, values: pl.Series, texts: pl.Series
     ) -> tuple[pl.Series, dict[str, list[int]]]:
-        """The column with each text that was not taken looked at, and the rows it fails, by rule.
+        """The column with each text that was not taken decided, and the rows it fails, by rule.
 
         Most are numbers with blanks around them, or whole ones written ``3.0``.
         """

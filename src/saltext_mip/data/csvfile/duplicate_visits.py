@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from saltext_mip.data.csvfile.blocks import Block
-from saltext_mip.data.csvfile.findings import SHOWN, Grouped
+from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SUBJECT, VISIT = "subjectid", "visitid"
 RULE = "DoubledVisit"
 
-_PASS = 4 << 20  # hashes looked at together
+_PASS = 4 << 20  # hashes compared together
 _BYTES = 8
 _NONE = 0  # in the place of a hash
 
@@ -58,7 +58,7 @@ class Visits:
         return count, first
 
     def explain(
-        self, found: Grouped, count: int, first: list[int], blocks: Iterable[Block]
+        self, found: FindingCollector, count: int, first: list[int], blocks: Iterable[Block]
     ) -> None:
         """Put it down, with lines and values of the ``first`` from the file's blocks."""
         begin = 0

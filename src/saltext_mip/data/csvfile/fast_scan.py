@@ -3,7 +3,7 @@
 Two ways to the same answer, both by a few operations on the whole block. One deletes all but commas
 and line ends, and compares what is left with one row's pattern, again and again; it is good for
 blocks with few quotes. The other makes bit masks of commas, quotes and line ends and counts; it is
-two to ten times as fast, but needs numpy, whose import takes as long as the look at some fifty
+two to ten times as fast, but needs numpy, whose import takes as long as the scan of some fifty
 megabytes.
 
 A proof is exact. Where there is none the rows may be good all the same: take them apart to know.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 class Proved:
     """The first ``size`` bytes of a block, so many lines, are good rows: of each dataset's code.
 
-    Codes are in the order of first appearance; what they have to be is not looked at.
+    Codes are in the order of first appearance; whether they are valid is not checked.
     """
 
     size: int

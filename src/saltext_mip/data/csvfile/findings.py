@@ -8,7 +8,7 @@ SHOWN = 10  # lines and examples of each
 EXAMPLE_CHARS = 200
 
 
-class Grouped:
+class FindingCollector:
     """Add what is found, in the order of lines; get it grouped."""
 
     def __init__(self) -> None:

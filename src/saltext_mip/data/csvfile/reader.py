@@ -21,7 +21,7 @@ from saltext_mip.data.csvfile.scanner import Scan
 from saltext_mip.problems import Finding, Problem
 
 BLOCK = 1 << 20  # bytes that are read and hashed at once
-_STEP = 512 << 10  # bytes that are looked at at once: more does not fit a core's cache
+_STEP = 512 << 10  # bytes that are scanned at once: more does not fit a core's cache
 _THREAD_PAYS = 4 << 20  # bytes of a file from which on it does
 _NUMPY_PAYS = 64 << 20
 _NUMPY_PAYS_QUOTED = 8 << 20
@@ -66,7 +66,7 @@ def read(path: Path, *, progress: Callable[[int], None] | None = None) -> Table:
     """The table in that file. One that cannot be read, or changes meanwhile, is a finding, too.
 
     ``progress`` is called with the bytes read so far, now and then. A link is followed: whoever
-    does not trust it has looked where it leads.
+    does not trust it has checked where it leads.
     """
     return read_stamped(path, progress=progress)[0]
 
@@ -102,7 +102,7 @@ def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
     expected = os.fstat(fd).st_size
     digest = hashlib.sha256()
     size = 0
-    # hashing lets go of the interpreter, and so does reading: they run beside the look
+    # hashing lets go of the interpreter, and so does reading: they run beside the scan
     workers = ThreadPoolExecutor(1, "sha256") if expected >= _THREAD_PAYS else None
     with workers or nullcontext():
         block = os.read(fd, BLOCK)

@@ -1,4 +1,4 @@
-"""The form of a CSV file, looked at in blocks: its rows, of which datasets, and what is wrong.
+"""The form of a CSV file, checked in blocks: its rows, of which datasets, and what is wrong.
 
 The grammar is RFC 4180 with LF or CRLF and an optional byte order mark. A block that is as regular
 as nearly all are is *proved* so as a whole (:mod:`.fast_scan`), at memory speed. Any
@@ -13,7 +13,7 @@ import re
 from collections import Counter
 
 from saltext_mip.data.csvfile.fast_scan import Proof, Proved, by_deletion
-from saltext_mip.data.csvfile.findings import Grouped
+from saltext_mip.data.csvfile.findings import FindingCollector
 from saltext_mip.problems import Finding
 
 DATASET = b"dataset"
@@ -43,7 +43,7 @@ class Scan:
         self.header: tuple[str, ...] = ()
         self.rows = 0
         self.datasets: dict[str, int] = {}
-        self._found = Grouped()
+        self._found = FindingCollector()
         self._tail = b""
         self._line = 1  # of what comes next
         self._begun = False
@@ -206,7 +206,7 @@ class Scan:
 
     def _take_header(self, line: int, raw: bytes, fields: list[bytes], wrong: str | None) -> None:
         if wrong or DATASET not in fields:
-            # this line may be a patient: nothing of it is said but that it is wrong
+            # this line may be a patient: only the rule is reported
             self._found.add(wrong or "NoDatasetColumn", None, _text(raw))
             self._stop()
             return
@@ -243,7 +243,7 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _is_code(code: str) -> bool:
-    """Whether that can be a dataset's code, and be looked for in a block as it stands."""
+    """Whether that can be a dataset's code, and be searched for in a block as it stands."""
     return bool(code.strip()) and len(code) <= NAME_CHARS and not _CONTROL.search(code)
 
 
@@ -272,7 +272,7 @@ def _row(body: bytes, pos: int) -> tuple[list[bytes], int, str | None]:
             case 0x0D if body.startswith(b"\n", pos + 1):
                 return fields, pos + 2, None
             case byte:
-                # where a row goes wrong it ends with the line: the next is looked at for itself
+                # where a row goes wrong it ends with the line: the next is read by itself
                 end = body.find(b"\n", pos) + 1 or size
                 return fields, end, "LoneReturn" if byte == 0x0D else "StrayQuote"
 

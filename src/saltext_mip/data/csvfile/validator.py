@@ -1,9 +1,9 @@
 """What a file's header and values must be for its CDE: the same rules for consolidate and compile.
 
 A file is listed by ``consolidate`` and compiled by ``compile`` under one and the same verdict, so
-both ask here, and so does ``mip.check`` for a hospital's data manager. :class:`Verifier` turns
+both ask here, and so does ``mip.check`` for a hospital's data manager. :class:`Validator` turns
 blocks of a file into frames of values on the way, deciding whole columns at once; only columns in
-which something fails are looked at again, text by text, to say what and where. The form of a file
+which something fails are checked again, text by text, to report what and where. The form of a file
 (quotes, fields per row, encoding) is judged by :mod:`.reader`.
 
 When the outcome of a rule here changes, ``RULES_VERSION`` in :mod:`.cde.model` grows.
@@ -19,7 +19,7 @@ from saltext_mip.data.cde.model import Cde
 from saltext_mip.data.csvfile.blocks import Block, blocks
 from saltext_mip.data.csvfile.column_checks import Check
 from saltext_mip.data.csvfile.duplicate_visits import Visits
-from saltext_mip.data.csvfile.findings import SHOWN, Grouped
+from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
 from saltext_mip.data.csvfile.reader import Table
 from saltext_mip.problems import Finding, Problem
 
@@ -53,17 +53,17 @@ def check_file(
 ) -> tuple[Finding, ...]:
     """All that is wrong with the file's header and values, grouped by rule and column.
 
-    ``table`` is what :func:`.reader.read` said of it; where the file has no rows
+    ``table`` is what :func:`.reader.read` returned; where the file has no rows
     to be read for what is wrong with its form, only the header is checked. Memory is bounded.
     """
     found = check_header(table.header, cde, subjectcode=subjectcode)
     if not readable(table):
         return strictly(found, strict=strict)
-    verifier = Verifier(table.header, cde, subjectcode=subjectcode)
+    validator = Validator(table.header, cde, subjectcode=subjectcode)
     with path.open("rb") as file:
         for block in blocks(file, table.header):
-            verifier.values(block)
-        return strictly(found + verifier.findings(file), strict=strict)
+            validator.values(block)
+        return strictly(found + validator.findings(file), strict=strict)
 
 
 def readable(table: Table) -> bool:
@@ -79,10 +79,10 @@ def strictly(found: tuple[Finding, ...], *, strict: bool) -> tuple[Finding, ...]
     return tuple(finding.at(strict=True) for finding in found)
 
 
-class Verifier:
+class Validator:
     """Give it the blocks of one file, in order: it gives their values, and keeps what is wrong.
 
-    A value that breaks its type's rule comes out as None: whoever stores values looks at
+    A value that breaks its type's rule comes out as None: whoever stores values checks
     :attr:`refused` first.
     """
 
@@ -105,7 +105,7 @@ class Verifier:
         self._numbers = [column for column, check in self._checks.items() if check.number]
         self._reals = [c for c in self._numbers if self._checks[c].type == pl.Float64]
         self._finite = [pl.col(column).is_finite().all() for column in self._reals]
-        self._found = Grouped()
+        self._found = FindingCollector()
         self._lines_left: dict[tuple[str, str], int] = {}
         self._visits = Visits() if cde.longitudinal and Visits.columns <= set(header) else None
         self.refused = False

@@ -35,7 +35,7 @@ _FOLDER = "compiled"
 
 @dataclass(frozen=True)
 class Source:
-    """One CSV file: what it was when it was looked at, and which rows of DATA are its.
+    """One CSV file: what it was when it was last read, and which rows of DATA are its.
 
     ``state`` is ``kept`` where the file is bad and the rows are those of ``good``, the content
     (SHA-256) that compiled last; ``out`` where there are none. ``spans`` are pairs of rowids, the
@@ -74,7 +74,7 @@ class Record:
     """One database: how it is known again, and what it was made of.
 
     ``rules`` is the CDE's digest of what a file's verdict can depend on, ``layout`` DATA's columns,
-    ``notes`` what is to be said of the CDE.
+    ``notes`` the problems of the CDE.
     """
 
     mark: Mark
@@ -90,7 +90,7 @@ class Record:
         return sum(source.rows for source in self.sources.values())
 
 
-class Ledger:
+class BuildRecords:
     """The records of one pathology's database: of the one that is there, and of the one before."""
 
     def __init__(self, state: Path, pathology: str) -> None:

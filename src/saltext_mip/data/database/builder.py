@@ -1,7 +1,7 @@
 """Build a new database beside the old one, of files and of those of the old rows that are good.
 
 Where most of it stays, the file is copied as it stands, changed rows come to its end, and those
-that are not good any more are taken out; otherwise it is made anew, row by row.
+that are not good any more are taken out; otherwise it is rebuilt, row by row.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from saltext_mip.data.cde.model import Cde, rules_digest
 from saltext_mip.data.database import sqlite as database
-from saltext_mip.data.database.build_record import FORMAT, Ledger, Record, Source
-from saltext_mip.data.database.ingest import Intake, Read
-from saltext_mip.data.database.sqlite import Filling, Layout, Mark, NotWritten
-from saltext_mip.data.database.staleness import Look, outdated
+from saltext_mip.data.database.build_record import FORMAT, BuildRecords, Record, Source
+from saltext_mip.data.database.ingest import Ingest, Read
+from saltext_mip.data.database.sqlite import Layout, Mark, NotWritten, RowWriter
+from saltext_mip.data.database.staleness import BuildState, outdated
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import atomic
 
@@ -29,60 +29,60 @@ _WASTE = 3  # a database of which more than a third is free pages is not copied 
 class Build:
     """A new database, made of the old one's rows as far as they are good, and of files."""
 
-    def __init__(self, look: Look, cde: Cde, strict: bool, *, force: bool) -> None:
-        self._look = look
+    def __init__(self, state: BuildState, cde: Cde, strict: bool, *, force: bool) -> None:
+        self._state = state
         self._cde = cde
         self._strict = strict
-        self._layout = Layout.of(cde, subjectcode=look.recipe.subjectcode)
-        self._rules = rules_digest(cde, subjectcode=look.recipe.subjectcode)
-        self._old: Mapping[str, Source] = look.record.sources if look.record else {}
+        self._layout = Layout.of(cde, subjectcode=state.recipe.subjectcode)
+        self._rules = rules_digest(cde, subjectcode=state.recipe.subjectcode)
+        self._old: Mapping[str, Source] = state.record.sources if state.record else {}
         self.changed = True
-        names = look.listing.names
+        names = state.listing.names
         fit = not force and self._fits()
         self._carried = {
             name: source
-            for name, source in look.same.items()
+            for name, source in state.same.items()
             if fit and not outdated(source, strict=strict)
         }
         self._todo = [name for name in names if name not in self._carried]
-        odd = {problem.file for problem in look.listing.problems}
+        odd = {problem.file for problem in state.listing.problems}
         self._odd = [name for name in self._old if name in odd and name not in names]
         self._copying = fit and self._worth_copying()
 
-    def make(self, ledger: Ledger, read: Read) -> tuple[Record, tuple[Finding, ...]]:
+    def make(self, records: BuildRecords, read: Read) -> tuple[Record, tuple[Finding, ...]]:
         """The record of the database that is there now, and what was found in files."""
-        look = self._look
-        staged = atomic.Staged.plan(look.target)
+        state = self._state
+        staged = atomic.Staged.plan(state.target)
         try:
             staged.create()
             sources = self._begin(staged.temp)
             findings = self._take(staged.temp, sources, read)
             sources = dict(sorted(sources.items()))
             notes = tuple(database.metadata_problems(self._cde))
-            if self._copying and look.record and self._nothing_new(look.record, sources):
+            if self._copying and state.record and self._nothing_new(state.record, sources):
                 staged.abort()
                 self.changed = False
                 record = replace(
-                    look.record, cde_stamp=look.cde_stamp, notes=notes, sources=sources
+                    state.record, cde_stamp=state.cde_stamp, notes=notes, sources=sources
                 )
-                ledger.save(record, None)
+                records.save(record, None)
                 return record, findings
             rows = sum(source.rows for source in sources.values())
-            # most of it is on its way to the disk while it is looked at
+            # most of it is on its way to the disk while it is checked
             with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
                 written = pool.submit(_sync, staged.temp)
                 database.finish(staged.temp, rows, self._seal(sources), deep=not self._copying)
                 written.result()
             record = Record(
                 sealed(staged),
-                look.recipe,
+                state.recipe,
                 self._rules,
                 self._layout,
-                look.cde_stamp,
+                state.cde_stamp,
                 notes,
                 sources,
             )
-            put(staged, record, look, ledger)
+            put(staged, record, state, records)
         except BaseException:
             staged.abort()
             raise
@@ -92,10 +92,10 @@ class Build:
 
     def _fits(self) -> bool:
         """Whether rows of the old database are what the same files would give now."""
-        record = self._look.record
+        record = self._state.record
         return (
             record is not None
-            and self._look.exact
+            and self._state.exact
             and record.rules == self._rules
             and record.layout == self._layout
             and record.recipe.format == FORMAT
@@ -103,7 +103,7 @@ class Build:
 
     def _worth_copying(self) -> bool:
         """Whether the file is copied as it stands, instead of row by row."""
-        record = self._look.record
+        record = self._state.record
         carried = sum(source.rows for source in self._carried.values())
         if record is None or carried * 2 < record.rows:
             return False
@@ -114,8 +114,8 @@ class Build:
     def _begin(self, temp: Path) -> dict[str, Source]:
         """The files whose rows are in the new database from the start."""
         if self._copying:
-            shutil.copyfile(self._look.target, temp)
-            if self._look.record and self._look.record.recipe.cde != self._look.recipe.cde:
+            shutil.copyfile(self._state.target, temp)
+            if self._state.record and self._state.record.recipe.cde != self._state.recipe.cde:
                 database.replace_metadata(temp, self._cde)
             return dict(self._carried)
         database.create(temp, self._layout, self._cde)
@@ -128,17 +128,17 @@ class Build:
         findings: list[Finding] = []
         if self._todo:
             last = database.last_row(temp)
-            with Filling(temp) as filling:
-                intake = Intake(
+            with RowWriter(temp) as filling:
+                ingest = Ingest(
                     filling,
                     last,
                     self._cde,
-                    subjectcode=self._look.recipe.subjectcode,
+                    subjectcode=self._state.recipe.subjectcode,
                     strict=self._strict,
                     read=read,
                 )
                 for name in self._todo:
-                    sources[name], found = intake.take(self._look.folder / name)
+                    sources[name], found = ingest.take(self._state.folder / name)
                     findings += found
         for name in self._todo:
             if sources[name].state == "out" and (old := self._old.get(name)) and old.spans:
@@ -167,7 +167,7 @@ class Build:
 
     def _adopted(self, temp: Path, file: str, source: Source) -> Source:
         """The source with its rows copied out of the old database."""
-        record = self._look.record
+        record = self._state.record
         if record is None or not source.spans:
             return source
         kinds = dict(record.layout.columns)
@@ -177,10 +177,10 @@ class Build:
             if kinds.get(name) == kind or (kind == "real" and kinds.get(name) == "int")
         ]
         lost = [name for name, _ in self._layout.columns if name in kinds.keys() - dict(same)]
-        without = database.filled(self._look.target, source.spans, lost)
+        without = database.filled(self._state.target, source.spans, lost)
         problems = tuple(Problem("KeptWithoutColumn", file=file, column=name) for name in without)
         first = database.last_row(temp) + 1
-        count = database.adopt(temp, self._look.target, source.spans, same)
+        count = database.adopt(temp, self._state.target, source.spans, same)
         if count != source.rows:
             raise NotWritten(f"the old database has {count} rows in the place of {source.rows}")
         spans = ((first, first + count - 1),)
@@ -190,11 +190,11 @@ class Build:
         """Whether the rows and METADATA are those that the old database has."""
         then = {name: source.spans for name, source in self._old.items() if source.spans}
         now = {name: source.spans for name, source in sources.items() if source.spans}
-        return record.recipe == self._look.recipe and then == now
+        return record.recipe == self._state.recipe and then == now
 
     def _seal(self, sources: Mapping[str, Source]) -> bytes:
         """Eight bytes that stand for what the database was made of."""
-        facts = [self._look.recipe, [(name, of.good, of.spans) for name, of in sources.items()]]
+        facts = [self._state.recipe, [(name, of.good, of.spans) for name, of in sources.items()]]
         return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()[:8]
 
 
@@ -215,9 +215,9 @@ def sealed(staged: atomic.Staged) -> Mark:
     return mark
 
 
-def put(staged: atomic.Staged, record: Record, look: Look, ledger: Ledger) -> None:
+def put(staged: atomic.Staged, record: Record, state: BuildState, records: BuildRecords) -> None:
     """The new database in the place of the old one, and the record of both before that."""
-    ledger.save(record, look.record)
+    records.save(record, state.record)
     for side in database.sides(staged.target):
         side.unlink(missing_ok=True)
     staged.commit()

@@ -2,7 +2,7 @@
 
 The order of rows is nobody's: rows are matched by all that is in them, however often they occur.
 Where what is left over on both sides is the same number of rows, they are taken for the same rows
-in the same order with other values, and the columns that differ are told; otherwise, which rows of
+in the same order with other values, and the columns that differ are named; otherwise, which rows of
 which file are not there. A hash a row is kept meanwhile.
 """
 
@@ -20,11 +20,11 @@ from typing import Any
 from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
 from saltext_mip.data.csvfile import reader as tables
 from saltext_mip.data.csvfile.blocks import blocks
-from saltext_mip.data.csvfile.findings import Grouped
-from saltext_mip.data.csvfile.validator import Verifier, check_header
+from saltext_mip.data.csvfile.findings import FindingCollector
+from saltext_mip.data.csvfile.validator import Validator, check_header
 from saltext_mip.data.data_path import cde_content, csv_files
 from saltext_mip.data.database import sqlite as database
-from saltext_mip.data.database.build_record import Ledger
+from saltext_mip.data.database.build_record import BuildRecords
 from saltext_mip.data.database.sqlite import Layout, NotWritten, quoted
 from saltext_mip.errors import UnsafeName
 from saltext_mip.federation import DATABASE_FILE
@@ -61,7 +61,7 @@ def verify(
         about = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         return (Finding(Problem("CdeInvalid", pathology=name, about=about)),)
     target = folder / DATABASE_FILE
-    record, _ = Ledger(state, name).find(target)
+    record, _ = BuildRecords(state, name).find(target)
     kept = [
         span
         for source in (record.sources.values() if record else ())
@@ -130,7 +130,7 @@ class _Comparison:
         if spare.total() == foreign.total():
             return found + self._cells(db, good, spare, foreign)
         for name in good:
-            missing = Grouped()
+            missing = FindingCollector()
             for line, row in self._file(name):
                 if spare[hash(row)] > 0:
                     spare[hash(row)] -= 1
@@ -151,7 +151,7 @@ class _Comparison:
         found: list[Finding] = []
         others = _take(self._database(db), foreign)
         for name in names:
-            cells = Grouped()
+            cells = FindingCollector()
             for line, row in _take(self._file(name), spare):
                 _, other = next(others)
                 for column, one, two in zip(self.columns, row, other, strict=True):
@@ -170,10 +170,10 @@ class _Comparison:
         """Line and values of each row."""
         path = self.folder / name
         header = tables.read(path).header
-        verifier = Verifier(header, self.cde, subjectcode=self.subjectcode)
+        validator = Validator(header, self.cde, subjectcode=self.subjectcode)
         with path.open("rb") as file:
             for block in blocks(file, header):
-                frame = verifier.values(block)
+                frame = validator.values(block)
                 at = [
                     frame.columns.index(column) if column in frame.columns else None
                     for column in self.columns
@@ -190,11 +190,11 @@ class _Comparison:
         if table.header:
             found += check_header(table.header, self.cde, subjectcode=self.subjectcode)
         if not any(finding.problem.hard for finding in found):
-            verifier = Verifier(table.header, self.cde, subjectcode=self.subjectcode)
+            validator = Validator(table.header, self.cde, subjectcode=self.subjectcode)
             with path.open("rb") as file:
                 for block in blocks(file, table.header):
-                    verifier.values(block)
-                found = list(verifier.findings(file))
+                    validator.values(block)
+                found = list(validator.findings(file))
         hard = [finding for finding in found if finding.problem.hard]
         return [of.at(file=name) for of in hard]
 
@@ -262,5 +262,5 @@ def _take(rows: Iterator[tuple[int, Row]], wanted: Counter[int]) -> Iterator[tup
             yield at, row
 
 
-def _of_file(name: str, grouped: Grouped) -> list[Finding]:
+def _of_file(name: str, grouped: FindingCollector) -> list[Finding]:
     return [of.at(file=name) for of in grouped.findings()]

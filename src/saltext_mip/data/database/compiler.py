@@ -19,11 +19,11 @@ from typing import Literal
 from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.database import sqlite as database
-from saltext_mip.data.database.build_record import Ledger, Record, State
+from saltext_mip.data.database.build_record import BuildRecords, Record, State
 from saltext_mip.data.database.builder import Build, put, sealed
 from saltext_mip.data.database.ingest import Read
 from saltext_mip.data.database.sqlite import Layout, NotWritten
-from saltext_mip.data.database.staleness import Look
+from saltext_mip.data.database.staleness import BuildState
 from saltext_mip.errors import UnsafeName
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import atomic
@@ -35,10 +35,10 @@ Status = Literal["compiled", "current", "failed"]
 class Compiled:
     """What came of it.
 
-    ``status`` is ``failed`` where something is wrong that a person must mend, even if the rest was
+    ``status`` is ``failed`` where something is wrong that a person must fix, even if the rest was
     compiled; ``changed`` tells whether there is a new database, and ``reason`` why it was stale.
     ``files`` maps a file to ``compiled``, ``kept`` (it is bad now; its last good rows are served)
-    or ``out``. ``problems`` hold no values; ``findings``, of files that were looked at just now,
+    or ``out``. ``problems`` hold no values; ``findings``, of files that were read just now,
     do: they stay on the node.
     """
 
@@ -89,10 +89,10 @@ def compile(  # noqa: A001 - it is what it does
     """
     begin = clock()
     name = folder.name if pathology is None else pathology
-    ledger = Ledger(state, name)
+    records = BuildRecords(state, name)
     try:
-        with ledger.held():
-            run = _Run(folder, ledger, name, rows, subjectcode, strict, read)
+        with records.held():
+            run = _Run(folder, records, name, rows, subjectcode, strict, read)
             try:
                 done = run.compile(force=force)
             except NotWritten as error:
@@ -115,12 +115,12 @@ def current(
     rows: bool = True,
     subjectcode: bool = False,
 ) -> tuple[bool, str | None]:
-    """Whether the database is what :func:`compile` would make; if it is not, why, in words.
+    """Whether the database is what :func:`compile` would make; if it is not, why.
 
     Nothing is written, and only what has another stamp than it had is read.
     """
-    ledger = Ledger(state, folder.name if pathology is None else pathology)
-    reason = Look(folder, ledger, rows=rows, subjectcode=subjectcode).reason()
+    records = BuildRecords(state, folder.name if pathology is None else pathology)
+    reason = BuildState(folder, records, rows=rows, subjectcode=subjectcode).reason()
     return reason is None, reason
 
 
@@ -140,7 +140,7 @@ class _Run:
     def __init__(
         self,
         folder: Path,
-        ledger: Ledger,
+        records: BuildRecords,
         name: str,
         rows: bool,
         subjectcode: bool,
@@ -149,28 +149,28 @@ class _Run:
     ) -> None:
         self._folder = folder
         self._name = name
-        self._ledger = ledger
+        self._records = records
         self._subjectcode = subjectcode
         self._strict = strict
         self._read = read
-        self._look = Look(folder, ledger, rows=rows, subjectcode=subjectcode)
+        self._state = BuildState(folder, records, rows=rows, subjectcode=subjectcode)
 
     def compile(self, *, force: bool) -> Compiled:
-        look = self._look
-        if look.unreadable:
+        state = self._state
+        if state.unreadable:
             return self.failed()
-        atomic.sweep(look.target)
-        reason = "asked to" if force else look.reason(strict=self._strict)
-        if reason is None and look.record is not None:
-            record = replace(look.record, cde_stamp=look.cde_stamp, sources=look.sources())
-            if record != look.record:  # touched, but the same
-                self._ledger.save(record, None)
+        atomic.sweep(state.target)
+        reason = "asked to" if force else state.reason(strict=self._strict)
+        if reason is None and state.record is not None:
+            record = replace(state.record, cde_stamp=state.cde_stamp, sources=state.sources())
+            if record != state.record:  # touched, but the same
+                self._records.save(record, None)
             return self._done(record)
         cde = self._cde()
         if isinstance(cde, Problem):
             return self._without_cde(cde, reason)
-        build = Build(look, cde, self._strict, force=force)
-        record, findings = build.make(self._ledger, self._read)
+        build = Build(state, cde, self._strict, force=force)
+        record, findings = build.make(self._records, self._read)
         done = self._done(record, findings)
         return replace(
             done,
@@ -181,14 +181,14 @@ class _Run:
 
     def failed(self, *problems: Problem) -> Compiled:
         """Nothing was changed: what is served is what was served."""
-        record = self._look.record
+        record = self._state.record
         done = self._done(replace(record, notes=())) if record else Compiled("failed")
-        said = done.problems if record else self._look.listing.problems
-        return replace(done, status="failed", problems=(*problems, *said))
+        known = done.problems if record else self._state.listing.problems
+        return replace(done, status="failed", problems=(*problems, *known))
 
     def _cde(self) -> Cde | Problem:
         try:
-            cde = self._look.cde(self._name)
+            cde = self._state.cde(self._name)
         except CdeInvalid as error:
             where, message = error.facts["where"], error.facts["message"]
             return Problem("CdeInvalid", about=f"{where}: {message}")
@@ -206,18 +206,18 @@ class _Run:
 
     def _without_cde(self, problem: Problem, reason: str | None) -> Compiled:
         """What serves goes on serving; otherwise there is a database without rows."""
-        look = self._look
-        if look.record is not None or database.serves(look.target):
+        state = self._state
+        if state.record is not None or database.serves(state.target):
             return replace(self.failed(problem), reason=reason)
-        staged = atomic.Staged.plan(look.target)
+        staged = atomic.Staged.plan(state.target)
         try:
             staged.create()
             layout = Layout.of(None)
             database.create(staged.temp, layout, None)
             database.finish(staged.temp, 0, bytes(8), deep=True)
             mark = sealed(staged)
-            record = Record(mark, look.recipe, "", layout, look.cde_stamp, (problem,))
-            put(staged, record, look, self._ledger)
+            record = Record(mark, state.recipe, "", layout, state.cde_stamp, (problem,))
+            put(staged, record, state, self._records)
         except BaseException:
             staged.abort()
             raise
@@ -225,7 +225,7 @@ class _Run:
 
     def _done(self, record: Record, findings: tuple[Finding, ...] = ()) -> Compiled:
         sources = record.sources
-        problems = [*record.notes, *self._look.listing.problems]
+        problems = [*record.notes, *self._state.listing.problems]
         datasets: Counter[str] = Counter()
         for name, source in sources.items():
             problems += source.problems

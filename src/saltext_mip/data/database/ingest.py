@@ -1,7 +1,7 @@
 """Take one CSV file into a database: read, verified and stored in one pass.
 
 While one block is stored, the next is read and verified: both are done outside the interpreter. A
-large file's form is looked at meanwhile, too; where that finds it wrong, what was stored is taken
+large file's form is checked meanwhile, too; where that finds it wrong, what was stored is taken
 out again.
 """
 
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 from saltext_mip.data.cde.model import DATASET, Cde
 from saltext_mip.data.csvfile.blocks import NotATable, blocks, first_row
 from saltext_mip.data.csvfile.reader import Stamp, Table, read_stamped
-from saltext_mip.data.csvfile.validator import Verifier, check_header, readable
+from saltext_mip.data.csvfile.validator import Validator, check_header, readable
 from saltext_mip.data.database.build_record import Source
-from saltext_mip.data.database.sqlite import Filling, NotWritten
+from saltext_mip.data.database.sqlite import NotWritten, RowWriter
 from saltext_mip.problems import Finding, Problem
 
 if TYPE_CHECKING:
     import polars as pl
 
-LARGE = 16 << 20  # bytes from which on a file is looked at and taken at the same time
+LARGE = 16 << 20  # bytes from which on a file's form is checked while it is taken
 _SECOND = 1_000_000_000
 _TICK = 20_000_000  # ns: more than a kernel's, by which it stamps files
 _COARSE = 2 * _SECOND  # of some file systems
@@ -45,12 +45,12 @@ class _Taken:
     broken: str | None
 
 
-class Intake:
+class Ingest:
     """Takes files, one by one, to the end of DATA: a file is taken whole or not at all."""
 
     def __init__(
         self,
-        filling: Filling,
+        filling: RowWriter,
         last: int,
         cde: Cde,
         *,
@@ -74,7 +74,7 @@ class Intake:
     def take(self, path: Path) -> tuple[Source, tuple[Finding, ...]]:
         """What became of it (``compiled``, or ``out``), and all that is wrong with it."""
         self._settle(path)
-        table, stamp, taken = self._look(path)
+        table, stamp, taken = self._read_table(path)
         found = table.findings
         if table.header:
             found += check_header(table.header, self._cde, subjectcode=self._subjectcode)
@@ -107,7 +107,7 @@ class Intake:
         )
         return source, findings
 
-    def _look(self, path: Path) -> tuple[Table, Stamp | None, _Taken | None]:
+    def _read_table(self, path: Path) -> tuple[Table, Stamp | None, _Taken | None]:
         """The file's table; of a large file its values were taken meanwhile, on trust."""
         guess = self._guess(path)
         if guess is None:
@@ -138,19 +138,19 @@ class Intake:
         """Store the file's rows, as long as nothing keeps it out; all that is wrong with values."""
         from polars.exceptions import PolarsError
 
-        verifier = Verifier(header, self._cde, subjectcode=self._subjectcode)
+        validator = Validator(header, self._cde, subjectcode=self._subjectcode)
         found: tuple[Finding, ...] = ()
         broken = None
         rows = 0
         try:
             with path.open("rb") as file:
-                frames = (verifier.values(block) for block in blocks(file, header))
+                frames = (validator.values(block) for block in blocks(file, header))
                 try:
                     for frame in _ahead(frames):
-                        if storing and not verifier.refused:
+                        if storing and not validator.refused:
                             self._filling.add(frame)
                             rows += frame.height
-                    found = verifier.findings(file)
+                    found = validator.findings(file)
                 except (PolarsError, NotATable) as error:
                     broken = type(error).__name__  # its text could hold values
                 if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(path.stat()) != stamp:

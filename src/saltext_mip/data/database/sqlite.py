@@ -191,7 +191,7 @@ def finish(path: Path, rows: int, seal: bytes, *, deep: bool) -> None:
     :class:`NotWritten` if not. ``deep`` looks at every page.
     """
     with opened(path) as db:
-        # types are those of the frames that came in: looking at each value again tells nothing
+        # types are those of the frames that came in: checking each value again finds nothing
         db.execute("PRAGMA ignore_check_constraints=ON")
         if deep and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise NotWritten(f"the new database is broken ({str(found).splitlines()[0]})")
@@ -229,7 +229,7 @@ def opened(path: Path, mode: str = "rwc") -> Iterator[sqlite3.Connection]:
         raise NotWritten(str(error)) from error
 
 
-class Filling:
+class RowWriter:
     """DATA taking whole frames, by adbc's SQLite. Nobody else has the file open meanwhile.
 
     :class:`NotWritten` in the place of its errors.
@@ -241,11 +241,11 @@ class Filling:
         self._error: type[Exception] = dbapi.Error
         self._db = dbapi.connect(str(path), autocommit=True)
         self._cursor = self._db.cursor()
-        # each value was looked at already, and a frame's column has one type
+        # each value was checked already, and a frame's column has one type
         for pragma in (*_WRITING, "ignore_check_constraints=ON"):
             self._run(f"PRAGMA {pragma}")
 
-    def __enter__(self) -> Filling:
+    def __enter__(self) -> RowWriter:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,7 +16,7 @@ from saltext_mip.data.cde.model import Cde, parse
 from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.data_path import Listing, cde_content, csv_files
 from saltext_mip.data.database import sqlite as database
-from saltext_mip.data.database.build_record import Ledger, Recipe, Record, Source
+from saltext_mip.data.database.build_record import BuildRecords, Recipe, Record, Source
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
 
 _CHUNK = 1 << 20
@@ -31,18 +31,20 @@ _RECIPE = (
 )
 
 
-class Look:
-    """One look at a pathology's folder, and at what its database was made of.
+class BuildState:
+    """A pathology's folder as it is now, and what its database was made of.
 
     ``record`` is what is known of the database that is there; ``exact`` tells whether it is the
     very file, not one that was put back from a copy. ``same`` are the sources that hold what they
     held, by name, with the stamps of now.
     """
 
-    def __init__(self, folder: Path, ledger: Ledger, *, rows: bool, subjectcode: bool) -> None:
+    def __init__(
+        self, folder: Path, records: BuildRecords, *, rows: bool, subjectcode: bool
+    ) -> None:
         self.folder = folder
         self.target = folder / DATABASE_FILE
-        self.record, self.exact = ledger.find(self.target)
+        self.record, self.exact = records.find(self.target)
         self.listing = csv_files(folder) if rows else Listing()
         self.cde_stamp = stamp(folder / CDE_FILE)
         self.recipe = Recipe(self._cde_digest(), subjectcode, rows)
@@ -58,7 +60,7 @@ class Look:
         return any(problem.file is None for problem in self.listing.problems)
 
     def reason(self, *, strict: bool = False) -> str | None:
-        """Why the database is to be made again, in words; ``None`` if it is not."""
+        """Why the database must be rebuilt; ``None`` if it need not be."""
         if self.record is None or not self.exact:
             return self._why_unknown()
         for key, reason in _RECIPE:

@@ -1,6 +1,6 @@
 """What a node remembers of its files, so that what did not change is not read again.
 
-It is a file of our own state, and may be lost or broken: then everything is looked at anew. It
+It is a file of our own state, and may be lost or broken: then everything is read again. It
 holds findings with the values that they stand on, as the report in the data path does; it never
 leaves the node.
 """
@@ -38,8 +38,8 @@ class _Entry:
 
 
 @dataclass
-class Remembered:
-    """The last look. Ask it, tell it, :meth:`save` it; what was not asked for is forgotten."""
+class InventoryCache:
+    """The last collection. What is not asked for before :meth:`save` is forgotten."""
 
     _path: Path
     _old: Mapping[Place, _Entry] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Remembered:
     _asked: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, state: Path, *, data_path: Path) -> Remembered:
+    def load(cls, state: Path, *, data_path: Path) -> InventoryCache:
         """What was remembered of that data path; nothing where there is no such memory."""
         path = state / FILE
         try:
@@ -98,7 +98,7 @@ class Remembered:
 
         One that was written just before may be written again within the same tick of its file
         system's clock: it is not settled, and is read once more. Where that clock goes ahead of
-        ours, a later look settles it.
+        ours, a later collection settles it.
         """
         before = self._old.get(place)
         first = before.looked if before is not None and before.stamp == stamp else looked

@@ -1,7 +1,7 @@
-"""One node's inventory: what it has, looked at anew where it changed since the last look.
+"""One node's inventory: what it has, read again where it changed since the last collection.
 
-:func:`look` is what the pusher asks for, :func:`verify` the same files against CDEs that are to
-come, :func:`check` a data manager's look at one folder. Values stay here: they stand in findings,
+:func:`collect` is what the pusher asks for, :func:`verify` the same files against CDEs that are to
+come, :func:`check` is a data manager's check of one folder. Values stay here: in findings,
 in the report in the data path (:mod:`saltext_mip.data.inventory.report`) and in our own state.
 """
 
@@ -21,7 +21,7 @@ from saltext_mip.data.cde import model as cdes_
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.reader import Stamp, Table
 from saltext_mip.data.inventory import report
-from saltext_mip.data.inventory.cache import Findings, Remembered
+from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
@@ -32,13 +32,13 @@ from saltext_mip.storage import state as files_state_state
 if TYPE_CHECKING:
     from saltext_mip.data.cde.model import Cde
 
-__all__ = ["Count", "FileRecord", "Inventory", "PathologyRecord", "check", "look", "verify"]
+__all__ = ["Count", "FileRecord", "Inventory", "PathologyRecord", "check", "collect", "verify"]
 
 ENROLLED_STATE = "enrolled.json"
 _ABOUT_CHARS = 500
 
 
-def look(
+def collect(
     data_path: Path,
     state: Path,
     *,
@@ -69,9 +69,9 @@ def look(
         found = folders.pathologies(data_path)
     except OSError as error:
         return _unreadable(empty, error)
-    looker = _Looker(data_path, state, node, subjectcode=subjectcode, now=now)
-    records = tuple(looker.pathology(name, deep=deep) for name in found.names)
-    unwritten = looker.finish(report_on=found.names if deep else None)
+    collector = _Collector(data_path, state, node, subjectcode=subjectcode, now=now)
+    records = tuple(collector.pathology(name, deep=deep) for name in found.names)
+    unwritten = collector.finish(report_on=found.names if deep else None)
     problems = tuple(problem.at(node=node) for problem in (*found.problems, *unwritten))
     return replace(empty, pathologies=records, problems=problems)
 
@@ -89,11 +89,11 @@ def verify(
     """What the files of each pathology are found to be against that CDE, which is to come.
 
     ``cdes`` are contents by pathology. Only files whose form is sound are in the answer. It is
-    remembered: the next :func:`look` tells it, too. :class:`CdeInvalid` if a CDE is.
+    remembered: the next :func:`collect` tells it, too. :class:`CdeInvalid` if a CDE is.
     """
     if _status(data_path, state) != "ok":
         return {}
-    looker = _Looker(data_path, state, node, subjectcode=subjectcode, now=now)
+    collector = _Collector(data_path, state, node, subjectcode=subjectcode, now=now)
     try:
         names = folders.pathologies(data_path).names
     except OSError as error:
@@ -102,13 +102,13 @@ def verify(
     answer = {}
     for name in names:
         to_come = cdes_.parse(cdes[name], pathology=name) if name in cdes else None
-        record = looker.pathology(name, to_come=to_come)
+        record = collector.pathology(name, to_come=to_come)
         if to_come is not None:
             digest = cdes_.rules_digest(to_come, subjectcode=subjectcode)
             answer[name] = {
                 file.name: file.verified[digest] for file in record.files if digest in file.verified
             }
-    looker.finish(report_on=names)
+    collector.finish(report_on=names)
     return answer
 
 
@@ -131,7 +131,7 @@ def check(folder: Path, cde: Path | None = None, *, subjectcode: bool = False) -
         if cde is not None or path.exists():
             parsed = cdes_.parse(folders.content(path), pathology=name)
     except (cdes_.CdeInvalid, UnsafeName, OSError) as error:
-        found.append(Finding(Problem("CdeInvalid", file=CDE_FILE, about=_words(error))))
+        found.append(Finding(Problem("CdeInvalid", file=CDE_FILE, about=_message(error))))
     for file in listing.names:
         table, stamp = reader.read_stamped(folder / file)
         of_file = table.findings
@@ -141,8 +141,8 @@ def check(folder: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     return tuple(_at(finding, pathology=name) for finding in found)
 
 
-class _Looker:
-    """One look at a data path: what it reads, remembers, and writes into reports."""
+class _Collector:
+    """One collection of a data path: what it reads, remembers, and writes into reports."""
 
     def __init__(
         self, data_path: Path, state: Path, node: str, *, subjectcode: bool, now: Callable[[], int]
@@ -151,13 +151,13 @@ class _Looker:
         self._node = node
         self._subjectcode = subjectcode
         self._now = now
-        self._memory = Remembered.load(state, data_path=data_path)
+        self._memory = InventoryCache.load(state, data_path=data_path)
         self._findings: dict[str, list[Finding]] = {}
 
     def pathology(
         self, name: str, *, deep: bool = True, to_come: Cde | None = None
     ) -> PathologyRecord:
-        """Look at one folder; also against the CDE that is ``to_come``."""
+        """Collect one folder; also against the CDE that is ``to_come``."""
         folder = self._data_path / name
         listing = folders.csv_files(folder)
         content, cde_problem = _cde_content(folder)
@@ -228,7 +228,7 @@ class _Looker:
                         continue
                     self._memory.keep_verified(table.sha256, digest, known)
                 verified[digest] = known
-            # what it was found to be against the CDE that was asked about last is told, too
+            # what it was found to be against the CDE that was asked about last is returned, too
             if reported is not None and reported not in verified:
                 known = self._memory.verified(table.sha256, reported)
                 verified |= {} if known is None else {reported: known}
@@ -256,7 +256,7 @@ class _Looker:
         try:
             stamp = Stamp.of(path.stat())
         except OSError:
-            return reader.read_stamped(path)  # it words what is wrong
+            return reader.read_stamped(path)  # it reports what is wrong
         if known := self._memory.table(place, stamp):
             return known, stamp
         looked = self._now()
@@ -269,7 +269,7 @@ class _Looker:
 class _Rules:
     """The CDEs of one pathology by the digest of their rules, parsed only where it is needed."""
 
-    def __init__(self, memory: Remembered, pathology: str, *, subjectcode: bool) -> None:
+    def __init__(self, memory: InventoryCache, pathology: str, *, subjectcode: bool) -> None:
         self._memory = memory
         self._pathology = pathology
         self._subjectcode = subjectcode
@@ -304,7 +304,7 @@ class _Rules:
         try:
             parsed = cdes_.parse(content, pathology=self._pathology)
         except cdes_.CdeInvalid as error:
-            return None, _words(error)
+            return None, _message(error)
         return self.to_come(parsed), None
 
 
@@ -318,7 +318,7 @@ def _verified(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: 
     try:
         try:
             found = validator.check_file(path, table, cde, subjectcode=subjectcode)
-        except PolarsError:  # it was a table when it was looked at
+        except PolarsError:  # it was a table when it was read
             if Stamp.of(path.stat()) == stamp:
                 raise
             return changing
@@ -337,7 +337,7 @@ def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:
     except UnsafeName:
         return None, Problem("UnsafeName")
     except OSError as error:
-        return None, Problem("Unreadable", about=_words(error))
+        return None, Problem("Unreadable", about=_message(error))
 
 
 def _enrolled(data_path: Path, state: Path) -> bool:
@@ -359,7 +359,7 @@ def _unreadable(empty: Inventory, error: OSError) -> Inventory:
     return replace(empty, status="NoDataPath", problems=(problem,))
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, OSError):  # without the path that it may name
         return error.strerror or os.strerror(error.errno or 0)
     text = files_text.shown(str(error))

@@ -1,4 +1,4 @@
-"""One node's inventory as values, and the form in which it is sent and believed.
+"""One node's inventory as values, and the form in which it is sent and checked.
 
 What leaves a node is made by :meth:`Inventory.wire`: no cell's value but the codes of datasets, and
 small counts of rows masked. What comes back is checked by :meth:`Inventory.from_wire` like any
@@ -23,14 +23,14 @@ Status = Literal["ok", "MountGone", "NoDataPath"]
 
 FORM = 1  # of the wire
 _NAME_CHARS = 255
-_TOLD = 50  # problems of a file that are sent one by one
+_LIMIT = 50  # problems of a file that are sent one by one
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PLACE: dict[str, Any] = {"node": None, "pathology": None, "file": None}
 
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One CSV file. ``sha256`` is "" and ``header`` () where it could not be looked at.
+    """One CSV file. ``sha256`` is "" and ``header`` () where it could not be read.
 
     ``datasets`` are pairs of code and rows in the order of first appearance, () where the file is
     not sound. ``problems`` are those of its form; ``verified`` maps a CDE's rules digest to what
@@ -156,9 +156,9 @@ def _file_wire(record: FileRecord, headers: dict[tuple[str, ...], int]) -> dict[
         "sha256": record.sha256,
         "rows": record.rows,
         "datasets": [list(pair) for pair in record.datasets],
-        "problems": [problem.at(**_PLACE).wire() for problem in _told(record.problems)],
+        "problems": [problem.at(**_PLACE).wire() for problem in _limited(record.problems)],
         "verified": {
-            digest: [problem.at(**_PLACE).wire() for problem in _told(found)]
+            digest: [problem.at(**_PLACE).wire() for problem in _limited(found)]
             for digest, found in record.verified.items()
         },
     }
@@ -167,13 +167,13 @@ def _file_wire(record: FileRecord, headers: dict[tuple[str, ...], int]) -> dict[
     return out
 
 
-def _told(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+def _limited(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """The first of a file's problems, and how many more there are by rule.
 
     A file of a thousand columns for another CDE has a thousand; the report in its folder has all.
     """
     rest: dict[str, list[Problem]] = {}
-    for problem in problems[_TOLD:]:
+    for problem in problems[_LIMIT:]:
         rest.setdefault(problem.rule, []).append(problem)
     more = (
         Problem(
@@ -184,7 +184,7 @@ def _told(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
         )
         for rule, alike in rest.items()
     )
-    return (*problems[:_TOLD], *more)
+    return (*problems[:_LIMIT], *more)
 
 
 def _header(node: str, names: Sequence[Any]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def name_of(pathology: str) -> str:
 def write(
     data_path: Path, found: Mapping[str, Iterable[Finding]], *, known: Collection[str]
 ) -> tuple[Problem, ...]:
-    """Make the reports tell what was ``found`` by pathology; those of no ``known`` one go.
+    """Write the reports of what was ``found`` by pathology; those of no ``known`` one go.
 
     A report that could not be written is a problem.
     """
@@ -58,7 +58,7 @@ def write(
 
 
 def render(pathology: str, findings: Iterable[Finding]) -> str:
-    """The text; "" where there is nothing that a person must mend."""
+    """The text; "" where there is nothing that a person must fix."""
     listed = [finding for finding in findings if finding.problem.severity != "note"]
     if not listed:
         return ""

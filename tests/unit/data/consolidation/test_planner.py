@@ -67,7 +67,7 @@ class Nodes:
 
     def look(self) -> dict[str, Inventory]:
         return {
-            folder.name: inventories.look(
+            folder.name: inventories.collect(
                 folder, self.root / "state" / folder.name, federation="fed1", node=folder.name
             )
             for folder in sorted(self.root.iterdir())

@@ -15,7 +15,7 @@ from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.database import compiler
 from saltext_mip.data.database import sqlite as database
-from saltext_mip.data.database.ingest import Intake
+from saltext_mip.data.database.ingest import Ingest
 from tests.support import cdes
 
 ALWAYS, NEVER = 0, 1 << 40
@@ -51,8 +51,8 @@ class Database:
         self.options = options
 
     def take(self, *paths: Path) -> list[Any]:
-        with database.Filling(self.path) as filling:
-            intake = Intake(filling, 0, self.cde, subjectcode=False, strict=False, **self.options)
+        with database.RowWriter(self.path) as filling:
+            intake = Ingest(filling, 0, self.cde, subjectcode=False, strict=False, **self.options)
             return [intake.take(path) for path in paths]
 
     def rows(self) -> list[Any]:

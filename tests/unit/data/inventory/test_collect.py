@@ -12,7 +12,8 @@ import pytest
 from saltext_mip.data.cde.model import CdeInvalid, parse, rules_digest
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.inventory import collect as inventories
-from saltext_mip.data.inventory.collect import check, look, verify
+from saltext_mip.data.inventory.collect import check, verify
+from saltext_mip.data.inventory.collect import collect as look
 from saltext_mip.errors import DataError
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from tests.support import cdes
