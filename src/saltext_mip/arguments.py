@@ -53,3 +53,10 @@ def limit(given: Any) -> int:
     if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= 1_000_000:
         return given
     raise Misuse(f"lines= takes a number from 1 on, not {shown(str(given))!r:.40}.")
+
+
+def generation_number(given: Any) -> int:
+    """The number of a generation."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    raise Misuse(f"A generation is a number; see mip.history. Not one: {given!r:.40}.")

@@ -18,7 +18,8 @@ from saltext_mip.federation import Federation, federations
 from saltext_mip.generations.store import Store
 from saltext_mip.node import jobs
 from saltext_mip.node.context import NodeContext
-from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.pusher.answers import Answers
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.swarm.errors import DockerUnavailable
 
 

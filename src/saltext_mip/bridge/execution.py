@@ -18,21 +18,21 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def shaped() -> Iterator[None]:
+def shaped_errors() -> Iterator[None]:
     """Whatever is raised below is a ``CommandExecutionError`` for people."""
     try:
         yield
     except MipError as exc:
         raise CommandExecutionError(str(exc)) from None
     except OSError as exc:
-        raise CommandExecutionError(of_system(exc)) from None
+        raise CommandExecutionError(os_error_text(exc)) from None
     except Exception as exc:  # noqa: BLE001 - it is told, without its words
         told = Unexpected.of(exc)
         log.error("%s\n%s", str(told), "\n".join(told.frames))
         raise CommandExecutionError(str(told)) from None
 
 
-def of_system(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """What the system says, and of which path."""
     where = f": {error.filename}" if error.filename else ""
     return f"{error.strerror or error}{where}"

@@ -17,7 +17,8 @@ import salt.utils.event
 import salt.utils.jid
 
 from saltext_mip import wire
-from saltext_mip.pusher.context import Answers, Progress
+from saltext_mip.pusher.answers import Answers
+from saltext_mip.pusher.context import Progress
 
 GRACE = 1.0  # seconds after which a silent minion is asked whether it runs the job
 SILENCE = 4.0  # seconds without a word after which it is missing

@@ -28,11 +28,13 @@ def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
         {**opts, "pillar_safe_render_error": False}, {}, opts["id"], "base"
     ).compile_pillar()
     if errors := compiled.get("_errors"):
-        raise DeclarationError("(rendering)", "; ".join(_told(str(error)) for error in errors))
+        raise DeclarationError(
+            "(rendering)", "; ".join(_without_source(str(error)) for error in errors)
+        )
     return federations(plain(compiled))
 
 
-def _told(error: str) -> str:
+def _without_source(error: str) -> str:
     """An error of rendering, without the lines of the file that Salt shows: these hold secrets."""
     said, *rest = re.split(r"^(?:Traceback |---)", error, maxsplit=1, flags=re.MULTILINE)
     line = re.search(r"; line \d+$", "".join(rest), re.MULTILINE)

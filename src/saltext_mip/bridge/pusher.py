@@ -28,7 +28,7 @@ from saltext_mip.text import shown
 
 
 @contextmanager
-def opened(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pusher]:
+def open_pusher(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pusher]:
     """The pusher's surroundings for one command on that federation."""
     chosen = pick(declared(opts), federation)
     state = chosen.state(Path(opts["root_dir"]))

@@ -15,7 +15,7 @@ from typing import Any
 
 import salt.exceptions
 
-from saltext_mip.bridge.execution import of_system
+from saltext_mip.bridge.execution import os_error_text
 from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.text import shown
 
@@ -56,7 +56,7 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
         except (SystemExit, KeyboardInterrupt):
             raise MipRunnerError(f"mip.{name}: interrupted") from None
         except OSError as exc:
-            raise MipRunnerError(f"mip.{name}: {of_system(exc)}") from None
+            raise MipRunnerError(f"mip.{name}: {os_error_text(exc)}") from None
         except Exception as exc:  # noqa: BLE001 - a TypeError's would be 'wrong arguments', exit 0
             told = Unexpected.of(exc)
             log.debug("%s\n%s", str(told), "\n".join(told.frames))

@@ -1,6 +1,6 @@
 """Put a fresh pusher to work: what Salt's master must be told, and an example pillar.
 
-What there is (:func:`look`) → what should be done, as items (:func:`plan`) → it is done
+What there is (:func:`inspect_master`) → what should be done, as items (:func:`plan`) → it is done
 (:func:`apply`). All of it is one drop-in beside the master's configuration and, where there is no
 pillar yet, the example. A drop-in's key *replaces* that of the main file (drop-ins among each
 other are merged), so a key that the operator has elsewhere is left to them: the plan says what to
@@ -121,7 +121,7 @@ NEEDED = (
 )
 
 
-def look(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> Facts:
+def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> Facts:
     """The pusher of these master ``opts``, whose pillar declares ``federations``.
 
     Reads the configuration as Salt does, file by file, so that it is known who configured what.
@@ -184,7 +184,7 @@ def plan(facts: Facts) -> tuple[Item, ...]:
         if not entries:
             continue
         if owner := _owner(facts, needed.key, entries):
-            todo += _left(owner, needed, entries)
+            todo += _manual_steps(owner, needed, entries)
         elif any(needed.key in other.keys for other in facts.others):
             wanted[needed.key] = entries  # drop-ins are merged: theirs and ours
         else:
@@ -202,7 +202,7 @@ def _owner(facts: Facts, key: str, entries: list[Any]) -> Source | None:
     return None if theirs or key not in facts.main.keys else facts.main
 
 
-def _left(owner: Source, needed: Needed, entries: list[Any]) -> list[Item]:
+def _manual_steps(owner: Source, needed: Needed, entries: list[Any]) -> list[Item]:
     value = owner.keys[needed.key]
     missing = [e for e in entries if not isinstance(value, list) or e not in value]
     if not missing:

@@ -37,7 +37,7 @@ class Work(Protocol):
 Begin = Callable[[Action, str, bool], Work]
 
 
-class Keeper:
+class Controller:
     """The controller of the federation whose state is in ``state``.
 
     A refresh that ``begin`` begins writes how it ended, with its run's name. ``suspended`` tells
@@ -65,13 +65,13 @@ class Keeper:
         busy = state.running != "nothing" and ended is None
         observed = Observed(
             requests=requests | {LOOK} if self._first else requests,
-            running=busy or (OWED in requests and held(self._state)),
+            running=busy or (OWED in requests and is_locked(self._state)),
             ended=ended,
             suspended=self._suspended(),
             chance=chance,
         )
         decision = step(state, observed, now, Clocks(declared.settle, declared.resync))
-        if decision.action != "nothing" and held(self._state):
+        if decision.action != "nothing" and is_locked(self._state):
             return "nothing"  # a person is at it: what is wanted stays wanted
         if decision.state != state:
             files_state_state.write_state(self._state / FILE, decision.state.value())
@@ -88,7 +88,7 @@ class Keeper:
             return None
         if self._work is not None and self._work.is_alive():
             return None
-        if self._work is None and held(self._state):
+        if self._work is None and is_locked(self._state):
             return None  # begun by a controller that is no more, and still at it
         through = False
         if self._work is not None:
@@ -121,7 +121,7 @@ def run_name(number: int) -> str:
     return f"controller {number}"
 
 
-def held(state: Path) -> bool:
+def is_locked(state: Path) -> bool:
     """Whether anybody holds the federation's lock."""
     try:
         fd = os.open(state / "lock", os.O_RDONLY | os.O_CLOEXEC)

@@ -23,8 +23,8 @@ from pathlib import Path
 from salt.utils.process import appendproctitle
 
 from saltext_mip.bridge.pillar import declared
-from saltext_mip.bridge.pusher import opened
-from saltext_mip.controller.loop import Keeper
+from saltext_mip.bridge.pusher import open_pusher
+from saltext_mip.controller.loop import Controller
 from saltext_mip.controller.requests import Declared
 from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
@@ -89,7 +89,7 @@ def _keepers(before):
 
 def _keeper(name, state):
     store = Store(state)
-    return Keeper(
+    return Controller(
         state,
         _beginning(name, state),
         lambda: control.suspended(store, _now()) is not None,
@@ -116,15 +116,15 @@ def _work(name, state, action, run, asked):
         signal.signal(number, signal.SIG_DFL)
     appendproctitle(f"{action} of {name}")
     try:
-        with opened(__opts__, name) as surroundings:
+        with open_pusher(__opts__, name) as surroundings:
             pusher = replace(surroundings, actor=ACTOR)
             Declared.of(pusher.federation).save(pusher.state)
             if action == "refresh":
-                refresh.refresh(pusher, refresh.Wish(run=run, asked=asked))
+                refresh.refresh(pusher, refresh.RefreshRequest(run=run, asked=asked))
             else:
                 roles.sync_roles(pusher)
     except MipError as exc:
         log.warning("mip: %s of %s: %s", action, name, exc)
         if action == "refresh":
-            refresh.not_begun(state, run, exc, _now().isoformat(timespec="seconds"))
+            refresh.record_not_started(state, run, exc, _now().isoformat(timespec="seconds"))
         raise SystemExit(1) from None

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from saltext_mip import arguments as databases_arguments
-from saltext_mip.bridge.execution import shaped
+from saltext_mip.bridge.execution import shaped_errors
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.node import databases, queries
 from saltext_mip.node import logs as node_logs_logs
@@ -268,5 +268,5 @@ def _look(function, federation, *arguments):
 
 
 def _people(function, *arguments):
-    with shaped():
+    with shaped_errors():
         return function(*arguments)

@@ -13,7 +13,7 @@ import salt.pillar
 from salt.exceptions import CommandExecutionError
 
 from saltext_mip.bridge import upgrade
-from saltext_mip.bridge.execution import shaped
+from saltext_mip.bridge.execution import shaped_errors
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.errors import MipError
 from saltext_mip.node import jobs
@@ -453,7 +453,7 @@ def _applied(found):
 def _step(step, federation, declaration, pillar=None, **arguments):
     if mixed := upgrade.pending():
         raise CommandExecutionError(mixed)
-    with shaped():
+    with shaped_errors():
         here = NodeContext.as_declared(
             plain(__pillar__) if pillar is None else pillar,
             federation,

@@ -10,9 +10,9 @@ from saltext_mip.arguments import pathologies
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
 from saltext_mip.problems import Problem
+from saltext_mip.pusher.answers import sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.events import brief
-from saltext_mip.pusher.gather import lost, words
+from saltext_mip.pusher.events import abbreviated
 from saltext_mip.text import shown
 
 
@@ -36,12 +36,14 @@ def compile_federation(
     names = pathologies(pathology)
     nodes = _nodes(pusher, node)
     if dry_run:
-        return _named(pathology, planned(pusher, nodes, names))
+        return _checked_names(pathology, plan_compile(pusher, nodes, names))
     with pusher.held("compile", timeout):
-        return _named(pathology, compiled(pusher, nodes, names, force=force, strict=strict))
+        return _checked_names(
+            pathology, compile_databases(pusher, nodes, names, force=force, strict=strict)
+        )
 
 
-def compiled(
+def compile_databases(
     pusher: Pusher,
     nodes: Sequence[Node],
     names: Collection[str] | None,
@@ -59,14 +61,14 @@ def compiled(
         strict=strict,
     )
     results: dict[str, Any] = {}
-    problems = lost(answers, nodes, "WorkerMissing", "WorkerFailed")
+    problems = unanswered(answers, nodes, "WorkerMissing", "WorkerFailed")
     for node in nodes:
         if node.id not in answers.values:
             continue
         try:
-            results[node.id] = _believed(node, answers.values[node.id])
+            results[node.id] = _decoded(node, answers.values[node.id])
         except BadAnswer as exc:
-            problems.append(Problem("WorkerFailed", node=node.id, about=words(str(exc))))
+            problems.append(Problem("WorkerFailed", node=node.id, about=sanitize(str(exc))))
     changed = any(of.pop("changed") for node in results.values() for of in node.values())
     result: dict[str, Any] = {
         "federation": pusher.federation.name,
@@ -82,11 +84,11 @@ def compiled(
         result["retcode"] = 1
     if changed:
         pusher.fire("compiled", {"nodes": sorted(results)})
-        pusher.tell("compiled", about=brief(_made(results)))
+        pusher.tell("compiled", about=abbreviated(_compiled_nodes(results)))
     return result
 
 
-def _made(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _compiled_nodes(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The nodes on which a database was made."""
     return sorted(
         node
@@ -114,7 +116,9 @@ def _nodes(pusher: Pusher, name: str | None) -> list[Node]:
     return [node]
 
 
-def planned(pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None) -> dict[str, Any]:
+def plan_compile(
+    pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None
+) -> dict[str, Any]:
     """Which databases are stale, and why, as items of a plan."""
     answers = pusher.ask(
         "databases",
@@ -131,7 +135,7 @@ def planned(pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None
                 "action": "nothing" if of["current"] else "compile",
                 "thing": name,
                 "node": node.id,
-                "reason": "it is current" if of["current"] else words(of["reason"] or "stale"),
+                "reason": "it is current" if of["current"] else sanitize(of["reason"] or "stale"),
             }
             for name, of in sorted(found.items())
         ]
@@ -142,12 +146,13 @@ def planned(pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None
         "nodes": {},
         "plan": plan,
         "problems": [
-            problem.shown() for problem in lost(answers, nodes, "WorkerMissing", "WorkerFailed")
+            problem.shown()
+            for problem in unanswered(answers, nodes, "WorkerMissing", "WorkerFailed")
         ],
     }
 
 
-def _believed(node: Node, value: Any) -> dict[str, Any]:
+def _decoded(node: Node, value: Any) -> dict[str, Any]:
     """One node's answer, checked like any input, in the form for people."""
     if first := schemas.first_error("compiled", value):
         raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=node.id)
@@ -161,7 +166,7 @@ def _believed(node: Node, value: Any) -> dict[str, Any]:
     return out
 
 
-def _named(given: Any, result: dict[str, Any]) -> dict[str, Any]:
+def _checked_names(given: Any, result: dict[str, Any]) -> dict[str, Any]:
     """The result, if what was named is there: a pathology that nobody has is a misspelt one.
 
     Unless whoever has it did not answer.
@@ -177,7 +182,7 @@ def _named(given: Any, result: dict[str, Any]) -> dict[str, Any]:
     unknown = [name for name in wanted if name not in have]
     if not unknown:
         return result
-    words = f"No node has a pathology {', '.join(repr(shown(name)) for name in unknown)}."
+    message = f"No node has a pathology {', '.join(repr(shown(name)) for name in unknown)}."
     if len(unknown) == len(wanted):
-        raise Misuse(words)
-    return {**result, "notes": [words], "retcode": 1}
+        raise Misuse(message)
+    return {**result, "notes": [message], "retcode": 1}

@@ -51,14 +51,14 @@ def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
     _missing_worker(pusher, options)
     if options.dry_run:
         found = survey(pusher, options)
-        return result(pusher, found, found.number, _waiting(pusher)) | {
+        return result(pusher, found, found.number, _interruption_notes(pusher)) | {
             "dry_run": True,
-            "plan": items(found.plan),
+            "plan": plan_items(found.plan),
         }
     with pusher.held("consolidate", options.timeout):
         recovered = recover(pusher)
         found = survey(pusher, options)
-        say_what_goes(pusher, found.plan)
+        announce_removals(pusher, found.plan)
         number = commit(pusher, found)
         return result(pusher, found, number, [recovered] if recovered else [])
 
@@ -113,15 +113,15 @@ class Survey:
 def survey(pusher: Pusher, options: Options) -> Survey:
     """Ask all nodes and plan; writes nothing anywhere."""
     last = pusher.store.last()
-    return surveyed(pusher, options, last, gather(pusher, last, follow=options.follow))
+    return plan_survey(pusher, options, last, gather(pusher, last, follow=options.follow))
 
 
-def surveyed(
+def plan_survey(
     pusher: Pusher, options: Options, last: Generation | None, gathered: Gathered
 ) -> Survey:
     """Plan, with what the nodes said; those whose files have to be verified are asked for that."""
     cdes, nowhere = _cdes(pusher, options, gathered, last)
-    gathered = replace(gathered, inventories=verified(pusher, gathered.inventories, cdes))
+    gathered = replace(gathered, inventories=verify_files(pusher, gathered.inventories, cdes))
     remembered = Labels(pathologies=pusher.store.labels())
 
     def plan(labels: Labels) -> Plan:
@@ -167,7 +167,7 @@ def commit(pusher: Pusher, found: Survey) -> int | None:
     if generation is None:
         return number
     pusher.fire("consolidated", {"generation": generation.number})
-    events.committed(pusher, generation)
+    events.record_commit(pusher, generation)
     return generation.number
 
 
@@ -179,7 +179,7 @@ def _missing_worker(pusher: Pusher, options: Options) -> MissingWorker:
     raise Misuse(f"missing_worker must be one of {', '.join(get_args(MissingWorker))}.")
 
 
-def verified(
+def verify_files(
     pusher: Pusher, inventories: Mapping[str, Inventory], cdes: Mapping[str, CdeFound]
 ) -> dict[str, Inventory]:
     """The inventories, with every sound file verified against the CDE to come, by its node.
@@ -205,7 +205,7 @@ def verified(
     return known
 
 
-def _waiting(pusher: Pusher) -> list[str]:
+def _interruption_notes(pusher: Pusher) -> list[str]:
     pending = Journal(pusher.state).pending()
     if pending is None:
         return []
@@ -256,13 +256,13 @@ def _cdes(
     return found, nowhere
 
 
-def say_what_goes(pusher: Pusher, plan: Plan) -> None:
+def announce_removals(pusher: Pusher, plan: Plan) -> None:
     for pathology in (*plan.pathologies, *plan.gone):
         if pathology.removed:
             pusher.progress(f"going from {pathology.name}: {', '.join(pathology.removed)}")
 
 
-def items(plan: Plan) -> list[dict[str, Any]]:
+def plan_items(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
             "action": "write",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,24 +13,17 @@ from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Federation
 from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.store import Store
+from saltext_mip.pusher.answers import Answers
 from saltext_mip.secret import Secret
 from saltext_mip.text import shown
 
 Progress = Callable[[str], None]
 
+
 # Seconds for steps that may have to read all of a node's files, or to write them anew: gigabytes on
 # a slow disk. Who does not say that it is at it is missing long before that; but a disk that hangs
 # at one hospital must not hold up the others for ever.
 LIMITS = {"inventory": 900.0, "verify": 900.0, "compile_databases": 3600.0}
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What came back: values by minion id, and why there are none from others."""
-
-    values: Mapping[str, Any] = field(default_factory=dict)
-    missing: Mapping[str, str] = field(default_factory=dict)
-    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asking(Protocol):

@@ -26,7 +26,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 def wake(pusher: Pusher) -> dict[str, Any]:
     """Look again."""
     Declared.of(pusher.federation).save(pusher.state)
-    return _done(pusher, changed=Requests(pusher.state).leave(PROMPT))
+    return _result(pusher, changed=Requests(pusher.state).leave(PROMPT))
 
 
 def suspend(
@@ -43,7 +43,7 @@ def suspend(
     pusher.store.suspend(word)
     lasts = f"until {when(until)}" if until else ""
     pusher.tell("suspended", message=": ".join(filter(None, (lasts, reason))))
-    return _done(pusher, changed=True)
+    return _result(pusher, changed=True)
 
 
 def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
     if changed:
         Requests(pusher.state).leave(PROMPT)
         pusher.tell("resumed")
-    return _done(pusher, changed=changed)
+    return _result(pusher, changed=changed)
 
 
 def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
     Requests(pusher.state).leave(PROMPT)
     if changed:
         pusher.tell("approved", message=f"these go: {', '.join(last.goes)}")
-    return _done(pusher, changed=changed)
+    return _result(pusher, changed=changed)
 
 
 def suspended(store: Store, now: datetime) -> Override | None:
@@ -115,7 +115,7 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def shown(pusher: Pusher) -> dict[str, Any]:
+def to_json(pusher: Pusher) -> dict[str, Any]:
     """``conditions`` as above, and ``last``: how the last refresh ended, since when it ends so,
     after how many attempts, when it is tried next."""
     state = keeper.load(pusher.state)
@@ -157,8 +157,8 @@ def _iso(when: float | None) -> str | None:
 
 def _planned(pusher: Pusher, action: str, reason: str) -> dict[str, Any]:
     item = {"action": action, "thing": pusher.federation.name, "reason": reason}
-    return _done(pusher, changed=False) | {"dry_run": True, "plan": [item]}
+    return _result(pusher, changed=False) | {"dry_run": True, "plan": [item]}
 
 
-def _done(pusher: Pusher, *, changed: bool) -> dict[str, Any]:
-    return {"federation": pusher.federation.name, "changed": changed, **shown(pusher)}
+def _result(pusher: Pusher, *, changed: bool) -> dict[str, Any]:
+    return {"federation": pusher.federation.name, "changed": changed, **to_json(pusher)}

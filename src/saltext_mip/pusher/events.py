@@ -15,7 +15,7 @@ from saltext_mip.pusher.context import Pusher
 SHOWN = 5  # things that are named; the others are counted
 
 
-def committed(pusher: Pusher, generation: Generation, note: str = "") -> None:
+def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> None:
     """Remember that it was; with a ``note`` that it puts an older one back."""
     before = _before(pusher, generation.number)
     pusher.tell(
@@ -35,7 +35,7 @@ def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
         raise Misuse("limit must be a number of events, or 0 for all.")
     told = pusher.store.chronicle.events()
     known = {event.generation for event in told if event.what in ("consolidated", "rolledback")}
-    found = [*_untold(pusher, known), *told]
+    found = [*_from_history(pusher, known), *told]
     found.sort(key=lambda event: (event.when, event.number))
     return {
         "federation": pusher.federation.name,
@@ -45,13 +45,13 @@ def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
     }
 
 
-def brief(things: Sequence[str]) -> str:
+def abbreviated(things: Sequence[str]) -> str:
     """The first of them, and how many more."""
     more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
     return ", ".join(things[:SHOWN]) + more
 
 
-def _untold(pusher: Pusher, known: set[int | None]) -> list[Event]:
+def _from_history(pusher: Pusher, known: set[int | None]) -> list[Event]:
     found = []
     before: Generation | None = None
     for generation in pusher.store.history():
@@ -80,4 +80,4 @@ def _changes(line: Mapping[str, Any]) -> str:
     """What a generation brought and took."""
     added = [f"+{'/'.join(pair)}" for pair in line["added"]]
     removed = [f"-{'/'.join(pair)}" for pair in line["removed"]]
-    return "; ".join(filter(None, (brief(added), brief(removed))))
+    return "; ".join(filter(None, (abbreviated(added), abbreviated(removed))))

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from saltext_mip.data.inventory.model import Inventory
-from saltext_mip.errors import BadAnswer, NodeError, NodesFailed, NodesMissing
+from saltext_mip.errors import BadAnswer, NodeError, NodesFailed
 from saltext_mip.federation import Node
 from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.problems import Problem
-from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.pusher.answers import Answers, require, sanitize
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.text import shown
 
-ERROR_LENGTH = 300
 CONTENT_LIMIT = 64 * 1024 * 1024
+
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -58,11 +59,13 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
     """Ask all enabled nodes at once. The master and the ui must answer; workers may be absent."""
     disabled = tuple(pusher.store.disabled())
     asked = [node for node in pusher.federation.nodes if node.id not in disabled]
-    known = [sha for sha in sorted(set(last.cdes.values())) if _kept(pusher, sha)] if last else []
+    known = (
+        [sha for sha in sorted(set(last.cdes.values())) if _is_stored(pusher, sha)] if last else []
+    )
     pusher.progress(f"asking {len(asked)} nodes what they have")
     more = {"follow": True, "settle": follow.settle} if follow else {}
     answers = pusher.ask("inventory", [node.id for node in asked], known=known, **more)
-    need(answers, [node.id for node in asked if node.role != "worker"])
+    require(answers, [node.id for node in asked if node.role != "worker"])
 
     inventories: dict[str, Inventory] = {}
     absent = {node.id: _no_answer(node, answers) for node in asked if node.id not in answers.values}
@@ -87,9 +90,9 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
         except BadAnswer as exc:
             if node.role != "worker":
                 raise
-            absent[node.id] = Problem("WorkerFailed", node=node.id, about=words(str(exc)))
+            absent[node.id] = Problem("WorkerFailed", node=node.id, about=sanitize(str(exc)))
             continue
-        if problem := _gone(node, inventory, last) or _no_room(node, inventory):
+        if problem := _data_gone(node, inventory, last) or _cde_not_writable(node, inventory):
             absent[node.id] = problem
         else:
             inventories[node.id] = inventory
@@ -103,42 +106,13 @@ def _settling(node: Node) -> Problem:
     return Problem("Settling", node=node.id)
 
 
-def need(answers: Answers, ids: Sequence[str]) -> None:
-    """Raise where one of these did not answer, or failed."""
-    if missing := [node for node in ids if node in answers.missing]:
-        why = "; ".join(f"{node}: {answers.missing[node]}" for node in missing)
-        raise NodesMissing(
-            f"{why}. Check its network, power and salt-minion.", nodes=", ".join(missing)
-        )
-    if failed := [node for node in ids if node in answers.failed]:
-        why = "; ".join(f"{node}: {words(answers.failed[node])}" for node in failed)
-        raise NodesFailed(why, nodes=", ".join(failed))
-
-
-def lost(answers: Answers, nodes: Iterable[Node], missing: str, failed: str) -> list[Problem]:
-    """A problem for each of these that did not answer (of rule ``missing``) or ``failed``."""
-    problems = []
-    for node in nodes:
-        if node.id in answers.missing:
-            problems.append(Problem(missing, node=node.id, about=words(answers.missing[node.id])))
-        elif node.id in answers.failed:
-            problems.append(Problem(failed, node=node.id, about=words(answers.failed[node.id])))
-    return problems
-
-
-def words(text: str) -> str:
-    """What a node says, fit for a person's terminal."""
-    text = shown(" ".join(text.split()))
-    return text if len(text) <= ERROR_LENGTH else text[:ERROR_LENGTH] + "…"
-
-
 def _no_answer(node: Node, answers: Answers) -> Problem:
     if node.id in answers.failed:
-        return Problem("WorkerFailed", node=node.id, about=words(answers.failed[node.id]))
+        return Problem("WorkerFailed", node=node.id, about=sanitize(answers.failed[node.id]))
     return Problem("WorkerMissing", node=node.id, about=answers.missing.get(node.id))
 
 
-def _gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem | None:
+def _data_gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem | None:
     """A data path that is not mounted; known from the node's memory or, were that lost, ours."""
     if inventory.status != "ok":
         return Problem(inventory.status, node=node.id)
@@ -147,7 +121,7 @@ def _gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem 
     return None
 
 
-def _no_room(node: Node, inventory: Inventory) -> Problem | None:
+def _cde_not_writable(node: Node, inventory: Inventory) -> Problem | None:
     """A worker's CDE that is no file of its own: nothing can be put there, so it is not gone by."""
     if node.role != "worker":
         return None
@@ -155,12 +129,12 @@ def _no_room(node: Node, inventory: Inventory) -> Problem | None:
         problem = pathology.cde_problem
         if problem is not None and problem.rule in ("UnsafeName", "Unreadable"):
             why = problem.about or problem.definition.text
-            about = words(f"{pathology.name}/CDEsMetadata.json: {why}")
+            about = sanitize(f"{pathology.name}/CDEsMetadata.json: {why}")
             return Problem("CdeNoFile", node=node.id, about=about)
     return None
 
 
-def _kept(pusher: Pusher, sha256: str) -> bool:
+def _is_stored(pusher: Pusher, sha256: str) -> bool:
     try:
         pusher.store.blob(sha256)
     except BlobDamaged:  # the master has it, and sends it again

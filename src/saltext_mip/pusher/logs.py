@@ -9,8 +9,8 @@ from typing import Any
 from saltext_mip.arguments import LIMIT, limit, moment
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Node
+from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.gather import words
 from saltext_mip.text import shown
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
@@ -24,7 +24,7 @@ def logs(
     moment(since, pusher.now().timestamp())  # refused here, before anybody is asked
     if component is not None and not isinstance(component, str):
         raise Misuse("component= takes a component's name, such as exareme.")
-    chosen = _chosen(pusher, name)
+    chosen = _targets(pusher, name)
     answers = pusher.ask(
         "component_logs",
         [node.id for node in chosen],
@@ -37,10 +37,10 @@ def logs(
     for node in chosen:
         why = answers.missing.get(node.id) or answers.failed.get(node.id)
         value: Any = answers.values.get(node.id)
-        if why is None and not _sound(value):
+        if why is None and not _is_valid(value):
             why = "its answer is not to be believed: these are no lines of a log"
         if why is not None:
-            nodes[node.id] = {"short": node.short, "lines": 0, "reason": words(why)}
+            nodes[node.id] = {"short": node.short, "lines": 0, "reason": sanitize(why)}
             continue
         which = shown(value["component"])
         nodes[node.id] = {
@@ -62,7 +62,7 @@ def logs(
     }
 
 
-def _chosen(pusher: Pusher, name: str | None) -> tuple[Node, ...]:
+def _targets(pusher: Pusher, name: str | None) -> tuple[Node, ...]:
     """A node that is named is asked also where it is disabled."""
     if name is not None:
         return (pusher.federation.node(name),)
@@ -70,7 +70,7 @@ def _chosen(pusher: Pusher, name: str | None) -> tuple[Node, ...]:
     return tuple(node for node in pusher.federation.nodes if node.id not in disabled)
 
 
-def _sound(value: Any) -> bool:
+def _is_valid(value: Any) -> bool:
     """A node is believed only about itself, and only in this form."""
     return (
         isinstance(value, Mapping)

@@ -12,8 +12,8 @@ from saltext_mip import host_keys as ssh_host_keys
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
 from saltext_mip.generations.overrides import Override
-from saltext_mip.pusher.context import Answers, Pusher
-from saltext_mip.pusher.gather import words
+from saltext_mip.pusher.answers import Answers, sanitize
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder
 from saltext_mip.storage.state import read_state, write_state
@@ -21,7 +21,7 @@ from saltext_mip.storage.state import read_state, write_state
 CHECK_TIMEOUT = 15.0  # seconds
 
 
-class _Seen:
+class _Availability:
     """Which nodes were up at the last look, and since when, in the pusher's state."""
 
     def __init__(self, state: Path) -> None:
@@ -43,11 +43,11 @@ class _Seen:
         return turned
 
 
-def listed(pusher: Pusher) -> dict[str, Any]:
+def list_nodes(pusher: Pusher) -> dict[str, Any]:
     """All nodes, with what is known of them, and how ssh reaches them; asks nobody."""
     return {
         "federation": pusher.federation.name,
-        "nodes": _shown(pusher, _Seen(pusher.state), {}),
+        "nodes": _nodes_to_json(pusher, _Availability(pusher.state), {}),
         "ssh": {
             **pusher.federation.settings["ssh"],
             "known_hosts": str(pusher.state / ssh_host_keys.KNOWN_HOSTS),
@@ -55,15 +55,15 @@ def listed(pusher: Pusher) -> dict[str, Any]:
     }
 
 
-def checked(pusher: Pusher, name: str | None) -> dict[str, Any]:
+def check_nodes(pusher: Pusher, name: str | None) -> dict[str, Any]:
     """Ask all nodes, or one, whether they are there; the disabled too, which stay disabled."""
-    nodes = _chosen(pusher.federation, name)
+    nodes = _targets(pusher.federation, name)
     answers = pusher.nodes.ask("test.ping", [node.id for node in nodes], timeout=CHECK_TIMEOUT)
     ups = {node.id: node.id in answers.values for node in nodes}
-    note(pusher, ups)
-    seen = _Seen(pusher.state)
+    record_availability(pusher, ups)
+    seen = _Availability(pusher.state)
     only = {node.id for node in nodes}
-    shown = _shown(pusher, seen, _reasons(answers))
+    shown = _nodes_to_json(pusher, seen, _reasons(answers))
     found = {node: facts for node, facts in shown.items() if node in only}
     down = [node for node, facts in found.items() if facts["enabled"] and not facts["up"]]
     result: dict[str, Any] = {"federation": pusher.federation.name, "nodes": found}
@@ -98,15 +98,15 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
     return why
 
 
-def note(pusher: Pusher, ups: Mapping[str, bool]) -> None:
+def record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
     """Remember which nodes were up when they were asked."""
-    for node, up in _Seen(pusher.state).note(ups, pusher.now()).items():
+    for node, up in _Availability(pusher.state).note(ups, pusher.now()).items():
         pusher.tell("back" if up else "missing", about=node, actor="")
 
 
 def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool) -> Any:
     """Take a node out: nothing is asked of it, its datasets leave at the next consolidation."""
-    node = _named(pusher.federation, name, "disable")
+    node = _required_node(pusher.federation, name, "disable")
     already = node.id in pusher.store.disabled()
     if not already and not dry_run:
         when = pusher.now().isoformat(timespec="seconds")
@@ -117,12 +117,12 @@ def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bo
         "thing": node.id,
         "reason": "it is disabled already" if already else (reason or "asked for"),
     }
-    return _done(pusher, node, [item], dry_run=dry_run)
+    return _result(pusher, node, [item], dry_run=dry_run)
 
 
 def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
     """Take a node in again, and its data path as it is now for the federation's."""
-    node = _named(pusher.federation, name, "enable")
+    node = _required_node(pusher.federation, name, "enable")
     disabled = node.id in pusher.store.disabled()
     plan = [
         {
@@ -135,12 +135,12 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
         pusher.store.enable(node.id)
         pusher.tell("enabled", about=node.id)
     if node.role == "ui":
-        return _done(pusher, node, plan, dry_run=dry_run)
+        return _result(pusher, node, plan, dry_run=dry_run)
     enrol = {"action": "enrol", "thing": str(node.data_path), "reason": "taken as it is now"}
     if dry_run:
-        return _done(pusher, node, [*plan, enrol], dry_run=True)
+        return _result(pusher, node, [*plan, enrol], dry_run=True)
     answers = pusher.ask("enrol", [node.id])
-    result = _done(pusher, node, plan, dry_run=False)
+    result = _result(pusher, node, plan, dry_run=False)
     if node.id in answers.values:
         said = answers.values[node.id]
         found = said if isinstance(said, Mapping) else {}
@@ -156,13 +156,15 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
             ]
         return result
     why = _reasons(answers)[node.id]
-    note = f"its data path could not be enrolled: {why}. When it is back: mip.enable again."
-    return {**result, "notes": [f"{node.id}: {note}"], "retcode": 1}
+    record_availability = (
+        f"its data path could not be enrolled: {why}. When it is back: mip.enable again."
+    )
+    return {**result, "notes": [f"{node.id}: {record_availability}"], "retcode": 1}
 
 
-def _done(pusher: Pusher, node: Node, plan: list[dict[str, Any]], *, dry_run: bool) -> Any:
+def _result(pusher: Pusher, node: Node, plan: list[dict[str, Any]], *, dry_run: bool) -> Any:
     changed = any(item["action"] != "nothing" for item in plan)
-    shown = _shown(pusher, _Seen(pusher.state), {})
+    shown = _nodes_to_json(pusher, _Availability(pusher.state), {})
     result = {
         "federation": pusher.federation.name,
         "changed": changed and not dry_run,
@@ -172,21 +174,23 @@ def _done(pusher: Pusher, node: Node, plan: list[dict[str, Any]], *, dry_run: bo
     return {**result, "dry_run": True} if dry_run else result
 
 
-def _chosen(federation: Federation, name: str | None) -> tuple[Node, ...]:
+def _targets(federation: Federation, name: str | None) -> tuple[Node, ...]:
     return federation.nodes if name is None else (federation.node(name),)
 
 
-def _named(federation: Federation, name: str | None, action: str) -> Node:
+def _required_node(federation: Federation, name: str | None, action: str) -> Node:
     if name is None:
         raise Misuse(f"mip.{action} needs the node that it is for: node=<minion id or short name>.")
     return federation.node(name)
 
 
 def _reasons(answers: Answers) -> dict[str, str]:
-    return {node: words(why) for node, why in {**answers.missing, **answers.failed}.items()}
+    return {node: sanitize(why) for node, why in {**answers.missing, **answers.failed}.items()}
 
 
-def _shown(pusher: Pusher, seen: _Seen, reasons: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _nodes_to_json(
+    pusher: Pusher, seen: _Availability, reasons: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
     disabled = pusher.store.disabled()
     out = {}
     for node in pusher.federation.nodes:

@@ -25,9 +25,10 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
 from saltext_mip.pusher import control
+from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.consolidate import Options, Survey
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.gather import Follow, Gathered, gather, words
+from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.services import rollout as serve
 from saltext_mip.pusher.transfer import recover
 from saltext_mip.text import shown
@@ -38,7 +39,7 @@ class StillStalled(MipError):
 
 
 @dataclass(frozen=True)
-class Wish:
+class RefreshRequest:
     """Who wants a refresh: a person's own, or a ``run`` of the controller; ``asked`` tells whether
     the controller does it for a person. ``timeout`` and ``served_within`` are seconds."""
 
@@ -52,7 +53,7 @@ class Wish:
         return self.run is not None and not self.asked
 
 
-def refresh(pusher: Pusher, wish: Wish = Wish()) -> dict[str, Any]:
+def refresh(pusher: Pusher, wish: RefreshRequest = RefreshRequest()) -> dict[str, Any]:
     """Do it. ``{changed, generation, consolidate, compile, restarted, served, held, …}``.
 
     Where it is held, or something could not be done, the dict says so and has ``retcode: 1``.
@@ -69,18 +70,18 @@ def refresh(pusher: Pusher, wish: Wish = Wish()) -> dict[str, Any]:
                 Outcome(
                     "permanent" if permanent(exc) else "temporary",
                     reason=type(exc).__name__,
-                    message=words(str(exc)),
+                    message=sanitize(str(exc)),
                 )
             )
             run.keep_up()
             raise
         except Exception as exc:
-            run.end(Outcome("temporary", reason=type(exc).__name__, message=words(str(exc))))
+            run.end(Outcome("temporary", reason=type(exc).__name__, message=sanitize(str(exc))))
             raise
-    return {**result, **control.shown(pusher)}
+    return {**result, **control.to_json(pusher)}
 
 
-def wanted(pusher: Pusher) -> dict[str, Any]:
+def request_refresh(pusher: Pusher) -> dict[str, Any]:
     """Ask the controller for a refresh, and return at once."""
     Requests(pusher.state).leave(REFRESH)
     return {
@@ -92,18 +93,18 @@ def wanted(pusher: Pusher) -> dict[str, Any]:
         "restarted": [],
         "served": None,
         "problems": [],
-        **control.shown(pusher),
+        **control.to_json(pusher),
     }
 
 
-def planned(pusher: Pusher) -> dict[str, Any]:
+def plan_refresh(pusher: Pusher) -> dict[str, Any]:
     """What a refresh would do, as items of a plan."""
     last = pusher.store.last()
     gathered = gather(pusher, last)
-    found = consolidation.surveyed(pusher, _options(pusher, follow=None), last, gathered)
+    found = consolidation.plan_survey(pusher, _options(pusher, follow=None), last, gathered)
     made = consolidation.result(pusher, found, found.number, [])
-    stale = compilation.planned(pusher, _present(pusher, gathered), None)["plan"]
-    plan = [*consolidation.items(found.plan), *stale]
+    stale = compilation.plan_compile(pusher, _present(pusher, gathered), None)["plan"]
+    plan = [*consolidation.plan_items(found.plan), *stale]
     plan += serve.planned(pusher, found.generation(pusher) or last)
     if too_much := _shrink(pusher, found):
         plan.append({"action": "hold", "thing": "everything", "reason": "; ".join(too_much.why)})
@@ -117,11 +118,11 @@ def planned(pusher: Pusher) -> dict[str, Any]:
         "served": None,
         "plan": plan,
         "problems": made["problems"],
-        **control.shown(pusher),
+        **control.to_json(pusher),
     }
 
 
-def not_begun(state: Path, run: str, error: MipError, when: str) -> None:
+def record_not_started(state: Path, run: str, error: MipError, when: str) -> None:
     """Remember why a run of the controller did not come to its refresh, where it did not."""
     last = outcomes.load(state)
     if last is not None and last.run == run:
@@ -132,7 +133,7 @@ def not_begun(state: Path, run: str, error: MipError, when: str) -> None:
         when=when,
         since=when,
         reason=type(error).__name__,
-        message=words(str(error)),
+        message=sanitize(str(error)),
     )
     outcomes.save(state, outcome)
     if not outcome.like(last):
@@ -178,7 +179,7 @@ def revision(pusher: Pusher, gathered: Gathered, writes: Iterable[Write] = ()) -
 class _Refresh:
     """One refresh, under the federation's lock."""
 
-    def __init__(self, pusher: Pusher, wish: Wish) -> None:
+    def __init__(self, pusher: Pusher, wish: RefreshRequest) -> None:
         self._pusher = pusher
         self._wish = wish
         self._begun = pusher.now().isoformat(timespec="seconds")
@@ -197,7 +198,7 @@ class _Refresh:
         self._revision = revision(pusher, gathered)
         self._news = self._before is None or self._before.revision != self._revision
         self._stalled()
-        found = consolidation.surveyed(pusher, _options(pusher, follow), last, gathered)
+        found = consolidation.plan_survey(pusher, _options(pusher, follow), last, gathered)
         too_much = _shrink(pusher, found)
         if too_much and outcomes.approved(pusher.state) != self._revision:
             return self._held(too_much)
@@ -205,13 +206,13 @@ class _Refresh:
 
     def _carried_out(self, found: Survey, notes: list[str]) -> dict[str, Any]:
         pusher = self._pusher
-        consolidation.say_what_goes(pusher, found.plan)
+        consolidation.announce_removals(pusher, found.plan)
         number = consolidation.commit(pusher, found)
         outcomes.forget_approval(pusher.state)
         self._revision = revision(pusher, found.gathered, found.plan.writes)
         made = consolidation.result(pusher, found, number, notes)
         nodes = _present(pusher, found.gathered)
-        compiled = compilation.compiled(pusher, nodes, None)
+        compiled = compilation.compile_databases(pusher, nodes, None)
         lost = [problem for problem in compiled["problems"] if problem.get("node")]
         served = serve.Serving()
         if not lost:
@@ -232,7 +233,7 @@ class _Refresh:
             "restarted": list(served.restarted),
             "served": served.proven,
             "differences": list(served.differences),
-            "problems": _joined(made["problems"], compiled["problems"]),
+            "problems": _merged(made["problems"], compiled["problems"]),
             "notes": [*notes, *served.notes],
         }
         if lost:
@@ -280,7 +281,7 @@ class _Refresh:
         try:
             return serve.mended(self._pusher)
         except MipError as exc:  # how it ended is said already, and this is said by the status
-            self._pusher.progress(f"the services were left as they are: {words(str(exc))}")
+            self._pusher.progress(f"the services were left as they are: {sanitize(str(exc))}")
             return ()
 
     def _stalled(self) -> None:
@@ -347,7 +348,7 @@ def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:
     return [node for node in compilation.with_databases(pusher) if node.id in gathered.inventories]
 
 
-def _joined(*of: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merged(*of: list[dict[str, Any]]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for problem in (problem for problems in of for problem in problems):
         if problem not in out:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from saltext_mip.errors import MipError, Misuse
+from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.gather import words
 from saltext_mip.pusher.history import last_generation
 from saltext_mip.storage.state import read_state, write_state
 
@@ -72,7 +72,7 @@ def sync_roles(
         except MipError as exc:
             _remember(pusher, number, str(exc), permanent=exc.permanent)
             raise
-        refused = [words(failure["message"]) for failure in result["failed"]]
+        refused = [sanitize(failure["message"]) for failure in result["failed"]]
         _remember(pusher, number, "; ".join(refused), permanent=True)
         if result["changed"]:
             pusher.tell("roles", message=_counted(result), generation=number)
@@ -111,7 +111,7 @@ def _remember(pusher: Pusher, generation: int, message: str, *, permanent: bool)
     before = RolesState.load(pusher.state)
     ok = not message
     same = before is not None and before.ok == ok
-    now = _words(pusher.now())
+    now = _iso(pusher.now())
     if not ok and not same:
         pusher.tell("failed", about="roles", message=message)
     state = RolesState(
@@ -129,5 +129,5 @@ def _path(state: Path) -> Path:
     return state / "roles.json"
 
 
-def _words(when: datetime) -> str:
+def _iso(when: datetime) -> str:
     return when.isoformat(timespec="seconds")

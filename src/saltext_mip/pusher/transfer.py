@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from saltext_mip import wire
-from saltext_mip.pusher.context import Answers, Pusher
-from saltext_mip.pusher.gather import words
+from saltext_mip.pusher.answers import Answers, sanitize
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
 
@@ -25,7 +25,7 @@ def sender(pusher: Pusher) -> Callable[..., Answers]:
         if step == "stage":
             arguments["parts"] = _parts(payloads)
         answers = pusher.ask(step, targets, **arguments)
-        failed = {node: words(why) for node, why in answers.failed.items()}
+        failed = {node: sanitize(why) for node, why in answers.failed.items()}
         return Answers(answers.values, {**answers.missing, **gone}, failed)
 
     return send

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from saltext_mip.bridge import setup as pusher_setup
 from saltext_mip.bridge.pillar import declared
-from saltext_mip.bridge.pusher import opened
+from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
-from saltext_mip.pusher import history as past
+from saltext_mip.pusher import history as past_history
 from saltext_mip.pusher import nodes as members
+from saltext_mip.pusher import rollback as past_rollback
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -90,7 +91,7 @@ def consolidate(
         salt-run mip.consolidate federation=fed1 missing_worker=keep --out=json
         salt-run mip.consolidate federation=fed1 online_cdes=True dry_run=True
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return consolidation.consolidate(
             pusher,
             consolidation.Options(
@@ -123,8 +124,8 @@ def export(federation=None):
 
         salt-run mip.export federation=fed1 --out=json
     """
-    with opened(__opts__, federation) as pusher:
-        return past.export(pusher)
+    with open_pusher(__opts__, federation) as pusher:
+        return past_history.export(pusher)
 
 
 @command
@@ -144,8 +145,8 @@ def nodes(federation=None):
 
         salt-run mip.nodes federation=fed1
     """
-    with opened(__opts__, federation) as pusher:
-        return members.listed(pusher)
+    with open_pusher(__opts__, federation) as pusher:
+        return members.list_nodes(pusher)
 
 
 @command
@@ -169,8 +170,8 @@ def check_nodes(federation=None, node=None):
         salt-run mip.check_nodes federation=fed1
         salt-run mip.check_nodes federation=fed1 node=wk1
     """
-    with opened(__opts__, federation) as pusher:
-        return members.checked(pusher, node)
+    with open_pusher(__opts__, federation) as pusher:
+        return members.check_nodes(pusher, node)
 
 
 @command
@@ -199,7 +200,7 @@ def enable(federation=None, node=None, dry_run=False, timeout=300):
 
         salt-run mip.enable federation=fed1 node=chuv
     """
-    with opened(__opts__, federation) as pusher, pusher.held("enable", timeout):
+    with open_pusher(__opts__, federation) as pusher, pusher.held("enable", timeout):
         return members.enable(pusher, node, dry_run=dry_run)
 
 
@@ -232,7 +233,7 @@ def disable(federation=None, node=None, reason=None, dry_run=False, timeout=300)
 
         salt-run mip.disable federation=fed1 node=wk2 reason='disk is replaced'
     """
-    with opened(__opts__, federation) as pusher, pusher.held("disable", timeout):
+    with open_pusher(__opts__, federation) as pusher, pusher.held("disable", timeout):
         return members.disable(pusher, node, reason, dry_run=dry_run)
 
 
@@ -286,7 +287,7 @@ def compile_(
         salt-run mip.compile federation=fed1 pathology=dementia,tbi
         salt-run mip.compile federation=fed1 node=wk1 pathology=dementia force=True
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return compilation.compile_federation(
             pusher,
             node=node,
@@ -323,8 +324,8 @@ def history(federation=None, dataset=None, limit=20):
         salt-run mip.history federation=fed1
         salt-run mip.history federation=fed1 dataset=edsd limit=0
     """
-    with opened(__opts__, federation) as pusher:
-        return past.history(pusher, dataset, limit)
+    with open_pusher(__opts__, federation) as pusher:
+        return past_history.history(pusher, dataset, limit)
 
 
 @command
@@ -348,8 +349,8 @@ def diff(federation=None, a=None, b=None):
         salt-run mip.diff federation=fed1
         salt-run mip.diff federation=fed1 a=3 b=7
     """
-    with opened(__opts__, federation) as pusher:
-        return past.diff(pusher, a, b)
+    with open_pusher(__opts__, federation) as pusher:
+        return past_history.diff(pusher, a, b)
 
 
 @command
@@ -383,8 +384,8 @@ def rollback(federation=None, generation=None, dry_run=False, timeout=300):
         salt-run mip.rollback federation=fed1 dry_run=True
         salt-run mip.rollback federation=fed1 generation=12
     """
-    with opened(__opts__, federation) as pusher:
-        return past.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
+    with open_pusher(__opts__, federation) as pusher:
+        return past_rollback.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
 
 
 @command
@@ -408,7 +409,7 @@ def setup(dry_run=False):
         salt-run mip.setup dry_run=True
         salt-run mip.setup
     """
-    items = pusher_setup.plan(pusher_setup.look(__opts__, tuple(declared(__opts__))))
+    items = pusher_setup.plan(pusher_setup.inspect_master(__opts__, tuple(declared(__opts__))))
     result = pusher_setup.result(items, [] if dry_run else pusher_setup.apply(items))
     return {**result, "dry_run": True} if dry_run else result
 

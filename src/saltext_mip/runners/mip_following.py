@@ -4,7 +4,7 @@ The federation follows its data: refreshes, the controller's words, Keycloak's r
 
 from pathlib import Path
 
-from saltext_mip.bridge.pusher import opened
+from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
 from saltext_mip.controller.requests import Requests, addressed
 from saltext_mip.federation import STATE_ROOT
@@ -56,13 +56,13 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
         salt-run mip.refresh federation=fed1
         salt-run mip.refresh federation=fed1 wait=False
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         if dry_run:
-            return refreshing.planned(pusher)
+            return refreshing.plan_refresh(pusher)
         if not wait:
-            return refreshing.wanted(pusher)
+            return refreshing.request_refresh(pusher)
         return refreshing.refresh(
-            pusher, refreshing.Wish(timeout=timeout, served_within=served_within)
+            pusher, refreshing.RefreshRequest(timeout=timeout, served_within=served_within)
         )
 
 
@@ -94,7 +94,7 @@ def wake(federation=None, tag=None):
             for state, request in addressed(str(tag), Path(__opts__["root_dir"]) / STATE_ROOT)
         ]
         return {"changed": any(left)}
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return control.wake(pusher)
 
 
@@ -124,7 +124,7 @@ def suspend(federation=None, reason=None, duration=None, dry_run=False):
 
         salt-run mip.suspend federation=fed1 reason='the disks of wk2 are moved' duration=2h
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return control.suspend(pusher, reason, duration, dry_run=dry_run)
 
 
@@ -147,7 +147,7 @@ def resume(federation=None, dry_run=False):
 
         salt-run mip.resume federation=fed1
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return control.resume(pusher, dry_run=dry_run)
 
 
@@ -172,7 +172,7 @@ def approve(federation=None, dry_run=False):
         salt-run mip.approve federation=fed1 dry_run=True
         salt-run mip.approve federation=fed1
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return control.approve(pusher, dry_run=dry_run)
 
 
@@ -199,7 +199,7 @@ def events(federation=None, limit=20):
         salt-run mip.events federation=fed1
         salt-run mip.events federation=fed1 limit=0 --out=json
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return happened.events(pusher, limit)
 
 
@@ -239,7 +239,7 @@ def sync_roles(federation=None, prune=False, copy_from=None, dry_run=False, time
         salt-run mip.sync_roles federation=fed1
         salt-run mip.sync_roles federation=fed1 copy_from=old-client
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return roles.sync_roles(
             pusher, dry_run=dry_run, prune=prune, copy_from=copy_from, timeout=timeout
         )

@@ -4,7 +4,7 @@ The federation's services in the Swarm, their state, and the operator's session 
 
 import sys
 
-from saltext_mip.bridge.pusher import opened
+from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
 from saltext_mip.console.tmux import open as tmux_open
 from saltext_mip.console.tmux.server import Tmux, inside
@@ -56,7 +56,7 @@ def deploy(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.deploy federation=fed1
         salt-run mip.deploy federation=fed1 node=wk1
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return deployment.deploy(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
@@ -85,7 +85,7 @@ def start(federation=None, node=None, dry_run=False, timeout=300):
 
         salt-run mip.start federation=fed1 node=wk1
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return moves.start(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
@@ -115,7 +115,7 @@ def stop(federation=None, node=None, dry_run=False, timeout=300):
 
         salt-run mip.stop federation=fed1 node=chuv
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return moves.stop(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
@@ -145,7 +145,7 @@ def restart(federation=None, node=None, dry_run=False, timeout=300):
 
         salt-run mip.restart federation=fed1 node=wk2
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return moves.restart(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
@@ -175,7 +175,7 @@ def remove(federation=None, node=None, dry_run=False, timeout=300):
 
         salt-run mip.remove federation=fed1 dry_run=True
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return moves.remove(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
@@ -206,7 +206,7 @@ def status(federation=None, check=False, timeout=30):
         salt-run mip.status federation=fed1
         salt-run mip.status federation=fed1 check=True --out=json
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return states_of.status(pusher, check=check, timeout=timeout)
 
 
@@ -243,7 +243,7 @@ def logs(federation=None, node=None, component=None, lines=None, since=None):
         salt-run mip.logs federation=fed1 lines=50
         salt-run mip.logs federation=fed1 node=wk1 since=10m
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         return operators_logs.logs(pusher, node, component, lines, since)
 
 
@@ -273,7 +273,7 @@ def tmux(federation=None, force=False, attach=True):
         salt-run mip.tmux federation=fed1
         salt-run mip.tmux federation=fed1 force=True
     """
-    with opened(__opts__, federation) as pusher:
+    with open_pusher(__opts__, federation) as pusher:
         made = tmux_open.session(
             pusher,
             Tmux(),

@@ -40,7 +40,7 @@ class Pusher(SimpleNamespace):
         path.write_text(yaml.safe_dump({**(defaults if name == "master" else {}), **keys}))
 
     def plan(self, *federations: str) -> tuple[setup.Item, ...]:
-        return setup.plan(setup.look(self.opts, federations))
+        return setup.plan(setup.inspect_master(self.opts, federations))
 
     def drop_in_keys(self) -> set[str]:
         return set(yaml.safe_load(self.drop_in.read_text()))
@@ -139,7 +139,7 @@ def test_what_another_drop_in_has_is_added_to(pusher: Pusher, reactors: None) ->
 def test_a_reactor_map_in_a_file_is_left_to_its_owner(pusher: Pusher, reactors: None) -> None:
     opts = pusher.opts
     pusher.write("master.d/events.conf", reactor="/etc/salt/reactor.yaml")
-    items = setup.plan(setup.look(opts))
+    items = setup.plan(setup.inspect_master(opts))
     setup.apply(items)
     assert pusher.drop_in_keys() == {"fileserver_backend", "engines", "ext_pillar"}
     assert any(item.thing.startswith("add to /etc/salt/reactor.yaml") for item in items)
@@ -197,7 +197,7 @@ def test_the_secrets_of_the_example_are_for_the_master_alone(pusher: Pusher) -> 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_master_that_is_not_root_can_read_the_secrets(pusher: Pusher) -> None:
     opts = {**pusher.opts, "user": "nobody"}
-    setup.apply(setup.plan(setup.look(opts)))
+    setup.apply(setup.plan(setup.inspect_master(opts)))
     secrets = pusher.folder / "pillar" / "mip" / "fed1-secrets.sls"
     assert secrets.stat().st_uid == pwd.getpwnam("nobody").pw_uid
     assert pusher.drop_in.stat().st_uid == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saltext_mip.controller.loop import Keeper
+from saltext_mip.controller.loop import Controller
 from saltext_mip.controller.requests import Declared
 from saltext_mip.controller.step import Action
 from saltext_mip.generations.event_log import EventLog
@@ -30,7 +30,7 @@ def test_one_that_died_is_told_once_while_they_go_on_dying(tmp_path: Path) -> No
         begun.append(action)
         return Dead()
 
-    keeper = Keeper(tmp_path, begin, lambda: False)
+    keeper = Controller(tmp_path, begin, lambda: False)
     now = 1_773_288_000.0
     while len(begun) < 3:
         keeper.tick(now, 0.5)

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from saltext_mip.controller import loop as keepers
 from saltext_mip.controller import outcome as outcomes
-from saltext_mip.controller.loop import Keeper
+from saltext_mip.controller.loop import Controller
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Declared, Requests
 from saltext_mip.controller.step import Action
@@ -65,8 +65,8 @@ class World(RuleBasedStateMachine):
         self.lost = True  # whether a wake about the data may have been lost
         self.keeper = self._keeper()
 
-    def _keeper(self) -> Keeper:
-        return Keeper(self.state, self._begin, lambda: self.suspended)
+    def _keeper(self) -> Controller:
+        return Controller(self.state, self._begin, lambda: self.suspended)
 
     def _begin(self, action: Action, run: str, asked: bool) -> Work:
         assert action == "refresh"

@@ -9,7 +9,7 @@ import pytest
 from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.errors import Misuse
 from saltext_mip.generations.event_log import FILE
-from saltext_mip.pusher import control, events, history, nodes, refresh
+from saltext_mip.pusher import control, events, nodes, refresh, rollback
 from saltext_mip.pusher.consolidate import Options, consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
@@ -64,7 +64,7 @@ def test_a_rollback_is_one_event(fed: Folders) -> None:
     consolidate(fed.pusher, Options())
     fed.write("fed1-wk-h1", "dementia", "late.csv", rows("late"))
     consolidate(fed.pusher, Options())
-    history.rollback(fed.pusher, None, dry_run=False, timeout=0)
+    rollback.rollback(fed.pusher, None, dry_run=False, timeout=0)
     assert words(fed)[2] == (
         "rolledback",
         "",
@@ -98,12 +98,12 @@ def test_a_suspension_that_ended_by_itself_is_told(fed: Folders) -> None:
 
 
 def test_nodes_that_went_and_came_are_told_once(fed: Folders) -> None:
-    nodes.checked(fed.pusher, None)
+    nodes.check_nodes(fed.pusher, None)
     fed.down = {"fed1-wk-h2"}
-    nodes.checked(fed.pusher, None)
-    nodes.checked(fed.pusher, None)
+    nodes.check_nodes(fed.pusher, None)
+    nodes.check_nodes(fed.pusher, None)
     fed.down = set()
-    nodes.checked(fed.pusher, "wk2")
+    nodes.check_nodes(fed.pusher, "wk2")
     assert words(fed) == [("missing", "fed1-wk-h2", ""), ("back", "fed1-wk-h2", "")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Misuse, NodesFailed, Refused
-from saltext_mip.pusher import history
+from saltext_mip.pusher import history, rollback
 from saltext_mip.pusher.consolidate import Options, consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import rows
@@ -18,7 +18,7 @@ def run(fed: Folders) -> dict[str, Any]:
 
 
 def back(fed: Folders, number: int | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-    return history.rollback(fed.pusher, number, dry_run=dry_run, timeout=0)
+    return rollback.rollback(fed.pusher, number, dry_run=dry_run, timeout=0)
 
 
 @pytest.fixture

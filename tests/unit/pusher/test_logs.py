@@ -13,7 +13,8 @@ from saltext_mip.console.tmux import open as tmux_open
 from saltext_mip.console.tmux.session import Session
 from saltext_mip.errors import Misuse, UnknownNode
 from saltext_mip.pusher import logs, nodes
-from saltext_mip.pusher.context import Answers, Pusher
+from saltext_mip.pusher.answers import Answers
+from saltext_mip.pusher.context import Pusher
 from tests.support.folders import Folders
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID05unRfUF2SsjlF9npe8lB4b5Vv3jZdmdhyXb6LzjQ8"
@@ -125,7 +126,7 @@ def test_a_check_takes_host_keys_and_says_whose_it_could_not(fed: Folders) -> No
     keys = {node: [KEY] for node in fed.federation.ids}
     told = Told({**keys, "fed1-wk-h2": ["no key"]})
     asking = pusher(fed, told)
-    result = nodes.checked(asking, None)
+    result = nodes.check_nodes(asking, None)
     known = (asking.state / "known_hosts").read_text()
     assert known.splitlines() == [f"{node} {KEY}" for node in ("fed1-ms", "fed1-ui", "fed1-wk-h1")]
     assert (asking.state / "known_hosts").stat().st_mode & 0o777 == 0o600
@@ -136,11 +137,11 @@ def test_a_check_takes_host_keys_and_says_whose_it_could_not(fed: Folders) -> No
 def test_keys_of_who_does_not_answer_stay_as_they_were(fed: Folders) -> None:
     told = Told({node: [KEY] for node in fed.federation.ids})
     asking = pusher(fed, told)
-    nodes.checked(asking, None)
+    nodes.check_nodes(asking, None)
     before = (asking.state / "known_hosts").read_text()
     told.missing["fed1-wk-h1"] = "it does not answer"
     told.values.pop("fed1-wk-h1")
-    assert nodes.checked(asking, None)["down"] == ["fed1-wk-h1"]
+    assert nodes.check_nodes(asking, None)["down"] == ["fed1-wk-h1"]
     assert (asking.state / "known_hosts").read_text() == before
 
 

@@ -14,9 +14,10 @@ from saltext_mip.generations.overrides import Override
 from saltext_mip.node import watch_data
 from saltext_mip.pusher import control
 from saltext_mip.pusher.consolidate import Options, consolidate
-from saltext_mip.pusher.refresh import StillStalled, Wish, planned, refresh, wanted
-from saltext_mip.pusher.services import client as services
-from saltext_mip.pusher.services.client import Look
+from saltext_mip.pusher.refresh import RefreshRequest, StillStalled, plan_refresh, refresh
+from saltext_mip.pusher.refresh import request_refresh as wanted
+from saltext_mip.pusher.services import client, lifecycle, wait
+from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
 from saltext_mip.swarm.engine import Datasets, Item, Served, differences
 from tests.support.folders import Folders
@@ -45,9 +46,9 @@ class Engines:
         self.served: dict[str, dict[str, tuple[str, ...]]] = {}
         self.restarts: list[list[tuple[str, str, str]]] = []
 
-    def look(self, pusher: Any, told: Any = None) -> Look:
+    def observe_services(self, pusher: Any, told: Any = None) -> ServicesView:
         up = {"declared": True, "serving": True, "up": True}
-        return Look(
+        return ServicesView(
             self.swarm,
             "c" if self.swarm else "",
             dict.fromkeys(SERVICES, up) if self.swarm else {},
@@ -58,14 +59,14 @@ class Engines:
             self.refused,
         )
 
-    def mend(self, pusher: Any, *, dry: bool = False) -> tuple[dict[str, str], ...]:
+    def restore_missing(self, pusher: Any, *, dry: bool = False) -> tuple[dict[str, str], ...]:
         if dry:
             return tuple(self.gone)
         self.mends += 1
         done, self.gone = tuple(self.gone), []
         return done
 
-    def restart(self, pusher: Any, items: Sequence[Item]) -> tuple[Item, ...]:
+    def restart_components(self, pusher: Any, items: Sequence[Item]) -> tuple[Item, ...]:
         self.restarts.append([(item.action, item.thing, item.node) for item in items])
         again = {item.node for item in items} - self.deaf
         last = pusher.store.last()
@@ -84,19 +85,21 @@ class Engines:
     def wait_served(
         self, pusher: Any, wanted: Datasets, timeout: float, again: Any
     ) -> tuple[str, ...]:
-        return differences(wanted, self.look(pusher).served)
+        return differences(wanted, self.observe_services(pusher).served)
 
 
 @pytest.fixture
 def engines(fed: Folders, monkeypatch: pytest.MonkeyPatch) -> Engines:
     made = Engines(fed)
-    for name in ("look", "mend", "restart", "wait_served"):
-        monkeypatch.setattr(services, name, getattr(made, name))
+    monkeypatch.setattr(client, "observe_services", made.observe_services)
+    monkeypatch.setattr(client, "restore_missing", made.restore_missing)
+    monkeypatch.setattr(lifecycle, "restart_components", made.restart_components)
+    monkeypatch.setattr(wait, "wait_served", made.wait_served)
     return made
 
 
 def automatic(fed: Folders, run: str = "controller 1") -> dict[str, Any]:
-    return refresh(fed.pusher, Wish(run=run, asked=False))
+    return refresh(fed.pusher, RefreshRequest(run=run, asked=False))
 
 
 def settled(fed: Folders) -> None:
@@ -191,7 +194,7 @@ def test_a_crash_between_commit_and_restart_is_gone_on_with(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(services, "restart", died)
+        patch.setattr(lifecycle, "restart_components", died)
         with pytest.raises(KeyboardInterrupt):
             refresh(fed.pusher)
     assert owed(fed)
@@ -237,10 +240,10 @@ def test_a_master_without_docker_has_no_services_until_it_had(
         raise NodesFailed("no Docker", nodes="fed1-ms")
 
     with monkeypatch.context() as patch:
-        patch.setattr(services, "look", none)
+        patch.setattr(client, "observe_services", none)
         assert refresh(fed.pusher)["served"] is None
     refresh(fed.pusher)
-    monkeypatch.setattr(services, "look", none)
+    monkeypatch.setattr(client, "observe_services", none)
     with pytest.raises(NodesFailed):
         refresh(fed.pusher)
     assert last(fed).kind == "temporary"
@@ -249,7 +252,7 @@ def test_a_master_without_docker_has_no_services_until_it_had(
 def test_what_is_gone_comes_back_and_is_told(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
     engines.gone = [GONE]
-    would = planned(fed.pusher)["plan"]
+    would = plan_refresh(fed.pusher)["plan"]
     assert GONE in would
     result = automatic(fed)
     assert (result["changed"], result["restarted"], result["served"]) == (True, [GONE], True)
@@ -461,7 +464,7 @@ def test_the_beacon_is_quiet_once_the_pusher_acts_on_it(fed: Folders, engines: E
     refresh(fed.pusher)
     assert not any(news(node) for node in nodes)
     fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
-    planned(fed.pusher)
+    plan_refresh(fed.pusher)
     consolidate(fed.pusher, Options())
     assert [news(node) for node in nodes] == [False, True, False]
     refresh(fed.pusher)
@@ -494,12 +497,12 @@ def test_a_wish_that_does_not_wait_leaves_a_request(fed: Folders) -> None:
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(fed: Folders, engines: Engines) -> None:
     before = fed.files()
-    plan: list[Mapping[str, Any]] = planned(fed.pusher)["plan"]
+    plan: list[Mapping[str, Any]] = plan_refresh(fed.pusher)["plan"]
     assert {item["action"] for item in plan} >= {"write", "compile", "restart"}
     assert fed.files() == before
     refresh(fed.pusher)
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
-    assert planned(fed.pusher)["plan"][-1]["action"] == "hold"
+    assert plan_refresh(fed.pusher)["plan"][-1]["action"] == "hold"
 
 
 def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:

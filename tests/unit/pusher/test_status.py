@@ -14,9 +14,9 @@ import pytest
 from saltext_mip import schemas
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.overview import overview
+from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.compile import compile_federation
 from saltext_mip.pusher.consolidate import Options, consolidate
-from saltext_mip.pusher.context import Answers
 from saltext_mip.pusher.status.report import status
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltext_mip.pusher.services.client import Look
+from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.swarm.engine import Served
 
 
 def waiting(of_node: str, /, **service: Any) -> dict[str, str]:
     facts = {"node": "wk", "declared": True, "serving": False, "up": False, **service}
     nodes = {"wk": {"state": of_node}}
-    return Look(True, "c", {"s": facts}, Served(error="silence"), nodes).waiting()
+    return ServicesView(True, "c", {"s": facts}, Served(error="silence"), nodes).waiting()
 
 
 def test_a_node_that_is_down_is_said_before_what_follows_from_it() -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from saltext_mip.console.tmux import session as sessions
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.nodes import listed
+from saltext_mip.pusher.nodes import list_nodes
 from saltext_mip.text import shown, when
 
 
@@ -36,7 +36,7 @@ def session(
     wanted = sessions.of(
         pusher.federation,
         state=pusher.state,
-        notes=notes(listed(pusher)["nodes"]),
+        notes=notes(list_nodes(pusher)["nodes"]),
         program=sessions.Program(config=config),
     )
     made = tmux.ensure(wanted, force=force)

@@ -8,13 +8,13 @@ from typing import Any
 
 from saltext_mip.errors import BadAnswer, Misuse, NodeError, Refused
 from saltext_mip.federation import Node
-from saltext_mip.pusher.context import Answers, Pusher
-from saltext_mip.pusher.events import brief
-from saltext_mip.pusher.gather import lost, need, words
-from saltext_mip.pusher.services import client as services
-from saltext_mip.pusher.services import join_token
+from saltext_mip.pusher.answers import Answers, require, sanitize, unanswered
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.events import abbreviated
+from saltext_mip.pusher.services import client, join_token, wait
 from saltext_mip.pusher.services import rollout as serve
-from saltext_mip.pusher.services.client import Look
+from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.pusher.services.result import services_result
 from saltext_mip.swarm import engine
 from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.request import ServiceRequest
@@ -26,25 +26,25 @@ def deploy(
     pusher: Pusher, *, node: str | None = None, dry_run: bool = False, timeout: float = 300.0
 ) -> dict[str, Any]:
     """Apply the states of all nodes, or of one, and wait until the services serve."""
-    chosen = _chosen(pusher, node)
+    chosen = _targets(pusher, node)
     desired_services(pusher.federation)  # a missing password is named before anything is done
     with pusher.held("deploy", timeout):
-        ready = _ready(pusher, chosen)
+        ready = _preflight(pusher, chosen)
         if dry_run:
-            return _dry(pusher, _apply(pusher, chosen, test=True), chosen, ready)
-        _refuse(chosen, ready)
+            return _dry_run(pusher, _apply(pusher, chosen, test=True), chosen, ready)
+        _refuse_foreign(chosen, ready)
         return _deploy(pusher, chosen, timeout, ready, whole=node is None)
 
 
-def _ready(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
+def _preflight(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
     """What is amiss on each node, and the master's place in the Swarm."""
     asked = dict.fromkeys([pusher.federation.master.id, *(node.id for node in chosen)])
     answers = pusher.ask("ready", list(asked), now=pusher.now().timestamp())
-    need(answers, [pusher.federation.master.id])
+    require(answers, [pusher.federation.master.id])
     return answers
 
 
-def _findings(node: Node, answers: Answers) -> list[dict[str, Any]]:
+def _preflight_issues(node: Node, answers: Answers) -> list[dict[str, Any]]:
     value = answers.values.get(node.id)
     if value is None:
         return []
@@ -53,15 +53,15 @@ def _findings(node: Node, answers: Answers) -> list[dict[str, Any]]:
         isinstance(each, Mapping) and isinstance(each.get("text"), str) for each in found
     ):
         raise BadAnswer("what is amiss on it is not of the shape", node=node.id)
-    return [{**each, "text": words(each["text"])} for each in found]
+    return [{**each, "text": sanitize(each["text"])} for each in found]
 
 
-def _refuse(chosen: Sequence[Node], ready: Answers) -> None:
+def _refuse_foreign(chosen: Sequence[Node], ready: Answers) -> None:
     """Raise where something that is not ours has what our services need: nothing is done then."""
     foreign = [
         f"{node.id}: {each['text']}"
         for node in chosen
-        for each in _findings(node, ready)
+        for each in _preflight_issues(node, ready)
         if each.get("foreign")
     ]
     if foreign:
@@ -73,20 +73,20 @@ def _deploy(
 ) -> dict[str, Any]:
     deadline = time.monotonic() + timeout
     master = pusher.federation.master
-    answers = _all(pusher, chosen, ready)
-    nodes = {each.id: _node(answers, each, ready) for each in chosen}
-    told = _told(pusher, answers)
+    answers = _apply_all(pusher, chosen, ready)
+    nodes = {each.id: _node_result(answers, each, ready) for each in chosen}
+    told = _swarm_ids(pusher, answers)
     only = None if whole else tuple(each.id for each in chosen)
-    before = services.look(pusher, told)
+    before = client.observe_services(pusher, told)
     if before.refused:
         raise Refused(before.refused)
-    _know_all(pusher, before, told)
+    _rejoin_unknown(pusher, before, told)
     done: Mapping[str, Any] = {"changed": False, "plan": []}
     removed = any(word["word"] == "removed" for word in before.words.values())
     nothing = not (before.plan or removed or before.waiting())
     if not nothing:
         pusher.progress("enforcing the services")
-        done = services.enforce(pusher, ServiceRequest(only=only, told=told, word="deployed"))
+        done = client.enforce(pusher, ServiceRequest(only=only, told=told, word="deployed"))
     absent = [each.id for each in chosen if each.id not in answers.values]
     there = [node.id for node in pusher.federation.nodes if node.id not in absent]
     if only is not None:
@@ -94,9 +94,9 @@ def _deploy(
     later: list[bool] = []
 
     def again() -> None:
-        later.append(services.enforce(pusher, ServiceRequest(only=only, told=told))["changed"])
+        later.append(client.enforce(pusher, ServiceRequest(only=only, told=told))["changed"])
 
-    now, waiting = services.wait_up(
+    now, waiting = wait.wait_up(
         pusher,
         told=told,
         only=there,
@@ -106,24 +106,24 @@ def _deploy(
     )
     if now.plan:  # such as an old entry of a node, which is down by now
         again()
-        now = services.look(pusher, told)
+        now = client.observe_services(pusher, told)
     changed = done["changed"] or any(of["changed"] for of in nodes.values()) or any(later)
-    result = services.result(pusher, now, waiting, changed=changed)
+    result = services_result(pusher, now, waiting, changed=changed)
     result["nodes"] = nodes
     result["problems"] += [
         problem.shown(pusher.federation.by_id(problem.node or "").contact)
-        for problem in lost(answers, chosen, "NodeMissing", "NodeFailed")
+        for problem in unanswered(answers, chosen, "NodeMissing", "NodeFailed")
     ]
     if any(of.get("failed") for of in nodes.values()) or absent:
         result["retcode"] = 1
-    _remember(pusher, _made(done["plan"], nodes), now)
+    _remember_served(pusher, _created(done["plan"], nodes), now)
     if changed:
         pusher.fire("deployed", {"services": sorted(now.services)})
-        pusher.tell("deployed", message=_said(done["plan"], nodes))
+        pusher.tell("deployed", message=_summary(done["plan"], nodes))
     return result
 
 
-def _made(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def _created(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> set[str]:
     """Services that were made just now: at the end, or by the master's states before."""
     made = {item["thing"] for item in plan if item["action"] == "create"}
     for of in nodes.values():
@@ -131,14 +131,14 @@ def _made(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, An
     return made
 
 
-def _said(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> str:
+def _summary(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> str:
     """What was changed, in few words."""
     moved = [f"{item['action']} {item['thing']}" for item in plan if item["action"] != "nothing"]
     changed = [f"states of {node}" for node, of in nodes.items() if of["changed"]]
-    return brief([*moved, *changed])
+    return abbreviated([*moved, *changed])
 
 
-def _remember(pusher: Pusher, made: set[str], now: Look) -> None:
+def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
     """Engines that were all made just now have seen what there is: no refresh restarts them."""
     generation = pusher.store.last()
     engines = {
@@ -152,7 +152,7 @@ def _remember(pusher: Pusher, made: set[str], now: Look) -> None:
         serve.remember(pusher, generation)
 
 
-def _all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
+def _apply_all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
     """Apply the states: of all at once where the Swarm is there, else the master's first."""
     master = pusher.federation.master
     first = ready.values[master.id]
@@ -160,7 +160,7 @@ def _all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
         return _apply(pusher, chosen)
     pusher.progress(f"making the Swarm on {master.id}")
     begun = _apply(pusher, [master])
-    need(begun, [master.id])
+    require(begun, [master.id])
     _failed_states(master, begun.values[master.id])
     if not _keep_token(pusher, begun.values[master.id].get("swarm", {})):
         raise NodeError(f"{master.id}: the Swarm was not made")
@@ -175,7 +175,7 @@ def _all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
 def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answers:
     if nodes and not test:
         pusher.progress(f"applying the states of {', '.join(node.id for node in nodes)}")
-    within = services.rolling(pusher)
+    within = client.rolling_update_limit(pusher)
     return pusher.ask("apply_states", [node.id for node in nodes], within=within, test=test)
 
 
@@ -198,13 +198,13 @@ def _failed_states(node: Node, value: Any) -> None:
     """Raise where a state of the master failed: without it there is nothing to go on with."""
     wrong = [state for state in _states(node, value) if state["result"] is False]
     if wrong:
-        said = "; ".join(words(state["comment"]) for state in wrong if _own(state))
+        said = "; ".join(sanitize(state["comment"]) for state in wrong if _failed_by_itself(state))
         if "not served" in said or "No matching sls" in said:
             said += " Is salt://mip/ served? On the pusher: salt-run mip.setup"
         raise NodeError(f"{node.id}: {said or 'its states failed'}")
 
 
-def _own(state: Mapping[str, Any]) -> bool:
+def _failed_by_itself(state: Mapping[str, Any]) -> bool:
     """Whether it failed by itself, and not because one before it did."""
     return not str(state["comment"]).startswith("One or more requisite failed")
 
@@ -221,18 +221,22 @@ def _states(node: Node, value: Any) -> list[dict[str, Any]]:
     return [dict(state) for state in states]
 
 
-def _node(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]:
+def _node_result(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]:
     """What became of one node."""
-    findings = [each["text"] for each in _findings(node, ready)]
+    findings = [each["text"] for each in _preflight_issues(node, ready)]
     if node.id not in answers.values:
-        why = answers.missing.get(node.id) or words(answers.failed.get(node.id, "no word"))
+        why = answers.missing.get(node.id) or sanitize(answers.failed.get(node.id, "no word"))
         return {"changed": False, "failed": True, "changes": {}, "error": why, "findings": findings}
     value = answers.values[node.id]
     states = _states(node, value)
-    wrong = [words(state["comment"]) for state in states if state["result"] is False]
-    own = [words(state["comment"]) for state in states if state["result"] is False and _own(state)]
+    wrong = [sanitize(state["comment"]) for state in states if state["result"] is False]
+    own = [
+        sanitize(state["comment"])
+        for state in states
+        if state["result"] is False and _failed_by_itself(state)
+    ]
     changes = {
-        words(str(thing)): words(" -> ".join(map(str, each)))
+        sanitize(str(thing)): sanitize(" -> ".join(map(str, each)))
         for state in states
         for thing, each in state["changes"].items()
     }
@@ -247,7 +251,7 @@ def _node(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]:
     return found
 
 
-def _told(pusher: Pusher, answers: Answers) -> dict[str, str]:
+def _swarm_ids(pusher: Pusher, answers: Answers) -> dict[str, str]:
     """What the nodes say of their own ids in the Swarm."""
     out = {}
     for node in pusher.federation.nodes:
@@ -258,7 +262,7 @@ def _told(pusher: Pusher, answers: Answers) -> dict[str, str]:
     return out
 
 
-def _know_all(pusher: Pusher, now: Look, told: dict[str, str]) -> None:
+def _rejoin_unknown(pusher: Pusher, now: ServicesView, told: dict[str, str]) -> None:
     """Nodes that believe to be in the Swarm, and that it does not know, join again."""
     known = {entry["id"] for entry in now.nodes.values()}
     master = _master(pusher)
@@ -272,17 +276,17 @@ def _know_all(pusher: Pusher, now: Look, told: dict[str, str]) -> None:
         if isinstance(value, Mapping) and isinstance(value.get("id"), str):
             told[node] = value["id"]
     while time.monotonic() < deadline:
-        known = {entry["id"] for entry in services.look(pusher, told).nodes.values()}
+        known = {entry["id"] for entry in client.observe_services(pusher, told).nodes.values()}
         if all(told[node] in known for node in strangers):
             return
-        time.sleep(services.EVERY)
+        time.sleep(wait.POLL_INTERVAL)
 
 
-def _dry(
+def _dry_run(
     pusher: Pusher, answers: Answers, chosen: Sequence[Node], ready: Answers
 ) -> dict[str, Any]:
     plan = []
-    nodes = {each.id: _node(answers, each, ready) for each in chosen}
+    nodes = {each.id: _node_result(answers, each, ready) for each in chosen}
     for node_id, of in nodes.items():
         plan += [
             {"action": "change", "thing": thing, "reason": reason, "node": node_id}
@@ -298,12 +302,12 @@ def _dry(
         "services": {},
         "plan": plan,
         "problems": [
-            problem.shown() for problem in lost(answers, chosen, "NodeMissing", "NodeFailed")
+            problem.shown() for problem in unanswered(answers, chosen, "NodeMissing", "NodeFailed")
         ],
     }
 
 
-def _chosen(pusher: Pusher, name: str | None) -> list[Node]:
+def _targets(pusher: Pusher, name: str | None) -> list[Node]:
     disabled = pusher.store.disabled()
     if name is None:
         chosen = [node for node in pusher.federation.nodes if node.id not in disabled]

@@ -29,7 +29,7 @@ from saltext_mip.swarm.engine import (
 )
 
 if TYPE_CHECKING:
-    from saltext_mip.pusher.services.client import Look
+    from saltext_mip.pusher.services.client import ServicesView
 
 NOT_SERVED = "NotServed"
 FILE = "served.json"
@@ -63,7 +63,7 @@ def serve(
     generation = pusher.store.last()
     if generation is None:
         return Serving()
-    from saltext_mip.pusher.services import client as services
+    from saltext_mip.pusher.services import client, lifecycle, wait
 
     look = _deployed(pusher)
     if look is None:
@@ -80,11 +80,11 @@ def serve(
     if again and not items and not mended:
         items = _silent(pusher.federation, generation, look.served, absent)
     if items:
-        services.restart(pusher, items)
+        lifecycle.restart_components(pusher, items)
     remember(pusher, generation, absent=absent)
     wanted = _wanted(pusher.federation, generation, look.served, absent)
     differences = tuple(
-        services.wait_served(pusher, wanted, within, again=lambda: services.mend(pusher))
+        wait.wait_served(pusher, wanted, within, again=lambda: client.restore_missing(pusher))
     )
     did = (*mended, *(item.shown() for item in items))
     return Serving(not differences, did, differences, notes)
@@ -96,13 +96,13 @@ def mended(pusher: Pusher) -> tuple[dict[str, str], ...]:
     return () if look is None else _mended(pusher, look)
 
 
-def _mended(pusher: Pusher, look: Look, *, dry: bool = False) -> tuple[dict[str, str], ...]:
-    from saltext_mip.pusher.services import client as services
+def _mended(pusher: Pusher, look: ServicesView, *, dry: bool = False) -> tuple[dict[str, str], ...]:
+    from saltext_mip.pusher.services import client
 
     if look.refused or not (look.plan or look.waiting()):
         return ()
     master = pusher.federation.master.id
-    return tuple({"node": master, **item} for item in services.mend(pusher, dry=dry))
+    return tuple({"node": master, **item} for item in client.restore_missing(pusher, dry=dry))
 
 
 def planned(pusher: Pusher, generation: Generation | None) -> list[dict[str, Any]]:
@@ -114,17 +114,17 @@ def planned(pusher: Pusher, generation: Generation | None) -> list[dict[str, Any
     return [*_mended(pusher, look, dry=True), *(item.shown() for item in items)]
 
 
-def _deployed(pusher: Pusher) -> Look | None:
+def _deployed(pusher: Pusher) -> ServicesView | None:
     """What the master node says of the services; ``None`` where none are deployed.
 
     Where nothing of them is there now, what was once seen to serve is missed; else they were never
     deployed. Without Docker there are none, unless there were: then it is an error that it does not
     answer.
     """
-    from saltext_mip.pusher.services import client as services
+    from saltext_mip.pusher.services import client
 
     try:
-        look = services.look(pusher)
+        look = client.observe_services(pusher)
     except NodesFailed:
         if _seen(pusher) is not None:
             raise

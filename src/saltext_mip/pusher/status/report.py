@@ -16,10 +16,11 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
 from saltext_mip.pusher import control, roles
 from saltext_mip.pusher import nodes as members
+from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.gather import words
-from saltext_mip.pusher.services import client as services
-from saltext_mip.pusher.status.snapshot import Seen, look
+from saltext_mip.pusher.services import client
+from saltext_mip.pusher.services.result import service_to_json
+from saltext_mip.pusher.status.snapshot import Snapshot, take_snapshot
 from saltext_mip.storage.state import StateBroken, read_state, write_state
 from saltext_mip.swarm import engine
 from saltext_mip.swarm.observed import NODE_DOWN
@@ -29,20 +30,20 @@ FILE = "conditions.json"
 
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dict[str, Any]:
     """See ``mip.status``. Fails for nothing that is down; says so."""
-    seen = look(pusher, timeout)
+    snapshot = take_snapshot(pusher, timeout)
     found = [
-        _workers(pusher, seen),
-        _data(seen),
-        _consolidated(pusher, seen),
-        _compiled(seen),
-        _deployed(seen),
-        _served(pusher, seen),
-        *_roles(pusher, seen.generation),
+        _workers(pusher, snapshot),
+        _data(snapshot),
+        _consolidated(pusher, snapshot),
+        _compiled(snapshot),
+        _deployed(snapshot),
+        _served(pusher, snapshot),
+        *_roles(pusher, snapshot.generation),
         *control.conditions(pusher),
     ]
-    settled = _since(pusher, [conditions.ready(found), *found], seen.generation)
+    settled = _since(pusher, [conditions.ready(found), *found], snapshot.generation)
     sync, health = conditions.axes(settled)
-    problems = list(_problems(pusher, seen))
+    problems = list(_problems(pusher, snapshot))
     ready = next(condition for condition in settled if condition.type == "Ready")
     result: dict[str, Any] = {
         "federation": pusher.federation.name,
@@ -50,10 +51,10 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dic
         "sync": sync,
         "health": health,
         "conditions": [condition.shown() for condition in settled],
-        "generation": seen.generation.number if seen.generation else None,
-        "nodes": _nodes(pusher, seen),
-        "services": _services(seen),
-        "pathologies": _pathologies(pusher, seen),
+        "generation": snapshot.generation.number if snapshot.generation else None,
+        "nodes": _nodes(pusher, snapshot),
+        "services": _services(snapshot),
+        "pathologies": _pathologies(pusher, snapshot),
         "problems": problems,
     }
     if check and not result["ok"]:
@@ -61,29 +62,31 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dic
     return result
 
 
-def _workers(pusher: Pusher, seen: Seen) -> Condition:
-    lost = [node.id for node in seen.asked if node.id in seen.lost]
+def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
+    lost = [node.id for node in snapshot.asked if node.id in snapshot.lost]
     if not lost:
         return Condition("WorkersReachable", "True", "AllAnswer", "all nodes answer")
     workers = [node for node in lost if pusher.federation.by_id(node).role == "worker"]
     reason = "WorkerMissing" if workers == lost else "NodeMissing"
-    said = "; ".join(f"{node}: {seen.lost[node]}" for node in lost)
+    said = "; ".join(f"{node}: {snapshot.lost[node]}" for node in lost)
     return Condition("WorkersReachable", "False", reason, said)
 
 
-def _data(seen: Seen) -> Condition:
+def _data(snapshot: Snapshot) -> Condition:
     gone = [
         f"{node.id}: {value['data']['status']}"
-        for node, value in seen.there()
+        for node, value in snapshot.there()
         if (value.get("data") or {}).get("status", "ok") != "ok"
     ]
     if gone:
         return Condition("DataValid", "False", "MountGone", "; ".join(gone))
-    if seen.generation is None:
+    if snapshot.generation is None:
         return Condition("DataValid", "Unknown", "NeverConsolidated", "nothing was checked yet")
-    wrong = [problem for problem in _data_problems(seen.generation) if problem.severity == "error"]
+    wrong = [
+        problem for problem in _data_problems(snapshot.generation) if problem.severity == "error"
+    ]
     if wrong:
-        said = f"{len(wrong)} problems since generation {seen.generation.number}"
+        said = f"{len(wrong)} problems since generation {snapshot.generation.number}"
         return Condition("DataValid", "False", "DataProblems", said)
     return Condition("DataValid", "True", "NoProblems", "all files are as their CDEs ask")
 
@@ -95,12 +98,12 @@ def _data_problems(generation: Generation) -> Iterator[Problem]:
         )
 
 
-def _consolidated(pusher: Pusher, seen: Seen) -> Condition:
-    generation = seen.generation
+def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
+    generation = snapshot.generation
     if generation is None:
         return Condition("Consolidated", "False", "NeverConsolidated", "there is no generation yet")
     changed = []
-    for node, value in seen.there():
+    for node, value in snapshot.there():
         changed += [f"{node.id}: {what}" for what in _changed(node, value, generation)]
     if changed:
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
@@ -110,8 +113,8 @@ def _consolidated(pusher: Pusher, seen: Seen) -> Condition:
     if pending:
         said = f"{', '.join(pending)} did not get it yet"
         return Condition("Consolidated", "False", "NotDistributed", said)
-    if seen.lost:
-        return Condition("Consolidated", "Unknown", "NoAnswer", _lost(seen))
+    if snapshot.lost:
+        return Condition("Consolidated", "Unknown", "NoAnswer", _lost(snapshot))
     return Condition("Consolidated", "True", "UpToDate", f"generation {generation.number}")
 
 
@@ -128,7 +131,7 @@ def _changed(node: Node, value: Mapping[str, Any], generation: Generation) -> It
     for name, sha in generation.cdes.items():
         has = name in there
         if (has or node.role == "master") and there.get(name, {}).get("cde") != sha:
-            yield f"the CDE of {words(name)} differs"
+            yield f"the CDE of {sanitize(name)} differs"
     known = generation.files.get(node.id, {})
     for name in sorted({*there, *known}):
         now = there.get(name, {}).get("files", {})
@@ -143,85 +146,87 @@ def _changed(node: Node, value: Mapping[str, Any], generation: Generation) -> It
             and not (file in refused and file not in then)
         )
         if files and (node.role == "worker" or name in known):
-            yield f"{words(name)}: {', '.join(map(words, files[:3]))} changed"
+            yield f"{sanitize(name)}: {', '.join(map(sanitize, files[:3]))} changed"
 
 
-def _compiled(seen: Seen) -> Condition:
+def _compiled(snapshot: Snapshot) -> Condition:
     stale = [
-        f"{node.id}: {words(name)} ({words(str(of.get('reason') or 'stale'))})"
-        for node, value in seen.there()
+        f"{node.id}: {sanitize(name)} ({sanitize(str(of.get('reason') or 'stale'))})"
+        for node, value in snapshot.there()
         for name, of in sorted((value.get("databases") or {}).items())
         if not of.get("current")
     ]
     if stale:
         return Condition("Compiled", "False", "DatabasesStale", "; ".join(stale[:5]))
-    if seen.lost:
-        return Condition("Compiled", "Unknown", "NoAnswer", _lost(seen))
+    if snapshot.lost:
+        return Condition("Compiled", "Unknown", "NoAnswer", _lost(snapshot))
     return Condition("Compiled", "True", "UpToDate", "all databases are current")
 
 
-def _deployed(seen: Seen) -> Condition:
-    look = seen.look
-    if look is None:
-        return Condition("Deployed", "Unknown", "NoAnswer", f"the master: {seen.why}")
-    if not look.swarm:
+def _deployed(snapshot: Snapshot) -> Condition:
+    services = snapshot.services
+    if services is None:
+        return Condition("Deployed", "Unknown", "NoAnswer", f"the master: {snapshot.why}")
+    if not services.swarm:
         return Condition("Deployed", "False", "NoSwarm", "there is no Swarm")
-    if look.refused:
-        return Condition("Deployed", "False", "ServicesDiffer", look.refused)
-    if look.plan:
-        said = "; ".join(f"{item['thing']}: {item['reason']}" for item in look.plan[:5])
+    if services.refused:
+        return Condition("Deployed", "False", "ServicesDiffer", services.refused)
+    if services.plan:
+        said = "; ".join(f"{item['thing']}: {item['reason']}" for item in services.plan[:5])
         return Condition("Deployed", "False", "ServicesDiffer", said)
-    if look.words:
+    if services.words:
         said = "; ".join(
-            f"{node}: {word['word']} by {words(word['actor'])} since {word['when']}"
-            for node, word in look.words.items()
+            f"{node}: {word['word']} by {sanitize(word['actor'])} since {word['when']}"
+            for node, word in services.words.items()
         )
         return Condition("Deployed", "True", "Stopped", said)
     return Condition("Deployed", "True", "AsDeclared", "all services are as declared")
 
 
-def _served(pusher: Pusher, seen: Seen) -> Condition:
-    look = seen.look
-    if look is None:
-        return Condition("Served", "Unknown", "NoAnswer", f"the master: {seen.why}")
-    if not look.swarm:
+def _served(pusher: Pusher, snapshot: Snapshot) -> Condition:
+    services = snapshot.services
+    if services is None:
+        return Condition("Served", "Unknown", "NoAnswer", f"the master: {snapshot.why}")
+    if not services.swarm:
         return Condition("Served", "False", "NoSwarm", "there is no Swarm")
-    down = {**look.waiting(), **_unsure(seen)}
+    down = {**services.waiting(), **_unsure(snapshot)}
     if down:
-        reasons = [services.reason_of(why) for why in down.values()]
+        reasons = [client.condition_reason(why) for why in down.values()]
         reason = next((one for one in reasons if one), None)
         if reason is None:
-            lost = any(look.services[name]["node"] in seen.lost for name in down)
-            runs = all(look.services[name]["up"] for name in down)
+            lost = any(services.services[name]["node"] in snapshot.lost for name in down)
+            runs = all(services.services[name]["up"] for name in down)
             if lost or NODE_DOWN in down.values():
                 reason = "NodeDown"
             else:
                 reason = "NotServing" if runs else "ServiceDown"
         said = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
         return Condition("Served", "False", reason, said)
-    if look.words:
-        return Condition("Served", "False", "Stopped", f"stopped: {', '.join(look.words)}")
-    if seen.generation is None:
+    if services.words:
+        return Condition("Served", "False", "Stopped", f"stopped: {', '.join(services.words)}")
+    if snapshot.generation is None:
         return Condition("Served", "True", "Serving", "the engines serve; there are no data yet")
-    wrong = engine.differences(engine.expected(pusher.federation, seen.generation), look.served)
+    wrong = engine.differences(
+        engine.expected(pusher.federation, snapshot.generation), services.served
+    )
     if wrong:
         return Condition("Served", "False", "DatasetsDiffer", "; ".join(wrong[:5]))
-    return Condition("Served", "True", "Serving", f"generation {seen.generation.number}")
+    return Condition("Served", "True", "Serving", f"generation {snapshot.generation.number}")
 
 
-def _unsure(seen: Seen) -> dict[str, str]:
+def _unsure(snapshot: Snapshot) -> dict[str, str]:
     """Services on nodes that do not answer, and of which no engine says that it reaches them.
 
     For up to a quarter of a minute the Swarm says 1/1 of a node that is powered off.
     """
-    if seen.look is None:
+    if snapshot.services is None:
         return {}
-    active = seen.look.served.active or ()
-    hosts = {node.id: node.hostname for node in seen.asked}
+    active = snapshot.services.served.active or ()
+    hosts = {node.id: node.hostname for node in snapshot.asked}
     return {
         name: "its node does not answer; the Swarm may not have noticed yet"
-        for name, of in seen.look.services.items()
-        if of["node"] in seen.lost and of["up"] and hosts.get(of["node"]) not in active
+        for name, of in snapshot.services.services.items()
+        if of["node"] in snapshot.lost and of["up"] and hosts.get(of["node"]) not in active
     }
 
 
@@ -233,7 +238,7 @@ def _roles(pusher: Pusher, generation: Generation | None) -> Iterator[Condition]
     if state is None:
         yield Condition("RolesSynced", "Unknown", "NotAsked", "never synced")
     elif not state.ok:
-        yield Condition("RolesSynced", "False", "KeycloakUnavailable", words(state.message))
+        yield Condition("RolesSynced", "False", "KeycloakUnavailable", sanitize(state.message))
     elif state.generation != number:
         said = f"synced with generation {state.generation}"
         yield Condition("RolesSynced", "False", "RolesDiffer", said)
@@ -241,8 +246,8 @@ def _roles(pusher: Pusher, generation: Generation | None) -> Iterator[Condition]
         yield Condition("RolesSynced", "True", "Synced", f"generation {number}")
 
 
-def _lost(seen: Seen) -> str:
-    return f"no answer from {', '.join(seen.lost)}"
+def _lost(snapshot: Snapshot) -> str:
+    return f"no answer from {', '.join(snapshot.lost)}"
 
 
 def _since(
@@ -267,46 +272,48 @@ def _since(
     return settled
 
 
-def _problems(pusher: Pusher, seen: Seen) -> Iterator[dict[str, Any]]:
+def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
     contacts = {node.id: node.contact for node in pusher.federation.nodes}
-    for node in seen.asked:
-        if node.id in seen.answers.missing:
+    for node in snapshot.asked:
+        if node.id in snapshot.answers.missing:
             rule = "WorkerMissing" if node.role == "worker" else "NodeMissing"
-            problem = Problem(rule, node=node.id, about=words(seen.answers.missing[node.id]))
+            problem = Problem(rule, node=node.id, about=sanitize(snapshot.answers.missing[node.id]))
             yield problem.shown(node.contact)
-        elif node.id in seen.answers.failed:
-            problem = Problem("NodeFailed", node=node.id, about=words(seen.answers.failed[node.id]))
+        elif node.id in snapshot.answers.failed:
+            problem = Problem(
+                "NodeFailed", node=node.id, about=sanitize(snapshot.answers.failed[node.id])
+            )
             yield problem.shown(node.contact)
-    for node, value in seen.there():
+    for node, value in snapshot.there():
         if (state := (value.get("data") or {}).get("status", "ok")) in ("MountGone", "NoDataPath"):
             yield Problem(state, node=node.id).shown(node.contact)
-    if seen.look is not None:
-        for name, why in sorted({**seen.look.waiting(), **_unsure(seen)}.items()):
-            node_id = seen.look.services[name]["node"]
+    if snapshot.services is not None:
+        for name, why in sorted({**snapshot.services.waiting(), **_unsure(snapshot)}.items()):
+            node_id = snapshot.services.services[name]["node"]
             problem = Problem("ServiceNotServing", node=node_id or None, about=f"{name}: {why}")
             yield problem.shown(contacts.get(node_id))
-    if seen.generation is not None:
-        for problem in _data_problems(seen.generation):
+    if snapshot.generation is not None:
+        for problem in _data_problems(snapshot.generation):
             yield problem.shown(contacts.get(problem.node or ""))
 
 
-def _nodes(pusher: Pusher, seen: Seen) -> dict[str, Any]:
-    found: dict[str, Any] = members.listed(pusher)["nodes"]
-    entries = seen.look.nodes if seen.look else {}
+def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, Any]:
+    found: dict[str, Any] = members.list_nodes(pusher)["nodes"]
+    entries = snapshot.services.nodes if snapshot.services else {}
     for node_id, of in found.items():
-        of["swarm"] = entries.get(node_id, {}).get("state") if seen.look else "unknown"
-        if node_id in seen.lost:
-            of["reason"] = seen.lost[node_id]
+        of["swarm"] = entries.get(node_id, {}).get("state") if snapshot.services else "unknown"
+        if node_id in snapshot.lost:
+            of["reason"] = snapshot.lost[node_id]
     return found
 
 
-def _services(seen: Seen) -> dict[str, Any]:
-    if seen.look is None:
+def _services(snapshot: Snapshot) -> dict[str, Any]:
+    if snapshot.services is None:
         return {}
-    unsure = _unsure(seen)
+    unsure = _unsure(snapshot)
     found = {}
-    for name, of in seen.look.services.items():
-        found[name] = services.shown(of)
+    for name, of in snapshot.services.services.items():
+        found[name] = service_to_json(of)
         if name in unsure:
             wanted = of["replicas"].partition("/")[2]
             found[name] |= {
@@ -318,22 +325,24 @@ def _services(seen: Seen) -> dict[str, Any]:
     return found
 
 
-def _pathologies(pusher: Pusher, seen: Seen) -> dict[str, Any]:
+def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, Any]:
     """By name: who has it compiled, where it is stale, its datasets, whether all are served."""
     found: dict[str, Any] = {}
-    generation = seen.generation
+    generation = snapshot.generation
     names = set(generation.pathologies if generation else ())
     databases = {
-        node.id: value.get("databases") or {} for node, value in seen.there() if node.role != "ui"
+        node.id: value.get("databases") or {}
+        for node, value in snapshot.there()
+        if node.role != "ui"
     }
     names |= {name for of in databases.values() for name in of}
     expected = engine.expected(pusher.federation, generation)
     for name in sorted(names):
         served = None
-        if seen.look is not None and seen.look.served.datasets is not None:
-            have = seen.look.served.datasets.get(name, {})
+        if snapshot.services is not None and snapshot.services.served.datasets is not None:
+            have = snapshot.services.served.datasets.get(name, {})
             served = bool(generation) and have == expected.get(name, {})
-        found[words(name)] = {
+        found[sanitize(name)] = {
             "datasets": {
                 code: list(nodes)
                 for code, nodes in (generation.pathologies if generation else {})
@@ -342,7 +351,7 @@ def _pathologies(pusher: Pusher, seen: Seen) -> dict[str, Any]:
             },
             "compiled": sorted(n for n, of in databases.items() if of.get(name, {}).get("current")),
             "stale": {
-                node: words(str(of[name].get("reason") or "stale"))
+                node: sanitize(str(of[name].get("reason") or "stale"))
                 for node, of in databases.items()
                 if name in of and not of[name].get("current")
             },

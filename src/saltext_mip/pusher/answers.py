@@ -1,0 +1,54 @@
+"""Trust in a node's answer: who answered, what counts, and text that is safe to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from saltext_mip.errors import NodesFailed, NodesMissing
+from saltext_mip.federation import Node
+from saltext_mip.problems import Problem
+from saltext_mip.text import shown
+
+ERROR_LENGTH = 300
+
+
+def require(answers: Answers, ids: Sequence[str]) -> None:
+    """Raise where one of these did not answer, or failed."""
+    if missing := [node for node in ids if node in answers.missing]:
+        why = "; ".join(f"{node}: {answers.missing[node]}" for node in missing)
+        raise NodesMissing(
+            f"{why}. Check its network, power and salt-minion.", nodes=", ".join(missing)
+        )
+    if failed := [node for node in ids if node in answers.failed]:
+        why = "; ".join(f"{node}: {sanitize(answers.failed[node])}" for node in failed)
+        raise NodesFailed(why, nodes=", ".join(failed))
+
+
+def unanswered(answers: Answers, nodes: Iterable[Node], missing: str, failed: str) -> list[Problem]:
+    """A problem for each of these that did not answer (of rule ``missing``) or ``failed``."""
+    problems = []
+    for node in nodes:
+        if node.id in answers.missing:
+            problems.append(
+                Problem(missing, node=node.id, about=sanitize(answers.missing[node.id]))
+            )
+        elif node.id in answers.failed:
+            problems.append(Problem(failed, node=node.id, about=sanitize(answers.failed[node.id])))
+    return problems
+
+
+def sanitize(text: str) -> str:
+    """What a node says, fit for a person's terminal."""
+    text = shown(" ".join(text.split()))
+    return text if len(text) <= ERROR_LENGTH else text[:ERROR_LENGTH] + "…"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came back: values by minion id, and why there are none from others."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)

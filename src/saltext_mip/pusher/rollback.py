@@ -1,0 +1,130 @@
+"""Restore a generation: its files on all nodes, as a new generation, and suspend."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from saltext_mip.arguments import generation_number
+from saltext_mip.errors import MipError
+from saltext_mip.generations import rollback as back
+from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.overrides import Override
+from saltext_mip.pusher import events
+from saltext_mip.pusher.compile import compile_databases, with_databases
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.gather import gather
+from saltext_mip.pusher.services import rollout as serve
+from saltext_mip.pusher.transfer import recover, sender
+from saltext_mip.transaction import coordinator
+from saltext_mip.transaction.journal import Journal
+
+
+def rollback(
+    pusher: Pusher, number: int | None, *, dry_run: bool, timeout: float
+) -> dict[str, Any]:
+    """Put a generation's files back on all nodes, as a new generation, and suspend."""
+    if dry_run:
+        return _result(pusher, *_planned(pusher, number), dry_run=True)
+    with pusher.held("rollback", timeout):
+        recovered = recover(pusher)
+        old, plan = _planned(pusher, number)
+        with _suspended(pusher, f"RolledBack: to generation {old.number}"):
+            coordinator.run(
+                plan.writes,
+                plan.blobs,
+                generation=plan.generation,
+                txn=uuid.uuid4().hex,
+                actor=pusher.actor,
+                when=_when(pusher),
+                send=sender(pusher),
+                journal=Journal(pusher.state),
+                store=pusher.store,
+            )
+        if plan.generation is not None:
+            pusher.fire("consolidated", {"generation": plan.generation.number})
+            note = f"to generation {old.number}, and suspended"
+            events.record_commit(pusher, plan.generation, note)
+        result = _result(pusher, old, plan, dry_run=False)
+        made = compile_databases(pusher, with_databases(pusher), tuple(old.cdes))
+        lost = {problem["node"] for problem in made["problems"] if problem.get("node")}
+        served = serve.serve(pusher, absent=lost)
+        return result | {
+            "compile": made["nodes"],
+            "restarted": list(served.restarted),
+            "served": served.proven,
+            "differences": list(served.differences),
+            "problems": made["problems"],
+            "notes": [*([recovered] if recovered else []), *served.notes],
+            **({"retcode": 1} if "retcode" in made or served.proven is False else {}),
+        }
+
+
+@contextmanager
+def _suspended(pusher: Pusher, reason: str) -> Iterator[None]:
+    """Suspend first: a rollback that a crash ends must not be undone by what is automatic.
+
+    Where nothing was changed, what stood before stands again.
+    """
+    before = pusher.store.suspended()
+    pusher.store.suspend(Override(pusher.actor, _when(pusher), reason))
+    try:
+        yield
+    except MipError:
+        if Journal(pusher.state).pending() is None:
+            pusher.store.resume()
+            if before is not None:
+                pusher.store.suspend(before)
+        raise
+
+
+def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, back.Rollback]:
+    old = back.target(pusher.store, None if number is None else generation_number(number))
+    gathered = gather(pusher, pusher.store.last())
+    plan = back.plan(
+        pusher.federation,
+        pusher.store,
+        old,
+        cdes={
+            node: {pathology.name: pathology.cde for pathology in inventory.pathologies}
+            for node, inventory in gathered.inventories.items()
+        },
+        ui_sha256=gathered.ui_sha256,
+        actor=pusher.actor,
+        when=_when(pusher),
+    )
+    return old, plan
+
+
+def _result(
+    pusher: Pusher, old: Generation, plan: back.Rollback, *, dry_run: bool
+) -> dict[str, Any]:
+    last = pusher.store.last()
+    written = {write.node for write in plan.writes}
+    result: dict[str, Any] = {
+        "federation": pusher.federation.name,
+        "generation": last.number if last else None,
+        "restored": old.number,
+        "changed": plan.generation is not None and not dry_run,
+        "nodes": {
+            node: "updated" if node in written else "unchanged" for node in pusher.federation.ids
+        },
+        "plan": [
+            {
+                "action": "write",
+                "thing": "pathologies.json"
+                if write.kind == "pathologies"
+                else f"{write.pathology}/CDEsMetadata.json",
+                "node": write.node,
+                "reason": write.reason,
+            }
+            for write in plan.writes
+        ],
+    }
+    return result | {"dry_run": True} if dry_run else result
+
+
+def _when(pusher: Pusher) -> str:
+    return pusher.now().isoformat(timespec="seconds")
