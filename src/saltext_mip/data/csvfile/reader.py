@@ -13,9 +13,11 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from saltext_mip.data.csvfile.diagnosis.explain import Explainer
+from saltext_mip.data.csvfile.diagnosis.header import HEAD
 from saltext_mip.data.csvfile.fast_scan import Proof, by_deletion
 from saltext_mip.data.csvfile.scanner import Scan
 from saltext_mip.problems import Finding, Problem
@@ -84,7 +86,7 @@ def read_stamped(
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             return _only("Unreadable", "it is not a file"), None
-        table = _read(fd, progress)
+        table = _read(fd, path.name, progress)
         after, now = os.fstat(fd), path.stat()
     except FileNotFoundError:  # renamed meanwhile
         return _only("FileChanging"), None
@@ -98,7 +100,7 @@ def read_stamped(
     return table, stamp
 
 
-def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
+def _read(fd: int, name: str, progress: Callable[[int], None] | None) -> Table:
     expected = os.fstat(fd).st_size
     digest = hashlib.sha256()
     size = 0
@@ -106,6 +108,7 @@ def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
     workers = ThreadPoolExecutor(1, "sha256") if expected >= _THREAD_PAYS else None
     with workers or nullcontext():
         block = os.read(fd, BLOCK)
+        head = block[:HEAD]
         scan = Scan(_proof(expected, block))
         while block:
             size += len(block)
@@ -121,7 +124,7 @@ def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
                 progress(size)
             block = ahead
     scan.finish()
-    return Table(
+    table = Table(
         header=scan.header,
         datasets=tuple(scan.datasets.items()),
         rows=scan.rows,
@@ -129,6 +132,11 @@ def _read(fd: int, progress: Callable[[int], None] | None) -> Table:
         sha256=digest.hexdigest(),
         findings=scan.findings,
     )
+    if table.sound:
+        return table
+    explainer = Explainer(head, size=size, name=name, header=scan.header)
+    found = explainer.explained(scan.findings, widths=scan.widths, rows=scan.rows)
+    return replace(table, findings=found)
 
 
 def _proof(size: int, begin: bytes) -> Proof:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from saltext_mip.data.csvfile.diagnosis.ragged import Widths
 from saltext_mip.data.csvfile.fast_scan import Proof, Proved, by_deletion
 from saltext_mip.data.csvfile.findings import FindingCollector
 from saltext_mip.problems import Finding
@@ -19,7 +20,8 @@ from saltext_mip.problems import Finding
 DATASET = b"dataset"
 ROW_BYTES = 4 << 20  # a longer row is refused: memory is bounded by it
 COLUMNS = 32_767  # what SQLite can hold at most
-NAME_CHARS = 255  # of a column's name and of a dataset's code
+NAME_CHARS = 255  # of a column's name
+CODE_CHARS = 64  # of a dataset's code: it is a name, not data
 DATASETS = 1_000  # distinct ones in a file: more is a column of something else
 
 _BOM = b"\xef\xbb\xbf"
@@ -29,6 +31,9 @@ _PLAIN = re.compile(rb'[^",\r\n]*+')
 # in what is outside quotes, with one quote in place of each that was inside
 _MISPLACED = re.compile(rb'[^,"]"|"[^,"]')
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+_NO_CODE = re.compile("[\x00-\x1f\x7f-\x9f;|\u2028\u2029]")  # separators: it is a row of data
+# rows from which on a column with half as many codes of one row each is not one of datasets
+_MANY_ROWS = 20
 
 
 class Scan:
@@ -43,6 +48,7 @@ class Scan:
         self.header: tuple[str, ...] = ()
         self.rows = 0
         self.datasets: dict[str, int] = {}
+        self.widths = Widths()
         self._found = FindingCollector()
         self._tail = b""
         self._line = 1  # of what comes next
@@ -87,6 +93,14 @@ class Scan:
             self._found.add("Empty")
         elif not self.rows:
             self._found.add("NoRows")
+        elif self.rows > _MANY_ROWS and self._codes_are_data():
+            self._found.add("DatasetNotNames", column="dataset", count=len(self.datasets))
+
+    def _codes_are_data(self) -> bool:
+        """Whether nearly every row has a code of its own: persons, values or whole rows."""
+        if 2 * len(self.datasets) < self.rows:
+            return False
+        return 2 * sum(rows == 1 for rows in self.datasets.values()) >= self.rows
 
     # -- blocks
 
@@ -189,9 +203,15 @@ class Scan:
         if not wrong and len(fields) != self._commas + 1:
             wrong = "TooFewFields" if len(fields) <= self._commas else "TooManyFields"
         if wrong:
+            if wrong in ("TooFewFields", "TooManyFields"):
+                self.widths.add(wrong, line, len(fields))
+                if not raw.endswith(b"\n"):
+                    self.widths.open_line = line
             self._found.add(wrong, line, _text(raw))
             return
-        code = fields[self._at].decode()
+        self._take_code(line, fields[self._at].decode())
+
+    def _take_code(self, line: int, code: str) -> None:
         if not code.strip():
             self._found.add("DatasetEmpty", line, column="dataset")
         elif not _is_code(code):
@@ -211,6 +231,7 @@ class Scan:
             self._stop()
             return
         self._commas = len(fields) - 1
+        self.widths.columns = len(fields)
         self._at = fields.index(DATASET)
         names = [field.decode() for field in fields]
         if len(names) > COLUMNS:
@@ -244,7 +265,7 @@ def _is_utf8(body: bytes) -> bool:
 
 def _is_code(code: str) -> bool:
     """Whether that can be a dataset's code, and be searched for in a block as it stands."""
-    return bool(code.strip()) and len(code) <= NAME_CHARS and not _CONTROL.search(code)
+    return bool(code.strip()) and len(code) <= CODE_CHARS and not _NO_CODE.search(code)
 
 
 def _row(body: bytes, pos: int) -> tuple[list[bytes], int, str | None]:
