@@ -11,8 +11,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from saltext_mip import conditions
+from saltext_mip import conditions, results
 from saltext_mip.rules import RULES
 
 HERE = Path(__file__).resolve().parent
@@ -158,8 +159,80 @@ def page_of_conditions() -> str:
     )
 
 
+def page_of_returns() -> str:
+    """What each runner function returns, from the types in ``results``."""
+    parts: dict[str, Any] = {}
+    lines = [
+        "# Returns",
+        "",
+        MADE,
+        "What each function of the runner returns, as `--out=json` prints it. A key marked with",
+        "`?` is left out where it does not apply. `retcode` is 1 where a part failed and the rest",
+        "was done. Keys may be added in later versions: ignore those that you do not know. A",
+        "program can check a return against the same as JSON Schema (2020-12):",
+        "",
+        "```python",
+        "from saltext_mip import results",
+        "",
+        'results.schema("consolidate")',
+        "```",
+        "",
+    ]
+    for command in results.COMMANDS:
+        schema = results.schema(command)
+        parts |= schema.get("$defs", {})
+        lines += [f"## mip.{command}", ""]
+        if schema["type"] == "array":
+            lines += [f"A {type_text(schema)}.", ""]
+        else:
+            lines += rows_of_keys(schema)
+    lines += ["## Parts", "", "What the tables above refer to.", ""]
+    for name in sorted(parts):
+        about = " ".join(re.sub(QUOTED, r"`\1`", parts[name].get("description", "")).split())
+        lines += [f"### {name}", "", about, "", *rows_of_keys(parts[name])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def rows_of_keys(schema: Mapping[str, Any]) -> list[str]:
+    """The keys of an object as a table."""
+    rows = [
+        f"| `{key}`{'' if key in schema['required'] else '?'} | {type_text(of)} | {note_of(of)} |"
+        for key, of in schema["properties"].items()
+    ]
+    return ["| key | type | |", "| --- | --- | --- |", *rows, ""]
+
+
+def note_of(schema: Mapping[str, Any]) -> str:
+    """The description of a key, or of one of its alternatives."""
+    if "description" in schema:
+        return str(schema["description"])
+    return "; ".join(filter(None, map(note_of, schema.get("anyOf", ()))))
+
+
+def type_text(schema: Mapping[str, Any]) -> str:
+    """A JSON Schema in words: ``list of string``, ``object of list of string``."""
+    match schema:
+        case {"$ref": ref}:
+            name = ref.rpartition("/")[2]
+            return f"[{name}](#{name.lower()})"
+        case {"const": value}:
+            return f"`{value}`"
+        case {"enum": values}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"anyOf": several}:
+            return " or ".join(map(type_text, several))
+        case {"type": "array", "items": items}:
+            return f"list of {type_text(items)}"
+        case {"type": "object", "additionalProperties": items} if items:
+            return f"object of {type_text(items)}"
+        case {"type": kind}:
+            return str(kind)
+    return "any"
+
+
 def pages() -> dict[Path, str]:
     made = {
+        PAGES / "returns.md": page_of_returns(),
         PAGES / "problems.md": page_of_problems(),
         PAGES / "conditions.md": page_of_conditions(),
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip import schemas
+from saltext_mip import results, schemas
 from tests.support.local import LocalFederation
 
 WORKERS = 2
@@ -42,7 +42,7 @@ def test_real_data_gives_the_rows_that_existing_converters_made(
     fed: LocalFederation, shared: Path
 ) -> None:
     result = compiled(fed)
-    assert schemas.first_error("returns/compile", result) is None
+    assert schemas.first_error(results.schema("compile"), result) is None
     digest = runpy.run_path(str(shared / "golden" / "digest.py"))["digest"]
     for node, pathology in (("fed1-wk-h1", "dementia"), ("fed1-wk-h2", "tbi")):
         wanted = json.loads((shared / "golden/all" / pathology / "datasets.json").read_bytes())

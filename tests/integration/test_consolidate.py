@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip import schemas
+from saltext_mip import results, schemas
 from tests.support.local import LocalFederation
 
 WORKERS = 2
@@ -113,7 +113,7 @@ def test_the_json_is_one_document_of_the_schema_and_progress_is_elsewhere(
     fed: LocalFederation,
 ) -> None:
     ran = fed.salt_run("mip.consolidate", "federation=fed1")
-    assert schemas.first_error("returns/consolidate", ran.json) is None
+    assert schemas.first_error(results.schema("consolidate"), ran.json) is None
     assert "asking 4 nodes" in ran.stderr
     assert "asking" not in ran.stdout
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip import schemas
+from saltext_mip import results, schemas
 from saltext_mip.console.screens.render import render
 from tests.support import generator
 from tests.support.local import LocalFederation
@@ -50,7 +50,7 @@ def test_every_return_is_of_its_schema(returns: list[tuple[str, Any]]) -> None:
     wrong = {
         (nth, command): error
         for nth, (command, value) in enumerate(returns)
-        if (error := schemas.first_error(f"returns/{command}", value))
+        if (error := schemas.first_error(results.schema(command), value))
     }
     assert wrong == {}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from saltext_mip import schemas
+from saltext_mip import results, schemas
 from tests.support import expected, manual
 from tests.support.following import Following, until
 from tests.support.keycloak import NEW, Realm, Unavailable, running
@@ -62,7 +62,7 @@ def test_an_operator_brings_them_in_step_and_again_changes_nothing(
     assert planned["plan"]
     assert roles(realm) == set()
     done = fed.salt_run("mip.sync_roles", FED, check=True)
-    assert schemas.first_error("returns/sync_roles", done.json) is None
+    assert schemas.first_error(results.schema("sync_roles"), done.json) is None
     assert SECRET not in done.stdout + done.stderr
     assert {"FED1_RESEARCHER_dementia", "FED1_DC_HOSPITAL_fed1-wk-h1"} <= roles(realm)
     again = fed.salt_run("mip.sync_roles", FED, check=True).json

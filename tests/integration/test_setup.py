@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from saltext_mip import schemas
+from saltext_mip import results, schemas
 from saltext_mip.bridge import sls
 from tests.support.local import PUSHER, LocalFederation
 
@@ -17,7 +17,7 @@ def drop_in(fed: LocalFederation) -> Path:
 
 def test_a_dry_run_writes_nothing(fed: LocalFederation) -> None:
     ran = fed.salt_run("mip.setup", "dry_run=True", check=True)
-    assert schemas.first_error("returns/setup", ran.json) is None
+    assert schemas.first_error(results.schema("setup"), ran.json) is None
     assert [item["action"] for item in ran.json["plan"]] == ["write", "todo", "nothing"]
     assert not drop_in(fed).exists()
 

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 import jsonschema
 import pytest
 
-from saltext_mip import schemas
+from saltext_mip import results, schemas
 from saltext_mip.problems import Problem
 from saltext_mip.rules import RULES
 from tests.support.returns import NAMES, example
 
-COMMANDS = sorted(
-    path.name.removesuffix(".json") for path in files(schemas).joinpath("returns").iterdir()
-)
+COMMANDS = sorted(results.COMMANDS)
 EXAMPLES = [name for name in NAMES if example(name)[0]]
 
 
 def error(command: str, value: Any) -> tuple[str, str] | None:
-    return schemas.first_error(f"returns/{command}", value)
+    return schemas.first_error(results.schema(command), value)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_is_a_schema_and_an_example_is_shown(command: str) -> None:
-    schema = schemas.load(f"returns/{command}")
+    schema = results.schema(command)
     jsonschema.Draft202012Validator.check_schema(schema)
     assert command in {example(name)[0] for name in EXAMPLES}
 
@@ -40,7 +37,7 @@ def test_what_is_shown_is_of_the_schema(name: str) -> None:
 def test_every_promised_key_is_asked_for(command: str) -> None:
     name = next(name for name in EXAMPLES if example(name)[0] == command)
     _, value = example(name)
-    for key in schemas.load(f"returns/{command}")["required"]:
+    for key in results.schema(command)["required"]:
         rest = {other: value[other] for other in value if other != key}
         assert error(command, rest) == ("", f"lacks '{key}'")
 
@@ -55,7 +52,7 @@ def test_more_keys_are_welcome() -> None:
 def test_one_thing_has_one_definition() -> None:
     found: dict[str, Any] = {}
     for command in COMMANDS:
-        for name, definition in schemas.load(f"returns/{command}").get("$defs", {}).items():
+        for name, definition in results.schema(command).get("$defs", {}).items():
             assert found.setdefault(name, definition) == definition
 
 

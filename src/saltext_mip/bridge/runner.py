@@ -10,11 +10,12 @@ import functools
 import inspect
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import salt.exceptions
 
+from saltext_mip import results
 from saltext_mip.bridge.execution import os_error_text
 from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.text import shown
@@ -61,9 +62,7 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
             told = Unexpected.of(exc)
             log.debug("%s\n%s", str(told), "\n".join(told.frames))
             raise MipRunnerError(f"mip.{name}: {told}") from None
-        if isinstance(value, Mapping):
-            value = {"command": name, "schema": 1, **value}
-        return {"outputter": "mip", "data": value}
+        return {"outputter": "mip", "data": results.to_json(name, value)}
 
     # Salt would look through to the function, and refuse unknown arguments with exit code 0.
     del call.__wrapped__

@@ -1,4 +1,7 @@
-"""The JSON Schemas of what comes in and what goes out, and one way to check against them."""
+"""The JSON Schemas of what comes in, and one way to check a value against a schema.
+
+Those of what commands return are made from their types: :func:`saltext_mip.results.schema`.
+"""
 
 from __future__ import annotations
 
@@ -18,21 +21,25 @@ def load(name: str) -> dict[str, Any]:
 
 @cache
 def _validator(name: str) -> Any:
+    return _made(load(name))
+
+
+def _made(schema: dict[str, Any]) -> Any:
     import jsonschema  # a node whose declaration was checked pays no import
 
-    schema = load(name)
     return jsonschema.validators.validator_for(schema)(schema)
 
 
-def first_error(name: str, value: Any) -> tuple[str, str] | None:
+def first_error(schema: str | dict[str, Any], value: Any) -> tuple[str, str] | None:
     """Where ``value`` is not of the schema, as ``(key, message)``; ``None`` if it is.
 
-    The key is a path such as ``nodes.fed1-ms.role``. The message never repeats the value itself: it
-    may be a secret, or long.
+    ``schema`` is one, or the name of one that :func:`load` gives. The key is a path such as
+    ``nodes.fed1-ms.role``. The message never repeats the value itself: it may be a secret, or long.
     """
     from jsonschema.exceptions import best_match
 
-    error = best_match(_validator(name).iter_errors(value))
+    validator = _validator(schema) if isinstance(schema, str) else _made(schema)
+    error = best_match(validator.iter_errors(value))
     if error is None:
         return None
     return ".".join(str(part) for part in error.absolute_path), _words(error)

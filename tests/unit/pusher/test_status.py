@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip import schemas
+from saltext_mip import results, schemas
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.overview import overview
 from saltext_mip.pusher.answers import Answers
@@ -92,7 +92,7 @@ class WithServices(Folders):
     def status(self) -> dict[str, Any]:
         value = status(self.pusher)
         whole = {"schema": 1, "command": "status", **value}
-        assert schemas.first_error("returns/status", whole) is None
+        assert schemas.first_error(results.schema("status"), whole) is None
         return value
 
 

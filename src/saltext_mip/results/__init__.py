@@ -1,0 +1,204 @@
+"""What each command of the runner returns: one type, from which all else is made.
+
+The type gives the JSON (:func:`to_json`), reads it back with validation (:func:`parse`), gives the
+JSON Schema (:func:`schema`) and the reference page (``docs/make_reference.py``). A key that is
+``Absent`` is left out while it is not set; further keys in the JSON are ignored when it is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from saltext_mip.results.common import (
+    Absent,
+    Count,
+    Facts,
+    Planned,
+    ReportedCondition,
+    ReportedProblem,
+    Result,
+)
+from saltext_mip.results.controller import (
+    ControllerResult,
+    ControllerState,
+    EventInfo,
+    EventKind,
+    EventsResult,
+    Held,
+    LastRefresh,
+    RefreshResult,
+    RefusedItem,
+    SetupResult,
+    SyncRolesResult,
+    WakeResult,
+)
+from saltext_mip.results.data import (
+    CompileResult,
+    ConsolidateResult,
+    DatabaseResult,
+    Databases,
+    DiffResult,
+    ExportedDataset,
+    ExportedNode,
+    ExportedPathology,
+    GenerationSummary,
+    HistoryResult,
+    PathologyResult,
+    ReportedChange,
+    RollbackResult,
+    WorkerResult,
+)
+from saltext_mip.results.nodes import (
+    Disabled,
+    LogLine,
+    LogsResult,
+    MembershipResult,
+    NodeInfo,
+    NodeLog,
+    NodesResult,
+    SshAccess,
+    TmuxResult,
+    TmuxWindow,
+)
+from saltext_mip.results.services import (
+    DeployedNode,
+    MemberInfo,
+    PathologyStatus,
+    ServiceInfo,
+    ServicesResult,
+    StatusResult,
+)
+
+__all__ = [
+    "COMMANDS",
+    "VERSION",
+    "Absent",
+    "CompileResult",
+    "ConsolidateResult",
+    "ControllerResult",
+    "ControllerState",
+    "Count",
+    "DatabaseResult",
+    "Databases",
+    "DeployedNode",
+    "DiffResult",
+    "Disabled",
+    "EventInfo",
+    "EventKind",
+    "EventsResult",
+    "ExportedDataset",
+    "ExportedNode",
+    "ExportedPathology",
+    "Facts",
+    "GenerationSummary",
+    "Held",
+    "HistoryResult",
+    "LastRefresh",
+    "LogLine",
+    "LogsResult",
+    "MemberInfo",
+    "MembershipResult",
+    "NodeInfo",
+    "NodeLog",
+    "NodesResult",
+    "PathologyResult",
+    "PathologyStatus",
+    "Planned",
+    "RefreshResult",
+    "RefusedItem",
+    "ReportedChange",
+    "ReportedCondition",
+    "ReportedProblem",
+    "Result",
+    "RollbackResult",
+    "ServiceInfo",
+    "ServicesResult",
+    "SetupResult",
+    "SshAccess",
+    "StatusResult",
+    "SyncRolesResult",
+    "TmuxResult",
+    "TmuxWindow",
+    "WakeResult",
+    "WorkerResult",
+    "parse",
+    "schema",
+    "to_json",
+]
+
+VERSION = 1  # of the JSON: grows when a key goes or changes its meaning
+
+#: The type that each runner function returns; ``export`` is the one that returns a list.
+COMMANDS: Mapping[str, Any] = {
+    "consolidate": ConsolidateResult,
+    "export": list[ExportedPathology],
+    "compile": CompileResult,
+    "deploy": ServicesResult,
+    "status": StatusResult,
+    "start": ServicesResult,
+    "stop": ServicesResult,
+    "restart": ServicesResult,
+    "remove": ServicesResult,
+    "nodes": NodesResult,
+    "check_nodes": NodesResult,
+    "enable": MembershipResult,
+    "disable": MembershipResult,
+    "refresh": RefreshResult,
+    "wake": WakeResult,
+    "suspend": ControllerResult,
+    "resume": ControllerResult,
+    "approve": ControllerResult,
+    "sync_roles": SyncRolesResult,
+    "history": HistoryResult,
+    "diff": DiffResult,
+    "rollback": RollbackResult,
+    "setup": SetupResult,
+    "tmux": TmuxResult,
+    "logs": LogsResult,
+    "events": EventsResult,
+}
+
+
+def to_json(command: str, value: Any) -> Any:
+    """``value``, which ``command`` returned, as JSON's own types: the form that leaves the program.
+
+    An object gets ``command`` and ``schema`` first. What is in that form already is kept.
+    """
+    plain = msgspec.to_builtins(value)
+    if isinstance(plain, Mapping):
+        return {"command": command, "schema": VERSION, **plain}
+    return plain
+
+
+def parse(command: str, value: Any) -> Any:
+    """The inverse of :func:`to_json`: the value of the command's type.
+
+    Raises ``msgspec.ValidationError`` where it does not fit; its message names the key.
+    """
+    return msgspec.convert(value, COMMANDS[command])
+
+
+@cache
+def schema(command: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of what ``command`` returns."""
+    (root,), definitions = msgspec.json.schema_components(
+        [COMMANDS[command]], ref_template="#/$defs/{name}"
+    )
+    if "$ref" in root:
+        root = definitions.pop(root["$ref"].rpartition("/")[2])
+        root["properties"] = {
+            "command": {"const": command},
+            "schema": {"const": VERSION},
+            **root["properties"],
+        }
+        root["required"] = ["command", "schema", *root["required"]]
+        if "plan" in root["properties"] and "plan" not in root["required"]:
+            root["dependentSchemas"] = {"dry_run": {"required": ["plan"]}}
+    root["title"] = f"What mip.{command} returns"
+    if definitions:
+        root["$defs"] = definitions
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root}

@@ -1,0 +1,172 @@
+"""What the commands to and about the controller return: refreshes, overrides, roles, events."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta
+
+from saltext_mip.plans import PlanItem
+from saltext_mip.results.common import (
+    Absent,
+    Facts,
+    GenerationNumber,
+    Moment,
+    Natural,
+    Planned,
+    ReportedCondition,
+    ReportedProblem,
+    Result,
+)
+from saltext_mip.results.data import ConsolidateResult, Databases
+
+
+class LastRefresh(Facts, kw_only=True, frozen=True):
+    """How the last refresh ended, since when it ends so, and when it is tried next."""
+
+    attempts: Natural
+    next: str | None
+    ended: Absent[Literal["done", "held", "temporary", "permanent", "died"]] = UNSET
+    actor: Absent[str] = UNSET
+    when: Absent[str] = UNSET
+    since: Absent[str] = UNSET
+    reason: Absent[str] = UNSET
+    message: Absent[str] = UNSET
+
+
+class ControllerState(Facts, kw_only=True, frozen=True):
+    """What the controller reports of itself."""
+
+    conditions: list[ReportedCondition]
+    last: LastRefresh
+
+
+class ControllerResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.suspend``, ``resume`` and ``approve`` return."""
+
+    federation: str
+    changed: bool
+    conditions: list[ReportedCondition]
+    last: LastRefresh
+
+
+class WakeResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.wake`` returns; with ``tag`` only ``changed``."""
+
+    federation: Absent[str] = UNSET
+    changed: bool
+    conditions: Absent[list[ReportedCondition]] = UNSET
+    last: Absent[LastRefresh] = UNSET
+
+
+class Held(Facts, kw_only=True, frozen=True):
+    """What a refresh would remove, and why it waits for an approval."""
+
+    revision: str
+    goes: list[str]
+    why: list[str]
+
+
+class RefreshResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.refresh`` returns."""
+
+    federation: str
+    generation: Absent[GenerationNumber | None] = UNSET
+    changed: bool
+    requested: Annotated[
+        Absent[bool], Meta(description="the controller was asked for it (wait=False)")
+    ] = UNSET
+    consolidate: ConsolidateResult | None
+    compile: Databases
+    restarted: list[PlanItem]
+    served: Annotated[bool | None, Meta(description="null: no engine could be asked")]
+    differences: Absent[list[str]] = UNSET
+    held: Absent[Held] = UNSET
+    problems: list[ReportedProblem]
+    notes: Absent[list[str]] = UNSET
+    conditions: list[ReportedCondition]
+    last: LastRefresh
+
+
+class RefusedItem(Facts, kw_only=True, frozen=True):
+    """An item of the plan that Keycloak refused."""
+
+    action: str
+    thing: str
+    message: str
+
+
+class SyncRolesResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.sync_roles`` returns; the lists hold names of roles and groups."""
+
+    federation: str
+    generation: GenerationNumber
+    client: Absent[str] = UNSET
+    changed: bool
+    created: list[str]
+    updated: list[str]
+    removed: list[str]
+    unchanged: list[str]
+    orphans: list[str]
+    failed: list[RefusedItem]
+    problems: list[ReportedProblem]
+    plan: list[PlanItem]
+    writes: Absent[Natural] = UNSET
+    notes: Absent[list[str]] = UNSET
+
+
+EventKind = Literal[
+    "consolidated",
+    "compiled",
+    "deployed",
+    "refreshed",
+    "held",
+    "failed",
+    "recovered",
+    "rolledback",
+    "suspended",
+    "resumed",
+    "approved",
+    "disabled",
+    "enabled",
+    "started",
+    "stopped",
+    "restarted",
+    "removed",
+    "roles",
+    "missing",
+    "back",
+]
+
+
+class EventInfo(Facts, kw_only=True, frozen=True):
+    """One event; ``number`` grows by one with each (0: known from the history)."""
+
+    when: Moment
+    what: EventKind
+    actor: str
+    about: Annotated[str, Meta(description="a node, or what else it is about")]
+    message: str
+    generation: GenerationNumber | None
+    number: Natural
+
+
+class EventsResult(Result, kw_only=True, frozen=True):
+    """What ``mip.events`` returns: recent events, the oldest first."""
+
+    federation: str
+    events: list[EventInfo]
+    of: Natural
+    record: Annotated[Absent[str], Meta(description="the file on the pusher that holds them")] = (
+        UNSET
+    )
+
+
+class SetupResult(Result, kw_only=True, frozen=True):
+    """What ``mip.setup`` returns."""
+
+    changed: bool
+    wrote: Annotated[list[str], Meta(description="paths")]
+    todo: Annotated[list[str], Meta(description="steps that are left to the operator")]
+    plan: list[PlanItem]
+    dry_run: Absent[bool] = UNSET

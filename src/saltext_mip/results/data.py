@@ -1,0 +1,166 @@
+"""What the commands about data and generations return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta
+
+from saltext_mip.plans import PlanItem
+from saltext_mip.results.common import (
+    Absent,
+    Count,
+    Datasets,
+    Facts,
+    GenerationNumber,
+    Moment,
+    Natural,
+    Planned,
+    ReportedProblem,
+    Result,
+    Written,
+)
+
+
+class PathologyResult(Facts, kw_only=True, frozen=True):
+    """One pathology after a consolidation, or one that it removed."""
+
+    label: Absent[str] = UNSET
+    datasets: Annotated[Datasets, Meta(description="minion ids by dataset code")]
+    added: list[str]
+    removed: list[str]
+    cde_source: Literal["master", "catalogue"]
+    nodes: dict[str, Written]
+
+
+class WorkerResult(Facts, kw_only=True, frozen=True):
+    """How one worker took part, and which datasets it contributes, by pathology."""
+
+    status: Literal["ok", "missing", "disabled", "error"]
+    datasets: Datasets
+
+
+class ConsolidateResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.consolidate`` returns."""
+
+    federation: str
+    generation: Annotated[
+        GenerationNumber | None,
+        Meta(description="the current generation; null: none was committed yet"),
+    ]
+    changed: bool
+    pathologies: dict[str, PathologyResult]
+    ui: Absent[dict[str, Written]] = UNSET
+    workers: dict[str, WorkerResult]
+    problems: list[ReportedProblem]
+    notes: Absent[list[str]] = UNSET
+
+
+class ExportedDataset(Facts, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A dataset of the data structure."""
+
+    name: str
+
+
+class ExportedNode(Facts, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A node of the data structure, by its host name."""
+
+    name: str
+    datasets: list[ExportedDataset]
+
+
+class ExportedPathology(Facts, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """A pathology of the data structure."""
+
+    name: str
+    nodes: list[ExportedNode]
+
+
+class DatabaseResult(Facts, kw_only=True, frozen=True):
+    """One database of one node after ``mip.compile``."""
+
+    status: Literal["compiled", "current", "failed"]
+    reason: Annotated[str | None, Meta(description="why it was stale; null: it was current")] = None
+    rows: Count
+    datasets: Absent[list[str]] = UNSET
+    seconds: Absent[Annotated[float, Meta(ge=0)]] = UNSET
+    files: Absent[dict[str, Literal["compiled", "kept", "out"]]] = UNSET
+    problems: list[ReportedProblem]
+
+
+Databases = dict[str, dict[str, DatabaseResult]]
+
+
+class CompileResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.compile`` returns: ``nodes`` by minion id, then by pathology."""
+
+    federation: str
+    changed: bool
+    nodes: Databases
+    problems: list[ReportedProblem]
+    notes: Absent[list[str]] = UNSET
+
+
+Pair = Annotated[
+    list[str], Meta(min_length=2, max_length=2, description="a pathology and a dataset")
+]
+
+
+class GenerationSummary(Facts, kw_only=True, frozen=True):
+    """One generation as a line of the history."""
+
+    generation: GenerationNumber
+    when: Moment
+    actor: str
+    note: str | None
+    added: list[Pair]
+    removed: list[Pair]
+    wrote: Annotated[list[str], Meta(description="minion ids")]
+    pending: Annotated[list[str], Meta(description="minion ids that had not got it yet")]
+    problems: Natural
+
+
+class HistoryResult(Result, kw_only=True, frozen=True):
+    """What ``mip.history`` returns: generations, the newest first."""
+
+    federation: str
+    generations: list[GenerationSummary]
+    of: Absent[Natural] = UNSET
+    dataset: Absent[str] = UNSET
+
+
+class ReportedChange(Facts, kw_only=True, frozen=True):
+    """One difference between two generations."""
+
+    op: Literal["add", "remove", "change"]
+    thing: str
+    field: list[str]
+    old: Any
+    new: Any
+
+
+class DiffResult(Result, kw_only=True, frozen=True):
+    """What ``mip.diff`` returns: what ``b`` has that ``a`` has not, and the reverse."""
+
+    federation: str
+    a: int | None
+    b: Annotated[int | str, Meta(description="a number, or 'now'")]
+    same: bool
+    changes: list[ReportedChange]
+
+
+class RollbackResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.rollback`` returns."""
+
+    federation: str
+    generation: GenerationNumber | None
+    restored: GenerationNumber
+    changed: bool
+    nodes: dict[str, Written]
+    plan: list[PlanItem]
+    compile: Absent[Databases] = UNSET
+    restarted: Absent[list[PlanItem]] = UNSET
+    served: Absent[bool | None] = UNSET
+    differences: Absent[list[str]] = UNSET
+    problems: Absent[list[ReportedProblem]] = UNSET
+    notes: Absent[list[str]] = UNSET

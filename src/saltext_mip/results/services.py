@@ -1,0 +1,88 @@
+"""What the commands about services, and the status of all, return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta
+
+from saltext_mip.results.common import (
+    Absent,
+    Datasets,
+    Facts,
+    Planned,
+    ReportedCondition,
+    ReportedProblem,
+    Result,
+)
+from saltext_mip.results.nodes import NodeInfo
+
+
+class ServiceInfo(Facts, kw_only=True, frozen=True):
+    """One service as it is."""
+
+    node: str
+    image: str
+    replicas: Annotated[
+        str, Meta(pattern="^[0-9]+/-?[0-9]+$", description="running tasks / desired tasks")
+    ]
+    serving: Annotated[bool | None, Meta(description="null: an operator stopped it")]
+    since: Absent[str | None] = UNSET
+    error: Absent[str] = UNSET
+    state: Absent[str] = UNSET
+    log: Absent[list[str]] = UNSET
+    stopped: Absent[bool] = UNSET
+    undeclared: Absent[bool] = UNSET
+
+
+class DeployedNode(Facts, kw_only=True, frozen=True):
+    """What the states of one node changed, or would change."""
+
+    changed: bool
+    failed: bool
+    changes: dict[str, str]
+    error: Absent[str] = UNSET
+    findings: list[str]
+
+
+class ServicesResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.deploy``, ``start``, ``stop``, ``restart`` and ``remove`` return."""
+
+    federation: str
+    changed: bool
+    nodes: dict[str, DeployedNode]
+    services: dict[str, ServiceInfo]
+    problems: list[ReportedProblem]
+    notes: Absent[list[str]] = UNSET
+
+
+class MemberInfo(NodeInfo, kw_only=True, frozen=True):
+    """One node in the status: with its state in the Swarm."""
+
+    swarm: Annotated[str | None, Meta(description="null: it is not in the Swarm")]
+
+
+class PathologyStatus(Facts, kw_only=True, frozen=True):
+    """One pathology: its datasets, where it is compiled or stale, whether all of it is served."""
+
+    datasets: Datasets
+    compiled: list[str]
+    stale: Annotated[dict[str, str], Meta(description="the reason by minion id")]
+    served: Annotated[bool | None, Meta(description="null: the engine did not answer")]
+    generation: int | None
+
+
+class StatusResult(Result, kw_only=True, frozen=True):
+    """What ``mip.status`` returns."""
+
+    federation: str
+    ok: bool
+    sync: Literal["Synced", "OutOfSync", "Unknown"]
+    health: Literal["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]
+    conditions: list[ReportedCondition]
+    generation: int | None
+    nodes: dict[str, MemberInfo]
+    services: dict[str, ServiceInfo]
+    pathologies: dict[str, PathologyStatus]
+    problems: list[ReportedProblem]
+    notes: Absent[list[str]] = UNSET
