@@ -335,6 +335,13 @@ RULES: dict[str, Rule] = _rules(
         "Rename one of them.",
     ),
     Rule(
+        "SharedCode",
+        "warning",
+        False,
+        "one dataset code in several pathologies: who may see it in one may see it in all",
+        "Give the datasets codes of their own, unless it is meant.",
+    ),
+    Rule(
         "DuplicatePathology",
         "warning",
         False,
@@ -486,7 +493,7 @@ RULES: dict[str, Rule] = _rules(
         "RightsAlike",
         "warning",
         False,
-        "names that are one right to the portal (it ignores letter case, blanks and brackets)",
+        "names that are one right to the portal (it ignores letter case, blanks, + and brackets)",
         "Rename all but one: who may use one may use the others.",
     ),
     Rule(

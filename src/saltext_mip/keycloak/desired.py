@@ -1,10 +1,11 @@
 """What the roles and groups should be, from the data structure. Pure.
 
 Names come from hospitals' data, and the portal does not take them as they are: it joins a token's
-``authorities`` into one text, takes blanks, brackets and plus signs out, lowers the case and splits
-at commas. So a dataset called ``x,RESEARCH_DATASET_ALL`` or ``A LL`` would open everything to
-whoever may see it. Such names get no role at all; names that only look alike keep their roles,
-since they open one another and nothing else. Both are problems.
+``authorities`` into one text, takes ASCII blanks, brackets and plus signs out of it (but not out of
+the dataset that it looks for), lowers the case and splits at commas. So a dataset called
+``x,RESEARCH_DATASET_ALL`` or ``A LL`` would open everything to whoever may see it. Such names get
+no role at all; names that only look alike keep their roles, since they open one another and nothing
+else. Both are problems.
 """
 
 from __future__ import annotations
@@ -143,7 +144,7 @@ def _named(items: object, inner: str | None) -> Iterator[tuple[str, Any]]:
 
 def as_the_portal_reads(name: str) -> str:
     """A right as it is compared: names that give the same are one right."""
-    return re.sub(r"[\s+\[\]]", "", name.lower())
+    return re.sub(r"[\s+\[\]]", "", name.lower(), flags=re.ASCII)
 
 
 def _unfit(name: str, longest: int) -> str | None:

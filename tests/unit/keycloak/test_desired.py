@@ -110,6 +110,10 @@ def test_the_longest_name_that_fits_is_none():
     assert rules(structure("x" * 238)) == []
 
 
+def test_a_blank_that_is_not_ascii_is_kept_by_the_portal():
+    assert rules(structure("edsd", "e\u00a0dsd")) == []
+
+
 @pytest.mark.parametrize("other", ["EDSD", "Edsd", "e dsd", "[edsd]", "ed+sd"])
 def test_codes_that_the_portal_cannot_tell_apart_keep_their_roles_and_are_a_problem(other):
     found = desired_rights(structure("edsd", other), "fed1")

@@ -26,7 +26,7 @@ Steps = tuple[str | int, ...]
 
 # Grows when the same file and CDE may have another outcome than before: what was verified by an
 # earlier version is verified again, what was compiled is compiled again.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 SQL_TYPES = ("text", "real", "int")
 DATASET = "dataset"

@@ -1,7 +1,8 @@
 """What is allowed and probably not meant: codes that are used twice or appear the same.
 
-The portal compares dataset codes in lower case, without blanks and brackets, and splits lists of
-them at commas, in all pathologies at once: who may see the one may then see the other.
+The portal compares dataset codes in lower case, drops ASCII blanks, plus signs and brackets from a
+user's roles, and splits lists of them at commas, in all pathologies at once: who may see the one
+may then see the other.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from saltext_mip.problems import Problem
 #: Pathology to dataset code to the workers that have it.
 Offered = Mapping[str, Mapping[str, tuple[str, ...]]]
 
-_UNSEEN = re.compile(r"[\s\[\]]")
+_UNSEEN = re.compile(r"[\s+\[\]]", re.ASCII)
 
 
 def duplicates(offered: Offered) -> Iterator[Problem]:
@@ -46,6 +47,18 @@ def ambiguous(offered: Offered) -> Iterator[Problem]:
                 count=len(codes),
                 about=", ".join(f"'{code}' of {pathology}" for code, pathology in codes.items()),
             )
+
+
+def shared(offered: Offered) -> Iterator[Problem]:
+    """One dataset code in several pathologies: one role, so who may see the one may see all."""
+    pathologies: dict[str, list[str]] = {}
+    for pathology, datasets in offered.items():
+        for code in datasets:
+            pathologies.setdefault(code, []).append(pathology)
+    for code, names in pathologies.items():
+        if len(names) > 1:
+            about = f"'{code}' in {', '.join(names)}"
+            yield Problem("SharedCode", pathology=names[0], count=len(names), about=about)
 
 
 def same_codes(codes: Mapping[str, str]) -> Iterator[Problem]:

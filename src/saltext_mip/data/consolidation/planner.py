@@ -250,6 +250,7 @@ def _suspect(
             yield Problem("CatalogueNone", pathology=name, about=online[name].about)
     yield from clashes.duplicates(offered)
     yield from clashes.ambiguous(offered)
+    yield from clashes.shared(offered)
     yield from clashes.same_codes({name: pathologies_.code(name, based[name]) for name in offered})
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from saltext_mip.data.cde.model import Cde
+from saltext_mip.data.cde.model import Cde, Variable
 from saltext_mip.data.csvfile.blocks import Block, blocks
 from saltext_mip.data.csvfile.column_checks import Check
 from saltext_mip.data.csvfile.duplicate_visits import Visits
@@ -27,23 +27,43 @@ if TYPE_CHECKING:
     import polars as pl
 
 SUBJECTCODE = "subjectcode"
+# what longitudinal algorithms read, in the order in which DATA has them
+LONGITUDINAL = (
+    Variable(SUBJECTCODE, SUBJECTCODE, "text", is_categorical=False, enumerations=None),
+    Variable("subjectvisitid", "subjectvisitid", "text", is_categorical=False, enumerations=None),
+    Variable(
+        "subjectvisitdate", "subjectvisitdate", "text", is_categorical=False, enumerations=None
+    ),
+    Variable("subjectage", "subjectage", "real", is_categorical=False, enumerations=None),
+)
 # a file with these can be read row by row all the same; with any other hard one it cannot
 READABLE = frozenset({"DatasetEmpty", "DatasetUnsafe"})
+
+
+def added_variables(cde: Cde, *, subjectcode: bool) -> tuple[Variable, ...]:
+    """The columns that a database has besides those of its CDE: with the setting ``subjectcode``
+    that column, and of a longitudinal pathology all that its algorithms read."""
+    if not subjectcode:
+        return ()
+    known = {variable.code for variable in cde.variables}
+    wanted = LONGITUDINAL if cde.longitudinal else LONGITUDINAL[:1]
+    return tuple(variable for variable in wanted if variable.code not in known)
 
 
 def check_header(header: Sequence[str], cde: Cde, *, subjectcode: bool) -> tuple[Finding, ...]:
     """What is wrong with these column names for this CDE; a file may have fewer than the CDE.
 
-    ``subjectcode``: whether the database has a column of that name where the CDE lacks it.
+    ``subjectcode``: as :func:`added_variables` has it.
     """
-    known = {variable.code for variable in cde.variables}
+    added = added_variables(cde, subjectcode=subjectcode)
+    known = {variable.code for variable in (*cde.variables, *added)}
     found = []
     for column in header:
         if column in known:
             continue
         if column != SUBJECTCODE:
             found.append(Finding(Problem("UnknownColumn", line=1, column=column)))
-        elif not subjectcode:
+        else:
             found.append(Finding(Problem("SubjectcodeLeftOut", line=1, column=column)))
     return tuple(found)
 
@@ -89,15 +109,14 @@ class Validator:
     def __init__(self, header: Sequence[str], cde: Cde, *, subjectcode: bool) -> None:
         import polars as pl  # it starts threads: in jobs only
 
-        known = {variable.code: variable for variable in cde.variables}
+        added = added_variables(cde, subjectcode=subjectcode)
+        known = {variable.code: variable for variable in (*cde.variables, *added)}
         self._checks = {column: Check(known[column]) for column in header if column in known}
         self._header = tuple(header)
         self._text = pl.String
         # what is read as a number at once; what does not go that way is read as text from then on
         self._types: dict[str, type[pl.DataType]] = {
-            column: self._checks[column].type if column in known else pl.String
-            for column in header
-            if column in known or (subjectcode and column == SUBJECTCODE)
+            column: check.type for column, check in self._checks.items()
         }
         self._outside = [
             check.outside for check in self._checks.values() if check.outside is not None

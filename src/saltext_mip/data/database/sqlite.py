@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saltext_mip.data.cde.model import DATASET, Cde, Variable
-from saltext_mip.data.csvfile.validator import SUBJECTCODE
+from saltext_mip.data.csvfile.validator import added_variables
 from saltext_mip.errors import DataError
 from saltext_mip.problems import Problem
 
@@ -58,12 +58,10 @@ class Layout:
 
     @classmethod
     def of(cls, cde: Cde | None, *, subjectcode: bool = False) -> Layout:
-        """That of a CDE, or of none; ``subjectcode``: with that column where the CDE lacks it."""
+        """That of a CDE, or of none; with ``subjectcode``, the columns that it adds come first."""
         variables = cde.variables if cde else _NO_CDE
-        columns: tuple[tuple[str, str], ...] = tuple((v.code, v.sql_type) for v in variables)
-        if cde and subjectcode and all(v.code != SUBJECTCODE for v in variables):
-            columns = ((SUBJECTCODE, "text"), *columns)
-        return cls(columns)
+        added = added_variables(cde, subjectcode=subjectcode) if cde else ()
+        return cls(tuple((v.code, v.sql_type) for v in (*added, *variables)))
 
     @property
     def too_wide(self) -> bool:

@@ -227,6 +227,31 @@ def test_subjectcode_comes_first_where_it_is_asked_for_and_the_cde_lacks_it(tmp_
     assert [code for (code,) in folder.select("SELECT code FROM METADATA")] == ["dataset", "x"]
 
 
+def test_what_longitudinal_algorithms_read_comes_first_where_the_cde_lacks_it(tmp_path):
+    folder = Folder(tmp_path)
+    own = [cdes.variable(name) for name in ("subjectid", "visitid", "subjectvisitid")]
+    folder.cde(*own, longitudinal=True)
+    folder.write(
+        "a.csv",
+        "subjectid,visitid,subjectvisitid,subjectcode,subjectvisitdate,subjectage,dataset\n"
+        "s1,v1,s1v1,c1,2001-02-03,67,a\n",
+    )
+    assert ("UnknownColumn", "a.csv") in folder.rules()
+    assert folder.rules(subjectcode=True) == []
+    columns = "subjectcode, subjectvisitid, subjectvisitdate, subjectage"
+    assert folder.select(f"SELECT {columns} FROM DATA") == [("c1", "s1v1", "2001-02-03", 67.0)]
+    described = folder.select("SELECT name, type FROM pragma_table_info('DATA')")
+    assert [(name, kind.lower()) for name, kind in described][:3] == [
+        ("subjectcode", "text"),
+        ("subjectvisitdate", "text"),
+        ("subjectage", "real"),
+    ]
+    codes = [code for (code,) in folder.select("SELECT code FROM METADATA")]
+    assert "subjectage" not in codes
+    folder.write("a.csv", "subjectid,visitid,subjectage,dataset\ns1,v1,old,a\n")
+    assert ("NotANumber", "a.csv") in folder.rules(subjectcode=True)
+
+
 def test_a_master_has_no_rows(folder):
     done = folder.compile(rows=False)
     assert (done.status, done.rows, done.files) == ("compiled", 0, {})
