@@ -1,8 +1,7 @@
-"""Words of status: conditions as in Kubernetes, their reasons, and the two axes that sum them up.
+"""Status: conditions as in Kubernetes, their reasons, and the two axes that summarise them.
 
-A :class:`Condition` is one fact. ``since`` is when its ``status`` became what it is, so it changes
-only when ``status`` does (:func:`settled`). Its reason is one of :data:`REASONS`, each with a hint:
-what a person does about it.
+A :class:`Condition` is one fact. ``since`` is when its ``status`` last changed (:func:`settled`).
+Its reason is one of :data:`REASONS`, each with a hint: what an operator does about it.
 """
 
 from __future__ import annotations
@@ -33,56 +32,63 @@ SYNC = ("Consolidated", "Compiled", "Deployed", "RolesSynced")
 HEALTH = ("WorkersReachable", "DataValid", "Served")
 
 REASONS: Mapping[str, str] = {
-    # all is well: nothing to do
+    # healthy: nothing to do
     "AsDeclared": "",
     "AllAnswer": "",
     "NoProblems": "",
     "UpToDate": "",
     "Serving": "",
     "Synced": "",
-    # who is there
+    # nodes
     "WorkerMissing": "Check the node's network, power and salt-minion; call its contact.",
-    "WorkerFailed": "See what the node says, on the node itself: salt-call mip.datasets.",
+    "WorkerFailed": "Run salt-call mip.datasets on the node and see its error.",
     "NodeMissing": "Check the node's network, power and salt-minion.",
-    "NodeDown": "Docker on the node does not answer the Swarm: check its network and dockerd.",
-    "MountGone": "Mount the node's data disk, or mip.enable the node to take it as it is.",
+    "NodeDown": "The node's Docker does not respond to the Swarm: check its network and dockerd.",
+    "MountGone": "Mount the node's data disk, or run mip.enable for the node to enrol it as it is.",
     # data
     "DataProblems": "See problems: each names the file, the line and what to do.",
     "NeverConsolidated": "salt-run mip.consolidate",
-    "DataChanged": "salt-run mip.refresh, or wait for the controller.",
-    "NotDistributed": "salt-run mip.consolidate sends what is missing.",
-    "DatabasesStale": "salt-run mip.compile, or wait for the controller.",
+    "DataChanged": "Run salt-run mip.refresh, or wait for the controller.",
+    "NotDistributed": "Run salt-run mip.consolidate to send what is missing.",
+    "DatabasesStale": "Run salt-run mip.compile, or wait for the controller.",
     "CompileFailed": "See problems, and mip-report-<pathology>.txt on the node.",
     # services
     "NoSwarm": "salt-run mip.deploy",
-    "ServicesDiffer": "salt-run mip.deploy puts it right; dry_run=True says what it would do.",
+    "ServicesDiffer": "Run salt-run mip.deploy to fix it; dry_run=True shows the plan.",
     "ServiceDown": "See the service's error and the last lines of its log.",
-    "ImagePullFailed": "Check the image's name in the pillar, and that its registry is reached.",
-    "PortTaken": "Something else on the node has the port: stop it, or move it.",
-    "MountMissing": "Make the folder, or mount the disk, that the service binds.",
-    "Stopped": "An operator stopped it; salt-run mip.start starts it again.",
-    "NotServing": "Give the engine a minute; then see salt-run mip.logs and the service's error.",
-    "DatasetsDiffer": "salt-run mip.refresh restarts what must see the data.",
+    "ImagePullFailed": "Check the image's name in the pillar and the connection to its registry.",
+    "PortTaken": "Another program on the node uses the port: stop it, or move it to another port.",
+    "MountMissing": "Create the folder that the service binds, or mount its disk.",
+    "Stopped": "An operator stopped it. Run salt-run mip.start to start it.",
+    "NotServing": "Wait a minute for the engine; then see its error and salt-run mip.logs.",
+    "DatasetsDiffer": "Run salt-run mip.refresh to restart what must see the data.",
     "DockerUnavailable": "Check Docker on the node: systemctl status docker.",
     # the controller
     "Refreshing": "",
-    "SuspendedByPerson": "salt-run mip.resume lets it go on.",
-    "RolledBack": "salt-run mip.resume lets it follow the data again.",
-    "ShrinkGuard": "See what would go; salt-run mip.approve lets it go.",
-    "Failed": "See the message; salt-run mip.refresh tries again.",
-    "Retrying": "It is tried again by itself.",
+    "SuspendedByPerson": "Run salt-run mip.resume to resume automatic refreshes.",
+    "RolledBack": "Run salt-run mip.resume to resume automatic refreshes.",
+    "ShrinkGuard": "Review what would be removed; run salt-run mip.approve to allow it.",
+    "Failed": "See the message. Run salt-run mip.refresh to try again.",
+    "Retrying": "It is retried automatically.",
     # Keycloak
     "RolesDiffer": "salt-run mip.sync_roles",
-    "KeycloakUnavailable": "Check keycloak in the pusher's pillar, and that the server answers.",
-    # nobody knows
+    "KeycloakUnavailable": "Check keycloak in the pusher's pillar, and that the server responds.",
+    # unknown
     "NotAsked": "",
-    "NoAnswer": "The node that knows did not answer: check its network, power and salt-minion.",
+    "NoAnswer": "The node did not respond: check its network, power and salt-minion.",
 }
+
+
+def severity(type_: str, status: str) -> Literal["good", "warning", "bad"]:
+    """How much a condition of that type and status matters to a person."""
+    if type_ in WHILE_TRUE:
+        return "warning" if status == "True" else "good"
+    return "good" if status == "True" else "bad" if status == "False" else "warning"
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One fact of status. ``since`` is ISO 8601 in UTC; ``generation`` is what it is true of."""
+    """One fact of status. ``since`` is ISO 8601 in UTC; ``generation`` the one that it is about."""
 
     type: str
     status: Status
@@ -93,9 +99,9 @@ class Condition:
 
     def __post_init__(self) -> None:
         if self.type not in TYPES:
-            raise ValueError(f"{self.type} is no type of condition")
+            raise ValueError(f"{self.type} is not a type of condition")
         if self.reason not in REASONS:
-            raise ValueError(f"{self.reason} is no reason of a condition")
+            raise ValueError(f"{self.reason} is not a reason of a condition")
 
     @property
     def hint(self) -> str:
@@ -103,11 +109,11 @@ class Condition:
 
     @property
     def good(self) -> bool:
-        """Whether it asks for nothing; what is there only while true asks for a look."""
-        return self.status == "True" and self.type not in ("Suspended", "Held", "Stalled")
+        """Whether it needs no attention. Work that is going on needs none."""
+        return self.type == "Reconciling" or severity(self.type, self.status) == "good"
 
-    def shown(self) -> dict[str, Any]:
-        """For people and programs."""
+    def to_json(self) -> dict[str, Any]:
+        """As commands return it."""
         return {
             "type": self.type,
             "status": self.status,
@@ -120,7 +126,7 @@ class Condition:
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Condition:
-        """What :meth:`shown` gave."""
+        """What :meth:`to_json` returned."""
         return cls(**{key: value[key] for key in cls.__dataclass_fields__})
 
 
@@ -146,7 +152,9 @@ def ready(conditions: Iterable[Condition]) -> Condition:
     wrong = [condition for condition in others if not condition.good]
     first = next((c for c in wrong if c.status == "False"), wrong[0] if wrong else None)
     if first is None:
-        return Condition("Ready", "True", "AsDeclared", "everything is as declared, and served")
+        return Condition(
+            "Ready", "True", "AsDeclared", "all services match the declaration and are serving"
+        )
     status: Status = "Unknown" if first.status == "Unknown" else "False"
     return Condition("Ready", status, first.reason, f"{first.type}: {first.message}")
 

@@ -1,7 +1,6 @@
 """Every error that a person may see, as one small tree.
 
-An error class's docstring *is* its message, a template over the facts that it is raised with, so
-that text and code cannot drift apart::
+An error class's docstring *is* its message, a template over the facts that it is raised with::
 
     MipError
     ├── Misuse                 the command's arguments
@@ -16,12 +15,12 @@ that text and code cannot drift apart::
     │   └── BadAnswer
     ├── DataError              data, CDEs and what is made of them
     ├── Refused                what may not be done now, and why
-    ├── Busy                   another command holds the federation (temporary)
-    └── Unexpected             anything else: a fault of the program
+    ├── Busy                   another command holds the federation's lock (temporary)
+    └── Unexpected             anything else: an internal error
 
-``permanent`` tells whether the same again would fail the same way: a temporary error is retried by
-whoever retries, a permanent one waits until something changes. Errors are raised where the fact is
-known and shaped for Salt at its edge, in one place. No error carries the value of a cell.
+``permanent`` tells whether a retry would fail in the same way: a temporary error is retried, a
+permanent one waits until something changes. Errors are raised where the fact is known, and shaped
+for Salt in one place, ``bridge``. No error carries the value of a cell.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Misuse(MipError):
 
 
 class UnknownFederation(Misuse):
-    """There is no federation '{name}' in the pillar; declared: {declared}."""
+    """Federation '{name}' not found in the pillar; declared: {declared}."""
 
 
 class UnknownNode(Misuse):
@@ -90,7 +89,7 @@ class NodesFailed(NodeError):
 
 
 class BadAnswer(NodeError):
-    """The answer of {node} is not to be believed: {message}"""
+    """Invalid response from {node}: {message}"""
 
 
 class DataError(MipError):
@@ -102,13 +101,13 @@ class Refused(MipError):
 
 
 class Busy(MipError):
-    """Federation '{federation}' is held by {holder}; waited {waited:.0f} s. {message}"""
+    """Federation '{federation}' is locked by {holder} (waited {waited:.0f} s). {message}"""
 
     permanent = False
 
 
 class Unexpected(MipError):
-    """A fault of the program, {kind} at {place}; its words may hold a value, and are left out."""
+    """Internal error {kind} at {place}. Details are withheld: they may contain patient data."""
 
     def __init__(self, **facts: Any) -> None:
         super().__init__(**facts)
@@ -116,12 +115,12 @@ class Unexpected(MipError):
 
     @classmethod
     def of(cls, error: BaseException) -> Self:
-        """What may be told of an error that nobody expected; ``frames`` are for a log."""
+        """An unexpected error without its text, which may hold a value; ``frames`` for a log."""
         trace = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in trace if _PACKAGE in Path(frame.filename).parents]
         where = (own or list(trace))[-1:]
         place = ", ".join(f"{_below(frame.filename)}, line {frame.lineno}" for frame in where)
-        made = cls(kind=type(error).__name__, place=place or "a place that is not known")
+        made = cls(kind=type(error).__name__, place=place or "an unknown place")
         made.frames = tuple(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in trace)
         return made
 

@@ -73,8 +73,8 @@ def raising(error: BaseException) -> Any:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ValueError(CANARY), "mip.function: A fault of the program"),
-        (TypeError(CANARY), "mip.function: A fault of the program"),
+        (ValueError(CANARY), "mip.function: Internal error"),
+        (TypeError(CANARY), "mip.function: Internal error"),
         (OSError(28, "No space left on device", "/var/lib/mip/fed1/lock"), "No space left"),
         (salt.exceptions.SaltReqTimeoutError("the master does not answer"), "does not answer"),
         (MipError("of a\x1b[2J node"), r"of a\\x1b\[2J node"),

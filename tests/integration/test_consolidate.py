@@ -131,10 +131,10 @@ def test_a_person_sees_one_screen(fed: LocalFederation) -> None:
     ("args", "words"),
     [
         (["federatoin=fed1"], "federatoin"),
-        (["federation=fed2"], "There is no federation 'fed2' in the pillar; declared: fed1."),
+        (["federation=fed2"], "Federation 'fed2' not found in the pillar; declared: fed1."),
         (["missing_worker=maybe"], "missing_worker must be one of fail, skip, keep."),
         (["review_dataset_labels=True"], "terminal"),
-        (["federation=$(reboot)"], "There is no federation '$(reboot)'"),
+        (["federation=$(reboot)"], "Federation '$(reboot)' not found"),
     ],
 )
 def test_a_mistake_is_one_line_and_exits_with_1(

@@ -75,8 +75,8 @@ def test_the_worst_wins_on_each_axis(
 
 def test_a_condition_survives_its_own_form() -> None:
     one = Condition("Served", "False", "ImagePullFailed", "said", "2026-01-01", 7)
-    assert Condition.from_value(one.shown()) == one
-    assert one.shown()["hint"] == REASONS["ImagePullFailed"]
+    assert Condition.from_value(one.to_json()) == one
+    assert one.to_json()["hint"] == REASONS["ImagePullFailed"]
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("Sunny", "AllAnswer"), ("Served", "Sunshine")])

@@ -306,12 +306,15 @@ def join_again(federation, declaration):
     return _step(step, federation, declaration)
 
 
-def services(federation, declaration, told=None):
+def services(federation, declaration, told=None, compile_pillar=True):
     """
     The federation's services, on its master node: what is, what serves, what is not as declared.
 
     told
         Swarm node ids by minion id.
+    compile_pillar
+        False: use the pillar in this minion's memory. The pusher, while it waits, has it refreshed
+        once.
 
     Returns a packed value, page 0.
 
@@ -323,7 +326,12 @@ def services(federation, declaration, told=None):
     """
     from saltext_mip.node.services import enforce as own_enforce
 
-    return _services(lambda here, env: own_enforce.status(here, env, told), federation, declaration)
+    return _services(
+        lambda here, env: own_enforce.status(here, env, told),
+        federation,
+        declaration,
+        compile_pillar=compile_pillar,
+    )
 
 
 def enforce(federation, declaration, wish):
@@ -400,9 +408,9 @@ def status(federation, declaration):
     return _step(step, federation, declaration)
 
 
-def _services(work, federation, declaration):
-    """``work(here, secret environment)`` by a pillar that is compiled now."""
-    pillar = _fresh_pillar()
+def _services(work, federation, declaration, compile_pillar=True):
+    """``work(here, secret environment)`` with a pillar that is compiled now, or that in memory."""
+    pillar = _fresh_pillar() if compile_pillar else plain(__pillar__)
     env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
     return _step(
         lambda here: jobs.packed(here, work(here, env)), federation, declaration, pillar=pillar

@@ -1,6 +1,6 @@
-"""What the pusher does with a federation: one module for each piece of work.
+"""The operations of the pusher on a federation, one module each.
 
-Here the rooms meet: ask the nodes (by a :class:`~saltext_mip.pusher.context.Asking`), make a plan
-of what they say, send it, record it. Nothing here knows Salt, so all of it runs in tests with nodes
-that are folders.
+An operation asks the nodes (through a :class:`~saltext_mip.pusher.context.Asking`), makes a plan
+from their answers, applies it and records it. Nothing here imports Salt, so all of it runs in unit
+tests whose nodes are folders.
 """

@@ -15,7 +15,7 @@ ERROR_LENGTH = 300
 
 
 def require(answers: Answers, ids: Sequence[str]) -> None:
-    """Raise where one of these did not answer, or failed."""
+    """Raise if one of these nodes did not answer or failed."""
     if missing := [node for node in ids if node in answers.missing]:
         why = "; ".join(f"{node}: {answers.missing[node]}" for node in missing)
         raise NodesMissing(
@@ -27,7 +27,7 @@ def require(answers: Answers, ids: Sequence[str]) -> None:
 
 
 def unanswered(answers: Answers, nodes: Iterable[Node], missing: str, failed: str) -> list[Problem]:
-    """A problem for each of these that did not answer (of rule ``missing``) or ``failed``."""
+    """One problem per node without a usable answer: of rule ``missing`` or of rule ``failed``."""
     problems = []
     for node in nodes:
         if node.id in answers.missing:
@@ -40,14 +40,14 @@ def unanswered(answers: Answers, nodes: Iterable[Node], missing: str, failed: st
 
 
 def sanitize(text: str) -> str:
-    """What a node says, fit for a person's terminal."""
+    """A node's text, shortened, on one line, control characters escaped."""
     text = shown(" ".join(text.split()))
     return text if len(text) <= ERROR_LENGTH else text[:ERROR_LENGTH] + "…"
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What came back: values by minion id, and why there are none from others."""
+    """Values by minion id, and why other nodes have none: ``missing`` or ``failed``."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Databases of the whole federation: master and workers compile what is stale, at once."""
+"""Compile the databases of the federation: master and workers at once, only what is stale."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def compile_federation(
 ) -> dict[str, Any]:
     """Compile on the master and all enabled workers, or on one node.
 
-    Returns what DESIGN.md names for ``mip.compile``. What one node cannot do holds up no other:
-    then the dict has ``retcode: 1``.
+    Returns the result of ``mip.compile``. A node that fails does not stop the others; the result
+    then has ``retcode: 1``.
     """
     if node is not None and pathology is None:
-        raise Misuse("With node=, pathology= is needed too: which of its databases to compile.")
+        raise Misuse("node= requires pathology=: the databases to compile.")
     names = pathologies(pathology)
     nodes = _nodes(pusher, node)
     if dry_run:
         return _checked_names(pathology, plan_compile(pusher, nodes, names))
-    with pusher.held("compile", timeout):
+    with pusher.locked("compile", timeout):
         return _checked_names(
             pathology, compile_databases(pusher, nodes, names, force=force, strict=strict)
         )
@@ -51,7 +51,7 @@ def compile_databases(
     force: bool = False,
     strict: bool = False,
 ) -> dict[str, Any]:
-    """The same under a lock that the caller holds."""
+    """The same for a caller that holds the lock."""
     pusher.progress(f"compiling on {', '.join(node.id for node in nodes)}")
     answers = pusher.ask(
         "compile_databases",
@@ -84,12 +84,12 @@ def compile_databases(
         result["retcode"] = 1
     if changed:
         pusher.fire("compiled", {"nodes": sorted(results)})
-        pusher.tell("compiled", about=abbreviated(_compiled_nodes(results)))
+        pusher.record("compiled", about=abbreviated(_compiled_nodes(results)))
     return result
 
 
 def _compiled_nodes(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The nodes on which a database was made."""
+    """The nodes on which a database was compiled."""
     return sorted(
         node
         for node, below in results.items()
@@ -110,9 +110,9 @@ def _nodes(pusher: Pusher, name: str | None) -> list[Node]:
         return with_databases(pusher)
     node = pusher.federation.node(name)
     if node.role == "ui":
-        raise Misuse(f"{node.id} is the ui: it has no databases.")
+        raise Misuse(f"{node.id} has role ui and no databases.")
     if node.id in pusher.store.disabled():
-        raise Misuse(f"{node.id} is disabled: mip.enable node={node.short} takes it in again.")
+        raise Misuse(f"{node.id} is disabled: run mip.enable node={node.short} first.")
     return [node]
 
 
@@ -135,7 +135,7 @@ def plan_compile(
                 "action": "nothing" if of["current"] else "compile",
                 "thing": name,
                 "node": node.id,
-                "reason": "it is current" if of["current"] else sanitize(of["reason"] or "stale"),
+                "reason": "current" if of["current"] else sanitize(of["reason"] or "stale"),
             }
             for name, of in sorted(found.items())
         ]
@@ -153,7 +153,7 @@ def plan_compile(
 
 
 def _decoded(node: Node, value: Any) -> dict[str, Any]:
-    """One node's answer, checked like any input, in the form for people."""
+    """One node's answer, validated, as commands return it."""
     if first := schemas.first_error("compiled", value):
         raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=node.id)
     out = {}
@@ -167,9 +167,9 @@ def _decoded(node: Node, value: Any) -> dict[str, Any]:
 
 
 def _checked_names(given: Any, result: dict[str, Any]) -> dict[str, Any]:
-    """The result, if what was named is there: a pathology that nobody has is a misspelt one.
+    """The result; :class:`Misuse` if no node has a pathology that was named.
 
-    Unless whoever has it did not answer.
+    Not if a node did not answer: it may have that pathology.
     """
     have = {item["thing"] for item in result.get("plan", ())}
     have |= {name for of in result["nodes"].values() for name in of}

@@ -1,4 +1,4 @@
-"""The main job: gather, verify, plan, stage, commit, record. DESIGN: *How a consolidation goes*."""
+"""Consolidate: gather, verify, plan, stage, commit, record."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from saltext_mip.transaction.journal import Journal
 
 @dataclass(frozen=True)
 class Options:
-    """What a person, or the controller, wants of one consolidation."""
+    """The options of one consolidation."""
 
     online_cdes: bool = False
     datacatalogue_protocol: str | None = None
@@ -43,10 +43,10 @@ class Options:
 
 
 def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
-    """Bring the federation's CDEs and ``pathologies.json`` in step with its data.
+    """Update the federation's CDEs and ``pathologies.json`` to match its data.
 
-    Returns what DESIGN.md names for ``mip.consolidate``; raises a
-    :class:`~saltext_mip.errors.MipError` where nothing was changed, or the next run finishes it.
+    Returns the result of ``mip.consolidate``. After a :class:`~saltext_mip.errors.MipError`
+    nothing was changed, or the next run finishes the change.
     """
     _missing_worker(pusher, options)
     if options.dry_run:
@@ -55,7 +55,7 @@ def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
             "dry_run": True,
             "plan": plan_items(found.plan),
         }
-    with pusher.held("consolidate", options.timeout):
+    with pusher.locked("consolidate", options.timeout):
         recovered = recover(pusher)
         found = survey(pusher, options)
         announce_removals(pusher, found.plan)
@@ -65,7 +65,7 @@ def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Survey:
-    """What is, what was, and what would be done about it."""
+    """The last generation, the gathered inventories, and the plan made from both."""
 
     last: Generation | None
     gathered: Gathered
@@ -74,7 +74,7 @@ class Survey:
 
     @property
     def changed(self) -> bool:
-        """Whether there is anything for a new generation."""
+        """Whether the plan makes a new generation."""
         relabelled = self.last and dict(self.last.labels) != dict(self.labels.pathologies)
         return self.plan.changed or bool(relabelled)
 
@@ -83,7 +83,7 @@ class Survey:
         return self.last.number if self.last else None
 
     def generation(self, pusher: Pusher) -> Generation | None:
-        """What the plan makes, once it is committed; ``None`` where nothing changed."""
+        """The generation that the plan makes once committed; ``None`` if nothing changed."""
         if not self.changed:
             return None
         return Generation.of_plan(
@@ -95,11 +95,11 @@ class Survey:
         )
 
     def replaced(self) -> dict[str, bytes]:
-        """The master's CDEs that go: the pusher keeps them, they may be a person's work."""
-        going = {write.replaces for write in self.plan.writes}
+        """The master's CDEs that are replaced; the pusher keeps them, they may be hand-edited."""
+        replaced = {write.replaces for write in self.plan.writes}
         contents = self.gathered.cdes.values()
         known = {hashlib.sha256(content).hexdigest(): content for content in contents}
-        return {sha256: content for sha256, content in known.items() if sha256 in going}
+        return {sha256: content for sha256, content in known.items() if sha256 in replaced}
 
     def to_enrol(self) -> list[str]:
         """Nodes with pathologies whose data path does not carry ``.mip-data`` yet."""
@@ -111,7 +111,7 @@ class Survey:
 
 
 def survey(pusher: Pusher, options: Options) -> Survey:
-    """Ask all nodes and plan; writes nothing anywhere."""
+    """Gather from all nodes and plan. Writes nothing."""
     last = pusher.store.last()
     return plan_survey(pusher, options, last, gather(pusher, last, follow=options.follow))
 
@@ -119,8 +119,8 @@ def survey(pusher: Pusher, options: Options) -> Survey:
 def plan_survey(
     pusher: Pusher, options: Options, last: Generation | None, gathered: Gathered
 ) -> Survey:
-    """Plan, with what the nodes said; those whose files have to be verified are asked for that."""
-    cdes, nowhere = _cdes(pusher, options, gathered, last)
+    """Plan from gathered inventories; nodes verify files first where a CDE is new to them."""
+    cdes, not_found = _cdes(pusher, options, gathered, last)
     gathered = replace(gathered, inventories=verify_files(pusher, gathered.inventories, cdes))
     remembered = Labels(pathologies=pusher.store.labels())
 
@@ -136,7 +136,7 @@ def plan_survey(
             missing_worker=_missing_worker(pusher, options),
             strict=options.strict,
             online_cdes=options.online_cdes,
-            nowhere=nowhere,
+            nowhere=not_found,
         )
 
     made = plan(remembered)
@@ -147,7 +147,7 @@ def plan_survey(
 
 
 def commit(pusher: Pusher, found: Survey) -> int | None:
-    """Carry the plan out; the number of the generation that stands now."""
+    """Apply the plan; the number of the generation that is current now."""
     generation = found.generation(pusher)
     coordinator.run(
         found.plan.writes,
@@ -172,9 +172,9 @@ def commit(pusher: Pusher, found: Survey) -> int | None:
 
 
 def _missing_worker(pusher: Pusher, options: Options) -> MissingWorker:
-    wanted = options.missing_worker or pusher.federation.settings["missing_worker"]
+    given = options.missing_worker or pusher.federation.settings["missing_worker"]
     for allowed in get_args(MissingWorker):
-        if wanted == allowed:
+        if given == allowed:
             return allowed  # type: ignore[no-any-return]
     raise Misuse(f"missing_worker must be one of {', '.join(get_args(MissingWorker))}.")
 
@@ -182,10 +182,10 @@ def _missing_worker(pusher: Pusher, options: Options) -> MissingWorker:
 def verify_files(
     pusher: Pusher, inventories: Mapping[str, Inventory], cdes: Mapping[str, CdeFound]
 ) -> dict[str, Inventory]:
-    """The inventories, with every sound file verified against the CDE to come, by its node.
+    """The inventories, with every sound file verified by its node against the CDE to come.
 
-    A node that fails here, or whose answer is not to be believed, keeps its files unverified: the
-    plan takes them for changing, so they stay as they were.
+    The files of a node that fails here, or whose response is invalid, remain unverified: the plan
+    treats them as being changed, so they are kept as they were.
     """
     known = dict(inventories)
     asked = planner.unverified(pusher.federation, inventories, cdes)
@@ -196,12 +196,12 @@ def verify_files(
         answers = pusher.ask("verify", list(asked), parts=parts)
         for node, value in answers.values.items():
             try:
-                seen = Inventory.from_wire(node, pusher.federation.name, value)
+                inventory = Inventory.from_wire(node, pusher.federation.name, value)
             except BadAnswer as exc:
                 pusher.progress(str(exc))
                 continue
-            if seen.status == "ok":
-                known[node] = seen
+            if inventory.status == "ok":
+                known[node] = inventory
     return known
 
 
@@ -213,26 +213,26 @@ def _interruption_notes(pusher: Pusher) -> list[str]:
         with pusher.store.lock(pusher.federation.name, "", wait=0):
             pending = Journal(pusher.state).pending()
     except Busy as busy:
-        return [f"{busy.facts['holder']} is at work: this is of before or in the midst of it."]
+        return [f"{busy.facts['holder']} is running: the plan may be outdated."]
     if pending is None:
-        return ["Another command ended meanwhile: this is of before or in the midst of it."]
+        return ["Another command ended meanwhile: the plan may be outdated."]
     return [
         f"The run of {pending.actor} at {pending.when} was interrupted: "
-        f"the next one that is no dry run will {pending.todo} it."
+        f"the next run that is not a dry run will {pending.todo} it."
     ]
 
 
 def _cdes(
     pusher: Pusher, options: Options, gathered: Gathered, last: Generation | None
 ) -> tuple[dict[str, CdeFound], dict[str, str]]:
-    """Each pathology's CDE before its edit: the master's, or the catalogue's where asked for.
+    """Each pathology's CDE before it is edited: the master's, or the catalogue's if requested.
 
-    And why the catalogue has none, of those that have it from nowhere.
+    Also the reasons why the catalogue has none, for pathologies without any CDE.
     """
     found = {name: CdeFound(content) for name, content in gathered.cdes.items()}
-    nowhere: dict[str, str] = {}
+    not_found: dict[str, str] = {}
     if not options.online_cdes:
-        return found, nowhere
+        return found, not_found
     settings = pusher.federation.settings["datacatalogue"]
     catalogue = Catalogue(
         options.datacatalogue_protocol or settings["protocol"],
@@ -245,21 +245,21 @@ def _cdes(
         if pathology.files and node != pusher.federation.master.id
     }
     names = sorted(with_data | set(last.pathologies if last else ()))
-    pusher.progress(f"asking the data catalogue for {len(names)} CDEs")
+    pusher.progress(f"fetching {len(names)} CDEs from the data catalogue")
     for name, answer in catalogue.cdes(names).items():
         if answer.content is not None:
             found[name] = CdeFound(answer.content, "catalogue")
         elif name in found:
             found[name] = replace(found[name], about=answer.reason)
         else:
-            nowhere[name] = answer.reason or ""
-    return found, nowhere
+            not_found[name] = answer.reason or ""
+    return found, not_found
 
 
 def announce_removals(pusher: Pusher, plan: Plan) -> None:
     for pathology in (*plan.pathologies, *plan.gone):
         if pathology.removed:
-            pusher.progress(f"going from {pathology.name}: {', '.join(pathology.removed)}")
+            pusher.progress(f"removing from {pathology.name}: {', '.join(pathology.removed)}")
 
 
 def plan_items(plan: Plan) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What a command of the pusher has at hand: the federation, its state, its nodes, the person."""
+"""The surroundings of a command on the pusher: federation, state, nodes, operator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from saltext_mip.errors import BadAnswer
-from saltext_mip.federation import Federation
+from saltext_mip.federation import Federation, Node
 from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher.answers import Answers
@@ -20,14 +20,14 @@ from saltext_mip.text import shown
 Progress = Callable[[str], None]
 
 
-# Seconds for steps that may have to read all of a node's files, or to write them anew: gigabytes on
-# a slow disk. Who does not say that it is at it is missing long before that; but a disk that hangs
-# at one hospital must not hold up the others for ever.
+# Seconds for steps that may have to read or rewrite all of a node's files: gigabytes, maybe on a
+# slow disk. A node that does not report that it runs the job is missing long before that; the
+# limit is for a disk that hangs at one hospital, which must not block the others for ever.
 LIMITS = {"inventory": 900.0, "verify": 900.0, "compile_databases": 3600.0}
 
 
 class Asking(Protocol):
-    """One job to many nodes, and their answers."""
+    """Sends one job to many nodes and returns their answers."""
 
     def ask(
         self,
@@ -39,16 +39,19 @@ class Asking(Protocol):
         progress: Progress | None = None,
         **keywords: Any,
     ) -> Answers:
-        """Run ``function`` on ``targets`` at once and wait for all; packed values are unpacked."""
+        """Run ``function`` on all ``targets`` at once and wait for them; unpack packed values."""
 
 
 def _no_key(_text: str, node: str) -> Secret:
-    raise BadAnswer("there is no key to open what it sealed", node=node)
+    raise BadAnswer("no key found to open what it sealed", node=node)
 
 
 @dataclass(frozen=True)
 class Pusher:
-    """A command's surroundings. ``fire(event, data)`` tells others; ``actor`` is who asked."""
+    """A command's surroundings.
+
+    ``fire(event, data)`` puts an event on Salt's bus; ``actor`` is the operator.
+    """
 
     federation: Federation
     state: Path
@@ -58,12 +61,12 @@ class Pusher:
     fire: Callable[[str, Mapping[str, Any]], None]
     actor: str
     now: Callable[[], datetime]
-    # opens what a node (its minion id) sealed for the Salt master's key
+    # opens a text that a node (its minion id) sealed for the Salt master's key
     unseal: Callable[[str, str], Secret] = _no_key
 
     @contextmanager
-    def held(self, command: str, timeout: float) -> Iterator[None]:
-        """Hold the federation against other commands that change something."""
+    def locked(self, command: str, timeout: float) -> Iterator[None]:
+        """Hold the federation's lock; wait up to ``timeout`` seconds for it."""
         holder = f"mip.{command} of {self.actor} since {self.now():%Y-%m-%d %H:%M:%S} UTC"
         with self.store.lock(
             self.federation.name,
@@ -73,7 +76,7 @@ class Pusher:
         ):
             yield
 
-    def tell(
+    def record(
         self,
         what: str,
         *,
@@ -82,31 +85,31 @@ class Pusher:
         generation: int | None = None,
         actor: str | None = None,
     ) -> None:
-        """Remember what happened, for ``mip.events``; what is told is harmless to show.
+        """Add an event to the event log (``mip.events``), with control characters escaped.
 
-        ``actor`` is empty where nobody did it.
+        ``actor`` is empty for an event that no operator caused.
         """
         who = self.actor if actor is None else actor
         when = self.now().isoformat(timespec="seconds")
-        told = Event(when, what, shown(who), shown(about), shown(message), generation)
-        self.store.chronicle.tell(told)
+        event = Event(when, what, shown(who), shown(about), shown(message), generation)
+        self.store.chronicle.tell(event)
 
     def ask(
         self, step: str, targets: Sequence[str], *, within: float | None = None, **arguments: Any
     ) -> Answers:
-        """A step of ``mip_node`` on these nodes; ``within`` seconds where it may take long.
+        """Run a function of ``mip_node`` on these nodes, for at most ``within`` seconds.
 
-        A node whose pillar is not the one that the pusher goes by has it refreshed, once, and is
-        asked again; if it still differs, it has failed.
+        A node whose pillar differs from the pusher's gets it refreshed once and is asked again;
+        if it still differs, the node has failed.
         """
         answers = self._ask(step, targets, arguments, within)
         stale = _stale(answers)
         if not stale:
             return answers
         self.progress(f"refreshing the pillar of {', '.join(stale)}")
-        self.nodes.ask("saltutil.refresh_pillar", stale, wait=True)
+        self._refresh_pillar(stale)
         again = self._ask(step, stale, arguments, within)
-        message = "its pillar does not declare the federation as the pusher's does"
+        message = "its pillar declares the federation differently than the pusher's"
         still = dict.fromkeys(_stale(again), message)
         return Answers(
             {
@@ -119,15 +122,23 @@ class Pusher:
         )
 
     def ask_within(self, step: str, targets: Sequence[str], timeout: float) -> Answers:
-        """The same, for a look that shall not take long: an old pillar has failed."""
+        """The same for a quick observation: a node with an outdated pillar has failed."""
         head = [self.federation.name, self.federation.digest]
         answers = self.nodes.ask(f"mip_node.{step}", targets, head, timeout=timeout)
-        stale = dict.fromkeys(_stale(answers), "its pillar is not the pusher's: refresh_pillar")
+        message = "its pillar is outdated: run saltutil.refresh_pillar"
+        stale = dict.fromkeys(_stale(answers), message)
         return Answers(
             {node: value for node, value in answers.values.items() if node not in stale},
             answers.missing,
             {**answers.failed, **stale},
         )
+
+    def refresh_pillar(self, node: Node) -> bool:
+        """Have a node refresh the pillar in its memory; whether it did."""
+        return self._refresh_pillar([node.id]).values.get(node.id) is True
+
+    def _refresh_pillar(self, targets: Sequence[str]) -> Answers:
+        return self.nodes.ask("saltutil.refresh_pillar", targets, wait=True)
 
     def _ask(
         self,

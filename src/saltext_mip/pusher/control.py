@@ -1,4 +1,4 @@
-"""A person's words to the controller, and what it says of itself as conditions."""
+"""Operator actions on the controller, and the controller's conditions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from saltext_mip.conditions import Condition
-from saltext_mip.controller import loop as keeper
+from saltext_mip.controller import loop
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
@@ -24,7 +24,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def wake(pusher: Pusher) -> dict[str, Any]:
-    """Look again."""
+    """Ask the controller to look again."""
     Declared.of(pusher.federation).save(pusher.state)
     return _result(pusher, changed=Requests(pusher.state).leave(PROMPT))
 
@@ -32,83 +32,87 @@ def wake(pusher: Pusher) -> dict[str, Any]:
 def suspend(
     pusher: Pusher, reason: str | None, duration: Any, *, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Do nothing by itself any more, or not for a while. What a person commands is done."""
+    """Suspend automatic refreshes, for good or for a while. Commands of an operator still run."""
     now = pusher.now()
     until = None
     if duration is not None:
         until = (now + seconds(duration)).isoformat(timespec="seconds")
-    word = Override(pusher.actor, now.isoformat(timespec="seconds"), reason or "", until)
+    override = Override(pusher.actor, now.isoformat(timespec="seconds"), reason or "", until)
     if dry_run:
-        return _planned(pusher, "suspend", reason or "asked for")
-    pusher.store.suspend(word)
+        return _planned(pusher, "suspend", reason or "requested")
+    pusher.store.suspend(override)
     lasts = f"until {when(until)}" if until else ""
-    pusher.tell("suspended", message=": ".join(filter(None, (lasts, reason))))
+    pusher.record("suspended", message=": ".join(filter(None, (lasts, reason))))
     return _result(pusher, changed=True)
 
 
 def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
-    """Follow the data again, and look at once."""
+    """Resume automatic refreshes and look at once."""
     suspended = pusher.store.suspended()
     if dry_run:
-        reason = f"suspended by {suspended.actor}" if suspended else "it is not suspended"
+        reason = f"suspended by {suspended.actor}" if suspended else "not suspended"
         return _planned(pusher, "resume" if suspended else "nothing", reason)
     changed = pusher.store.resume()
     if changed:
         Requests(pusher.state).leave(PROMPT)
-        pusher.tell("resumed")
+        pusher.record("resumed")
     return _result(pusher, changed=changed)
 
 
 def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
-    """Let what is held go: that, and nothing that differs from it."""
+    """Approve the held removals: exactly these."""
     last = outcomes.load(pusher.state)
     if last is None or last.kind != "held":
-        raise Refused("Nothing is held: there is nothing to approve.")
+        raise Refused("Nothing is held, so there is nothing to approve.")
     if dry_run:
-        return _planned(pusher, "approve", f"these would go: {', '.join(last.goes)}")
+        return _planned(pusher, "approve", f"would remove: {', '.join(last.goes)}")
     changed = outcomes.approved(pusher.state) != last.revision
     outcomes.approve(pusher.state, last.revision)
     Requests(pusher.state).leave(PROMPT)
     if changed:
-        pusher.tell("approved", message=f"these go: {', '.join(last.goes)}")
+        pusher.record("approved", message=f"removes: {', '.join(last.goes)}")
     return _result(pusher, changed=changed)
 
 
 def suspended(store: Store, now: datetime) -> Override | None:
-    """The word that stands now; one whose time is over is taken back, and all is looked at."""
-    word = store.suspended()
-    if word is None or word.until is None or now < datetime.fromisoformat(word.until):
-        return word
+    """The suspension in force. One that expired is removed."""
+    override = store.suspended()
+    if override is None or override.until is None:
+        return override
+    if now < datetime.fromisoformat(override.until):
+        return override
     if store.resume():
         when = now.isoformat(timespec="seconds")
-        store.chronicle.tell(Event(when, "resumed", message="its time was over"))
+        store.chronicle.tell(Event(when, "resumed", message="its duration ended"))
     return None
 
 
 def conditions(pusher: Pusher) -> tuple[Condition, ...]:
-    """What is so while it is so: Reconciling, Suspended, Held, Stalled."""
+    """The conditions that exist only while true: Reconciling, Suspended, Held, Stalled."""
     found = []
     now = pusher.now()
-    state = keeper.load(pusher.state)
+    state = loop.load(pusher.state)
     last = outcomes.load(pusher.state)
     if state.running == "refresh":
-        found.append(Condition("Reconciling", "True", "Refreshing", "it looks at what is", ""))
+        found.append(Condition("Reconciling", "True", "Refreshing", "a refresh is running", ""))
     elif last is not None and last.kind == "temporary":
         found.append(
             Condition("Reconciling", "True", "Retrying", _retrying(last, state), last.since)
         )
-    if (word := suspended(pusher.store, now)) is not None:
-        rolled = word.reason.startswith(ROLLED_BACK)
+    if (override := suspended(pusher.store, now)) is not None:
+        rolled = override.reason.startswith(ROLLED_BACK)
         reason = ROLLED_BACK if rolled else "SuspendedByPerson"
-        until = f" until {word.until}" if word.until else ""
-        why = f": {word.reason}" if word.reason else ""
+        until = f" until {override.until}" if override.until else ""
+        why = f": {override.reason}" if override.reason else ""
         found.append(
-            Condition("Suspended", "True", reason, f"by {word.actor}{until}{why}", word.when)
+            Condition(
+                "Suspended", "True", reason, f"by {override.actor}{until}{why}", override.when
+            )
         )
     if last is not None and last.kind == "held":
         goes = ", ".join(last.goes)
         found.append(
-            Condition("Held", "True", last.reason, f"{last.message}; these go: {goes}", last.since)
+            Condition("Held", "True", last.reason, f"{last.message}; removes: {goes}", last.since)
         )
     if last is not None and last.kind == "permanent":
         found.append(Condition("Stalled", "True", "Failed", last.message, last.since))
@@ -116,9 +120,9 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
 
 
 def to_json(pusher: Pusher) -> dict[str, Any]:
-    """``conditions`` as above, and ``last``: how the last refresh ended, since when it ends so,
-    after how many attempts, when it is tried next."""
-    state = keeper.load(pusher.state)
+    """``conditions`` as above, and ``last``: the outcome of the last refresh, since when it is so,
+    the number of attempts, and the time of the next one."""
+    state = loop.load(pusher.state)
     last = outcomes.load(pusher.state)
     facts: dict[str, Any] = {"attempts": state.attempts, "next": _iso(state.again)}
     if last is not None:
@@ -130,7 +134,7 @@ def to_json(pusher: Pusher) -> dict[str, Any]:
             "reason": last.reason,
             "message": last.message,
         }
-    return {"conditions": [one.shown() for one in conditions(pusher)], "last": facts}
+    return {"conditions": [one.to_json() for one in conditions(pusher)], "last": facts}
 
 
 def seconds(duration: Any) -> timedelta:

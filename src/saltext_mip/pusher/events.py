@@ -1,4 +1,4 @@
-"""What happened lately in a federation, in the order of time: generations, refreshes, words."""
+"""Recent events of a federation in the order of time: generations, refreshes, operator actions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
 
-SHOWN = 5  # things that are named; the others are counted
+LISTED = 5  # names in a message; further ones are counted
 
 
 def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> None:
-    """Remember that it was; with a ``note`` that it puts an older one back."""
+    """Record the commit of a generation; a ``note`` tells that it restores an older one."""
     before = _before(pusher, generation.number)
-    pusher.tell(
+    pusher.record(
         "rolledback" if note else "consolidated",
         message="; ".join(filter(None, (note, _changes(difference.summary(generation, before))))),
         generation=generation.number,
@@ -26,16 +26,16 @@ def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> Non
 
 
 def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
-    """The last of them, the oldest first; asks no node.
+    """The last ``limit`` events, the oldest first. Asks no node.
 
-    A generation whose commit was not told here (it was finished after a crash, or is older than
-    this memory) is known from the history.
+    A generation whose commit was not recorded here (it was finished after a crash, or is older
+    than the event log) is taken from the history.
     """
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise Misuse("limit must be a number of events, or 0 for all.")
-    told = pusher.store.chronicle.events()
-    known = {event.generation for event in told if event.what in ("consolidated", "rolledback")}
-    found = [*_from_history(pusher, known), *told]
+    recorded = pusher.store.chronicle.events()
+    known = {event.generation for event in recorded if event.what in ("consolidated", "rolledback")}
+    found = [*_from_history(pusher, known), *recorded]
     found.sort(key=lambda event: (event.when, event.number))
     return {
         "federation": pusher.federation.name,
@@ -46,9 +46,9 @@ def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
 
 
 def abbreviated(things: Sequence[str]) -> str:
-    """The first of them, and how many more."""
-    more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
-    return ", ".join(things[:SHOWN]) + more
+    """The first few names, and how many more there are."""
+    more = f" and {len(things) - LISTED} more" if len(things) > LISTED else ""
+    return ", ".join(things[:LISTED]) + more
 
 
 def _from_history(pusher: Pusher, known: set[int | None]) -> list[Event]:
@@ -77,7 +77,7 @@ def _before(pusher: Pusher, number: int) -> Generation | None:
 
 
 def _changes(line: Mapping[str, Any]) -> str:
-    """What a generation brought and took."""
+    """The datasets that a generation added and removed."""
     added = [f"+{'/'.join(pair)}" for pair in line["added"]]
     removed = [f"-{'/'.join(pair)}" for pair in line["removed"]]
     return "; ".join(filter(None, (abbreviated(added), abbreviated(removed))))

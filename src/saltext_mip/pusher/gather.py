@@ -1,4 +1,4 @@
-"""What is where: the inventories of all enabled nodes, asked at once, and the master's CDEs."""
+"""Gather the inventories of all enabled nodes in one job, and the master's CDEs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class DataSettling(NodeError):
-    """On {node} files are being changed: it is looked at again when they are left alone."""
+    """Files are being changed on {node}: it is checked again when they are settled."""
 
     permanent = False
 
 
 @dataclass(frozen=True)
 class Follow:
-    """Who asks acts on the answer: nodes need not tell it again. ``settle`` as ``mip_node`` has it.
+    """The pusher acts on the answer, so the nodes' beacons need not report the same state again.
 
-    Nodes whose files are being changed are absent, and go on as they were.
+    ``settle``: seconds for which files must be unchanged. A node whose files are being changed is
+    absent and keeps what it had.
     """
 
     settle: float = 0.0
@@ -42,10 +43,10 @@ class Follow:
 
 @dataclass(frozen=True)
 class Gathered:
-    """Inventories of those that answered; a problem of those that did not, or not usably.
+    """Inventories of the nodes that answered; a problem for each that did not, or not validly.
 
-    ``cdes`` are the contents of the master's CDE files by pathology, ``ui_sha256`` that of the
-    ui's ``pathologies.json`` (``None`` where it has none).
+    ``cdes`` are the contents of the master's CDE files by pathology; ``ui_sha256`` is the digest
+    of the ui's ``pathologies.json`` (``None`` if it has none).
     """
 
     inventories: Mapping[str, Inventory]
@@ -62,7 +63,7 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
     known = (
         [sha for sha in sorted(set(last.cdes.values())) if _is_stored(pusher, sha)] if last else []
     )
-    pusher.progress(f"asking {len(asked)} nodes what they have")
+    pusher.progress(f"gathering the inventories of {len(asked)} nodes")
     more = {"follow": True, "settle": follow.settle} if follow else {}
     answers = pusher.ask("inventory", [node.id for node in asked], known=known, **more)
     require(answers, [node.id for node in asked if node.role != "worker"])
@@ -113,7 +114,7 @@ def _no_answer(node: Node, answers: Answers) -> Problem:
 
 
 def _data_gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem | None:
-    """A data path that is not mounted; known from the node's memory or, were that lost, ours."""
+    """A data path that is not mounted, by the node's own record or, if that is lost, by ours."""
     if inventory.status != "ok":
         return Problem(inventory.status, node=node.id)
     if last and last.files.get(node.id) and not inventory.enrolled:
@@ -122,7 +123,7 @@ def _data_gone(node: Node, inventory: Inventory, last: Generation | None) -> Pro
 
 
 def _cde_not_writable(node: Node, inventory: Inventory) -> Problem | None:
-    """A worker's CDE that is no file of its own: nothing can be put there, so it is not gone by."""
+    """A worker's CDE that is not a regular file: it cannot be replaced."""
     if node.role != "worker":
         return None
     for pathology in inventory.pathologies:
@@ -137,7 +138,7 @@ def _cde_not_writable(node: Node, inventory: Inventory) -> Problem | None:
 def _is_stored(pusher: Pusher, sha256: str) -> bool:
     try:
         pusher.store.blob(sha256)
-    except BlobDamaged:  # the master has it, and sends it again
+    except BlobDamaged:  # the master sends it again
         return False
     return True
 
@@ -155,18 +156,18 @@ def _contents(
     value: Mapping[str, Any],
     known: Sequence[str],
 ) -> dict[str, bytes]:
-    """The CDEs' contents: those sent, and those that we have; each is what its hash says."""
+    """The CDEs' contents, sent now or stored here; each matches its digest."""
     sent: dict[str, bytes] = {}
     contents = value.get("contents", {})
     if not isinstance(contents, Mapping):
-        raise BadAnswer("its contents are not of the shape", node=node.id)
+        raise BadAnswer("unexpected format of its contents", node=node.id)
     for text in contents.values():
         if not isinstance(text, str) or len(text) > CONTENT_LIMIT:
-            raise BadAnswer("a content is not of the shape, or too large", node=node.id)
+            raise BadAnswer("unexpected format of a content, or too large", node=node.id)
         try:
             content = text.encode("latin-1")
         except UnicodeEncodeError:
-            raise BadAnswer("a content is not of the shape", node=node.id) from None
+            raise BadAnswer("unexpected format of a content", node=node.id) from None
         sent[hashlib.sha256(content).hexdigest()] = content
     found = {}
     for pathology in inventory.pathologies:
@@ -177,15 +178,13 @@ def _contents(
         elif pathology.cde in known:
             found[pathology.name] = pusher.store.blob(pathology.cde)
         else:
-            raise BadAnswer(
-                f"it did not send the CDE of '{shown(pathology.name)}' that it has", node=node.id
-            )
+            raise BadAnswer(f"the CDE of '{shown(pathology.name)}' is missing", node=node.id)
     return found
 
 
 def _key(node: Node, value: Any, key: str) -> Any:
     if not isinstance(value, Mapping) or key not in value:
-        raise BadAnswer(f"it lacks '{key}'", node=node.id)
+        raise BadAnswer(f"'{key}' is missing", node=node.id)
     return value[key]
 
 
@@ -193,5 +192,5 @@ def _sha256(node: Node, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise BadAnswer("a hash is not of the shape", node=node.id)
+        raise BadAnswer("unexpected format of a digest", node=node.id)
     return value

@@ -1,4 +1,4 @@
-"""Generations, looked back at: what is served, since when, what differs; and putting one back."""
+"""The history of generations: list them, compare two, export the last one's data structure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def export(pusher: Pusher) -> Any:
 
 
 def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
-    """Generations as lines, the newest first; only those that touched ``dataset``, if given."""
+    """Generations, the newest first; with ``dataset`` only those that changed it."""
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
         raise Misuse("limit must be a number of generations, or 0 for all.")
     if dataset is not None:
@@ -42,7 +42,7 @@ def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
 
 
 def diff(pusher: Pusher, a: int | None, b: int | None) -> dict[str, Any]:
-    """``a`` against ``b``; against the last where ``b`` is left out; the last against now."""
+    """Compare ``a`` with ``b``, ``a`` with the last generation, or the last with the nodes now."""
     old: Generation | None
     new: Generation | None
     if a is None and b is not None:
@@ -76,7 +76,7 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> dict[str, Any]:
 
 
 def _touches(before: Generation | None, generation: Generation, dataset: str) -> bool:
-    """Whether the dataset came, went, moved or has other rows than before."""
+    """Whether the dataset was added, removed, moved or has other rows than before."""
 
     def facts(of: Generation | None) -> Any:
         if of is None:
@@ -93,11 +93,11 @@ def _touches(before: Generation | None, generation: Generation, dataset: str) ->
 
 
 def last_generation(pusher: Pusher) -> Generation:
-    """The generation that stands; :class:`Refused` before the first."""
+    """The last generation; :class:`Refused` if there is none yet."""
     last = pusher.store.last()
     if last is None:
         raise Refused(
             f"Federation '{pusher.federation.name}' was not consolidated yet: "
-            f"salt-run mip.consolidate federation={pusher.federation.name}."
+            f"run salt-run mip.consolidate federation={pusher.federation.name}."
         )
     return last

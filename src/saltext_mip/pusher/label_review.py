@@ -1,4 +1,4 @@
-"""Ask a person for the label of each pathology and dataset of a plan."""
+"""Ask the operator for the label of each pathology and dataset of a plan."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _TRIES = 5  # times that one label is asked for
 
 
 class LabelUnfit(Misuse):
-    """The label {label} has characters that cannot be shown on a line: type it anew."""
+    """The label {label} has characters that cannot be shown on a line: type it again."""
 
 
 def ask_labels(plan: Plan, remembered: Labels, ask: Callable[[str], str]) -> Labels:
-    """Ask a person for each label of a plan; an empty answer keeps it.
+    """Ask the operator for each label of a plan; an empty answer keeps it.
 
-    ``ask`` is given the prompt and returns the answer. Returns ``remembered`` with the answers over
-    it, to be planned with again; its ``pathologies`` are to be remembered. Labels that the pillar
-    names are asked for too and stay as the pillar says. An answer with control characters, such as
-    an arrow key makes, is asked for again; :class:`LabelUnfit` for one that always has them.
+    ``ask`` gets the prompt and returns the answer. Returns ``remembered`` overlaid with the
+    answers: plan with it again, and store its ``pathologies``. A label that the pillar declares is
+    asked for too and stays as declared. An answer with control characters, such as an arrow key
+    makes, is asked for again; :class:`LabelUnfit` if it always has them.
     """
     pathologies: dict[str, str] = {}
     datasets: dict[str, dict[str, str]] = {}

@@ -1,4 +1,4 @@
-"""The operator's session and the nodes' logs, as the pusher gives them."""
+"""The logs of the nodes' components, merged by time."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 def logs(
     pusher: Pusher, name: str | None, component: str | None, lines: Any, since: Any
 ) -> dict[str, Any]:
-    """The last lines of a node's component, or of each enabled node's, merged by time."""
+    """The last lines of a component on one node, or on all enabled nodes, merged by time."""
     most = LIMIT if lines is None else limit(lines)
-    moment(since, pusher.now().timestamp())  # refused here, before anybody is asked
+    moment(since, pusher.now().timestamp())  # invalid arguments fail before any node is asked
     if component is not None and not isinstance(component, str):
         raise Misuse("component= takes a component's name, such as exareme.")
     chosen = _targets(pusher, name)
@@ -38,7 +38,7 @@ def logs(
         why = answers.missing.get(node.id) or answers.failed.get(node.id)
         value: Any = answers.values.get(node.id)
         if why is None and not _is_valid(value):
-            why = "its answer is not to be believed: these are no lines of a log"
+            why = "invalid response: unexpected format of log lines"
         if why is not None:
             nodes[node.id] = {"short": node.short, "lines": 0, "reason": sanitize(why)}
             continue
@@ -63,7 +63,7 @@ def logs(
 
 
 def _targets(pusher: Pusher, name: str | None) -> tuple[Node, ...]:
-    """A node that is named is asked also where it is disabled."""
+    """The node of that name, even if disabled; else all enabled nodes."""
     if name is not None:
         return (pusher.federation.node(name),)
     disabled = pusher.store.disabled()
@@ -71,7 +71,7 @@ def _targets(pusher: Pusher, name: str | None) -> tuple[Node, ...]:
 
 
 def _is_valid(value: Any) -> bool:
-    """A node is believed only about itself, and only in this form."""
+    """Whether a node's answer has the expected format."""
     return (
         isinstance(value, Mapping)
         and isinstance(value.get("component"), str)

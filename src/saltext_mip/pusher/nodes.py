@@ -1,4 +1,4 @@
-"""The nodes as members of the federation: who is up, who is taken out of its work, and back in."""
+"""The federation's nodes: list them, check their connection, disable and enable them."""
 
 from __future__ import annotations
 
@@ -22,29 +22,32 @@ CHECK_TIMEOUT = 15.0  # seconds
 
 
 class _Availability:
-    """Which nodes were up at the last look, and since when, in the pusher's state."""
+    """Which nodes were up when they were last asked, and since when; in the pusher's state."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / "seen.json"
-        self._seen: dict[str, dict[str, Any]] = read_state(self._path) or {}
+        self._known: dict[str, dict[str, Any]] = read_state(self._path) or {}
 
     def of(self, node: str) -> Mapping[str, Any]:
-        return self._seen.get(node, {"up": None, "since": None})
+        return self._known.get(node, {"up": None, "since": None})
 
-    def note(self, ups: Mapping[str, bool], now: datetime) -> dict[str, bool]:
-        """``since`` changes only when ``up`` does; of whom it did, but those first seen up."""
-        turned: dict[str, bool] = {}
+    def update(self, ups: Mapping[str, bool], now: datetime) -> dict[str, bool]:
+        """Record who is up; returns the nodes whose state changed, except for a first time up.
+
+        ``since`` changes only when ``up`` does.
+        """
+        changed: dict[str, bool] = {}
         for node, up in ups.items():
             before = self.of(node)["up"]
             if before != up:
-                self._seen[node] = {"up": up, "since": now.isoformat(timespec="seconds")}
-                turned |= {} if before is None and up else {node: up}
-        write_state(self._path, self._seen)
-        return turned
+                self._known[node] = {"up": up, "since": now.isoformat(timespec="seconds")}
+                changed |= {} if before is None and up else {node: up}
+        write_state(self._path, self._known)
+        return changed
 
 
 def list_nodes(pusher: Pusher) -> dict[str, Any]:
-    """All nodes, with what is known of them, and how ssh reaches them; asks nobody."""
+    """All nodes with what is known of them, and how ssh reaches them. Asks no node."""
     return {
         "federation": pusher.federation.name,
         "nodes": _nodes_to_json(pusher, _Availability(pusher.state), {}),
@@ -56,20 +59,20 @@ def list_nodes(pusher: Pusher) -> dict[str, Any]:
 
 
 def check_nodes(pusher: Pusher, name: str | None) -> dict[str, Any]:
-    """Ask all nodes, or one, whether they are there; the disabled too, which stay disabled."""
+    """Check the connection to all nodes, or to one; disabled nodes too, which stay disabled."""
     nodes = _targets(pusher.federation, name)
     answers = pusher.nodes.ask("test.ping", [node.id for node in nodes], timeout=CHECK_TIMEOUT)
     ups = {node.id: node.id in answers.values for node in nodes}
     record_availability(pusher, ups)
-    seen = _Availability(pusher.state)
+    availability = _Availability(pusher.state)
     only = {node.id for node in nodes}
-    shown = _nodes_to_json(pusher, seen, _reasons(answers))
-    found = {node: facts for node, facts in shown.items() if node in only}
+    facts_by_node = _nodes_to_json(pusher, availability, _reasons(answers))
+    found = {node: facts for node, facts in facts_by_node.items() if node in only}
     down = [node for node, facts in found.items() if facts["enabled"] and not facts["up"]]
     result: dict[str, Any] = {"federation": pusher.federation.name, "nodes": found}
-    if untaken := host_keys(pusher, [node for node, up in ups.items() if up]):
+    if refused := host_keys(pusher, [node for node, up in ups.items() if up]):
         result["notes"] = [
-            f"{node}: its ssh host keys are not taken: {why}" for node, why in untaken.items()
+            f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()
         ]
     if down:
         result |= {"retcode": 1, "down": down}
@@ -77,9 +80,10 @@ def check_nodes(pusher: Pusher, name: str | None) -> dict[str, Any]:
 
 
 def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
-    """Take the nodes' ssh host keys, which Salt attests, into our own ``known_hosts``.
+    """Record the nodes' ssh host keys, which come through Salt, in our own ``known_hosts``.
 
-    Returns why not, by minion id, of those whose keys could not be taken; their old lines stay.
+    Returns the reason by minion id for each node whose keys were not recorded; it keeps its old
+    lines.
     """
     answers = pusher.ask("host_keys", nodes, within=CHECK_TIMEOUT)
     why = _reasons(answers)
@@ -99,76 +103,76 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
 
 
 def record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
-    """Remember which nodes were up when they were asked."""
-    for node, up in _Availability(pusher.state).note(ups, pusher.now()).items():
-        pusher.tell("back" if up else "missing", about=node, actor="")
+    """Record which nodes answered."""
+    for node, up in _Availability(pusher.state).update(ups, pusher.now()).items():
+        pusher.record("back" if up else "missing", about=node, actor="")
 
 
 def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool) -> Any:
-    """Take a node out: nothing is asked of it, its datasets leave at the next consolidation."""
+    """Disable a node: it gets no jobs, and the next consolidation removes its datasets."""
     node = _required_node(pusher.federation, name, "disable")
     already = node.id in pusher.store.disabled()
     if not already and not dry_run:
         when = pusher.now().isoformat(timespec="seconds")
         pusher.store.disable(node.id, Override(pusher.actor, when, reason or ""))
-        pusher.tell("disabled", about=node.id, message=reason or "")
+        pusher.record("disabled", about=node.id, message=reason or "")
     item = {
         "action": "nothing" if already else "disable",
         "thing": node.id,
-        "reason": "it is disabled already" if already else (reason or "asked for"),
+        "reason": "already disabled" if already else (reason or "requested"),
     }
     return _result(pusher, node, [item], dry_run=dry_run)
 
 
 def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
-    """Take a node in again, and its data path as it is now for the federation's."""
+    """Enable a node, and enrol its data path as it is now."""
     node = _required_node(pusher.federation, name, "enable")
     disabled = node.id in pusher.store.disabled()
     plan = [
         {
             "action": "enable" if disabled else "nothing",
             "thing": node.id,
-            "reason": "it is disabled" if disabled else "it is enabled already",
+            "reason": "it is disabled" if disabled else "already enabled",
         }
     ]
     if disabled and not dry_run:
         pusher.store.enable(node.id)
-        pusher.tell("enabled", about=node.id)
+        pusher.record("enabled", about=node.id)
     if node.role == "ui":
         return _result(pusher, node, plan, dry_run=dry_run)
-    enrol = {"action": "enrol", "thing": str(node.data_path), "reason": "taken as it is now"}
+    enrol = {"action": "enrol", "thing": str(node.data_path), "reason": "enrolled as it is now"}
     if dry_run:
         return _result(pusher, node, [*plan, enrol], dry_run=True)
     answers = pusher.ask("enrol", [node.id])
     result = _result(pusher, node, plan, dry_run=False)
     if node.id in answers.values:
-        said = answers.values[node.id]
-        found = said if isinstance(said, Mapping) else {}
+        value = answers.values[node.id]
+        found = value if isinstance(value, Mapping) else {}
         if found.get("changed") is True:
             result["plan"].append(enrol)
             result["changed"] = True
         if found.get("there") is not True:
-            result["notes"] = [f"{node.id}: there is no folder {node.data_path} yet."]
+            result["notes"] = [f"{node.id}: folder {node.data_path} not found yet."]
         elif found.get("bare") is True:
             result["notes"] = [
-                f"{node.id}: {node.data_path} has no pathology's folder: taken as new. "
+                f"{node.id}: {node.data_path} has no pathology folder: enrolled as new. "
                 "If a disk should be mounted there, mount it and enable the node again."
             ]
         return result
     why = _reasons(answers)[node.id]
     record_availability = (
-        f"its data path could not be enrolled: {why}. When it is back: mip.enable again."
+        f"its data path could not be enrolled: {why}. Run mip.enable again when the node is back."
     )
     return {**result, "notes": [f"{node.id}: {record_availability}"], "retcode": 1}
 
 
 def _result(pusher: Pusher, node: Node, plan: list[dict[str, Any]], *, dry_run: bool) -> Any:
     changed = any(item["action"] != "nothing" for item in plan)
-    shown = _nodes_to_json(pusher, _Availability(pusher.state), {})
+    facts = _nodes_to_json(pusher, _Availability(pusher.state), {})
     result = {
         "federation": pusher.federation.name,
         "changed": changed and not dry_run,
-        "nodes": {node.id: shown[node.id]},
+        "nodes": {node.id: facts[node.id]},
         "plan": plan,
     }
     return {**result, "dry_run": True} if dry_run else result
@@ -180,7 +184,7 @@ def _targets(federation: Federation, name: str | None) -> tuple[Node, ...]:
 
 def _required_node(federation: Federation, name: str | None, action: str) -> Node:
     if name is None:
-        raise Misuse(f"mip.{action} needs the node that it is for: node=<minion id or short name>.")
+        raise Misuse(f"mip.{action} needs a node: node=<minion id or short name>.")
     return federation.node(name)
 
 
@@ -189,7 +193,7 @@ def _reasons(answers: Answers) -> dict[str, str]:
 
 
 def _nodes_to_json(
-    pusher: Pusher, seen: _Availability, reasons: Mapping[str, str]
+    pusher: Pusher, availability: _Availability, reasons: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     disabled = pusher.store.disabled()
     out = {}
@@ -202,7 +206,7 @@ def _nodes_to_json(
             "contact": node.contact,
             "data_path": None if node.role == "ui" else str(node.data_path),
             "enabled": node.id not in disabled,
-            **seen.of(node.id),
+            **availability.of(node.id),
         }
         if node.id in reasons:
             facts["reason"] = reasons[node.id]

@@ -1,8 +1,8 @@
-"""One refresh: consolidate, compile what is stale, let those start again who must see it, prove it.
+"""One refresh: consolidate, compile what is stale, restart what must see it, check that it serves.
 
-It looks at what is and goes by nothing that an event said, so that it can be begun at any time, by
-anybody, and again after any end: what is done already is found done. How it ended is remembered for
-the controller and for people (:mod:`saltext_mip.controller.outcome`).
+A refresh is level-triggered: it observes the nodes and uses no data of an event, so it can start at
+any time and be rerun after any end. Its outcome is recorded for the controller and for operators
+(:mod:`saltext_mip.controller.outcome`).
 """
 
 from __future__ import annotations
@@ -29,19 +29,21 @@ from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.consolidate import Options, Survey
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
-from saltext_mip.pusher.services import rollout as serve
+from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover
 from saltext_mip.text import shown
 
 
 class StillStalled(MipError):
-    """{message} Nothing has changed since; mend it, or say mip.refresh to have it tried again."""
+    """{message} Nothing has changed since. Fix it, or run mip.refresh to try again."""
 
 
 @dataclass(frozen=True)
 class RefreshRequest:
-    """Who wants a refresh: a person's own, or a ``run`` of the controller; ``asked`` tells whether
-    the controller does it for a person. ``timeout`` and ``served_within`` are seconds."""
+    """Who requested a refresh: an operator, or a ``run`` of the controller.
+
+    ``asked``: the controller runs it for an operator. ``timeout`` and ``served_within`` in seconds.
+    """
 
     run: str | None = None
     asked: bool = True
@@ -53,18 +55,18 @@ class RefreshRequest:
         return self.run is not None and not self.asked
 
 
-def refresh(pusher: Pusher, wish: RefreshRequest = RefreshRequest()) -> dict[str, Any]:
-    """Do it. ``{changed, generation, consolidate, compile, restarted, served, held, …}``.
+def refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> dict[str, Any]:
+    """Refresh: ``{changed, generation, consolidate, compile, restarted, served, held, …}``.
 
-    Where it is held, or something could not be done, the dict says so and has ``retcode: 1``.
+    If it is held, or a part failed, the result reports it and has ``retcode: 1``.
     """
-    with pusher.held("refresh", wish.timeout):
+    with pusher.locked("refresh", request.timeout):
         requests = Requests(pusher.state)
         requests.leave(OWED)
-        requests.take([LOOK, PROMPT, REFRESH] if wish.run is None else [])
-        run = _Refresh(pusher, wish)
+        requests.take([LOOK, PROMPT, REFRESH] if request.run is None else [])
+        run = _Refresh(pusher, request)
         try:
-            result = run.through()
+            result = run.execute()
         except MipError as exc:
             run.end(
                 Outcome(
@@ -73,7 +75,7 @@ def refresh(pusher: Pusher, wish: RefreshRequest = RefreshRequest()) -> dict[str
                     message=sanitize(str(exc)),
                 )
             )
-            run.keep_up()
+            run.restore_services()
             raise
         except Exception as exc:
             run.end(Outcome("temporary", reason=type(exc).__name__, message=sanitize(str(exc))))
@@ -82,7 +84,7 @@ def refresh(pusher: Pusher, wish: RefreshRequest = RefreshRequest()) -> dict[str
 
 
 def request_refresh(pusher: Pusher) -> dict[str, Any]:
-    """Ask the controller for a refresh, and return at once."""
+    """Request a refresh from the controller and return at once."""
     Requests(pusher.state).leave(REFRESH)
     return {
         "federation": pusher.federation.name,
@@ -98,32 +100,32 @@ def request_refresh(pusher: Pusher) -> dict[str, Any]:
 
 
 def plan_refresh(pusher: Pusher) -> dict[str, Any]:
-    """What a refresh would do, as items of a plan."""
+    """The plan of a refresh."""
     last = pusher.store.last()
     gathered = gather(pusher, last)
     found = consolidation.plan_survey(pusher, _options(pusher, follow=None), last, gathered)
-    made = consolidation.result(pusher, found, found.number, [])
+    consolidated = consolidation.result(pusher, found, found.number, [])
     stale = compilation.plan_compile(pusher, _present(pusher, gathered), None)["plan"]
     plan = [*consolidation.plan_items(found.plan), *stale]
-    plan += serve.planned(pusher, found.generation(pusher) or last)
+    plan += rollout.planned(pusher, found.generation(pusher) or last)
     if too_much := _shrink(pusher, found):
         plan.append({"action": "hold", "thing": "everything", "reason": "; ".join(too_much.why)})
     return {
         "federation": pusher.federation.name,
         "changed": False,
         "dry_run": True,
-        "consolidate": made,
+        "consolidate": consolidated,
         "compile": {},
         "restarted": [],
         "served": None,
         "plan": plan,
-        "problems": made["problems"],
+        "problems": consolidated["problems"],
         **control.to_json(pusher),
     }
 
 
 def record_not_started(state: Path, run: str, error: MipError, when: str) -> None:
-    """Remember why a run of the controller did not come to its refresh, where it did not."""
+    """Record why a run of the controller did not start its refresh, if it did not."""
     last = outcomes.load(state)
     if last is not None and last.run == run:
         return
@@ -142,13 +144,12 @@ def record_not_started(state: Path, run: str, error: MipError, when: str) -> Non
 
 
 def permanent(error: MipError) -> bool:
-    """Whether the same again would fail again: not where a node failed, which may be well soon."""
+    """Whether a retry would fail again. A node's failure may pass."""
     return error.permanent and not isinstance(error, NodeError)
 
 
 def revision(pusher: Pusher, gathered: Gathered, writes: Iterable[Write] = ()) -> str:
-    """A digest of what a refresh stands on: what is declared, and what is where once ``writes`` are
-    done."""
+    """A digest of a refresh's inputs: declaration, and inventories as they are after ``writes``."""
     federation = pusher.federation
     data: dict[str, list[Any]] = {
         json.dumps([node, pathology.name]): [
@@ -179,21 +180,21 @@ def revision(pusher: Pusher, gathered: Gathered, writes: Iterable[Write] = ()) -
 class _Refresh:
     """One refresh, under the federation's lock."""
 
-    def __init__(self, pusher: Pusher, wish: RefreshRequest) -> None:
+    def __init__(self, pusher: Pusher, request: RefreshRequest) -> None:
         self._pusher = pusher
-        self._wish = wish
+        self._request = request
         self._begun = pusher.now().isoformat(timespec="seconds")
         self._revision = ""
         self._before = outcomes.load(pusher.state)
         self._news = False
-        self._kept_up = False
+        self._services_checked = False
 
-    def through(self) -> dict[str, Any]:
+    def execute(self) -> dict[str, Any]:
         pusher = self._pusher
         notes = [text] if (text := recover(pusher)) else []
         last = pusher.store.last()
         settle = pusher.federation.settings["reactor"]["settle"]
-        follow = Follow(float(settle) if self._wish.automatic else 0.0)
+        follow = Follow(float(settle) if self._request.automatic else 0.0)
         gathered = gather(pusher, last, follow=follow)
         self._revision = revision(pusher, gathered)
         self._news = self._before is None or self._before.revision != self._revision
@@ -202,61 +203,61 @@ class _Refresh:
         too_much = _shrink(pusher, found)
         if too_much and outcomes.approved(pusher.state) != self._revision:
             return self._held(too_much)
-        return self._carried_out(found, notes)
+        return self._apply(found, notes)
 
-    def _carried_out(self, found: Survey, notes: list[str]) -> dict[str, Any]:
+    def _apply(self, found: Survey, notes: list[str]) -> dict[str, Any]:
         pusher = self._pusher
         consolidation.announce_removals(pusher, found.plan)
         number = consolidation.commit(pusher, found)
         outcomes.forget_approval(pusher.state)
         self._revision = revision(pusher, found.gathered, found.plan.writes)
-        made = consolidation.result(pusher, found, number, notes)
+        consolidated = consolidation.result(pusher, found, number, notes)
         nodes = _present(pusher, found.gathered)
         compiled = compilation.compile_databases(pusher, nodes, None)
-        lost = [problem for problem in compiled["problems"] if problem.get("node")]
-        served = serve.Serving()
-        if not lost:
-            self._kept_up = True
-            served = serve.serve(
+        uncompiled = [problem for problem in compiled["problems"] if problem.get("node")]
+        served = rollout.Serving()
+        if not uncompiled:
+            self._services_checked = True
+            served = rollout.serve(
                 pusher,
                 absent=found.gathered.absent,
-                again=self._before is not None and self._before.reason == serve.NOT_SERVED,
-                within=self._wish.served_within,
+                again=self._before is not None and self._before.reason == rollout.NOT_SERVED,
+                within=self._request.served_within,
             )
-        changed = bool(made["changed"] or compiled["changed"] or served.restarted)
+        changed = bool(consolidated["changed"] or compiled["changed"] or served.restarted)
         result: dict[str, Any] = {
             "federation": pusher.federation.name,
             "generation": number,
             "changed": changed,
-            "consolidate": made,
+            "consolidate": consolidated,
             "compile": compiled["nodes"],
             "restarted": list(served.restarted),
             "served": served.proven,
             "differences": list(served.differences),
-            "problems": _merged(made["problems"], compiled["problems"]),
+            "problems": _merged(consolidated["problems"], compiled["problems"]),
             "notes": [*notes, *served.notes],
         }
-        if lost:
-            names = ", ".join(sorted({problem["node"] for problem in lost}))
+        if uncompiled:
+            names = ", ".join(sorted({problem["node"] for problem in uncompiled}))
             self.end(Outcome("temporary", reason="NotCompiled", message=f"not compiled: {names}"))
             return result | {"retcode": 1}
         if served.proven is False:
             message = "; ".join(served.differences)
             self.end(
-                Outcome("temporary", reason=serve.NOT_SERVED, message=message, changed=changed)
+                Outcome("temporary", reason=rollout.NOT_SERVED, message=message, changed=changed)
             )
             return result | {"retcode": 1}
         self.end(Outcome("done", changed=changed))
         if changed:
             pusher.fire("refreshed", {"generation": number})
-            pusher.tell("refreshed", generation=number)
+            pusher.record("refreshed", generation=number)
         return result
 
     def _held(self, too_much: Shrink) -> dict[str, Any]:
-        message = shown(f"it would take away {', '.join(too_much.why)}")
+        message = shown(f"it would remove {', '.join(too_much.why)}")
         outcome = Outcome("held", reason="ShrinkGuard", message=message, goes=too_much.goes)
         self.end(outcome)
-        back = self.keep_up()
+        back = self.restore_services()
         return {
             "federation": self._pusher.federation.name,
             "changed": bool(back),
@@ -273,33 +274,33 @@ class _Refresh:
             "retcode": 1,
         }
 
-    def keep_up(self) -> tuple[dict[str, str], ...]:
-        """Bring back services that are gone, though the data are not gone on with."""
-        if self._kept_up:
+    def restore_services(self) -> tuple[dict[str, str], ...]:
+        """Restore missing services although the data are not refreshed."""
+        if self._services_checked:
             return ()
-        self._kept_up = True
+        self._services_checked = True
         try:
-            return serve.mended(self._pusher)
-        except MipError as exc:  # how it ended is said already, and this is said by the status
-            self._pusher.progress(f"the services were left as they are: {sanitize(str(exc))}")
+            return rollout.mended(self._pusher)
+        except MipError as exc:  # the outcome is recorded already, and status reports this one
+            self._pusher.progress(f"services unchanged: {sanitize(str(exc))}")
             return ()
 
     def _stalled(self) -> None:
         before = self._before
-        if before is None or not self._wish.automatic or before.kind != "permanent":
+        if before is None or not self._request.automatic or before.kind != "permanent":
             return
         if before.revision and before.revision == self._revision:
             raise StillStalled(before.message)
 
     def end(self, outcome: Outcome) -> None:
-        """Remember how it ended, and tell where that is news."""
+        """Record the outcome; fire and log an event if it differs from the last one."""
         pusher = self._pusher
         if outcome.reason == StillStalled.__name__ and self._before is not None:
             outcome = self._before
         when = pusher.now().isoformat(timespec="seconds")
         outcome = Outcome(
             kind=outcome.kind,
-            run=self._wish.run or f"{pusher.actor} {self._begun}",
+            run=self._request.run or f"{pusher.actor} {self._begun}",
             actor=pusher.actor,
             when=when,
             since=when,
@@ -317,12 +318,12 @@ class _Refresh:
             return
         if outcome.kind == "held":
             pusher.fire("held", {"reason": outcome.reason, "datasets": len(outcome.goes)})
-            pusher.tell("held", message=f"{outcome.reason}: {outcome.message}")
+            pusher.record("held", message=f"{outcome.reason}: {outcome.message}")
         elif outcome.kind in ("temporary", "permanent"):
             pusher.fire(
                 "failed", {"reason": outcome.reason, "permanent": outcome.kind != "temporary"}
             )
-            pusher.tell("failed", about="refresh", message=f"{outcome.reason}: {outcome.message}")
+            pusher.record("failed", about="refresh", message=f"{outcome.reason}: {outcome.message}")
 
 
 def _options(pusher: Pusher, follow: Follow | None) -> Options:
@@ -344,7 +345,7 @@ def _shrink(pusher: Pusher, found: Survey) -> Shrink | None:
 
 
 def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:
-    """Whom to let compile: those who said what they have."""
+    """The nodes that compile: those whose inventory is known."""
     return [node for node in compilation.with_databases(pusher) if node.id in gathered.inventories]
 
 

@@ -1,8 +1,8 @@
-"""Keycloak's roles and groups in step with the last generation, and what became of it last time.
+"""Synchronise Keycloak's roles and groups with the last generation, and record the outcome.
 
-What is given out is the data structure that ``mip.export`` returns: that of the last generation, so
-a consolidation that is held changes no right. While the federation is suspended, rights are only
-given, never taken.
+Roles follow the data structure that ``mip.export`` returns, that of the last generation, so a
+consolidation that is held changes no right. While the federation is suspended, rights are only
+granted, never revoked.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from saltext_mip.storage.state import read_state, write_state
 
 @dataclass(frozen=True)
 class RolesState:
-    """How the last synchronisation ended: of which generation, since when it ends so, and why.
+    """The outcome of the last synchronisation: its generation, since when, and why.
 
-    ``since`` changes when ``ok`` does; ``attempts`` counts failures in a row.
+    ``since`` changes when ``ok`` does; ``attempts`` counts consecutive failures.
     """
 
     generation: int
@@ -53,19 +53,19 @@ def sync_roles(
     copy_from: str | None = None,
     timeout: float = 300.0,
 ) -> dict[str, Any]:
-    """Bring roles and groups of the federation's client in step; see ``access.sync``.
+    """Synchronise roles and groups of the federation's Keycloak client.
 
-    Returns its dict with ``federation`` and ``generation``; ``retcode: 1`` where the server refused
-    a part. Any error is remembered for the condition ``RolesSynced`` before it is raised.
+    Returns its dict with ``federation`` and ``generation``; ``retcode: 1`` if the server refused a
+    part. An error is recorded for the condition ``RolesSynced`` before it is raised.
     """
     if not configured(pusher):
         raise Misuse(
-            f"Federation '{pusher.federation.name}' has no Keycloak: "
-            f"mip:federations:{pusher.federation.name}:keycloak in the pillar names it."
+            f"Federation '{pusher.federation.name}' has no Keycloak: declare it in the pillar as "
+            f"mip:federations:{pusher.federation.name}:keycloak."
         )
     if dry_run:
         return _synced(pusher, dry_run=True, prune=prune, copy_from=copy_from)
-    with pusher.held("sync_roles", timeout):
+    with pusher.locked("sync_roles", timeout):
         number = last_generation(pusher).number
         try:
             result = _synced(pusher, dry_run=False, prune=prune, copy_from=copy_from)
@@ -75,12 +75,12 @@ def sync_roles(
         refused = [sanitize(failure["message"]) for failure in result["failed"]]
         _remember(pusher, number, "; ".join(refused), permanent=True)
         if result["changed"]:
-            pusher.tell("roles", message=_counted(result), generation=number)
+            pusher.record("roles", message=_counted(result), generation=number)
         return result | {"retcode": 1} if refused else result
 
 
 def _synced(pusher: Pusher, **options: Any) -> dict[str, Any]:
-    from saltext_mip.keycloak import sync  # the client costs an import that others need not pay
+    from saltext_mip.keycloak import sync  # a costly import
 
     last = last_generation(pusher)
     suspended = pusher.store.suspended()
@@ -93,7 +93,7 @@ def _synced(pusher: Pusher, **options: Any) -> dict[str, Any]:
     )
     notes = []
     if suspended is not None:
-        notes = [f"The federation is suspended ({suspended.reason}): no right was taken away."]
+        notes = [f"The federation is suspended ({suspended.reason}): no right was revoked."]
     return {
         "federation": pusher.federation.name,
         "generation": last.number,
@@ -113,7 +113,7 @@ def _remember(pusher: Pusher, generation: int, message: str, *, permanent: bool)
     same = before is not None and before.ok == ok
     now = _iso(pusher.now())
     if not ok and not same:
-        pusher.tell("failed", about="roles", message=message)
+        pusher.record("failed", about="roles", message=message)
     state = RolesState(
         generation=generation,
         ok=ok,

@@ -9,14 +9,14 @@ from typing import Any
 
 from saltext_mip.arguments import generation_number
 from saltext_mip.errors import MipError
-from saltext_mip.generations import rollback as back
+from saltext_mip.generations import rollback as planner
 from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.overrides import Override
 from saltext_mip.pusher import events
 from saltext_mip.pusher.compile import compile_databases, with_databases
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import gather
-from saltext_mip.pusher.services import rollout as serve
+from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover, sender
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
@@ -25,10 +25,10 @@ from saltext_mip.transaction.journal import Journal
 def rollback(
     pusher: Pusher, number: int | None, *, dry_run: bool, timeout: float
 ) -> dict[str, Any]:
-    """Put a generation's files back on all nodes, as a new generation, and suspend."""
+    """Restore a generation's files on all nodes, as a new generation, and suspend."""
     if dry_run:
         return _result(pusher, *_planned(pusher, number), dry_run=True)
-    with pusher.held("rollback", timeout):
+    with pusher.locked("rollback", timeout):
         recovered = recover(pusher)
         old, plan = _planned(pusher, number)
         with _suspended(pusher, f"RolledBack: to generation {old.number}"):
@@ -48,25 +48,25 @@ def rollback(
             note = f"to generation {old.number}, and suspended"
             events.record_commit(pusher, plan.generation, note)
         result = _result(pusher, old, plan, dry_run=False)
-        made = compile_databases(pusher, with_databases(pusher), tuple(old.cdes))
-        lost = {problem["node"] for problem in made["problems"] if problem.get("node")}
-        served = serve.serve(pusher, absent=lost)
+        compiled = compile_databases(pusher, with_databases(pusher), tuple(old.cdes))
+        uncompiled = {problem["node"] for problem in compiled["problems"] if problem.get("node")}
+        served = rollout.serve(pusher, absent=uncompiled)
         return result | {
-            "compile": made["nodes"],
+            "compile": compiled["nodes"],
             "restarted": list(served.restarted),
             "served": served.proven,
             "differences": list(served.differences),
-            "problems": made["problems"],
+            "problems": compiled["problems"],
             "notes": [*([recovered] if recovered else []), *served.notes],
-            **({"retcode": 1} if "retcode" in made or served.proven is False else {}),
+            **({"retcode": 1} if "retcode" in compiled or served.proven is False else {}),
         }
 
 
 @contextmanager
 def _suspended(pusher: Pusher, reason: str) -> Iterator[None]:
-    """Suspend first: a rollback that a crash ends must not be undone by what is automatic.
+    """Suspend first: no automatic refresh may undo a rollback that a crash interrupted.
 
-    Where nothing was changed, what stood before stands again.
+    If nothing was changed, the earlier override is restored.
     """
     before = pusher.store.suspended()
     pusher.store.suspend(Override(pusher.actor, _when(pusher), reason))
@@ -80,10 +80,10 @@ def _suspended(pusher: Pusher, reason: str) -> Iterator[None]:
         raise
 
 
-def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, back.Rollback]:
-    old = back.target(pusher.store, None if number is None else generation_number(number))
+def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, planner.Rollback]:
+    old = planner.target(pusher.store, None if number is None else generation_number(number))
     gathered = gather(pusher, pusher.store.last())
-    plan = back.plan(
+    plan = planner.plan(
         pusher.federation,
         pusher.store,
         old,
@@ -99,7 +99,7 @@ def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, back.Rollb
 
 
 def _result(
-    pusher: Pusher, old: Generation, plan: back.Rollback, *, dry_run: bool
+    pusher: Pusher, old: Generation, plan: planner.Rollback, *, dry_run: bool
 ) -> dict[str, Any]:
     last = pusher.store.last()
     written = {write.node for write in plan.writes}

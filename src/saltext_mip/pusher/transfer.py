@@ -1,4 +1,4 @@
-"""A transaction's steps, as jobs: the same content goes once, however many nodes get it."""
+"""Send a transaction's steps to the nodes as jobs; each content is sent once for all nodes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from saltext_mip.transaction.journal import Journal
 
 
 def sender(pusher: Pusher) -> Callable[..., Answers]:
-    """How :mod:`saltext_mip.transaction.coordinator` reaches the nodes of this federation."""
+    """The function by which the transaction coordinator reaches this federation's nodes."""
 
     def send(step: coordinator.Step, payloads: Mapping[str, Mapping[str, Any]]) -> Answers:
         targets = [node for node in pusher.federation.ids if node in payloads]
-        gone = {node: "it is not declared any more" for node in payloads if node not in targets}
+        gone = {node: "it is no longer declared" for node in payloads if node not in targets}
         if not targets:
             return Answers(missing=gone)
         pusher.progress(f"{_DOING[step]} {', '.join(targets)}")
@@ -32,14 +32,14 @@ def sender(pusher: Pusher) -> Callable[..., Answers]:
 
 
 def recover(pusher: Pusher) -> str | None:
-    """Finish or undo what an earlier run left; words about it for the person, if there was any."""
+    """Finish or undo an interrupted transaction; a note for the operator if there was one."""
     done = coordinator.recover(
         send=sender(pusher), journal=Journal(pusher.state), store=pusher.store
     )
     if done is None:
         return None
     pusher.progress(str(done))
-    pusher.tell("recovered", message=str(done))
+    pusher.record("recovered", message=str(done))
     return str(done)
 
 

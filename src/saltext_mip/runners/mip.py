@@ -200,7 +200,7 @@ def enable(federation=None, node=None, dry_run=False, timeout=300):
 
         salt-run mip.enable federation=fed1 node=chuv
     """
-    with open_pusher(__opts__, federation) as pusher, pusher.held("enable", timeout):
+    with open_pusher(__opts__, federation) as pusher, pusher.locked("enable", timeout):
         return members.enable(pusher, node, dry_run=dry_run)
 
 
@@ -233,7 +233,7 @@ def disable(federation=None, node=None, reason=None, dry_run=False, timeout=300)
 
         salt-run mip.disable federation=fed1 node=wk2 reason='disk is replaced'
     """
-    with open_pusher(__opts__, federation) as pusher, pusher.held("disable", timeout):
+    with open_pusher(__opts__, federation) as pusher, pusher.locked("disable", timeout):
         return members.disable(pusher, node, reason, dry_run=dry_run)
 
 

@@ -143,7 +143,7 @@ def test_suspended_until_resumed(store: Store):
 def test_the_lock_is_the_federations(store: Store):
     with (
         store.lock("fed1", "consolidate by root", wait=0),
-        pytest.raises(Busy, match="'fed1' is held by consolidate by root"),
+        pytest.raises(Busy, match="'fed1' is locked by consolidate by root"),
         store.lock("fed1", "rollback by admin", wait=0),
     ):
         pass

@@ -485,7 +485,7 @@ def test_small_counts_do_not_leave_a_node(fed: Folders) -> None:
 
 
 def test_another_command_that_holds_the_federation_is_named(fed: Folders) -> None:
-    with fed.pusher.held("deploy", 0):
+    with fed.pusher.locked("deploy", 0):
         with pytest.raises(Busy, match=r"mip\.deploy of operator"):
             run(fed, timeout=0)
         with pytest.raises(Busy):
@@ -508,7 +508,7 @@ def test_a_dry_run_beside_a_run_that_is_at_work_does_not_call_it_interrupted(
     (notes,) = seen
     assert len(notes) == 1
     assert "mip.consolidate of operator" in notes[0]
-    assert "is at work" in notes[0]
+    assert "is running" in notes[0]
     assert run(fed, dry_run=True)["notes"] == []
 
 

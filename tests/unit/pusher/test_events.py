@@ -115,7 +115,7 @@ def test_a_hold_and_its_approval_are_told(fed: Folders) -> None:
     control.approve(fed.pusher)
     assert [each["what"] for each in told(fed)] == ["consolidated", "held", "approved"]
     assert "the last dataset of fed1-wk-h2" in told(fed)[1]["message"]
-    assert told(fed)[2]["message"] == "these go: dementia: ppmi"
+    assert told(fed)[2]["message"] == "removes: dementia: ppmi"
 
 
 def test_a_failure_is_told_once_while_it_fails_in_the_same_way(fed: Folders) -> None:

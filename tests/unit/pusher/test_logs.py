@@ -101,7 +101,7 @@ def test_a_disabled_node_is_asked_only_when_it_is_named(fed: Folders) -> None:
 def test_what_is_no_log_is_not_believed(fed: Folders, forged: Any) -> None:
     told = Told({"fed1-wk-h1": forged})
     value = logs.logs(pusher(fed, told), "h1", None, None, None)
-    assert "not to be believed" in value["nodes"]["fed1-wk-h1"]["reason"]
+    assert "invalid response" in value["nodes"]["fed1-wk-h1"]["reason"]
     assert value["lines"] == []
 
 

@@ -46,7 +46,7 @@ class Engines:
         self.served: dict[str, dict[str, tuple[str, ...]]] = {}
         self.restarts: list[list[tuple[str, str, str]]] = []
 
-    def observe_services(self, pusher: Any, told: Any = None) -> ServicesView:
+    def observe_services(self, pusher: Any, swarm_ids: Any = None) -> ServicesView:
         up = {"declared": True, "serving": True, "up": True}
         return ServicesView(
             self.swarm,

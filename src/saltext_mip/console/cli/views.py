@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from saltext_mip.conditions import severity
 from saltext_mip.console.cli.terminal import width
 from saltext_mip.console.colours import COLOURS
 from saltext_mip.console.screens.fallback import anything
@@ -13,8 +14,6 @@ from saltext_mip.console.screens.text import Screen
 from saltext_mip.text import when
 
 Status = Mapping[str, Any]
-# conditions that are there only while something is not as usual
-WHILE_TRUE = ("Reconciling", "Suspended", "Held", "Stalled")
 
 
 def described(status: Status, node: str) -> str:
@@ -70,7 +69,7 @@ def only_problems(status: Status, at: str) -> str:
     screen.title(f"federation {status['federation']}: {axes}", at)
     wrong = [each for each in status["conditions"] if not fine(each)]
     for each in wrong:
-        bad = each["status"] == "False" and each["type"] not in WHILE_TRUE
+        bad = severity(each["type"], each["status"]) == "bad"
         text = f"{each['type']}: {each['reason']}. {each['message']}".rstrip()
         screen.text(text, hang=2, style="bad" if bad else "warn")
     problems = [problem for problem in status["problems"] if problem["severity"] != "note"]
@@ -81,7 +80,5 @@ def only_problems(status: Status, at: str) -> str:
 
 
 def fine(condition: Mapping[str, Any]) -> bool:
-    """Whether a condition is as it is when all is well."""
-    if condition["type"] in WHILE_TRUE:
-        return bool(condition["status"] != "True")
-    return bool(condition["status"] == "True")
+    """Whether a condition is normal."""
+    return severity(condition["type"], condition["status"]) == "good"

@@ -1,1 +1,1 @@
-"""The federation's services as the pusher sees and changes them, by the master node."""
+"""Observe, deploy, start, stop and restart the federation's services."""

@@ -17,7 +17,7 @@ from saltext_mip.swarm.engine import Served
 from saltext_mip.swarm.observed import NODE_DOWN
 from saltext_mip.swarm.request import BACK, ServiceRequest
 
-# a task's own words that no waiting mends, and the reason of a condition that they are
+# texts in a task's error that waiting does not fix, and the condition's reason for them
 PERMANENT_ERRORS = {
     "no such image": "ImagePullFailed",
     "pull access denied": "ImagePullFailed",
@@ -32,11 +32,11 @@ PERMANENT_ERRORS = {
 
 @dataclass(frozen=True)
 class ServicesView:
-    """What the master node says. ``swarm``: whether it manages one.
+    """The services as the master node observed them. ``swarm``: it manages one.
 
-    ``services`` by name as ``schemas/services.json`` has them, ``plan`` what is not as declared,
-    ``words`` an operator's by minion id, ``nodes`` the Swarm's entries by minion id; on the nodes
-    ``ending`` something still runs, the service of which is gone.
+    ``services`` by name (``schemas/services.json``), ``plan`` the differences from the declaration,
+    ``overrides`` of operators by minion id, ``nodes`` the Swarm's entries by minion id. ``ending``
+    are the nodes that still run tasks of a service that was removed.
     """
 
     swarm: bool
@@ -44,13 +44,13 @@ class ServicesView:
     services: Mapping[str, Mapping[str, Any]]
     served: Served
     nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plan: tuple[Mapping[str, str], ...] = ()
     refused: str | None = None
     ending: tuple[str, ...] = ()
 
     def waiting(self, only: Sequence[str] | None = None) -> dict[str, str]:
-        """Declared services that do not serve, and why, by name; of these nodes, or of all."""
+        """The reason why a declared service does not serve, by name; on these nodes, or on all."""
         out = {}
         for name, of in self.services.items():
             if not of["declared"] or of["serving"] or of["up"] is None:
@@ -71,33 +71,39 @@ def _because(error: str) -> str:
 
 
 def condition_reason(error: str) -> str | None:
-    """The condition's reason for a task's words, where no waiting mends it."""
+    """The condition's reason for an error of a task that waiting does not fix."""
     text = error.lower()
-    return next((reason for said, reason in PERMANENT_ERRORS.items() if said in text), None)
+    return next((reason for part, reason in PERMANENT_ERRORS.items() if part in text), None)
 
 
-def observe_services(pusher: Pusher, told: Mapping[str, str] | None = None) -> ServicesView:
-    """Ask the master node. It must answer."""
+def observe_services(
+    pusher: Pusher, swarm_ids: Mapping[str, str] | None = None, *, compile_pillar: bool = True
+) -> ServicesView:
+    """The services now. The master node must answer.
+
+    ``swarm_ids``: by minion id, as the nodes report them. Without ``compile_pillar`` the node uses
+    the pillar in its memory.
+    """
     master = pusher.federation.master.id
-    answers = pusher.ask("services", [master], told=told)
+    answers = pusher.ask("services", [master], told=swarm_ids, compile_pillar=compile_pillar)
     _require_master(answers, master)
     return decode_services(master, answers.values[master])
 
 
 def _require_master(answers: Answers, master: str) -> None:
-    """Raise where the master failed; a secret that only the pusher has did not reach it."""
+    """Raise if the master failed, such as without a secret that only the pusher has."""
     why = answers.failed.get(master, "")
     if "is needed: there is no default" in why:
         raise NodesFailed(
-            f"{sanitize(why)}. The pusher has it, and does not hand it on: salt-run mip.setup, "
-            "then restart salt-master",
+            f"{sanitize(why)}. The pusher has it but does not hand it on: run salt-run "
+            "mip.setup, then restart salt-master",
             nodes=master,
         )
     require(answers, [master])
 
 
 def decode_services(master: str, value: Any) -> ServicesView:
-    """The master node's answer, checked like any input."""
+    """The master node's answer, validated."""
     if first := schemas.first_error("services", value):
         raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=master)
     services = {
@@ -110,7 +116,7 @@ def decode_services(master: str, value: Any) -> ServicesView:
         services=services,
         served=Served.from_wire(value["served"]),
         nodes=value["nodes"],
-        words=value["words"],
+        overrides=value["words"],
         plan=tuple({key: sanitize(text) for key, text in item.items()} for item in value["plan"]),
         refused=value["refused"] and sanitize(value["refused"]),
         ending=tuple(value["ending"]),
@@ -123,14 +129,16 @@ def _sanitized(value: Any) -> Any:
     return [sanitize(each) for each in value] if isinstance(value, list) else value
 
 
-def enforce(pusher: Pusher, wish: ServiceRequest) -> Mapping[str, Any]:
-    """Have the master node make what is wanted: ``{"changed", "plan"}``."""
+def enforce(pusher: Pusher, request: ServiceRequest) -> Mapping[str, Any]:
+    """Have the master node apply the request: ``{"changed", "plan"}``."""
     master = pusher.federation.master.id
-    answers = pusher.ask("enforce", [master], within=rolling_update_limit(pusher), wish=wish.wire())
+    answers = pusher.ask(
+        "enforce", [master], within=rolling_update_limit(pusher), wish=request.wire()
+    )
     _require_master(answers, master)
     value = answers.values[master]
     if not isinstance(value, Mapping) or not isinstance(value.get("plan"), list):
-        raise BadAnswer("what it did is not of the shape", node=master)
+        raise BadAnswer("unexpected format of what it did", node=master)
     plan = [
         {str(key): sanitize(str(text)) for key, text in item.items()}
         for item in value["plan"]
@@ -140,17 +148,17 @@ def enforce(pusher: Pusher, wish: ServiceRequest) -> Mapping[str, Any]:
 
 
 def rolling_update_limit(pusher: Pusher) -> float:
-    """Seconds that it may take to replace every worker, one after the other."""
+    """Seconds that it may take to replace all workers, one at a time."""
     return BACK * (len(pusher.federation.workers) + 2)
 
 
 def restore_missing(pusher: Pusher, *, dry: bool = False) -> tuple[Mapping[str, str], ...]:
-    """Bring back services that are gone, give nodes that joined their place, and let engines that
-    a keystore forgot start again; as items of a plan. What runs is not changed, nor are disabled
-    nodes' services."""
+    """Restore services that are missing, label nodes that joined, and restart engines that the
+    keystore lost; returns the items of the plan. Running services and disabled nodes are not
+    changed."""
     disabled = pusher.store.disabled()
     only = tuple(node for node in pusher.federation.ids if node not in disabled)
     done = enforce(pusher, ServiceRequest(only=only, mend=True, dry=dry))["plan"]
     if done and not dry:
-        pusher.progress(f"brought back: {', '.join(item.get('thing', '') for item in done)}")
+        pusher.progress(f"restored: {', '.join(item.get('thing', '') for item in done)}")
     return tuple(done)

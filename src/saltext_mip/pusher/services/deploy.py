@@ -1,4 +1,4 @@
-"""Services are brought about: deploy, start, stop, restart, remove. Each waits until it is so."""
+"""Deploy: apply the states of all nodes, then the services, and wait until they serve."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def deploy(
     """Apply the states of all nodes, or of one, and wait until the services serve."""
     chosen = _targets(pusher, node)
     desired_services(pusher.federation)  # a missing password is named before anything is done
-    with pusher.held("deploy", timeout):
+    with pusher.locked("deploy", timeout):
         ready = _preflight(pusher, chosen)
         if dry_run:
             return _dry_run(pusher, _apply(pusher, chosen, test=True), chosen, ready)
@@ -37,7 +37,7 @@ def deploy(
 
 
 def _preflight(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
-    """What is amiss on each node, and the master's place in the Swarm."""
+    """The preflight issues of each node, and the master's membership in the Swarm."""
     asked = dict.fromkeys([pusher.federation.master.id, *(node.id for node in chosen)])
     answers = pusher.ask("ready", list(asked), now=pusher.now().timestamp())
     require(answers, [pusher.federation.master.id])
@@ -52,12 +52,12 @@ def _preflight_issues(node: Node, answers: Answers) -> list[dict[str, Any]]:
     if not isinstance(found, list) or not all(
         isinstance(each, Mapping) and isinstance(each.get("text"), str) for each in found
     ):
-        raise BadAnswer("what is amiss on it is not of the shape", node=node.id)
+        raise BadAnswer("unexpected format of its preflight issues", node=node.id)
     return [{**each, "text": sanitize(each["text"])} for each in found]
 
 
 def _refuse_foreign(chosen: Sequence[Node], ready: Answers) -> None:
-    """Raise where something that is not ours has what our services need: nothing is done then."""
+    """Raise if something foreign holds a name, port or folder that our services need."""
     foreign = [
         f"{node.id}: {each['text']}"
         for node in chosen
@@ -75,39 +75,41 @@ def _deploy(
     master = pusher.federation.master
     answers = _apply_all(pusher, chosen, ready)
     nodes = {each.id: _node_result(answers, each, ready) for each in chosen}
-    told = _swarm_ids(pusher, answers)
+    swarm_ids = _swarm_ids(pusher, answers)
     only = None if whole else tuple(each.id for each in chosen)
-    before = client.observe_services(pusher, told)
+    before = client.observe_services(pusher, swarm_ids)
     if before.refused:
         raise Refused(before.refused)
-    _rejoin_unknown(pusher, before, told)
+    _rejoin_unknown(pusher, before, swarm_ids)
     done: Mapping[str, Any] = {"changed": False, "plan": []}
-    removed = any(word["word"] == "removed" for word in before.words.values())
-    nothing = not (before.plan or removed or before.waiting())
-    if not nothing:
+    removed = any(each["word"] == "removed" for each in before.overrides.values())
+    unchanged = not (before.plan or removed or before.waiting())
+    if not unchanged:
         pusher.progress("enforcing the services")
-        done = client.enforce(pusher, ServiceRequest(only=only, told=told, word="deployed"))
+        done = client.enforce(pusher, ServiceRequest(only=only, told=swarm_ids, word="deployed"))
     absent = [each.id for each in chosen if each.id not in answers.values]
     there = [node.id for node in pusher.federation.nodes if node.id not in absent]
     if only is not None:
         there = [each for each in there if each in only or each == master.id]
-    later: list[bool] = []
+    changed_later: list[bool] = []
 
-    def again() -> None:
-        later.append(client.enforce(pusher, ServiceRequest(only=only, told=told))["changed"])
+    def enforce_again() -> None:
+        changed_later.append(
+            client.enforce(pusher, ServiceRequest(only=only, told=swarm_ids))["changed"]
+        )
 
     now, waiting = wait.wait_up(
         pusher,
-        told=told,
+        swarm_ids=swarm_ids,
         only=there,
         timeout=max(deadline - time.monotonic(), 1.0),
-        first=before if nothing else None,
-        again=again,
+        first=before if unchanged else None,
+        again=enforce_again,
     )
     if now.plan:  # such as an old entry of a node, which is down by now
-        again()
-        now = client.observe_services(pusher, told)
-    changed = done["changed"] or any(of["changed"] for of in nodes.values()) or any(later)
+        enforce_again()
+        now = client.observe_services(pusher, swarm_ids)
+    changed = done["changed"] or any(of["changed"] for of in nodes.values()) or any(changed_later)
     result = services_result(pusher, now, waiting, changed=changed)
     result["nodes"] = nodes
     result["problems"] += [
@@ -119,27 +121,27 @@ def _deploy(
     _remember_served(pusher, _created(done["plan"], nodes), now)
     if changed:
         pusher.fire("deployed", {"services": sorted(now.services)})
-        pusher.tell("deployed", message=_summary(done["plan"], nodes))
+        pusher.record("deployed", message=_summary(done["plan"], nodes))
     return result
 
 
 def _created(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Services that were made just now: at the end, or by the master's states before."""
+    """Services that were created just now, by this plan or by the master's states before it."""
     made = {item["thing"] for item in plan if item["action"] == "create"}
     for of in nodes.values():
-        made |= {thing for thing, said in of["changes"].items() if said.endswith(" -> create")}
+        made |= {thing for thing, text in of["changes"].items() if text.endswith(" -> create")}
     return made
 
 
 def _summary(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> str:
-    """What was changed, in few words."""
-    moved = [f"{item['action']} {item['thing']}" for item in plan if item["action"] != "nothing"]
+    """What was changed, in short."""
+    done = [f"{item['action']} {item['thing']}" for item in plan if item["action"] != "nothing"]
     changed = [f"states of {node}" for node, of in nodes.items() if of["changed"]]
-    return abbreviated([*moved, *changed])
+    return abbreviated([*done, *changed])
 
 
 def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
-    """Engines that were all made just now have seen what there is: no refresh restarts them."""
+    """If all engines are new, they have read the current data: no refresh needs to restart them."""
     generation = pusher.store.last()
     engines = {
         name
@@ -153,17 +155,17 @@ def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
 
 
 def _apply_all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
-    """Apply the states: of all at once where the Swarm is there, else the master's first."""
+    """Apply the states: of all nodes at once if the Swarm exists, else the master's first."""
     master = pusher.federation.master
     first = ready.values[master.id]
     if isinstance(first, Mapping) and _keep_token(pusher, first.get("swarm")):
         return _apply(pusher, chosen)
-    pusher.progress(f"making the Swarm on {master.id}")
+    pusher.progress(f"initialising the Swarm on {master.id}")
     begun = _apply(pusher, [master])
     require(begun, [master.id])
     _failed_states(master, begun.values[master.id])
     if not _keep_token(pusher, begun.values[master.id].get("swarm", {})):
-        raise NodeError(f"{master.id}: the Swarm was not made")
+        raise NodeError(f"{master.id}: the Swarm was not initialised")
     rest = _apply(pusher, [each for each in chosen if each != master])
     return Answers(
         {**begun.values, **rest.values},
@@ -180,9 +182,9 @@ def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answ
 
 
 def _keep_token(pusher: Pusher, swarm: Any) -> bool:
-    """Open and keep the token that the master sealed; whether there is a Swarm."""
+    """Open and store the join token that the master sealed; whether there is a Swarm."""
     if not isinstance(swarm, Mapping):
-        raise BadAnswer("its place in the Swarm is not of the shape", node=_master(pusher))
+        raise BadAnswer("unexpected format of its membership in the Swarm", node=_master(pusher))
     text, cluster = swarm.get("sealed"), swarm.get("cluster")
     if not isinstance(text, str) or not isinstance(cluster, str) or not cluster:
         return False
@@ -195,17 +197,17 @@ def _master(pusher: Pusher) -> str:
 
 
 def _failed_states(node: Node, value: Any) -> None:
-    """Raise where a state of the master failed: without it there is nothing to go on with."""
+    """Raise if a state of the master failed: the other nodes depend on it."""
     wrong = [state for state in _states(node, value) if state["result"] is False]
     if wrong:
-        said = "; ".join(sanitize(state["comment"]) for state in wrong if _failed_by_itself(state))
-        if "not served" in said or "No matching sls" in said:
-            said += " Is salt://mip/ served? On the pusher: salt-run mip.setup"
-        raise NodeError(f"{node.id}: {said or 'its states failed'}")
+        text = "; ".join(sanitize(state["comment"]) for state in wrong if _failed_by_itself(state))
+        if "not served" in text or "No matching sls" in text:
+            text += " Is salt://mip/ served? On the pusher: salt-run mip.setup"
+        raise NodeError(f"{node.id}: {text or 'its states failed'}")
 
 
 def _failed_by_itself(state: Mapping[str, Any]) -> bool:
-    """Whether it failed by itself, and not because one before it did."""
+    """Whether it failed by itself, not because a requisite failed."""
     return not str(state["comment"]).startswith("One or more requisite failed")
 
 
@@ -217,15 +219,17 @@ def _states(node: Node, value: Any) -> list[dict[str, Any]]:
         and isinstance(state.get("changes"), Mapping)
         for state in states
     ):
-        raise BadAnswer("its states are not of the shape", node=node.id)
+        raise BadAnswer("unexpected format of its states", node=node.id)
     return [dict(state) for state in states]
 
 
 def _node_result(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]:
-    """What became of one node."""
+    """The result of one node."""
     findings = [each["text"] for each in _preflight_issues(node, ready)]
     if node.id not in answers.values:
-        why = answers.missing.get(node.id) or sanitize(answers.failed.get(node.id, "no word"))
+        why = answers.missing.get(node.id) or sanitize(
+            answers.failed.get(node.id, "no reason given")
+        )
         return {"changed": False, "failed": True, "changes": {}, "error": why, "findings": findings}
     value = answers.values[node.id]
     states = _states(node, value)
@@ -252,7 +256,7 @@ def _node_result(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]
 
 
 def _swarm_ids(pusher: Pusher, answers: Answers) -> dict[str, str]:
-    """What the nodes say of their own ids in the Swarm."""
+    """The nodes' ids in the Swarm, as they report them."""
     out = {}
     for node in pusher.federation.nodes:
         swarm = answers.values.get(node.id, {}).get("swarm")
@@ -262,22 +266,23 @@ def _swarm_ids(pusher: Pusher, answers: Answers) -> dict[str, str]:
     return out
 
 
-def _rejoin_unknown(pusher: Pusher, now: ServicesView, told: dict[str, str]) -> None:
-    """Nodes that believe to be in the Swarm, and that it does not know, join again."""
+def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]) -> None:
+    """Nodes that report to be in the Swarm, but that its manager does not know, join again."""
     known = {entry["id"] for entry in now.nodes.values()}
     master = _master(pusher)
-    strangers = [node for node, own in told.items() if own not in known and node != master]
+    unknown = [node for node, own in swarm_ids.items() if own not in known and node != master]
     deadline = time.monotonic() + SWARM_WAIT
-    if not strangers:
+    if not unknown:
         return
-    pusher.progress(f"joining {', '.join(strangers)} again, which the Swarm does not know")
-    answers = pusher.ask("join_again", strangers)
+    pusher.progress(f"rejoining {', '.join(unknown)}: unknown to the Swarm")
+    answers = pusher.ask("join_again", unknown)
     for node, value in answers.values.items():
         if isinstance(value, Mapping) and isinstance(value.get("id"), str):
-            told[node] = value["id"]
+            swarm_ids[node] = value["id"]
+    observer = wait.Observer(pusher, deadline, swarm_ids, resolved=True)
     while time.monotonic() < deadline:
-        known = {entry["id"] for entry in client.observe_services(pusher, told).nodes.values()}
-        if all(told[node] in known for node in strangers):
+        known = {entry["id"] for entry in observer.observe().nodes.values()}
+        if all(swarm_ids[node] in known for node in unknown):
             return
         time.sleep(wait.POLL_INTERVAL)
 
@@ -312,9 +317,9 @@ def _targets(pusher: Pusher, name: str | None) -> list[Node]:
     if name is None:
         chosen = [node for node in pusher.federation.nodes if node.id not in disabled]
         if pusher.federation.master not in chosen:
-            raise Misuse("The master is disabled: mip.enable node=ms takes it in again.")
+            raise Misuse("The master is disabled: run mip.enable node=ms first.")
         return chosen
     node = pusher.federation.node(name)
     if node.id in disabled:
-        raise Misuse(f"{node.id} is disabled: mip.enable node={node.short} takes it in again.")
+        raise Misuse(f"{node.id} is disabled: run mip.enable node={node.short} first.")
     return [node]

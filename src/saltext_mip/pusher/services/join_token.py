@@ -1,4 +1,4 @@
-"""The Swarm's join token on the pusher: in its state, 0600, for nodes that are not in the Swarm."""
+"""The Swarm's join token in the pusher's state (mode 0600), for nodes that are not in the Swarm."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FILE = "join.json"
 
 
 def token(state: Path) -> Secret | None:
-    """The token; ``None`` where there is none yet."""
+    """The token; ``None`` if there is none yet."""
     value = read_state(state / FILE)
     return Secret(value["token"]) if value else None
 
@@ -23,5 +23,5 @@ def cluster(state: Path) -> str | None:
 
 
 def keep(state: Path, secret: Secret, cluster_id: str) -> bool:
-    """Remember the token; whether that is news."""
+    """Store the token; whether it changed."""
     return write_state(state / FILE, {"token": secret.reveal(), "cluster": cluster_id})

@@ -1,4 +1,4 @@
-"""An operator's words to services: start, stop, restart, remove. Each waits until it is so."""
+"""Operator actions on services: start, stop, restart, remove. Each waits for its effect."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from saltext_mip.swarm.request import BACK, ServiceRequest
 
 
 def start(pusher: Pusher, **how: Any) -> dict[str, Any]:
-    """Start what an operator stopped or removed; their word is forgotten."""
+    """Start services that an operator stopped or removed; the override is deleted."""
     return _change(pusher, "start", "started", **how)
 
 
@@ -27,7 +27,7 @@ def stop(pusher: Pusher, **how: Any) -> dict[str, Any]:
 
 
 def remove(pusher: Pusher, **how: Any) -> dict[str, Any]:
-    """Take services away; they stay away until :func:`start` or :func:`deploy`."""
+    """Remove services until :func:`start` or ``deploy``."""
     return _change(pusher, "remove", "removed", **how)
 
 
@@ -39,22 +39,24 @@ def restart(pusher: Pusher, **how: Any) -> dict[str, Any]:
 def _change(
     pusher: Pusher,
     command: str,
-    word: str,
+    override: str,
     *,
     node: str | None = None,
     dry_run: bool = False,
     timeout: float = 300.0,
 ) -> dict[str, Any]:
     ids = [pusher.federation.node(node).id] if node else list(pusher.federation.ids)
-    why = f"asked for by {pusher.actor}"
-    again = tuple(("*", each, why) for each in ids) if command == "restart" else ()
+    why = f"requested by {pusher.actor}"
+    restarts = tuple(("*", each, why) for each in ids) if command == "restart" else ()
     only = tuple(ids)
     if command == "restart" and pusher.federation.master.id in ids:
         only = pusher.federation.ids  # engines start again after their keystore
-    wish = ServiceRequest(only=only, word=word, actor=pusher.actor, restart=again, dry=dry_run)
-    with pusher.held(command, timeout):
+    request = ServiceRequest(
+        only=only, word=override, actor=pusher.actor, restart=restarts, dry=dry_run
+    )
+    with pusher.locked(command, timeout):
         deadline = time.monotonic() + timeout
-        done = client.enforce(pusher, wish)
+        done = client.enforce(pusher, request)
         if dry_run:
             return {
                 "federation": pusher.federation.name,
@@ -69,15 +71,15 @@ def _change(
             pusher,
             only=list(only) if command in ("start", "restart") else [],
             timeout=max(deadline - time.monotonic(), 1.0),
-            done=lambda look: command not in ("stop", "remove") or _ended(look, ids),
+            done=lambda view: command not in ("stop", "remove") or _ended(view, ids),
         )
         if done["changed"]:
-            pusher.tell(word or "restarted", about=ids[0] if node else "")
+            pusher.record(override or "restarted", about=ids[0] if node else "")
     return services_result(pusher, now, waiting, changed=done["changed"])
 
 
 def _ended(now: ServicesView, ids: Sequence[str]) -> bool:
-    """Whether nothing of these nodes runs any more."""
+    """Whether no task of these nodes runs any more."""
     if any(node in ids for node in now.ending):
         return False
     return not any(of["node"] in ids and of["task_running"] for of in now.services.values())
@@ -86,22 +88,21 @@ def _ended(now: ServicesView, ids: Sequence[str]) -> bool:
 def restart_components(
     pusher: Pusher, items: Sequence[Item], within: float = BACK
 ) -> tuple[Item, ...]:
-    """Do what :func:`~saltext_mip.swarm.engine.restarts` says; what was done.
+    """Apply the items of :func:`~saltext_mip.swarm.engine.restarts`; returns them.
 
-    Keys go first. Workers are replaced one at a time; what an operator stopped stays stopped. For
-    ``within`` seconds it waits until the new tasks run: until then the old ones answer, and prove
-    nothing.
+    Keys are deleted first. Workers are replaced one at a time; stopped services stay stopped. Waits
+    up to ``within`` seconds for the new tasks: until then the old ones answer and prove nothing.
     """
     master = pusher.federation.master.id
     keys = [item.thing for item in items if item.action == "forget"]
     if keys:
         pusher.progress(f"deleting {', '.join(keys)} from the keystore")
         require(pusher.ask("forget", [master], keys=keys), [master])
-    again = [item for item in items if item.action == "restart"]
-    if again:
-        nodes = dict.fromkeys(item.node for item in again)
-        pusher.progress(f"restarting {', '.join(f'{i.thing} on {i.node}' for i in again)}")
-        asked = {(item.thing, item.node) for item in again}
+    restarts = [item for item in items if item.action == "restart"]
+    if restarts:
+        nodes = dict.fromkeys(item.node for item in restarts)
+        pusher.progress(f"restarting {', '.join(f'{i.thing} on {i.node}' for i in restarts)}")
+        asked = {(item.thing, item.node) for item in restarts}
         before = {
             name: of["task"]
             for name, of in observe_services(pusher).services.items()
@@ -112,7 +113,7 @@ def restart_components(
             ServiceRequest(
                 only=tuple(nodes),
                 mend=True,
-                restart=tuple((item.thing, item.node, item.reason) for item in again),
+                restart=tuple((item.thing, item.node, item.reason) for item in restarts),
             ),
         )
         wait_up(pusher, only=[], timeout=within, done=lambda now: _all_replaced(now, before))
@@ -120,8 +121,9 @@ def restart_components(
 
 
 def _all_replaced(now: ServicesView, before: Mapping[str, str]) -> bool:
-    """Whether other tasks than those of ``before`` run, of all services that are still meant to."""
-    meant = {name: now.services[name] for name in before if name in now.services}
+    """Whether new tasks replaced those of ``before``, of all services that should still run."""
+    remaining = {name: now.services[name] for name in before if name in now.services}
     return all(
-        of["up"] is None or (of["up"] and of["task"] != before[name]) for name, of in meant.items()
+        of["up"] is None or (of["up"] and of["task"] != before[name])
+        for name, of in remaining.items()
     )

@@ -14,9 +14,9 @@ from saltext_mip.swarm.engine import differences, expected
 def services_result(
     pusher: Pusher, now: ServicesView, waiting: Mapping[str, str], *, changed: bool
 ) -> dict[str, Any]:
-    """What a command that moves services returns, but for ``nodes``.
+    """The result of a command that changes services, with empty ``nodes``.
 
-    ``waiting`` has why a service does not serve, by name.
+    ``waiting``: why a service does not serve, by name.
     """
     value: dict[str, Any] = {
         "federation": pusher.federation.name,
@@ -35,7 +35,7 @@ def services_result(
     generation = pusher.store.last()
     if now.swarm and now.served.datasets is not None and generation is not None:
         wrong = differences(expected(pusher.federation, generation), now.served)
-        if wrong and not waiting and not now.words:
+        if wrong and not waiting and not now.overrides:
             value["notes"] = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
     if waiting:
         value["retcode"] = 1

@@ -71,7 +71,7 @@ def serve(
     mended = _mended(pusher, look)
     notes = (look.refused,) if look.refused else ()
     # what an operator stopped stays so, and serves nothing
-    stopped = set(look.words)
+    stopped = set(look.overrides)
     if pusher.federation.master.id in stopped:
         said = "The master's services are stopped: nobody says what is served."
         return Serving(restarted=mended, notes=(*notes, said))

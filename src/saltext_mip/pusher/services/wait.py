@@ -1,4 +1,9 @@
-"""Wait until services serve, or until waiting cannot help any more."""
+"""Wait until services serve, or until waiting cannot help any more.
+
+Pillar and secrets are resolved once in a wait, not in each observation: the first one compiles them
+on the master node; before the second, the copy in the node's memory is refreshed, and all later
+ones use that copy.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +12,56 @@ from collections.abc import Callable, Mapping, Sequence
 
 from saltext_mip.errors import NodesMissing
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.services.client import ServicesView, condition_reason, observe_services
+from saltext_mip.pusher.services import client
+from saltext_mip.pusher.services.client import ServicesView, condition_reason
 from saltext_mip.swarm.engine import Datasets, differences
 from saltext_mip.swarm.observed import NODE_DOWN
 from saltext_mip.swarm.request import LOST
 
-POLL_INTERVAL = 1.0  # seconds between two looks
+POLL_INTERVAL = 1.0  # seconds between two observations
+RETRY_INTERVAL = LOST + 5.0  # seconds after which an engine that the keystore lost is known
+PERMANENT_ERROR_WAIT = 12.0  # seconds for which a permanent error must last
+NODE_DOWN_WAIT = 45.0  # seconds; a manager takes half of it to see its nodes after a reboot
 
 
-RETRY_INTERVAL = LOST + 5.0  # seconds after which what is forgotten by a keystore is known to be
+class Observer:
+    """Observes the services again and again until ``deadline`` (of the monotonic clock).
 
+    A master node that is too busy to answer is asked again. ``resolved``: the caller has just
+    observed them, so pillar and secrets were resolved already.
+    """
 
-PERMANENT_ERROR_WAIT = 12.0  # seconds for which such words must stand
+    def __init__(
+        self,
+        pusher: Pusher,
+        deadline: float,
+        swarm_ids: Mapping[str, str] | None = None,
+        *,
+        resolved: bool = False,
+    ) -> None:
+        self._pusher = pusher
+        self._deadline = deadline
+        self._swarm_ids = swarm_ids
+        self._resolved = resolved
+        self._refreshed = False
 
+    def observe(self) -> ServicesView:
+        while True:
+            try:
+                return self._observe()
+            except NodesMissing:
+                if time.monotonic() >= self._deadline:
+                    raise
+            time.sleep(POLL_INTERVAL)
 
-NODE_DOWN_WAIT = 45.0  # seconds; after a reboot a manager takes half of it to see its nodes again
-
-
-def _wait_limit(error: str) -> float | None:
-    """For how many seconds to wait for a service that says this; ``None``: to the end."""
-    if error == NODE_DOWN:
-        return NODE_DOWN_WAIT
-    return PERMANENT_ERROR_WAIT if condition_reason(error) else None
+    def _observe(self) -> ServicesView:
+        if self._resolved and not self._refreshed:
+            self._refreshed = self._pusher.refresh_pillar(self._pusher.federation.master)
+        view = client.observe_services(
+            self._pusher, self._swarm_ids, compile_pillar=not self._refreshed
+        )
+        self._resolved = True
+        return view
 
 
 def wait_served(
@@ -37,70 +70,71 @@ def wait_served(
     timeout: float,
     again: Callable[[], object] = lambda: None,
 ) -> tuple[str, ...]:
-    """Wait until the engine answers with these datasets; what still differs when time is up.
+    """Wait until the engine serves these datasets; the differences left at the end of ``timeout``.
 
-    ``again`` is done now and then while it waits.
+    ``again`` is called every :data:`RETRY_INTERVAL` while it waits.
     """
     deadline = time.monotonic() + timeout
-    next_time = time.monotonic() + RETRY_INTERVAL
-    said: tuple[str, ...] = ()
+    observer = Observer(pusher, deadline)
+    next_retry = time.monotonic() + RETRY_INTERVAL
+    reported: tuple[str, ...] = ()
     while True:
-        now = differences(wanted, _observe_until(pusher, None, deadline).served)
+        now = differences(wanted, observer.observe().served)
         if not now or time.monotonic() >= deadline:
             return now
-        if now != said:
+        if now != reported:
             pusher.progress(f"waiting: {now[0]}")
-            said = now
-        if time.monotonic() >= next_time:
+            reported = now
+        if time.monotonic() >= next_retry:
             again()
-            next_time = time.monotonic() + RETRY_INTERVAL
-        time.sleep(POLL_INTERVAL)
-
-
-def _observe_until(pusher: Pusher, told: Mapping[str, str] | None, deadline: float) -> ServicesView:
-    """A look while waiting: a master node that is too busy to answer is asked again."""
-    while True:
-        try:
-            return observe_services(pusher, told)
-        except NodesMissing:
-            if time.monotonic() >= deadline:
-                raise
+            next_retry = time.monotonic() + RETRY_INTERVAL
         time.sleep(POLL_INTERVAL)
 
 
 def wait_up(
     pusher: Pusher,
     *,
-    told: Mapping[str, str] | None = None,
+    swarm_ids: Mapping[str, str] | None = None,
     only: Sequence[str] | None = None,
     timeout: float,
     done: Callable[[ServicesView], bool] = lambda _: True,
     first: ServicesView | None = None,
     again: Callable[[], object] | None = None,
 ) -> tuple[ServicesView, dict[str, str]]:
-    """Wait until every declared service (of the nodes ``only``) serves.
+    """Wait until every declared service (of the nodes ``only``) serves and ``done`` is true.
 
-    The last look, and why those that do not serve do not. What no waiting mends is not waited for.
-    ``first`` is a look that was had a moment ago; ``again`` is done now and then while it waits.
+    Returns the last view, and why a service does not serve, by name. An error that waiting does not
+    fix ends the wait. ``first`` is a view of a moment ago; ``again`` is called every
+    :data:`RETRY_INTERVAL` while it waits.
     """
     deadline = time.monotonic() + timeout
-    next_time = time.monotonic() + RETRY_INTERVAL
+    observer = Observer(pusher, deadline, swarm_ids, resolved=first is not None)
+    next_retry = time.monotonic() + RETRY_INTERVAL
     since: dict[str, float] = {}
-    said = ""
+    reported = ""
     while True:
-        now, first = first or _observe_until(pusher, told, deadline), None
+        now, first = first or observer.observe(), None
         waiting = now.waiting(only)
         moment = time.monotonic()
-        stuck = {name: found for name, why in waiting.items() if (found := _wait_limit(why))}
-        since = {name: since.get(name, moment) for name in stuck}
-        lost = {name for name, when in since.items() if moment - when >= stuck[name]}
-        if (not waiting and done(now)) or moment >= deadline or (lost and lost == set(waiting)):
+        limits = {name: limit for name, why in waiting.items() if (limit := _wait_limit(why))}
+        since = {name: since.get(name, moment) for name in limits}
+        hopeless = {name for name, when in since.items() if moment - when >= limits[name]}
+        if not waiting and done(now):
+            return now, waiting
+        if moment >= deadline or (hopeless and hopeless == set(waiting)):
             return now, waiting
         text = "; ".join(f"{name}: {why}" for name, why in sorted(waiting.items()))
-        if text != said:
+        if text != reported:
             pusher.progress(f"waiting for {text}" if text else "waiting for the Swarm")
-            said = text
-        if again is not None and moment >= next_time:
+            reported = text
+        if again is not None and moment >= next_retry:
             again()
-            next_time = time.monotonic() + RETRY_INTERVAL
+            next_retry = time.monotonic() + RETRY_INTERVAL
         time.sleep(POLL_INTERVAL)
+
+
+def _wait_limit(error: str) -> float | None:
+    """Seconds to wait for a service with this error; ``None``: until the deadline."""
+    if error == NODE_DOWN:
+        return NODE_DOWN_WAIT
+    return PERMANENT_ERROR_WAIT if condition_reason(error) else None

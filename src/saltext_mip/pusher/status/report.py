@@ -1,7 +1,7 @@
-"""The federation's status: what is against what is declared, in conditions, what is wrong first.
+"""The federation's status: observed against desired, as conditions and problems, problems first.
 
-All nodes are asked in one job, with little time: at three in the morning half of them may be down,
-and the other half says what matters. What cannot be known is ``Unknown``, not guessed.
+All nodes are asked in one job with a short timeout: status must be useful while half of them are
+down. A fact that cannot be observed is ``Unknown``, never guessed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FILE = "conditions.json"
 
 
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dict[str, Any]:
-    """See ``mip.status``. Fails for nothing that is down; says so."""
+    """The result of ``mip.status``. A node that is down is reported; it is not an error."""
     snapshot = take_snapshot(pusher, timeout)
     found = [
         _workers(pusher, snapshot),
@@ -50,7 +50,7 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dic
         "ok": ready.status == "True",
         "sync": sync,
         "health": health,
-        "conditions": [condition.shown() for condition in settled],
+        "conditions": [condition.to_json() for condition in settled],
         "generation": snapshot.generation.number if snapshot.generation else None,
         "nodes": _nodes(pusher, snapshot),
         "services": _services(snapshot),
@@ -63,19 +63,19 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dic
 
 
 def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
-    lost = [node.id for node in snapshot.asked if node.id in snapshot.lost]
-    if not lost:
+    missing = [node.id for node in snapshot.asked if node.id in snapshot.unreachable]
+    if not missing:
         return Condition("WorkersReachable", "True", "AllAnswer", "all nodes answer")
-    workers = [node for node in lost if pusher.federation.by_id(node).role == "worker"]
-    reason = "WorkerMissing" if workers == lost else "NodeMissing"
-    said = "; ".join(f"{node}: {snapshot.lost[node]}" for node in lost)
-    return Condition("WorkersReachable", "False", reason, said)
+    workers = [node for node in missing if pusher.federation.by_id(node).role == "worker"]
+    reason = "WorkerMissing" if workers == missing else "NodeMissing"
+    message = "; ".join(f"{node}: {snapshot.unreachable[node]}" for node in missing)
+    return Condition("WorkersReachable", "False", reason, message)
 
 
 def _data(snapshot: Snapshot) -> Condition:
     gone = [
         f"{node.id}: {value['data']['status']}"
-        for node, value in snapshot.there()
+        for node, value in snapshot.answered()
         if (value.get("data") or {}).get("status", "ok") != "ok"
     ]
     if gone:
@@ -86,8 +86,8 @@ def _data(snapshot: Snapshot) -> Condition:
         problem for problem in _data_problems(snapshot.generation) if problem.severity == "error"
     ]
     if wrong:
-        said = f"{len(wrong)} problems since generation {snapshot.generation.number}"
-        return Condition("DataValid", "False", "DataProblems", said)
+        message = f"{len(wrong)} problems since generation {snapshot.generation.number}"
+        return Condition("DataValid", "False", "DataProblems", message)
     return Condition("DataValid", "True", "NoProblems", "all files are as their CDEs ask")
 
 
@@ -103,23 +103,23 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if generation is None:
         return Condition("Consolidated", "False", "NeverConsolidated", "there is no generation yet")
     changed = []
-    for node, value in snapshot.there():
+    for node, value in snapshot.answered():
         changed += [f"{node.id}: {what}" for what in _changed(node, value, generation)]
     if changed:
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        said = "; ".join(changed[:5]) + more
-        return Condition("Consolidated", "False", "DataChanged", said)
+        message = "; ".join(changed[:5]) + more
+        return Condition("Consolidated", "False", "DataChanged", message)
     pending = [node for node in generation.pending if node in pusher.federation.ids]
     if pending:
-        said = f"{', '.join(pending)} did not get it yet"
-        return Condition("Consolidated", "False", "NotDistributed", said)
-    if snapshot.lost:
-        return Condition("Consolidated", "Unknown", "NoAnswer", _lost(snapshot))
+        message = f"{', '.join(pending)} did not get it yet"
+        return Condition("Consolidated", "False", "NotDistributed", message)
+    if snapshot.unreachable:
+        return Condition("Consolidated", "Unknown", "NoAnswer", _no_answer(snapshot))
     return Condition("Consolidated", "True", "UpToDate", f"generation {generation.number}")
 
 
 def _changed(node: Node, value: Mapping[str, Any], generation: Generation) -> Iterator[str]:
-    """What of one node is not as the generation has it."""
+    """The differences of one node from the generation."""
     if node.role == "ui":
         if value.get("pathologies_json") != generation.pathologies_json:
             yield "pathologies.json differs"
@@ -152,14 +152,14 @@ def _changed(node: Node, value: Mapping[str, Any], generation: Generation) -> It
 def _compiled(snapshot: Snapshot) -> Condition:
     stale = [
         f"{node.id}: {sanitize(name)} ({sanitize(str(of.get('reason') or 'stale'))})"
-        for node, value in snapshot.there()
+        for node, value in snapshot.answered()
         for name, of in sorted((value.get("databases") or {}).items())
         if not of.get("current")
     ]
     if stale:
         return Condition("Compiled", "False", "DatabasesStale", "; ".join(stale[:5]))
-    if snapshot.lost:
-        return Condition("Compiled", "Unknown", "NoAnswer", _lost(snapshot))
+    if snapshot.unreachable:
+        return Condition("Compiled", "Unknown", "NoAnswer", _no_answer(snapshot))
     return Condition("Compiled", "True", "UpToDate", "all databases are current")
 
 
@@ -168,18 +168,18 @@ def _deployed(snapshot: Snapshot) -> Condition:
     if services is None:
         return Condition("Deployed", "Unknown", "NoAnswer", f"the master: {snapshot.why}")
     if not services.swarm:
-        return Condition("Deployed", "False", "NoSwarm", "there is no Swarm")
+        return Condition("Deployed", "False", "NoSwarm", "Swarm not found")
     if services.refused:
         return Condition("Deployed", "False", "ServicesDiffer", services.refused)
     if services.plan:
-        said = "; ".join(f"{item['thing']}: {item['reason']}" for item in services.plan[:5])
-        return Condition("Deployed", "False", "ServicesDiffer", said)
-    if services.words:
-        said = "; ".join(
-            f"{node}: {word['word']} by {sanitize(word['actor'])} since {word['when']}"
-            for node, word in services.words.items()
+        message = "; ".join(f"{item['thing']}: {item['reason']}" for item in services.plan[:5])
+        return Condition("Deployed", "False", "ServicesDiffer", message)
+    if services.overrides:
+        message = "; ".join(
+            f"{node}: {override['word']} by {sanitize(override['actor'])} since {override['when']}"
+            for node, override in services.overrides.items()
         )
-        return Condition("Deployed", "True", "Stopped", said)
+        return Condition("Deployed", "True", "Stopped", message)
     return Condition("Deployed", "True", "AsDeclared", "all services are as declared")
 
 
@@ -188,22 +188,24 @@ def _served(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if services is None:
         return Condition("Served", "Unknown", "NoAnswer", f"the master: {snapshot.why}")
     if not services.swarm:
-        return Condition("Served", "False", "NoSwarm", "there is no Swarm")
+        return Condition("Served", "False", "NoSwarm", "Swarm not found")
     down = {**services.waiting(), **_unsure(snapshot)}
     if down:
         reasons = [client.condition_reason(why) for why in down.values()]
         reason = next((one for one in reasons if one), None)
         if reason is None:
-            lost = any(services.services[name]["node"] in snapshot.lost for name in down)
+            unreachable = any(
+                services.services[name]["node"] in snapshot.unreachable for name in down
+            )
             runs = all(services.services[name]["up"] for name in down)
-            if lost or NODE_DOWN in down.values():
+            if unreachable or NODE_DOWN in down.values():
                 reason = "NodeDown"
             else:
                 reason = "NotServing" if runs else "ServiceDown"
-        said = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
-        return Condition("Served", "False", reason, said)
-    if services.words:
-        return Condition("Served", "False", "Stopped", f"stopped: {', '.join(services.words)}")
+        message = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
+        return Condition("Served", "False", reason, message)
+    if services.overrides:
+        return Condition("Served", "False", "Stopped", f"stopped: {', '.join(services.overrides)}")
     if snapshot.generation is None:
         return Condition("Served", "True", "Serving", "the engines serve; there are no data yet")
     wrong = engine.differences(
@@ -215,18 +217,18 @@ def _served(pusher: Pusher, snapshot: Snapshot) -> Condition:
 
 
 def _unsure(snapshot: Snapshot) -> dict[str, str]:
-    """Services on nodes that do not answer, and of which no engine says that it reaches them.
+    """Services on nodes that do not respond and that no engine reports as active.
 
-    For up to a quarter of a minute the Swarm says 1/1 of a node that is powered off.
+    For up to 15 seconds the Swarm reports 1/1 for a node that is powered off.
     """
     if snapshot.services is None:
         return {}
     active = snapshot.services.served.active or ()
     hosts = {node.id: node.hostname for node in snapshot.asked}
     return {
-        name: "its node does not answer; the Swarm may not have noticed yet"
+        name: "its node does not respond; the Swarm may not have noticed yet"
         for name, of in snapshot.services.services.items()
-        if of["node"] in snapshot.lost and of["up"] and hosts.get(of["node"]) not in active
+        if of["node"] in snapshot.unreachable and of["up"] and hosts.get(of["node"]) not in active
     }
 
 
@@ -240,24 +242,29 @@ def _roles(pusher: Pusher, generation: Generation | None) -> Iterator[Condition]
     elif not state.ok:
         yield Condition("RolesSynced", "False", "KeycloakUnavailable", sanitize(state.message))
     elif state.generation != number:
-        said = f"synced with generation {state.generation}"
-        yield Condition("RolesSynced", "False", "RolesDiffer", said)
+        message = f"synced with generation {state.generation}"
+        yield Condition("RolesSynced", "False", "RolesDiffer", message)
     else:
         yield Condition("RolesSynced", "True", "Synced", f"generation {number}")
 
 
-def _lost(snapshot: Snapshot) -> str:
-    return f"no answer from {', '.join(snapshot.lost)}"
+def _no_answer(snapshot: Snapshot) -> str:
+    return f"no answer from {', '.join(snapshot.unreachable)}"
 
 
 def _since(
     pusher: Pusher, found: list[Condition], generation: Generation | None
 ) -> tuple[Condition, ...]:
-    """With the moments since when they are so, as remembered; what is said now is remembered."""
+    """The conditions with ``since``, from the last ones recorded; records them."""
     path = pusher.state / FILE
     try:
         before = [Condition.from_value(value) for value in read_state(path) or ()]
-    except (StateBroken, KeyError, TypeError, ValueError):  # of another version; begun anew
+    except (
+        StateBroken,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):  # written by another version: start again
         before = []
     own = {condition.type: condition.since for condition in found if condition.since}
     when = pusher.now().isoformat(timespec="seconds")
@@ -268,7 +275,7 @@ def _since(
         )
         for c in conditions.settled(before, found, when)
     )
-    write_state(path, [condition.shown() for condition in settled])
+    write_state(path, [condition.to_json() for condition in settled])
     return settled
 
 
@@ -284,7 +291,7 @@ def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
                 "NodeFailed", node=node.id, about=sanitize(snapshot.answers.failed[node.id])
             )
             yield problem.shown(node.contact)
-    for node, value in snapshot.there():
+    for node, value in snapshot.answered():
         if (state := (value.get("data") or {}).get("status", "ok")) in ("MountGone", "NoDataPath"):
             yield Problem(state, node=node.id).shown(node.contact)
     if snapshot.services is not None:
@@ -302,8 +309,8 @@ def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, Any]:
     entries = snapshot.services.nodes if snapshot.services else {}
     for node_id, of in found.items():
         of["swarm"] = entries.get(node_id, {}).get("state") if snapshot.services else "unknown"
-        if node_id in snapshot.lost:
-            of["reason"] = snapshot.lost[node_id]
+        if node_id in snapshot.unreachable:
+            of["reason"] = snapshot.unreachable[node_id]
     return found
 
 
@@ -326,13 +333,13 @@ def _services(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, Any]:
-    """By name: who has it compiled, where it is stale, its datasets, whether all are served."""
+    """By name: its datasets, where it is compiled or stale, and whether all is served."""
     found: dict[str, Any] = {}
     generation = snapshot.generation
     names = set(generation.pathologies if generation else ())
     databases = {
         node.id: value.get("databases") or {}
-        for node, value in snapshot.there()
+        for node, value in snapshot.answered()
         if node.role != "ui"
     }
     names |= {name for of in databases.values() for name in of}

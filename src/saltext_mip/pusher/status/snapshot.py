@@ -1,4 +1,4 @@
-"""What could be learned of all nodes in one job, and what could not, for the status."""
+"""Observe all nodes in one job, for the status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saltext_mip.pusher.services.client import ServicesView
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What could be learned: each node's answer, the services, or ``why`` they are unknown."""
+    """Each node's answer; the services, or ``why`` they are unknown; the last generation."""
 
     answers: Answers
     asked: tuple[Node, ...]
@@ -28,13 +28,13 @@ class Snapshot:
     generation: Generation | None
 
     @property
-    def lost(self) -> dict[str, str]:
+    def unreachable(self) -> dict[str, str]:
         return {
             node: sanitize(why)
             for node, why in {**self.answers.missing, **self.answers.failed}.items()
         }
 
-    def there(self) -> Iterator[tuple[Node, Mapping[str, Any]]]:
+    def answered(self) -> Iterator[tuple[Node, Mapping[str, Any]]]:
         for node in self.asked:
             value = self.answers.values.get(node.id)
             if isinstance(value, Mapping):
@@ -56,7 +56,7 @@ def take_snapshot(pusher: Pusher, timeout: float) -> Snapshot:
         except BadAnswer as exc:
             why = str(exc)
     elif isinstance(value, Mapping):
-        why = sanitize(str(value.get("services_error") or "it did not say"))
+        why = sanitize(str(value.get("services_error") or "no reason given"))
     if found is not None and answers.missing:
         found = _observe_again(pusher, found, timeout)
     generation = open_problems.known(pusher.state, pusher.store.last())
@@ -64,13 +64,13 @@ def take_snapshot(pusher: Pusher, timeout: float) -> Snapshot:
 
 
 def _observe_again(pusher: Pusher, before: ServicesView, timeout: float) -> ServicesView:
-    """The services again, now that some nodes are known to be silent.
+    """Observe the services again, now that some nodes are known not to respond.
 
-    What the engine said when the others were asked may be of the moment before they went.
+    The first observation may be of a moment before they went away.
     """
     master = pusher.federation.master.id
     answers = pusher.ask_within("services", [master], timeout)
     try:
         return client.decode_services(master, answers.values[master])
-    except (KeyError, BadAnswer):  # it answered a moment ago: that is what is known
+    except (KeyError, BadAnswer):  # the first observation remains the best known
         return before
