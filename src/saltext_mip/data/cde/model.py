@@ -27,6 +27,7 @@ Steps = tuple[str | int, ...]
 # Grows when the same file and CDE may have another outcome than before: what was verified by an
 # earlier version is verified again, what was compiled is compiled again.
 RULES_VERSION = 2
+_RULING = ("min", "max", "minValue", "maxValue", "type")  # keys that values are judged by, too
 
 SQL_TYPES = ("text", "real", "int")
 DATASET = "dataset"
@@ -211,7 +212,10 @@ def rules_digest(cde: Cde, *, subjectcode: bool) -> str:
                 None
                 if variable.code == DATASET or variable.enumerations is None
                 else [code for code, _ in variable.enumerations],
-                [variable.source.get(key) for key in ("min", "max", "minValue", "maxValue")],
+                [
+                    variable.source.get(key)
+                    for key in ("min", "max", "minValue", "maxValue", "type")
+                ],
             ]
             for variable in cde.variables
         ],

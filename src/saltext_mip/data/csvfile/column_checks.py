@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from saltext_mip.data.cde.model import DATASET, Number, Variable
 from saltext_mip.data.csvfile import decimals
+from saltext_mip.data.csvfile.diagnosis.values import DATE, MARKS, MISSING_TEXTS, is_date
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +31,7 @@ class Check:
         import polars as pl
 
         self.column = variable.code
+        self.variable = variable
         self.number = variable.sql_type != "text"
         self._real = variable.sql_type == "real"
         types = {"text": pl.String, "int": pl.Int64, "real": pl.Float64}
@@ -37,6 +39,7 @@ class Check:
         column = pl.col(self.column)
         self.expression = column.cast(self.type, strict=False)
         self.masks = _masks(variable, column)
+        self.marks = self.number and "MissingMark" in self.masks
         broken = pl.any_horizontal(*self.masks.values()) if self.masks else None
         self.outside = None if broken is None else broken.sum().alias(self.column)
 
@@ -91,6 +94,14 @@ def _masks(variable: Variable, column: pl.Expr) -> dict[str, pl.Expr]:
             masks["NotEnumerated"] = ~column.is_in(numbers)
     if variable.sql_type != "text" and (bounds := _bounds(variable, column)) is not None:
         masks["OutOfBounds"] = bounds
+    if not masks and variable.code != DATASET:
+        if variable.sql_type == "text":
+            masks["MissingMark"] = column.is_in(MISSING_TEXTS)
+        else:
+            cast = float if variable.sql_type == "real" else int
+            masks["MissingMark"] = column.is_in([cast(mark) for mark in MARKS])
+    if is_date(variable):
+        masks["NotADate"] = ~column.str.contains(DATE) & (column.str.strip_chars() != "")
     return masks
 
 

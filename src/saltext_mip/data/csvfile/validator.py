@@ -12,12 +12,17 @@ When the outcome of a rule here changes, ``RULES_VERSION`` in :mod:`.cde.model` 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from saltext_mip.data.cde.model import Cde, Variable
 from saltext_mip.data.csvfile.blocks import Block, blocks
 from saltext_mip.data.csvfile.column_checks import Check
+from saltext_mip.data.csvfile.diagnosis.columns import unknown_columns
+from saltext_mip.data.csvfile.diagnosis.odd_rows import second_header
+from saltext_mip.data.csvfile.diagnosis.sample import sample
+from saltext_mip.data.csvfile.diagnosis.values import ADVISED, Marks, advise
 from saltext_mip.data.csvfile.duplicate_visits import Visits
 from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
 from saltext_mip.data.csvfile.reader import Table
@@ -57,15 +62,11 @@ def check_header(header: Sequence[str], cde: Cde, *, subjectcode: bool) -> tuple
     """
     added = added_variables(cde, subjectcode=subjectcode)
     known = {variable.code for variable in (*cde.variables, *added)}
-    found = []
-    for column in header:
-        if column in known:
-            continue
-        if column != SUBJECTCODE:
-            found.append(Finding(Problem("UnknownColumn", line=1, column=column)))
-        else:
-            found.append(Finding(Problem("SubjectcodeLeftOut", line=1, column=column)))
-    return tuple(found)
+    unknown = [name for name in dict.fromkeys(header) if name not in known and name.strip()]
+    found = unknown_columns([name for name in unknown if name != SUBJECTCODE], header, cde)
+    if SUBJECTCODE in unknown:
+        found += (Finding(Problem("SubjectcodeLeftOut", line=1, column=SUBJECTCODE)),)
+    return found
 
 
 def check_file(
@@ -78,12 +79,22 @@ def check_file(
     """
     found = check_header(table.header, cde, subjectcode=subjectcode)
     if not readable(table):
-        return strictly(found, strict=strict)
+        return strictly(found + _as_far_as_possible(path, table, cde), strict=strict)
     validator = Validator(table.header, cde, subjectcode=subjectcode)
     with path.open("rb") as file:
         for block in blocks(file, table.header):
             validator.values(block)
         return strictly(found + validator.findings(file), strict=strict)
+
+
+def _as_far_as_possible(path: Path, table: Table, cde: Cde) -> tuple[Finding, ...]:
+    """What is wrong with the values of a file that is refused for its form: of its first rows."""
+    rows = sample(path) if table.header else None
+    if rows is None:
+        return ()
+    validator = Validator(rows.header, cde, subjectcode=False)
+    validator.values(rows)
+    return validator.findings(None)
 
 
 def readable(table: Table) -> bool:
@@ -125,12 +136,18 @@ class Validator:
         self._reals = [c for c in self._numbers if self._checks[c].type == pl.Float64]
         self._finite = [pl.col(column).is_finite().all() for column in self._reals]
         self._found = FindingCollector()
+        self._checked = sum(check.number or bool(check.masks) for check in self._checks.values())
+        self._texts = [name for name, check in self._checks.items() if not check.number]
+        self._marks = {name: Marks() for name, check in self._checks.items() if check.marks}
+        self._blocks = 0
+        self._first_line: int | None = None  # of the first row, where something is wrong with it
         self._lines_left: dict[tuple[str, str], int] = {}
         self._visits = Visits() if cde.longitudinal and Visits.columns <= set(header) else None
         self.refused = False
 
     def values(self, block: Block) -> pl.DataFrame:
         """The block's values, of each column that is stored one of its variable's type."""
+        self._blocks += 1
         frame = block.read(self._types)
         out = frame.with_columns(
             check.expression
@@ -147,6 +164,8 @@ class Validator:
             for column, count in out.select(self._outside).row(0, named=True).items():
                 if count:
                     self._note_outside(column, out, block)
+        if b'"' in block.raw and block.raw.count(b"\n") > out.height:
+            self._note_swallowed(out, block)
         if self._visits is not None:
             self._visits.add(out)
         return out
@@ -159,13 +178,42 @@ class Validator:
             odd |= {column for column, all_ in zip(self._reals, taken, strict=True) if not all_}
         return [column for column in self._numbers if column in odd]
 
-    def findings(self, file: BinaryIO) -> tuple[Finding, ...]:
+    def findings(self, file: BinaryIO | None) -> tuple[Finding, ...]:
         """All that was found. ``file`` is the file itself, read again where visits are doubled."""
-        if self._visits is not None:
+        if self._visits is not None and file is not None:
             count, first = self._visits.doubled()
             if count:
                 self._visits.explain(self._found, count, first, blocks(file, self._header))
-        return self._found.findings()
+        found = [each for each in self._found.findings() if self._counts(each)]
+        found = [replace(each, advice=self._advice(each)) for each in found]
+        return second_header(found, line=self._first_line, checked=self._checked)
+
+    def _counts(self, finding: Finding) -> bool:
+        """Whether it is to be reported: one value like a mark for 'missing' can be one."""
+        problem = finding.problem
+        if problem.rule != "MissingMark" or problem.column is None:
+            return True
+        marks = self._marks.get(problem.column)
+        return problem.count > 1 and (marks is None or marks.unlike_others)
+
+    def _advice(self, finding: Finding) -> str:
+        problem = finding.problem
+        if problem.column not in self._checks or problem.rule not in ADVISED:
+            return finding.advice
+        variable = self._checks[problem.column].variable
+        return advise(variable, problem.rule, finding.examples, problem.count)
+
+    def _note_swallowed(self, out: pl.DataFrame, block: Block) -> None:
+        """Cells that hold whole rows: two quotes that do not belong together are around them."""
+        import polars as pl
+
+        texts = [name for name in self._texts if out.schema.get(name) == pl.String]
+        for name in texts:
+            cells = out[name]
+            rows = cells.str.contains("\n", literal=True).arg_true().to_list()
+            full = [row for row in rows if cells[row].count(",") >= max(1, len(self._header) - 1)]
+            if full:
+                self._add("RowsInQuotes", name, full, cells, block)
 
     def _explained(
         self, column: str, out: pl.DataFrame, texts: pl.Series, block: Block
@@ -181,11 +229,15 @@ class Validator:
         for rule, mask in self._checks[column].masks.items():
             rows = out.select(mask.arg_true()).to_series().to_list()
             if rows:
+                if rule == "MissingMark" and column in self._marks:
+                    self._marks[column].add(out[column], rows)
                 self._add(rule, column, rows, texts, block)
 
     def _add(self, rule: str, column: str, rows: list[int], texts: pl.Series, block: Block) -> None:
         left = self._lines_left.get((rule, column), SHOWN)
         shown = rows[:left]
+        if self._blocks == 1 and shown and shown[0] == 0 and self._first_line is None:
+            (self._first_line,) = block.lines([0])
         for row, line in zip(shown, block.lines(shown) if shown else (), strict=True):
             self._found.add(rule, line, texts[row], column=column)
         if rest := len(rows) - len(shown):
