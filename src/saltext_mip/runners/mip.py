@@ -1,13 +1,13 @@
 """
 Operate federations of the Medical Informatics Platform from the pusher.
 
-Every function takes ``federation`` (it may be left out where the pillar declares one only) and
-returns one dict, with ``--out=json`` as exactly one JSON document on standard output; progress goes
-to standard error. A failure is one error for a person and a non-zero exit code; where a part failed
-and the rest was done, the dict says so and carries ``retcode: 1``.
+Every function takes ``federation`` (it may be left out if the pillar declares only one) and returns
+one dict, with ``--out=json`` as exactly one JSON document on standard output; progress goes to
+standard error. A failure is one error message and a non-zero exit code. If a part failed and the
+rest was done, the dict reports it and carries ``retcode: 1``.
 
-Those that change something take ``dry_run=True``, which returns the plan and changes nothing, and
-``timeout`` (seconds): how long to wait for another command that holds the federation.
+Functions that change something take ``dry_run=True``, which returns the plan and changes nothing,
+and ``timeout`` (seconds): how long to wait for another command that holds the federation's lock.
 
 ``salt-run -d mip`` prints this page.
 """
@@ -19,11 +19,8 @@ from saltext_mip.bridge import setup as pusher_setup
 from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import MipRunnerError, command
-from saltext_mip.pusher import compile as compilation
-from saltext_mip.pusher import consolidate as consolidation
-from saltext_mip.pusher import history as past_history
-from saltext_mip.pusher import nodes as members
-from saltext_mip.pusher import rollback as past_rollback
+from saltext_mip.pusher import compile as pusher_compile
+from saltext_mip.pusher import consolidate as pusher_consolidate
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -46,17 +43,16 @@ def consolidate(
     timeout=300,
 ):
     """
-    Gather what data is where, edit the CDEs, make ``pathologies.json`` and distribute all of it.
+    Gather the nodes' inventories, edit the CDEs, make ``pathologies.json`` and distribute them.
 
-    Everything is staged on every node first and committed only when all have it. Run again with
-    nothing changed, it writes nothing on any node. What a run that died left is finished or undone
-    first.
+    Everything is staged on every node first and committed only when all have it. Running it again
+    with nothing changed writes nothing on any node. An interrupted run is finished or undone first.
 
     federation
         The federation's name.
 
     online_cdes
-        Take the CDEs from the data catalogue; where it has none, the master's.
+        Take the CDEs from the data catalogue; if it has none, the master's.
 
     datacatalogue_protocol, datacatalogue_host
         Another catalogue than the pillar's: ``http`` or ``https``, and ``host`` or ``host:port``.
@@ -65,23 +61,24 @@ def consolidate(
         Ask for the label of each pathology and dataset on the terminal; an empty answer keeps it.
 
     missing_worker
-        What to do when a worker does not answer: ``fail`` (end, naming it), ``skip`` (go on without
-        its datasets) or ``keep`` (go on with those of its last generation). Default: the pillar's.
+        What to do if a worker does not respond: ``fail`` (end with its name), ``skip`` (continue
+        without its datasets) or ``keep`` (continue with those of its last generation).
+        Default: the pillar's.
 
     strict
         Make any problem an error.
 
     dry_run
-        Return what would be done, with reasons, and change nothing.
+        Return the plan, with reasons, and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation.
+        Seconds to wait for another command that holds the federation's lock.
 
     Returns ``federation``, ``generation`` (number), ``changed``, ``pathologies`` ``{name:
     {"datasets": {code: [minion id]}, "added", "removed", "cde_source", "nodes": {minion id:
     "updated"|"unchanged"}}}``, ``workers`` ``{minion id: {"status":
-    "ok"|"missing"|"disabled"|"error", "datasets"}}`` and ``problems``. An error of one line and
-    exit code 1 where it could not be done; then nothing was changed, or the next run finishes it.
+    "ok"|"missing"|"disabled"|"error", "datasets"}}`` and ``problems``. On failure one error
+    and exit code 1; then nothing was changed, or the next run finishes it.
 
     CLI Example:
 
@@ -92,9 +89,9 @@ def consolidate(
         salt-run mip.consolidate federation=fed1 online_cdes=True dry_run=True
     """
     with open_pusher(__opts__, federation) as pusher:
-        return consolidation.consolidate(
+        return pusher_consolidate.consolidate(
             pusher,
-            consolidation.Options(
+            pusher_consolidate.Options(
                 online_cdes=online_cdes,
                 datacatalogue_protocol=datacatalogue_protocol,
                 datacatalogue_host=datacatalogue_host,
@@ -105,136 +102,6 @@ def consolidate(
                 timeout=timeout,
             ),
         )
-
-
-@command
-def export(federation=None):
-    """
-    The data structure of the federation as last consolidated: pathologies, nodes, datasets.
-
-    federation
-        The federation's name.
-
-    Returns a list: ``[{"name": pathology, "nodes": [{"name": hostname, "datasets": [{"name":
-    code}]}]}]``. An error where nothing was consolidated yet.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.export federation=fed1 --out=json
-    """
-    with open_pusher(__opts__, federation) as pusher:
-        return past_history.export(pusher)
-
-
-@command
-def nodes(federation=None):
-    """
-    List the federation's nodes, with what was known of them at the last look. Asks no node.
-
-    federation
-        The federation's name.
-
-    Returns ``nodes``: ``{minion id: {"role", "short", "address", "hospital", "contact", "enabled",
-    "up" (null: never looked), "since"}}``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.nodes federation=fed1
-    """
-    with open_pusher(__opts__, federation) as pusher:
-        return members.list_nodes(pusher)
-
-
-@command
-def check_nodes(federation=None, node=None):
-    """
-    Check the connection to all nodes, or to one; a disabled node stays disabled.
-
-    federation
-        The federation's name.
-
-    node
-        A node: its minion id, short name (``wk1``), hospital or address.
-
-    Returns as ``mip.nodes``, with a ``reason`` where a node is not up; exit code 1 when an enabled
-    one is not.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.check_nodes federation=fed1
-        salt-run mip.check_nodes federation=fed1 node=wk1
-    """
-    with open_pusher(__opts__, federation) as pusher:
-        return members.check_nodes(pusher, node)
-
-
-@command
-def enable(federation=None, node=None, dry_run=False, timeout=300):
-    """
-    Take a node into the federation's work, and its data path as it is now for the federation's.
-
-    federation
-        The federation's name.
-
-    node
-        The node: its minion id, short name, hospital or address.
-
-    dry_run
-        Return what would be done and change nothing.
-
-    timeout
-        Seconds to wait for another command that holds the federation.
-
-    Returns ``nodes`` as ``mip.nodes`` for this one, ``plan``, ``changed``; exit code 1 when the
-    node could not be asked to enrol its data path.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.enable federation=fed1 node=chuv
-    """
-    with open_pusher(__opts__, federation) as pusher, pusher.locked("enable", timeout):
-        return members.enable(pusher, node, dry_run=dry_run)
-
-
-@command
-def disable(federation=None, node=None, reason=None, dry_run=False, timeout=300):
-    """
-    Take a node out of the federation's work until ``mip.enable``: it is asked for nothing, and its
-    datasets leave at the next consolidation.
-
-    federation
-        The federation's name.
-
-    node
-        The node: its minion id, short name, hospital or address.
-
-    reason
-        Why, for whoever looks at the list of nodes.
-
-    dry_run
-        Return what would be done and change nothing.
-
-    timeout
-        Seconds to wait for another command that holds the federation.
-
-    Returns ``nodes`` as ``mip.nodes`` for this one, ``plan``, ``changed``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.disable federation=fed1 node=wk2 reason='disk is replaced'
-    """
-    with open_pusher(__opts__, federation) as pusher, pusher.locked("disable", timeout):
-        return members.disable(pusher, node, reason, dry_run=dry_run)
 
 
 @command
@@ -250,8 +117,8 @@ def compile_(
     """
     Compile CSV files and CDEs into the engine's databases, on master and workers at once.
 
-    Only what is stale is compiled; every value is verified first. A file that is bad keeps the rows
-    that it had when it was good, the others compile.
+    Only stale databases are compiled; every value is verified first. A file with errors keeps the
+    rows of its last valid version; the other files are compiled.
 
     federation
         The federation's name.
@@ -263,21 +130,21 @@ def compile_(
         Only on this node (minion id, short name, hospital or address); needs ``pathology``.
 
     force
-        Read and compile everything again.
+        Recompile everything.
 
     strict
-        Warnings (enumerations, bounds, doubled visits) keep a file out as errors do.
+        Warnings (enumerations, bounds, duplicate visits) exclude a file, as errors do.
 
     dry_run
-        Return which databases are stale, and why, and change nothing.
+        Return which databases are stale, with reasons, and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation.
+        Seconds to wait for another command that holds the federation's lock.
 
     Returns ``nodes`` ``{minion id: {pathology: {"status": "compiled"|"current"|"failed", "reason",
     "rows", "datasets", "seconds", "files": {name: "compiled"|"kept"|"out"}, "problems"}}}``,
-    ``changed`` and ``problems`` (of whole nodes). Exit code 1 when anything failed; the rest has
-    still compiled.
+    ``changed`` and ``problems`` (of whole nodes). Exit code 1 if anything failed; the rest is
+    compiled.
 
     CLI Example:
 
@@ -288,7 +155,7 @@ def compile_(
         salt-run mip.compile federation=fed1 node=wk1 pathology=dementia force=True
     """
     with open_pusher(__opts__, federation) as pusher:
-        return compilation.compile_federation(
+        return pusher_compile.compile_federation(
             pusher,
             node=node,
             pathology=pathology,
@@ -300,107 +167,18 @@ def compile_(
 
 
 @command
-def history(federation=None, dataset=None, limit=20):
-    """
-    The federation's generations, the newest first.
-
-    federation
-        The federation's name.
-
-    dataset
-        Only those in which this dataset came, went or changed.
-
-    limit
-        How many at the most; 0: all.
-
-    Returns ``generations``: ``[{"generation", "when" (UTC), "actor", "note", "added", "removed"
-    (pairs of pathology and dataset), "wrote" (minion ids), "pending", "problems" (how many)}]``,
-    ``of``: how many there are, and ``dataset`` where one was named.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.history federation=fed1
-        salt-run mip.history federation=fed1 dataset=edsd limit=0
-    """
-    with open_pusher(__opts__, federation) as pusher:
-        return past_history.history(pusher, dataset, limit)
-
-
-@command
-def diff(federation=None, a=None, b=None):
-    """
-    Compare two generations; or one with the last; or, without a number, what is now with the last.
-
-    federation
-        The federation's name.
-
-    a, b
-        Generation numbers.
-
-    Returns ``a``, ``b`` (numbers, or ``"now"``), ``same`` and ``changes``: ``[{"op":
-    "add"|"remove"|"change", "thing", "old", "new"}]``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.diff federation=fed1
-        salt-run mip.diff federation=fed1 a=3 b=7
-    """
-    with open_pusher(__opts__, federation) as pusher:
-        return past_history.diff(pusher, a, b)
-
-
-@command
-def rollback(federation=None, generation=None, dry_run=False, timeout=300):
-    """
-    Put the CDEs and ``pathologies.json`` of a generation back on all nodes, as a new generation.
-
-    The federation is suspended with it (``RolledBack``): nothing automatic undoes it. A person's
-    own ``mip.consolidate`` does.
-
-    federation
-        The federation's name.
-
-    generation
-        Its number; default: the one before the last.
-
-    dry_run
-        Return what would be written and change nothing.
-
-    timeout
-        Seconds to wait for another command that holds the federation.
-
-    Returns ``generation`` (the new number), ``restored`` (the number), ``changed``, ``nodes``
-    ``{minion id: "updated"|"unchanged"}``, ``plan``, ``compile`` (as ``nodes`` of ``mip.compile``)
-    and ``problems``.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.rollback federation=fed1 dry_run=True
-        salt-run mip.rollback federation=fed1 generation=12
-    """
-    with open_pusher(__opts__, federation) as pusher:
-        return past_rollback.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
-
-
-@command
 def setup(dry_run=False):
     """
-    Put a fresh pusher to work: one drop-in for the master's configuration, and where there is no
-    pillar, the example. Again, it changes nothing.
+    Set up a fresh pusher: write a drop-in for the master's configuration, and the example pillar if
+    there is none. Running it again changes nothing.
 
-    What the operator configured is never switched off: where a key of theirs, such as ``reactor``,
-    stands in the way, ``todo`` says what to add to it.
+    The operator's own configuration is never switched off: if it has a key such as ``reactor``,
+    ``todo`` lists what to add to it.
 
     dry_run
-        Return what would be done and change nothing.
+        Return the plan and change nothing.
 
-    Returns ``changed``, ``wrote`` (paths), ``todo`` (what is left to a person), ``plan``.
+    Returns ``changed``, ``wrote`` (paths), ``todo`` (manual steps), ``plan``.
 
     CLI Example:
 
@@ -415,7 +193,7 @@ def setup(dry_run=False):
 
 
 def _asking(wanted):
-    """How to ask the person at the terminal; None where nothing is to be asked."""
+    """How to ask the operator on the terminal; None if nothing is to be asked."""
     if not wanted:
         return None
     if __opts__.get("__cli") != "salt-run" or not sys.stdin.isatty():
@@ -426,7 +204,7 @@ def _asking(wanted):
 
 
 def _ask(prompt):
-    """On the terminal itself: standard output is for the result alone."""
+    """Ask on the terminal itself: standard output is for the result alone."""
     terminal = Path("/dev/tty")
     with (
         terminal.open("w", encoding="utf-8") as out,
@@ -436,5 +214,5 @@ def _ask(prompt):
         out.flush()
         answer = typed.readline()
     if not answer:
-        raise MipRunnerError("mip.consolidate: the terminal is gone; nothing was changed.")
+        raise MipRunnerError("mip.consolidate: the terminal was closed; nothing was changed.")
     return answer.strip()

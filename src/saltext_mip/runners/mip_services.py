@@ -9,10 +9,10 @@ from saltext_mip.bridge.runner import command
 from saltext_mip.console.tmux import open as tmux_open
 from saltext_mip.console.tmux.server import Tmux, inside
 from saltext_mip.console.tmux.server import attach as attach_to
-from saltext_mip.pusher import logs as operators_logs
-from saltext_mip.pusher.services import deploy as deployment
-from saltext_mip.pusher.services import lifecycle as moves
-from saltext_mip.pusher.status import report as states_of
+from saltext_mip.pusher import logs as pusher_logs
+from saltext_mip.pusher.services import deploy as services_deploy
+from saltext_mip.pusher.services import lifecycle
+from saltext_mip.pusher.status import report
 
 __virtualname__ = "mip"
 
@@ -27,9 +27,10 @@ def deploy(federation=None, node=None, dry_run=False, timeout=300):
     Apply the states of all nodes (Swarm, network, labels, services, beacons), and wait until the
     services serve.
 
-    Again, with nothing changed, it changes nothing and replaces no task. What an operator stopped
-    stays stopped; what was removed by ``mip.remove`` is made again. What is not ours is left alone:
-    where it has a name, a port or a folder of ours, it is named, and nothing is done.
+    Running it again with nothing changed changes nothing and replaces no task. Services that an
+    operator stopped stay stopped; those removed by ``mip.remove`` are created again. Foreign
+    services are not changed: if one uses a name, a port or a folder of ours, deploy names it and
+    does nothing.
 
     federation
         The federation's name.
@@ -38,15 +39,15 @@ def deploy(federation=None, node=None, dry_run=False, timeout=300):
         Only this node: its minion id, short name, hospital or address.
 
     dry_run
-        Return what would be done, with reasons, and change nothing.
+        Return the plan, with reasons, and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation, and until all serve.
+        Seconds to wait for another command that holds the federation's lock, and until all serve.
 
     Returns ``nodes`` ``{minion id: {"changed", "failed", "changes": {thing: "old -> new"}, "error",
     "findings"}}``, ``services`` ``{name: {"node", "image", "replicas": "1/1", "serving", "since",
-    "error", "log"}}``, ``changed`` and ``problems``. Exit code 1 where a service did not come up;
-    its ``error`` and the last lines of its ``log`` say why.
+    "error", "log"}}``, ``changed`` and ``problems``. Exit code 1 if a service did not start; see
+    its ``error`` and the last lines of its ``log``.
 
     CLI Example:
 
@@ -57,7 +58,7 @@ def deploy(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.deploy federation=fed1 node=wk1
     """
     with open_pusher(__opts__, federation) as pusher:
-        return deployment.deploy(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return services_deploy.deploy(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @command
@@ -72,12 +73,12 @@ def start(federation=None, node=None, dry_run=False, timeout=300):
         Only those of this node: its minion id, short name, hospital or address.
 
     dry_run
-        Return what would be done and change nothing.
+        Return the plan and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation, and until it is so.
+        Seconds to wait for another command that holds the federation's lock, and for the effect.
 
-    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 if a service is not as requested.
 
     CLI Example:
 
@@ -86,14 +87,14 @@ def start(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.start federation=fed1 node=wk1
     """
     with open_pusher(__opts__, federation) as pusher:
-        return moves.start(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return lifecycle.start(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @command
 def stop(federation=None, node=None, dry_run=False, timeout=300):
     """
-    Stop the services of all nodes, or of one. Their definition stays, and they stay stopped,
-    whatever states and reactors want, until ``mip.start``.
+    Stop the services of all nodes, or of one. Their definition is kept, and they stay stopped until
+    ``mip.start``; states and reactors do not start them.
 
     federation
         The federation's name.
@@ -102,12 +103,12 @@ def stop(federation=None, node=None, dry_run=False, timeout=300):
         Only those of this node: its minion id, short name, hospital or address.
 
     dry_run
-        Return what would be done and change nothing.
+        Return the plan and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation, and until it is so.
+        Seconds to wait for another command that holds the federation's lock, and for the effect.
 
-    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 if a service is not as requested.
 
     CLI Example:
 
@@ -116,14 +117,14 @@ def stop(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.stop federation=fed1 node=chuv
     """
     with open_pusher(__opts__, federation) as pusher:
-        return moves.stop(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return lifecycle.stop(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @command
 def restart(federation=None, node=None, dry_run=False, timeout=300):
     """
-    Replace the tasks of all services, or of one node's. Workers go one at a time; engines follow
-    a keystore that starts again. The declared state is 'running' throughout.
+    Restart the services of all nodes, or of one, one worker at a time; engines follow a keystore
+    that restarts. The declared state is 'running' throughout.
 
     federation
         The federation's name.
@@ -132,12 +133,12 @@ def restart(federation=None, node=None, dry_run=False, timeout=300):
         Only those of this node: its minion id, short name, hospital or address.
 
     dry_run
-        Return what would be done and change nothing.
+        Return the plan and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation, and until it is so.
+        Seconds to wait for another command that holds the federation's lock, and for the effect.
 
-    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 if a service is not as requested.
 
     CLI Example:
 
@@ -146,14 +147,14 @@ def restart(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.restart federation=fed1 node=wk2
     """
     with open_pusher(__opts__, federation) as pusher:
-        return moves.restart(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return lifecycle.restart(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @command
 def remove(federation=None, node=None, dry_run=False, timeout=300):
     """
-    Take the services away, all or one node's, until ``mip.start`` or ``mip.deploy``. Data, the
-    Swarm and the network stay.
+    Remove the services of all nodes, or of one, until ``mip.start`` or ``mip.deploy``. Data, the
+    Swarm and the network are kept.
 
     federation
         The federation's name.
@@ -162,12 +163,12 @@ def remove(federation=None, node=None, dry_run=False, timeout=300):
         Only those of this node: its minion id, short name, hospital or address.
 
     dry_run
-        Return what would be done and change nothing.
+        Return the plan and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation, and until it is so.
+        Seconds to wait for another command that holds the federation's lock, and for the effect.
 
-    Returns as ``mip.deploy``, without ``nodes``; exit code 1 when something is not as it should be.
+    Returns as ``mip.deploy``, without ``nodes``; exit code 1 if a service is not as requested.
 
     CLI Example:
 
@@ -176,19 +177,19 @@ def remove(federation=None, node=None, dry_run=False, timeout=300):
         salt-run mip.remove federation=fed1 dry_run=True
     """
     with open_pusher(__opts__, federation) as pusher:
-        return moves.remove(pusher, node=node, dry_run=dry_run, timeout=timeout)
+        return lifecycle.remove(pusher, node=node, dry_run=dry_run, timeout=timeout)
 
 
 @command
 def status(federation=None, check=False, timeout=30):
     """
-    What is, against what is declared; what is wrong comes first. Useful too while half is down.
+    Observed against desired state, problems first. Useful also while half of the nodes are down.
 
     federation
         The federation's name.
 
     check
-        Exit with 1 where not all is well.
+        Exit with 1 unless Ready.
 
     timeout
         Seconds to wait for nodes.
@@ -207,34 +208,34 @@ def status(federation=None, check=False, timeout=30):
         salt-run mip.status federation=fed1 check=True --out=json
     """
     with open_pusher(__opts__, federation) as pusher:
-        return states_of.status(pusher, check=check, timeout=timeout)
+        return report.status(pusher, check=check, timeout=timeout)
 
 
 @command
 def logs(federation=None, node=None, component=None, lines=None, since=None):
     """
-    The last lines that a node's component wrote, or that those of all enabled nodes did, merged by
-    time. ``mip logs --follow`` shows them as they come.
+    The last log lines of a component on one node, or on all enabled nodes, merged by time.
+    ``mip logs --follow`` follows them.
 
     federation
         The federation's name.
 
     node
-        A node: its minion id, short name, hospital or address; default: all that are enabled.
+        A node: its minion id, short name, hospital or address; default: all enabled nodes.
 
     component
         Such as ``exareme``; default: that of each node's role (``exareme-master``,
         ``portalbackend`` or ``exareme``).
 
     lines
-        How many at the most; default: 10,000.
+        Maximum number; default: 10,000.
 
     since
         Only later ones: ``90s``, ``10m``, ``2h``, ``3d`` ago, or a date (UTC, ISO 8601).
 
     Returns ``nodes`` ``{minion id: {"short", "component", "lines" (how many came), "reason" (where
     none could)}}`` and ``lines`` ``[{"time", "node", "component", "text"}]``, with control
-    characters escaped; exit code 1 when a node's log could not be had.
+    characters escaped; exit code 1 if a node's log could not be read.
 
     CLI Example:
 
@@ -244,27 +245,27 @@ def logs(federation=None, node=None, component=None, lines=None, since=None):
         salt-run mip.logs federation=fed1 node=wk1 since=10m
     """
     with open_pusher(__opts__, federation) as pusher:
-        return operators_logs.logs(pusher, node, component, lines, since)
+        return pusher_logs.logs(pusher, node, component, lines, since)
 
 
 @command
 def tmux(federation=None, force=False, attach=True):
     """
-    The operator's tmux session of the federation: made if it is not there, and attached to when
-    this is run on a terminal. It is on the tmux server of whoever runs this.
+    The operator's tmux session of the federation: created if needed, and attached if this runs on a
+    terminal. It runs on the tmux server of the user who runs this.
 
     federation
         The federation's name.
 
     force
-        Make it anew; whoever looks at the old one is taken along.
+        Recreate it; clients attached to the old session are switched to the new one.
 
     attach
-        False: only make it.
+        False: only create it.
 
-    Returns ``session`` (its name), ``changed`` (it was made), ``attached``, ``attach`` (the command
-    that attaches) and ``windows`` ``[{"index", "name", "panes" (how many)}]``. An error where tmux
-    is not installed, or has another session of that name.
+    Returns ``session`` (its name), ``changed`` (it was created), ``attached``, ``attach`` (the
+    command that attaches) and ``windows`` ``[{"index", "name", "panes" (how many)}]``. An
+    error if tmux is not installed, or has another session of that name.
 
     CLI Example:
 

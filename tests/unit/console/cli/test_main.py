@@ -17,7 +17,7 @@ from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
 from saltext_mip.console.cli.parser import Misused, build, parse
 from saltext_mip.console.cli.terminal import Show
 from saltext_mip.console.screens.render import render
-from saltext_mip.runners import mip, mip_following, mip_services
+from saltext_mip.runners import mip, mip_controller, mip_generations, mip_nodes, mip_services
 from tests.support import manual
 
 
@@ -146,7 +146,8 @@ def test_what_an_action_calls_is_there_and_takes_what_it_is_given(action: Any) -
     import inspect
 
     name = {"compile": "compile_"}.get(action.function, action.function)
-    (module,) = (each for each in (mip, mip_following, mip_services) if hasattr(each, name))
+    runners = (mip, mip_controller, mip_generations, mip_nodes, mip_services)
+    (module,) = (each for each in runners if hasattr(each, name))
     function = getattr(module, name)
     assert inspect.signature(function) is not None
     cells = [cell.cell_contents for cell in function.__closure__ or ()]

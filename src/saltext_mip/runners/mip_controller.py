@@ -1,5 +1,5 @@
 """
-The federation follows its data: refreshes, the controller's words, Keycloak's roles.
+Refresh a federation, control its controller, list events, and synchronise Keycloak's roles.
 """
 
 from pathlib import Path
@@ -9,8 +9,8 @@ from saltext_mip.bridge.runner import command
 from saltext_mip.controller.requests import Requests, addressed
 from saltext_mip.federation import STATE_ROOT
 from saltext_mip.pusher import control, roles
-from saltext_mip.pusher import events as happened
-from saltext_mip.pusher import refresh as refreshing
+from saltext_mip.pusher import events as pusher_events
+from saltext_mip.pusher import refresh as pusher_refresh
 
 __virtualname__ = "mip"
 
@@ -22,32 +22,32 @@ def __virtual__():
 @command
 def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_within=120):
     """
-    Consolidate, compile what is stale, restart what must see it, and prove that it is served.
+    Consolidate, compile what is stale, restart what must see it, and check that it is served.
 
-    The controller does this by itself when data changed. It is held (``ShrinkGuard``) where it
-    would take away a pathology, a worker's last dataset, or more datasets than the pillar's
-    ``reactor: max_removed``; ``mip.approve`` lets it go. Rows alone restart nothing.
+    The controller does this automatically after a change of data. It is held (``ShrinkGuard``) if
+    it would remove a pathology, a worker's last dataset, or more datasets than the pillar's
+    ``reactor: max_removed``; ``mip.approve`` allows it. A change of rows alone restarts nothing.
 
     federation
         The federation's name.
 
     wait
-        ``False``: ask the controller for it, and return at once.
+        ``False``: leave a request for the controller and return at once.
 
     dry_run
-        Return what would be done, with reasons, and change nothing.
+        Return the plan, with reasons, and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation.
+        Seconds to wait for another command that holds the federation's lock.
 
     served_within
         Seconds to wait until the engine serves what was consolidated.
 
     Returns ``changed``, ``consolidate`` (as ``mip.consolidate``), ``compile`` (as ``mip.compile``),
-    ``restarted`` (``[{"action", "thing", "node", "reason"}]``, what was brought back first),
-    ``served`` (``true``, ``false`` with ``differences``, or null: nobody could say), ``held``,
-    ``problems``, ``conditions`` and ``last``. Exit code 1 where it is held, a node did not compile
-    or something is not served.
+    ``restarted`` (``[{"action", "thing", "node", "reason"}]``, restored services first),
+    ``served`` (``true``, ``false`` with ``differences``, or null: unknown), ``held``,
+    ``problems``, ``conditions`` and ``last``. Exit code 1 if it is held, a node did not compile or
+    something is not served.
 
     CLI Example:
 
@@ -58,27 +58,27 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
     """
     with open_pusher(__opts__, federation) as pusher:
         if dry_run:
-            return refreshing.plan_refresh(pusher)
+            return pusher_refresh.plan_refresh(pusher)
         if not wait:
-            return refreshing.request_refresh(pusher)
-        return refreshing.refresh(
-            pusher, refreshing.RefreshRequest(timeout=timeout, served_within=served_within)
+            return pusher_refresh.request_refresh(pusher)
+        return pusher_refresh.refresh(
+            pusher, pusher_refresh.RefreshRequest(timeout=timeout, served_within=served_within)
         )
 
 
 @command
 def wake(federation=None, tag=None):
     """
-    Let the controller look again. Many of these make one look, and looks are limited in rate.
+    Ask the controller to look again. Many requests make one look; looks are limited in rate.
 
     federation
         The federation's name.
 
     tag
-        For reactions: an event's tag. It wakes the federation that it is about, if one of that name
-        is declared with that node; nothing else of the event counts.
+        For reactors: an event's tag. It wakes the federation of that name, if it declares that
+        node; no other data of the event is used.
 
-    Returns ``changed`` (``False``: it was asked already), ``conditions`` and ``last``; with ``tag``
+    Returns ``changed`` (``False``: already requested), ``conditions`` and ``last``; with ``tag``
     only ``changed``.
 
     CLI Example:
@@ -88,7 +88,7 @@ def wake(federation=None, tag=None):
         salt-run mip.wake federation=fed1
     """
     if tag is not None:
-        # a reaction: no pillar is rendered, no minion asked
+        # from a reactor: do not render pillar, do not ask minions
         left = [
             Requests(state).leave(request)
             for state, request in addressed(str(tag), Path(__opts__["root_dir"]) / STATE_ROOT)
@@ -101,20 +101,20 @@ def wake(federation=None, tag=None):
 @command
 def suspend(federation=None, reason=None, duration=None, dry_run=False):
     """
-    Switch the controller off: nothing is done by itself until ``mip.resume``. What a person
-    commands is done.
+    Suspend the controller: no automatic refresh until ``mip.resume``. Commands of an operator still
+    run.
 
     federation
         The federation's name.
 
     reason
-        Why, for whoever looks at the status.
+        Why; shown in the status.
 
     duration
         For how long: ``45m``, ``2h``, ``1d``, or seconds; default: until ``mip.resume``.
 
     dry_run
-        Return what would be done and change nothing.
+        Return the plan and change nothing.
 
     Returns ``changed``, ``conditions`` (among them ``Suspended``) and ``last``.
 
@@ -131,13 +131,13 @@ def suspend(federation=None, reason=None, duration=None, dry_run=False):
 @command
 def resume(federation=None, dry_run=False):
     """
-    Switch the controller on again, after ``mip.suspend`` or ``mip.rollback``: it looks at once.
+    Resume the controller after ``mip.suspend`` or ``mip.rollback``: it looks at once.
 
     federation
         The federation's name.
 
     dry_run
-        Return what would be done and change nothing.
+        Return the plan and change nothing.
 
     Returns ``changed``, ``conditions`` and ``last``.
 
@@ -154,16 +154,16 @@ def resume(federation=None, dry_run=False):
 @command
 def approve(federation=None, dry_run=False):
     """
-    Let what is held go: exactly that. Where the data changed since, it is held again.
+    Approve the removals that are held: exactly these. If the data changed since, it is held again.
 
     federation
         The federation's name.
 
     dry_run
-        Return what would go and change nothing.
+        Return what would be removed and change nothing.
 
     Returns ``changed``, ``conditions`` and ``last``. The controller carries it out;
-    ``mip.refresh`` does so at once. An error where nothing is held.
+    ``mip.refresh`` does so at once. An error if nothing is held.
 
     CLI Example:
 
@@ -179,14 +179,14 @@ def approve(federation=None, dry_run=False):
 @command
 def events(federation=None, limit=20):
     """
-    What happened lately, and what people said, the oldest first: generations, refreshes, failures,
-    holds, words to the controller, nodes that went and came. Asks no node.
+    Recent events and operator actions, the oldest first: generations, refreshes, failures, holds,
+    nodes that went down or came back. Asks no node.
 
     federation
         The federation's name.
 
     limit
-        How many at the most, the last ones; 0: all that are remembered (some thousands).
+        Maximum number, the last ones; 0: all that are recorded (some thousands).
 
     Returns ``events``: ``[{"when" (UTC), "what", "actor", "about" (a node, or what else),
     "message", "generation", "number" (grows by one with each; 0: known from the history)}]``,
@@ -200,19 +200,19 @@ def events(federation=None, limit=20):
         salt-run mip.events federation=fed1 limit=0 --out=json
     """
     with open_pusher(__opts__, federation) as pusher:
-        return happened.events(pusher, limit)
+        return pusher_events.events(pusher, limit)
 
 
 @command
 def sync_roles(federation=None, prune=False, copy_from=None, dry_run=False, timeout=300):
     """
-    Bring Keycloak's client roles and groups in step with the last generation's data.
+    Synchronise Keycloak's client roles and groups with the last generation's data.
 
-    Only what differs is touched; nobody loses a right that they keep, not even for a moment, and no
-    membership is ever lost. While the federation is suspended, no right is taken away.
+    Only differences are changed. A right that remains is never withdrawn in between, and no
+    membership is lost. While the federation is suspended, no right is revoked.
 
     federation
-        The federation's name. Its ``keycloak`` stands in the pillar that only the pusher gets.
+        The federation's name. Its ``keycloak`` belongs in the pillar that only the pusher gets.
 
     prune
         Remove groups and roles of the client that match nothing any more (orphans), with their
@@ -225,11 +225,11 @@ def sync_roles(federation=None, prune=False, copy_from=None, dry_run=False, time
         Return the plan and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation.
+        Seconds to wait for another command that holds the federation's lock.
 
     Returns ``created``, ``updated``, ``removed``, ``unchanged``, ``orphans`` (names), ``changed``,
     ``generation``, ``plan`` (``action``, ``thing``, ``reason``, in order), ``failed`` and
-    ``problems``. Exit code 1 where the server refused a part; the rest is done.
+    ``problems``. Exit code 1 if the server refused a part; the rest is done.
 
     CLI Example:
 

@@ -1,0 +1,124 @@
+"""
+The generations of a federation: list them, compare them, restore one.
+"""
+
+from saltext_mip.bridge.pusher import open_pusher
+from saltext_mip.bridge.runner import command
+from saltext_mip.pusher import history as pusher_history
+from saltext_mip.pusher import rollback as pusher_rollback
+
+__virtualname__ = "mip"
+
+
+def __virtual__():
+    return __virtualname__
+
+
+@command
+def export(federation=None):
+    """
+    The data structure of the federation as last consolidated: pathologies, nodes, datasets.
+
+    federation
+        The federation's name.
+
+    Returns a list: ``[{"name": pathology, "nodes": [{"name": hostname, "datasets": [{"name":
+    code}]}]}]``. An error if nothing was consolidated yet.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.export federation=fed1 --out=json
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_history.export(pusher)
+
+
+@command
+def history(federation=None, dataset=None, limit=20):
+    """
+    The federation's generations, the newest first.
+
+    federation
+        The federation's name.
+
+    dataset
+        Only those that added, removed or changed this dataset.
+
+    limit
+        Maximum number; 0: all.
+
+    Returns ``generations``: ``[{"generation", "when" (UTC), "actor", "note", "added", "removed"
+    (pairs of pathology and dataset), "wrote" (minion ids), "pending", "problems" (how many)}]``,
+    ``of``: how many there are, and ``dataset`` if one was given.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.history federation=fed1
+        salt-run mip.history federation=fed1 dataset=edsd limit=0
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_history.history(pusher, dataset, limit)
+
+
+@command
+def diff(federation=None, a=None, b=None):
+    """
+    Compare two generations; or one with the last; or the last with what is on the nodes now.
+
+    federation
+        The federation's name.
+
+    a, b
+        Generation numbers.
+
+    Returns ``a``, ``b`` (numbers, or ``"now"``), ``same`` and ``changes``: ``[{"op":
+    "add"|"remove"|"change", "thing", "old", "new"}]``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.diff federation=fed1
+        salt-run mip.diff federation=fed1 a=3 b=7
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_history.diff(pusher, a, b)
+
+
+@command
+def rollback(federation=None, generation=None, dry_run=False, timeout=300):
+    """
+    Restore the CDEs and ``pathologies.json`` of a generation on all nodes, as a new generation.
+
+    The federation is suspended (``RolledBack``), so that no automatic refresh undoes it. An
+    operator's own ``mip.consolidate`` does.
+
+    federation
+        The federation's name.
+
+    generation
+        Its number; default: the one before the last.
+
+    dry_run
+        Return what would be written and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation's lock.
+
+    Returns ``generation`` (the new number), ``restored`` (the number), ``changed``, ``nodes``
+    ``{minion id: "updated"|"unchanged"}``, ``plan``, ``compile`` (as ``nodes`` of ``mip.compile``)
+    and ``problems``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.rollback federation=fed1 dry_run=True
+        salt-run mip.rollback federation=fed1 generation=12
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_rollback.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
