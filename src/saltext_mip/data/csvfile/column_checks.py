@@ -18,19 +18,36 @@ from saltext_mip.data.csvfile.diagnosis.values import DATE, MARKS, MISSING_TEXTS
 if TYPE_CHECKING:
     import polars as pl
 
+_NO_PATTERN = "\0"
+
+
+def plain(name: str) -> str:
+    """A column's name in a frame: polars takes ``*`` and ``^…$`` for patterns of names.
+
+    The sign at the end is one that no name has.
+    """
+    is_pattern = name == "*" or (name.startswith("^") and name.endswith("$"))
+    return f"{name}{_NO_PATTERN}" if is_pattern else name
+
+
+def named(column: str) -> str:
+    """The name that :func:`plain` was given."""
+    return column.removesuffix(_NO_PATTERN)
+
 
 class Check:
     """The checks of one variable.
 
-    ``type`` is its column's in a frame, ``expression`` makes one of it from texts. ``masks`` are
-    expressions of the values that break a rule which is not the type's, by the rule's name;
-    ``outside`` counts them, ``None`` where there is no such rule.
+    ``column`` is its column's name in a frame, see :func:`plain`, and ``type`` that column's type;
+    ``expression`` makes one of it from texts. ``masks`` are expressions of the values that break a
+    rule which is not the type's, by the rule's name; ``outside`` counts them, ``None`` where there
+    is no such rule.
     """
 
     def __init__(self, variable: Variable) -> None:
         import polars as pl
 
-        self.column = variable.code
+        self.column = plain(variable.code)
         self.variable = variable
         self.number = variable.sql_type != "text"
         self._real = variable.sql_type == "real"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from saltext_mip.data.cde.model import Cde, Variable
 from saltext_mip.data.csvfile.blocks import Block, blocks
-from saltext_mip.data.csvfile.column_checks import Check
+from saltext_mip.data.csvfile.column_checks import Check, named, plain
 from saltext_mip.data.csvfile.diagnosis.columns import unknown_columns
 from saltext_mip.data.csvfile.diagnosis.odd_rows import second_header
 from saltext_mip.data.csvfile.diagnosis.sample import sample
@@ -121,9 +121,11 @@ class Validator:
         import polars as pl  # it starts threads: in jobs only
 
         added = added_variables(cde, subjectcode=subjectcode)
-        known = {variable.code: variable for variable in (*cde.variables, *added)}
+        known = {plain(variable.code): variable for variable in (*cde.variables, *added)}
+        self._names = tuple(header)
+        self._header = header = tuple(map(plain, header))
+        self._renamed = self._header != self._names
         self._checks = {column: Check(known[column]) for column in header if column in known}
-        self._header = tuple(header)
         self._text = pl.String
         # what is read as a number at once; what does not go that way is read as text from then on
         self._types: dict[str, type[pl.DataType]] = {
@@ -148,6 +150,8 @@ class Validator:
     def values(self, block: Block) -> pl.DataFrame:
         """The block's values, of each column that is stored one of its variable's type."""
         self._blocks += 1
+        if self._renamed:
+            block = replace(block, header=self._header)
         frame = block.read(self._types)
         out = frame.with_columns(
             check.expression
@@ -168,6 +172,8 @@ class Validator:
             self._note_swallowed(out, block)
         if self._visits is not None:
             self._visits.add(out)
+        if self._renamed:
+            out.columns = [named(column) for column in out.columns]
         return out
 
     def _odd(self, out: pl.DataFrame) -> list[str]:
@@ -183,7 +189,7 @@ class Validator:
         if self._visits is not None and file is not None:
             count, first = self._visits.doubled()
             if count:
-                self._visits.explain(self._found, count, first, blocks(file, self._header))
+                self._visits.explain(self._found, count, first, blocks(file, self._names))
         found = [each for each in self._found.findings() if self._counts(each)]
         found = [replace(each, advice=self._advice(each)) for each in found]
         return second_header(found, line=self._first_line, checked=self._checked)
@@ -193,14 +199,15 @@ class Validator:
         problem = finding.problem
         if problem.rule != "MissingMark" or problem.column is None:
             return True
-        marks = self._marks.get(problem.column)
+        marks = self._marks.get(plain(problem.column))
         return problem.count > 1 and (marks is None or marks.unlike_others)
 
     def _advice(self, finding: Finding) -> str:
         problem = finding.problem
-        if problem.column not in self._checks or problem.rule not in ADVISED:
+        check = self._checks.get(plain(problem.column or ""))
+        if check is None or problem.rule not in ADVISED:
             return finding.advice
-        variable = self._checks[problem.column].variable
+        variable = check.variable
         return advise(variable, problem.rule, finding.examples, problem.count)
 
     def _note_swallowed(self, out: pl.DataFrame, block: Block) -> None:
@@ -239,7 +246,7 @@ class Validator:
         if self._blocks == 1 and shown and shown[0] == 0 and self._first_line is None:
             (self._first_line,) = block.lines([0])
         for row, line in zip(shown, block.lines(shown) if shown else (), strict=True):
-            self._found.add(rule, line, texts[row], column=column)
+            self._found.add(rule, line, texts[row], column=named(column))
         if rest := len(rows) - len(shown):
-            self._found.add(rule, column=column, count=rest)
+            self._found.add(rule, column=named(column), count=rest)
         self._lines_left[rule, column] = left - len(shown)

@@ -15,9 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from saltext_mip.data.cde.model import Cde, rules_digest
+from saltext_mip.data.database import rows as data_rows
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import FORMAT, BuildRecords, Record, Source
 from saltext_mip.data.database.ingest import Ingest, Read
+from saltext_mip.data.database.rows import OldRows, Part
 from saltext_mip.data.database.sqlite import Layout, Mark, NotWritten, RowWriter
 from saltext_mip.data.database.staleness import BuildState, outdated
 from saltext_mip.problems import Finding, Problem
@@ -36,6 +38,7 @@ class Build:
         self._layout = Layout.of(cde, subjectcode=state.recipe.subjectcode)
         self._rules = rules_digest(cde, subjectcode=state.recipe.subjectcode)
         self._old: Mapping[str, Source] = state.record.sources if state.record else {}
+        self._old_spans = [span for source in self._old.values() for span in source.spans]
         self.changed = True
         names = state.listing.names
         fit = not force and self._fits()
@@ -67,11 +70,16 @@ class Build:
                 )
                 records.save(record, None)
                 return record, findings
-            rows = sum(source.rows for source in sources.values())
             # most of it is on its way to the disk while it is checked
             with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
                 written = pool.submit(_sync, staged.temp)
-                database.finish(staged.temp, rows, self._seal(sources), deep=not self._copying)
+                data_rows.finish(
+                    staged.temp,
+                    {name: Part(of.spans, dict(of.datasets)) for name, of in sources.items()},
+                    self._seal(sources),
+                    by=self._layout.row_id,
+                    deep=not self._copying,
+                )
                 written.result()
             record = Record(
                 sealed(staged),
@@ -107,6 +115,8 @@ class Build:
         carried = sum(source.rows for source in self._carried.values())
         if record is None or carried * 2 < record.rows:
             return False
+        if self._layout.row_id is None:  # no row could be taken out
+            return False
         header = bytes.fromhex(record.mark.header)
         pages, free = (int.from_bytes(header[at : at + 4], "big") for at in (28, 36))
         return free * _WASTE <= pages
@@ -127,10 +137,10 @@ class Build:
         """Take what is to be read; what is bad keeps its rows; what is not there loses them."""
         findings: list[Finding] = []
         if self._todo:
-            last = database.last_row(temp)
-            with RowWriter(temp) as filling:
+            last = data_rows.last_row(temp, by=self._layout.row_id)
+            with RowWriter(temp, row_id=self._layout.row_id) as writer:
                 ingest = Ingest(
-                    filling,
+                    writer,
                     last,
                     self._cde,
                     subjectcode=self._state.recipe.subjectcode,
@@ -149,8 +159,8 @@ class Build:
         if self._copying:
             alive = {span for source in sources.values() for span in source.spans}
             dead = {span for source in self._old.values() for span in source.spans} - alive
-            if dead:
-                database.delete(temp, sorted(dead))
+            if dead and (by := self._layout.row_id):
+                data_rows.delete(temp, sorted(dead), by=by)
         return tuple(findings)
 
     def _kept(self, temp: Path, file: str, now: Source, old: Source) -> Source:
@@ -177,10 +187,11 @@ class Build:
             if kinds.get(name) == kind or (kind == "real" and kinds.get(name) == "int")
         ]
         lost = [name for name, _ in self._layout.columns if name in kinds.keys() - dict(same)]
-        without = database.filled(self._state.target, source.spans, lost)
+        rows = OldRows(source.spans, self._old_spans, record.layout.row_id)
+        without = data_rows.filled(self._state.target, rows, lost)
         problems = tuple(Problem("KeptWithoutColumn", file=file, column=name) for name in without)
-        first = database.last_row(temp) + 1
-        count = database.adopt(temp, self._state.target, source.spans, same)
+        first = data_rows.last_row(temp, by=self._layout.row_id) + 1
+        count = data_rows.adopt(temp, self._state.target, rows, same)
         if count != source.rows:
             raise NotWritten(f"the old database has {count} rows in the place of {source.rows}")
         spans = ((first, first + count - 1),)

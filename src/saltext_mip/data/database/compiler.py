@@ -22,6 +22,7 @@ from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import BuildRecords, Record, State
 from saltext_mip.data.database.builder import Build, put, sealed
 from saltext_mip.data.database.ingest import Read
+from saltext_mip.data.database.rows import finish
 from saltext_mip.data.database.sqlite import Layout, NotWritten
 from saltext_mip.data.database.staleness import BuildState
 from saltext_mip.errors import UnsafeName
@@ -96,7 +97,8 @@ def compile(  # noqa: A001 - it is what it does
             try:
                 done = run.compile(force=force)
             except NotWritten as error:
-                done = run.failed(Problem("DatabaseUnwritten", about=error.facts["message"]))
+                problem = Problem("DatabaseUnwritten", about=error.facts["message"])
+                done = run.without_rows(problem)
             except UnsafeName as error:  # what stands in its place is a link or a folder
                 done = run.failed(Problem("DatabaseUnwritten", about=str(error)))
             except OSError as error:
@@ -168,7 +170,7 @@ class _Run:
             return self._done(record)
         cde = self._cde()
         if isinstance(cde, Problem):
-            return self._without_cde(cde, reason)
+            return self._rowless(cde, None, reason)
         build = Build(state, cde, self._strict, force=force)
         record, findings = build.make(self._records, self._read)
         done = self._done(record, findings)
@@ -204,19 +206,29 @@ class _Run:
             return Problem("CdeInvalid", about=about)
         return cde
 
-    def _without_cde(self, problem: Problem, reason: str | None) -> Compiled:
-        """What serves goes on serving; otherwise there is a database without rows."""
+    def without_rows(self, problem: Problem) -> Compiled:
+        """A build failed: what serves is kept; otherwise there is a database without rows."""
+        cde = self._cde()
+        try:
+            return self._rowless(problem, None if isinstance(cde, Problem) else cde, None)
+        except (NotWritten, OSError):
+            return self.failed(problem)
+
+    def _rowless(self, problem: Problem, cde: Cde | None, reason: str | None) -> Compiled:
+        """What serves is kept; otherwise there is a database without rows."""
         state = self._state
         if state.record is not None or database.serves(state.target):
             return replace(self.failed(problem), reason=reason)
         staged = atomic.Staged.plan(state.target)
         try:
             staged.create()
-            layout = Layout.of(None)
-            database.create(staged.temp, layout, None)
-            database.finish(staged.temp, 0, bytes(8), deep=True)
+            rowless(cde, staged.temp, subjectcode=self._subjectcode)
+            layout = Layout.of(cde, subjectcode=self._subjectcode)
+            finish(staged.temp, {}, bytes(8), by=layout.row_id, deep=True)
             mark = sealed(staged)
-            record = Record(mark, state.recipe, "", layout, state.cde_stamp, (problem,))
+            # of a build that failed: the next run tries it again
+            recipe = state.recipe if cde is None else replace(state.recipe, format=0)
+            record = Record(mark, recipe, "", layout, state.cde_stamp, (problem,))
             put(staged, record, state, self._records)
         except BaseException:
             staged.abort()

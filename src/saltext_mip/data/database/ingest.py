@@ -50,7 +50,7 @@ class Ingest:
 
     def __init__(
         self,
-        filling: RowWriter,
+        writer: RowWriter,
         last: int,
         cde: Cde,
         *,
@@ -61,7 +61,9 @@ class Ingest:
         now: Callable[[], int] = time.time_ns,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._filling = filling
+        self._writer = writer
+        # else nothing is stored before the whole file has been checked
+        self._removable = writer.row_id is not None
         self._last = last
         self._cde = cde
         self._subjectcode = subjectcode
@@ -81,8 +83,7 @@ class Ingest:
         if stamp is not None and readable(table):
             if taken is None or (taken.header, taken.stamp) != (table.header, stamp):
                 self._drop(taken)
-                storing = not self._hard(found)
-                taken = self._values(path, table.header, stamp, storing=storing)
+                taken = self._checked(path, table.header, stamp, storing=not self._hard(found))
             if taken.broken:
                 raise NotWritten(f"of {path.name} not all could be read ({taken.broken})")
             found += taken.findings
@@ -119,7 +120,7 @@ class Ingest:
 
     def _guess(self, path: Path) -> tuple[tuple[str, ...], Stamp] | None:
         """Header and stamp of a file that is worth to be taken on trust."""
-        if not path.is_file():  # a FIFO would wait for a writer
+        if not self._removable or not path.is_file():  # a FIFO would wait for a writer
             return None
         try:
             with path.open("rb") as file:
@@ -131,6 +132,16 @@ class Ingest:
             return None
         wrong = check_header(header, self._cde, subjectcode=self._subjectcode)
         return None if self._hard(wrong) else (header, stamp)
+
+    def _checked(
+        self, path: Path, header: tuple[str, ...], stamp: Stamp, *, storing: bool
+    ) -> _Taken:
+        """:meth:`_values`; checked as a whole first where rows cannot be removed again."""
+        if storing and not self._removable:
+            taken = self._values(path, header, stamp, storing=False)
+            if taken.broken or self._hard(taken.findings):
+                return taken
+        return self._values(path, header, stamp, storing=storing)
 
     def _values(
         self, path: Path, header: tuple[str, ...], stamp: Stamp, *, storing: bool
@@ -148,7 +159,7 @@ class Ingest:
                 try:
                     for frame in _ahead(frames):
                         if storing and not validator.refused:
-                            self._filling.add(frame)
+                            self._writer.add(frame)
                             rows += frame.height
                     found = validator.findings(file)
                 except (PolarsError, NotATable) as error:
@@ -160,8 +171,11 @@ class Ingest:
         return _Taken(header, stamp, rows, found, broken)
 
     def _drop(self, taken: _Taken | None) -> None:
-        if taken is not None and taken.rows:
-            self._filling.cut(self._last)
+        if taken is None or not taken.rows:
+            return
+        if not self._removable:
+            raise NotWritten("a file changed while it was stored")
+        self._writer.cut(self._last)
 
     def _settle(self, path: Path) -> None:
         """Wait until a write after this cannot have the stamp of now: the clock of files ticks."""

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 MAX_COLUMNS = 2000  # of a table of SQLite as it is built everywhere
+ROW_IDS = ("rowid", "oid", "_rowid_")  # SQLite's names for a row's id; a column can hide each
 
 _PAGE = 16384  # bytes; of the usual 4096 a row of 170 columns leaves a quarter empty
 _HEADER = 100
 _WRITING = ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE")
 _INT64 = range(-(2**63), 2**63)
-_CLASSES = {"text": ("text",), "int": ("integer",), "real": ("real", "integer")}
+CLASSES = {"text": ("text",), "int": ("integer",), "real": ("real", "integer")}
 _METADATA = (
     ("code", "text primary key", ("text",)),
     ("label", "text", ("text",)),
@@ -68,6 +69,14 @@ class Layout:
         """Whether no database can have so many columns."""
         return len(self.columns) > MAX_COLUMNS
 
+    @property
+    def row_id(self) -> str | None:
+        """The name by which rows are addressed; ``None`` where columns hide all that there are.
+
+        Then the rows of DATA are only known by their place in it: see :func:`adopt`.
+        """
+        return row_id(name for name, _ in self.columns)
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -96,6 +105,12 @@ class Mark:
         return cls(header.hex(), (status.st_size, status.st_mtime_ns, status.st_ino))
 
 
+def row_id(columns: Iterable[str]) -> str | None:
+    """A name of the row id that none of these columns has, in whatever letter case."""
+    hidden = {name.lower() for name in columns}
+    return next((name for name in ROW_IDS if name not in hidden), None)
+
+
 def sides(path: Path) -> tuple[Path, ...]:
     """What SQLite may leave beside a database."""
     return tuple(path.with_name(path.name + side) for side in ("-journal", "-wal", "-shm"))
@@ -103,14 +118,11 @@ def sides(path: Path) -> tuple[Path, ...]:
 
 def create(path: Path, layout: Layout, cde: Cde | None) -> None:
     """Both tables in the empty file ``path``, METADATA filled, DATA without rows."""
-    columns = ", ".join(
-        _column(name, kind, (*_CLASSES[kind], "null")) for name, kind in layout.columns
-    )
     with opened(path) as db:
         db.execute(f"PRAGMA page_size={_PAGE}")
         db.execute("BEGIN")
         db.execute(metadata_table())
-        db.execute(f"CREATE TABLE DATA({columns})")
+        db.execute(data_table(layout))
         fill_metadata(db, cde)
         db.execute("COMMIT")
 
@@ -132,71 +144,6 @@ def metadata_problems(cde: Cde) -> Iterator[Problem]:
             for key in ("min", "max")
         ):
             yield Problem("BoundsNotWhole", column=variable.code, count=count)
-
-
-def delete(path: Path, spans: Iterable[tuple[int, int]]) -> None:
-    """The rows of those rowids, both ends included, are gone, and what they held is overwritten."""
-    with opened(path) as db:
-        db.execute("PRAGMA secure_delete=ON")
-        db.execute("BEGIN")
-        db.executemany("DELETE FROM DATA WHERE rowid BETWEEN ? AND ?", spans)
-        db.execute("COMMIT")
-
-
-def adopt(
-    path: Path, source: Path, spans: Sequence[tuple[int, int]], columns: Sequence[tuple[str, str]]
-) -> int:
-    """Copy those rows of ``source`` with those columns to the end; how many."""
-    names = ", ".join(quoted(name) for name, _ in columns)
-    with opened(path) as db:
-        db.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro&immutable=1",))
-        db.execute("BEGIN")
-        count = 0
-        for span in spans:
-            count += db.execute(
-                f"INSERT INTO DATA ({names}) SELECT {names} FROM old.DATA"  # noqa: S608 - quoted
-                " WHERE rowid BETWEEN ? AND ? ORDER BY rowid",
-                span,
-            ).rowcount
-        db.execute("COMMIT")
-    return count
-
-
-def filled(path: Path, spans: Iterable[tuple[int, int]], columns: Iterable[str]) -> list[str]:
-    """Those of the columns that have a value in those rows."""
-    found = []
-    spans = tuple(spans)
-    with opened(path, "ro") as db:
-        for column in columns:
-            query = (
-                f"SELECT 1 FROM DATA WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - quoted
-                f" AND {quoted(column)} IS NOT NULL AND {quoted(column)} != '' LIMIT 1"
-            )
-            if any(db.execute(query, span).fetchone() for span in spans):
-                found.append(column)
-    return found
-
-
-def last_row(path: Path) -> int:
-    """The highest rowid; 0 without rows."""
-    with opened(path) as db:
-        return int(db.execute("SELECT coalesce(max(rowid), 0) FROM DATA").fetchone()[0])
-
-
-def finish(path: Path, rows: int, seal: bytes, *, deep: bool) -> None:
-    """Check that the database is whole and has so many rows, and put eight bytes of seal on it.
-
-    :class:`NotWritten` if not. ``deep`` looks at every page.
-    """
-    with opened(path) as db:
-        # types are those of the frames that came in: checking each value again finds nothing
-        db.execute("PRAGMA ignore_check_constraints=ON")
-        if deep and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise NotWritten(f"the new database is broken ({str(found).splitlines()[0]})")
-        if (count := db.execute("SELECT count(*) FROM DATA").fetchone()[0]) != rows:
-            raise NotWritten(f"the new database has {count} rows in the place of {rows}")
-        for name, of in (("application_id", seal[:4]), ("user_version", seal[4:8])):
-            db.execute(f"PRAGMA {name}={int.from_bytes(of, 'big', signed=True)}")
 
 
 def serves(path: Path) -> bool:
@@ -233,9 +180,10 @@ class RowWriter:
     :class:`NotWritten` in the place of its errors.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, row_id: str | None) -> None:
         from adbc_driver_sqlite import dbapi
 
+        self.row_id = row_id
         self._error: type[Exception] = dbapi.Error
         self._db = dbapi.connect(str(path), autocommit=True)
         self._cursor = self._db.cursor()
@@ -258,8 +206,8 @@ class RowWriter:
             raise NotWritten(str(error)) from error
 
     def cut(self, last: int) -> None:
-        """Whatever came after the row ``last`` is gone."""
-        self._run(f"DELETE FROM DATA WHERE rowid > {last:d}")  # noqa: S608 - a number
+        """Remove whatever came after the row ``last``; only where :attr:`row_id` is known."""
+        self._run(f"DELETE FROM DATA WHERE {self.row_id} > {last:d}")  # noqa: S608 - a number
 
     def _run(self, statement: str) -> None:
         try:
@@ -277,6 +225,12 @@ def _column(name: str, declared: str, classes: Sequence[str]) -> str:
     of = quoted(name)
     check = " OR ".join(f"typeof({of}) = '{storage}'" for storage in classes)
     return f"{of} {declared} CHECK ({check})"
+
+
+def data_table(layout: Layout) -> str:
+    """The statement that makes DATA."""
+    columns = (_column(name, kind, (*CLASSES[kind], "null")) for name, kind in layout.columns)
+    return f"CREATE TABLE DATA({', '.join(columns)})"
 
 
 def metadata_table() -> str:

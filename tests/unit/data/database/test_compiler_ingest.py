@@ -51,7 +51,7 @@ class Database:
         self.options = options
 
     def take(self, *paths: Path) -> list[Any]:
-        with database.RowWriter(self.path) as filling:
+        with database.RowWriter(self.path, row_id="rowid") as filling:
             intake = Ingest(filling, 0, self.cde, subjectcode=False, strict=False, **self.options)
             return [intake.take(path) for path in paths]
 

@@ -150,3 +150,39 @@ def test_real_data_compares_equal(shared, tmp_path):
         shutil.copyfile(shared / "data" / "tbi" / name, folder.path / name)
     folder.compile()
     assert verified(folder) == []
+
+
+@pytest.mark.parametrize("columns", [1_999, 2_000])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_table_as_wide_as_can_be_is_verified(tmp_path, columns, kept):
+    variables = [cdes.variable(f"v{number}", "int") for number in range(columns - 1)]
+    wide = Folder(tmp_path, *variables)
+    wide.write("a.csv", "dataset,v0,v7\na,1,2\n")
+    wide.write("b.csv", "dataset,v0,v7\nb,1,2\n")
+    assert wide.compile().rows == 2
+    if kept:
+        wide.write("b.csv", 'dataset\n"')
+        assert dict(wide.compile().files) == {"a.csv": "compiled", "b.csv": "kept"}
+    assert verified(wide) == ([("UnclosedQuote", "b.csv", None, 1, (2,))] if kept else [])
+    if kept:  # whose rows they are is only known of a database that nobody else changed
+        return
+    change(wide, "UPDATE DATA SET v7 = 3 WHERE dataset = 'a'")
+    assert ("CellsDiffer", "a.csv", "v7", 1, (2,)) in verified(wide)
+
+
+@pytest.mark.parametrize(
+    ("table", "columns"),
+    [
+        ('dataset text CHECK (typeof(dataset) IN ("text", "null")), {rest}', ["x", "r"]),
+        ("dataset text CHECK (dataset <> x'00'), {rest}, CHECK (typeof(x) <> 'blob')", "r"),
+        ("dataset text, -- a comment, with (\n {rest}", ["dataset", "x", "r"]),
+    ],
+)
+def test_checks_are_tried_whoever_wrote_the_table(tmp_path, table, columns):
+    folder = Folder(tmp_path, X, T, R)
+    folder.write("a.csv", "dataset,x\na,1\n")
+    folder.compile()
+    rest = "x int, \"t\" text CHECK ((typeof(t) = 'text' OR t IS NULL) AND ',(' <> ''), r real"
+    change(folder, "DROP TABLE DATA", f"CREATE TABLE DATA ({table.format(rest=rest)})")
+    found = [of[2] for of in verified(folder) if of[0] == "TablesDiffer"]
+    assert found == list(columns)
