@@ -1,1 +1,1 @@
-"""The only package that imports Salt: jobs, runner and execution modules' edges, pillar, setup."""
+"""The only package that imports Salt: jobs, pillar, setup, and the edges of Salt's functions."""

@@ -1,7 +1,7 @@
-"""A node's errors as Salt's execution modules show them: one sentence, and never a library's words.
+"""Errors of execution modules: one sentence, never the text of a library's exception.
 
-Salt returns an exception's words, and its traceback, to the master; a library's may quote the value
-that it could not take. So what nobody expected is told by its kind and its place alone.
+Salt returns an exception's text and traceback to the master, and a library's text may quote a value
+that it refused. So an unexpected error is reported by its kind and place only.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def shaped_errors() -> Iterator[None]:
-    """Whatever is raised below is a ``CommandExecutionError`` for people."""
+    """Turn any exception into a ``CommandExecutionError`` for a person."""
     try:
         yield
     except MipError as exc:
         raise CommandExecutionError(str(exc)) from None
     except OSError as exc:
         raise CommandExecutionError(os_error_text(exc)) from None
-    except Exception as exc:  # noqa: BLE001 - it is told, without its words
-        told = Unexpected.of(exc)
-        log.error("%s\n%s", str(told), "\n".join(told.frames))
-        raise CommandExecutionError(str(told)) from None
+    except Exception as exc:  # noqa: BLE001 - reported, without its text
+        error = Unexpected.of(exc)
+        log.error("%s\n%s", str(error), "\n".join(error.frames))
+        raise CommandExecutionError(str(error)) from None
 
 
 def os_error_text(error: OSError) -> str:
-    """What the system says, and of which path."""
+    """The system's message, and the path."""
     where = f": {error.filename}" if error.filename else ""
     return f"{error.strerror or error}{where}"

@@ -1,4 +1,4 @@
-"""Pillar as plain values: Salt's own mappings mask what they print, and are slow to copy."""
+"""Pillar: compiled when it is needed, as plain values, without a secret in an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saltext_mip.federation import Federation, federations
 
 
 def plain(value: Any) -> Any:
-    """The same with nothing but dicts and lists in it."""
+    """The same value of dicts and lists: Salt's own mappings mask values and are slow to copy."""
     if isinstance(value, Mapping):
         return {key: plain(below) for key, below in value.items()}
     if isinstance(value, list | tuple):
@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
 
 
 def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
-    """All federations of the pillar of the pusher itself."""
+    """All federations that the pusher's own pillar declares."""
     compiled = salt.pillar.Pillar(
         {**opts, "pillar_safe_render_error": False}, {}, opts["id"], "base"
     ).compile_pillar()
@@ -35,8 +35,8 @@ def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
 
 
 def _without_source(error: str) -> str:
-    """An error of rendering, without the lines of the file that Salt shows: these hold secrets."""
-    said, *rest = re.split(r"^(?:Traceback |---)", error, maxsplit=1, flags=re.MULTILINE)
+    """A rendering error without the lines of the file that Salt shows: they may hold secrets."""
+    first, *rest = re.split(r"^(?:Traceback |---)", error, maxsplit=1, flags=re.MULTILINE)
     line = re.search(r"; line \d+$", "".join(rest), re.MULTILINE)
-    words = " ".join(said.split()).removesuffix(";")
-    return words + (line.group() if line and line.group() not in words else "")
+    text = " ".join(first.split()).removesuffix(";")
+    return text + (line.group() if line and line.group() not in text else "")

@@ -1,7 +1,4 @@
-"""From Salt's options to a :class:`~saltext_mip.pusher.context.Pusher`: the door to the pusher.
-
-The only module of this room that knows Salt.
-"""
+"""Make a :class:`~saltext_mip.pusher.context.Pusher` from Salt's options."""
 
 from __future__ import annotations
 
@@ -52,7 +49,7 @@ def _unsealed(opts: Mapping[str, Any], text: str, node: str) -> Secret:
 
 
 def _progress(opts: Mapping[str, Any]) -> Callable[[str], None]:
-    """To standard error, where a person runs the command; in a daemon that would be its log."""
+    """Write to standard error if an operator runs the command; a daemon's would go to its log."""
     if opts.get("__cli") != "salt-run":
         return lambda _: None
     return lambda text: print(f"  {shown(text)}", file=sys.stderr, flush=True)  # noqa: T201
@@ -64,5 +61,5 @@ def _fire(opts: Mapping[str, Any], tag: str, data: Mapping[str, Any]) -> None:
 
 
 def _actor() -> str:
-    """Who asked: the person behind sudo where there is one."""
+    """The operator: the user behind sudo if there is one."""
     return os.environ.get("SUDO_USER") or getpass.getuser()

@@ -1,7 +1,7 @@
 """A runner function as ``salt-run`` shows it: arguments checked, errors one line, a table.
 
-What Salt does by itself with a misspelt argument, an unknown name or a ``TypeError`` is to print
-the manual and exit with 0; a person, and a script, are told what is wrong and get a 1 here.
+By itself, Salt prints the manual and exits with 0 on a misspelt argument, an unknown name or a
+``TypeError``. Here a person and a script get one error and exit code 1.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
             _check_seconds(name, argument, bound.arguments[argument])
         for argument in switches & bound.arguments.keys():
             _check_switch(name, argument, bound.arguments[argument])
-        if bound.arguments.get("reason") is not None:  # words, whatever Salt took them for
+        if bound.arguments.get("reason") is not None:  # text, whatever Salt parsed it as
             bound.arguments["reason"] = str(bound.arguments["reason"])
         try:
             value = function(*bound.args, **bound.kwargs)
@@ -58,19 +58,19 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
             raise MipRunnerError(f"mip.{name}: interrupted") from None
         except OSError as exc:
             raise MipRunnerError(f"mip.{name}: {os_error_text(exc)}") from None
-        except Exception as exc:  # noqa: BLE001 - a TypeError's would be 'wrong arguments', exit 0
-            told = Unexpected.of(exc)
-            log.debug("%s\n%s", str(told), "\n".join(told.frames))
-            raise MipRunnerError(f"mip.{name}: {told}") from None
+        except Exception as exc:  # noqa: BLE001 - Salt exits with 0 on a TypeError
+            error = Unexpected.of(exc)
+            log.debug("%s\n%s", str(error), "\n".join(error.frames))
+            raise MipRunnerError(f"mip.{name}: {error}") from None
         return {"outputter": "mip", "data": results.to_json(name, value)}
 
-    # Salt would look through to the function, and refuse unknown arguments with exit code 0.
+    # Salt would inspect the wrapped function and refuse unknown arguments with exit code 0.
     del call.__wrapped__
     return call
 
 
 def _check_switch(name: str, argument: str, value: Any) -> None:
-    """A word that Salt did not take for true or false would count as true."""
+    """Refuse a text: any text that Salt did not parse as a boolean would count as true."""
     if value not in (True, False):  # 0 and 1 are as good
         raise MipRunnerError(f"mip.{name}: {argument} must be True or False.")
 

@@ -1,13 +1,13 @@
-"""Put a fresh pusher to work: what Salt's master must be told, and an example pillar.
+"""Set up a fresh pusher: the Salt master's configuration, and an example pillar.
 
-What there is (:func:`inspect_master`) → what should be done, as items (:func:`plan`) → it is done
-(:func:`apply`). All of it is one drop-in beside the master's configuration and, where there is no
-pillar yet, the example. A drop-in's key *replaces* that of the main file (drop-ins among each
-other are merged), so a key that the operator has elsewhere is left to them: the plan says what to
-add. Again, with nothing changed, nothing is written.
+Observe (:func:`inspect_master`), plan (:func:`plan`), apply (:func:`apply`). The result is one
+drop-in beside the master's configuration and, if there is no pillar yet, the example. A drop-in's
+key *replaces* the main file's key (drop-ins are merged with each other), so a key that the operator
+configured elsewhere is not written: the plan lists what to add to it. Running it again with nothing
+changed writes nothing.
 
-A capability joins by its entry in :data:`NEEDED`; a reactor by its file: the lines ``# on: <tag>``
-in ``reactor/*.sls`` say which events it is for.
+To add a capability, add an entry to :data:`NEEDED`. To add a reactor, add its file: the lines
+``# on: <tag>`` in ``reactor/*.sls`` name its events.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ EVENT = re.compile(r"^# on: (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Source:
-    """What the operator configured in one file (and in files that it includes)."""
+    """The operator's configuration in one file (and in files that it includes)."""
 
     path: Path
     keys: Mapping[str, Any]
@@ -44,12 +44,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Facts:
-    """A pusher as it is.
+    """A pusher as observed.
 
-    ``drop_in`` is where ours goes, ``None`` where the master would not read it; ``mine`` what
-    stands there now, and ``main`` and ``others`` are the operator's. ``federations`` are the names
-    that the pillar declares; ``pillar`` are its files of the example's names, and ``has_pillar``
-    says whether there is any. ``example`` and ``reactors`` are files of the package, by name.
+    ``drop_in`` is the path of ours, ``None`` if the master would not read it; ``mine`` its content
+    now; ``main`` and ``others`` are the operator's files. ``federations`` are the names that the
+    pillar declares; ``pillar`` its files that have a name of the example's; ``has_pillar``: it has
+    any file. ``example`` and ``reactors`` are files of the package, by name.
     """
 
     conf_file: Path
@@ -69,7 +69,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Item:
-    """One thing of the plan: ``write`` it, ``nothing`` is to be done, or ``todo`` by a person."""
+    """One item of the plan: ``write`` a file, ``nothing``, or ``todo``: a manual step."""
 
     action: Literal["write", "nothing", "todo"]
     thing: str
@@ -105,12 +105,12 @@ def _secrets(_: Facts) -> list[Any]:
 
 @dataclass(frozen=True)
 class Needed:
-    """A list in the master's configuration: the entries that we need in it, and why."""
+    """A list in the master's configuration, the entries that we need in it, and why."""
 
     key: str
     why: str
     entries: Callable[[Facts], list[Any]]
-    default: tuple[Any, ...] = ()  # what the master has where nobody configures the key
+    default: tuple[Any, ...] = ()  # the master's own default for the key
 
 
 NEEDED = (
@@ -122,9 +122,9 @@ NEEDED = (
 
 
 def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> Facts:
-    """The pusher of these master ``opts``, whose pillar declares ``federations``.
+    """Observe the pusher of these master ``opts``, whose pillar declares ``federations``.
 
-    Reads the configuration as Salt does, file by file, so that it is known who configured what.
+    Reads the configuration file by file, to know which file has which key.
     """
     conf_file = Path(opts["conf_file"])
     patterns = opts.get("default_include") or []
@@ -176,7 +176,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 
 def plan(facts: Facts) -> tuple[Item, ...]:
-    """What is to be written, what is as it should be, and what is left to a person."""
+    """The files to write, those that are up to date, and the manual steps."""
     wanted: dict[str, Any] = {}
     todo = []
     for needed in NEEDED:
@@ -193,7 +193,7 @@ def plan(facts: Facts) -> tuple[Item, ...]:
 
 
 def _owner(facts: Facts, key: str, entries: list[Any]) -> Source | None:
-    """Whose setting ours would switch off, or whose has all of ``entries`` already."""
+    """The file whose setting ours would switch off, or that has all of ``entries`` already."""
     theirs = [other for other in facts.others if key in other.keys]
     for other in theirs:
         value = other.keys[key]
@@ -211,26 +211,26 @@ def _manual_steps(owner: Source, needed: Needed, entries: list[Any]) -> list[Ite
         thing = f"add to {value}, the list that '{needed.key}' in {owner.path} names:"
     else:
         thing = f"add to '{needed.key}' in {owner.path}:"
-    reason = f"{needed.why}; written by setup, it would switch off what is there"
+    reason = f"{needed.why}; if setup wrote it, the existing entries would be switched off"
     return [Item("todo", f"{thing}\n{_yaml(missing)}", reason)]
 
 
 def _configuration(facts: Facts, wanted: Mapping[str, Any]) -> list[Item]:
     if not wanted and facts.mine is None:
-        return [Item("nothing", str(facts.conf_file), "has all that is needed")]
+        return [Item("nothing", str(facts.conf_file), "is complete")]
     content = (MARK + (_yaml(wanted) if wanted else "{}\n")).encode()
     if facts.drop_in is None:
-        reason = f"{facts.conf_file} has a default_include that does not take in {DROP_IN}"
+        reason = f"the default_include of {facts.conf_file} does not match {DROP_IN}"
         return [Item("todo", f"include a file with:\n{_yaml(wanted)}", reason)]
     path = facts.drop_in
     if facts.mine is not None and not facts.mine.startswith(MARK.encode()):
-        reason = f"{path} is not setup's, and is left as it is"
+        reason = f"{path} was not written by setup and is not changed"
         return [Item("todo", f"move {path} to another name, and run setup again", reason)]
     if facts.mine == content:
         return [Item("nothing", str(path), "is up to date")]
     reason = "; ".join(needed.why for needed in NEEDED if needed.key in wanted)
     if facts.mine is not None:
-        reason = f"differs from what is needed: {reason}" if reason else "is no longer needed"
+        reason = f"is outdated: {reason}" if reason else "is no longer needed"
     return [
         Item("write", str(path), reason, path, content),
         Item("todo", "restart the master: systemctl restart salt-master", f"it reads {path} then"),
@@ -243,7 +243,7 @@ def _pillar(facts: Facts) -> list[Item]:
     edit = Item(
         "todo",
         f"declare your federation in {root / declaring[0]}, and its nodes in {root / 'top.sls'}",
-        "what stands there is the example",
+        "the example is still there",
     )
     if any(facts.pillar.get(name) == facts.example[name] for name in declaring):
         return [edit]
@@ -251,7 +251,7 @@ def _pillar(facts: Facts) -> list[Item]:
         return [Item("nothing", str(root), f"declares {', '.join(facts.federations)}")]
     if facts.has_pillar:
         thing = f"declare your federation in {root}, as the example in {sls.root() / 'pillar'} does"
-        return [Item("todo", thing, "there is a pillar already, and it declares no federation")]
+        return [Item("todo", thing, "a pillar exists, but declares no federation")]
     return [*(_copy(facts, name, content) for name, content in facts.example.items()), edit]
 
 
@@ -260,7 +260,7 @@ def _copy(facts: Facts, name: str, content: bytes) -> Item:
     if name == "top.sls":
         content = content.replace(EXAMPLE_ID.encode(), facts.master_id.replace("'", "''").encode())
     mode = 0o600 if _secret(name) else 0o644
-    reason = "there is no pillar yet: the example, to be changed"
+    reason = "no pillar found: the example, to be edited"
     return Item("write", str(path), reason, path, content, mode, facts.user)
 
 
@@ -274,9 +274,9 @@ def _yaml(value: Any) -> str:
 
 
 def apply(items: Sequence[Item]) -> list[str]:
-    """Write what the plan says; the paths of what was written.
+    """Apply the plan; returns the paths of the files written.
 
-    :class:`~saltext_mip.errors.Refused` where something cannot be; again, it goes on from there.
+    :class:`~saltext_mip.errors.Refused` if one cannot be written; a rerun continues from there.
     """
     wrote = []
     for item in items:

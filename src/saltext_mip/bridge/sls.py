@@ -1,7 +1,7 @@
-"""Where the SLS files are that come with the package: ``states``, ``reactor``, ``pillar``.
+"""The SLS files of the package: ``states``, ``reactor``, ``pillar``.
 
-Their one source are the folders of these names at the top of the repository. A wheel carries them
-inside the package (``setup.py`` puts them there); a tree that is installed in place uses its own.
+Their source is the folders of these names at the top of the repository. A wheel carries them inside
+the package (``setup.py`` copies them); an editable installation uses the repository's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether the package in memory is the one on disk.
 
-A minion that runs on through an upgrade has old modules of this package in memory and takes new
-Salt modules from disk: such a mixture must not touch data.
+A minion that keeps running during an upgrade has old modules of this package in memory and loads
+new Salt modules from disk. Such a mixture must not change data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _VERSION = re.compile(r"""^(?:__version__ = )?version = ["']([^"']+)["']""", re.
 
 
 def pending() -> str | None:
-    """What to say where the two differ; ``None`` where they do not, or nobody knows."""
+    """An error if the two differ; ``None`` if they do not or cannot be compared."""
     file = Path(saltext_mip.__file__).with_name("_version.py")
     if not file.is_file():
         return None

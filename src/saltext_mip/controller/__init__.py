@@ -1,6 +1,6 @@
-"""When to look again: one key a federation, its timers, and what others asked for meanwhile.
+"""The controller: decides when to refresh a federation, from requests, outcomes and the clock.
 
-Nothing here does the work, and nothing listens: requests are files (:mod:`.requests`), how a
-refresh ended is a file (:mod:`.outcome`), what to do about both and the clock is a pure function
-(:mod:`.step`), and :mod:`.keeper` carries it out with its state on disk.
+Nothing here does the work or listens on the bus. Requests are files (:mod:`.requests`), the outcome
+of a refresh is a file (:mod:`.outcome`), the decision is a pure function (:mod:`.step`), and
+:mod:`.loop` carries it out with its state on disk.
 """

@@ -1,8 +1,8 @@
-"""One federation's controller at work: what is on disk, one step, and what the step says.
+"""The control loop of one federation: read the state on disk, decide by one step, start the action.
 
-The work itself is begun by the caller's ``begin`` in a process of its own, so that it can be
-killed, and outlive whoever began it: what it did is on disk, and the federation's lock tells
-whether it is still at it.
+The action runs in a process of its own, started by the caller's ``begin``, so that it can be killed
+and can outlive the controller. Its outcome is on disk, and the federation's lock tells whether it
+still runs.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, Declared, Requests
 from saltext_mip.controller.step import Action, Clocks, Observed, State, step
 from saltext_mip.generations.event_log import Event, EventLog
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage import state as storage_state
 
 FILE = "controller.json"
 
 
 class Work(Protocol):
-    """Work in a process of its own; 0 is the exit code of one that got through."""
+    """An action in a process of its own; its exit code is 0 if it finished."""
 
     @property
     def exitcode(self) -> int | None: ...
@@ -33,16 +33,15 @@ class Work(Protocol):
     def join(self) -> None: ...
 
 
-#: Begins an action, as the run of that name; and whether a person asked for it.
+#: Starts an action as the run of that name; the flag: an operator requested it.
 Begin = Callable[[Action, str, bool], Work]
 
 
 class Controller:
     """The controller of the federation whose state is in ``state``.
 
-    A refresh that ``begin`` begins writes how it ended, with its run's name. ``suspended`` tells
-    whether a person switched it off. The first step looks, whatever is asked: nobody knows what
-    happened before it.
+    A refresh that ``begin`` starts writes its outcome, with its run's name. ``suspended`` tells
+    whether an operator suspended it. The first step always looks: what happened before is unknown.
     """
 
     def __init__(self, state: Path, begin: Begin, suspended: Callable[[], bool]) -> None:
@@ -55,7 +54,7 @@ class Controller:
         self._first = True
 
     def tick(self, now: float, chance: float) -> Action:
-        """One step; what was begun."""
+        """One step; the action that was started."""
         declared = Declared.load(self._state)
         if declared is None:
             return "nothing"
@@ -72,9 +71,9 @@ class Controller:
         )
         decision = step(state, observed, now, Clocks(declared.settle, declared.resync))
         if decision.action != "nothing" and is_locked(self._state):
-            return "nothing"  # a person is at it: what is wanted stays wanted
+            return "nothing"  # another command holds the lock: the request remains
         if decision.state != state:
-            files_state_state.write_state(self._state / FILE, decision.state.value())
+            storage_state.write_state(self._state / FILE, decision.state.value())
         self._first = False
         self._requests.take(decision.take)
         if decision.action != "nothing":
@@ -83,46 +82,46 @@ class Controller:
         return decision.action
 
     def _ended(self, state: State, now: float) -> Outcome | None:
-        """How the run that was begun last ended; ``None`` while it is at it, or if none was."""
+        """The outcome of the last run; ``None`` while it runs, or if there was none."""
         if state.running == "nothing":
             return None
         if self._work is not None and self._work.is_alive():
             return None
         if self._work is None and is_locked(self._state):
-            return None  # begun by a controller that is no more, and still at it
-        through = False
+            return None  # started by an earlier controller process, and still running
+        finished = False
         if self._work is not None:
             self._work.join()
-            through = self._work.exitcode == 0
+            finished = self._work.exitcode == 0
             self._work = None
         if state.running != "refresh":
-            return Outcome("done" if through else "died")
+            return Outcome("done" if finished else "died")
         found = outcomes.load(self._state)
         if found is not None and found.run == run_name(state.run):
             return found
-        if not state.attempts:  # the first of them tells it
+        if not state.attempts:  # only the first failure is an event
             when = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
-            text = "it ended without a word; it is tried again"
+            text = "it ended without an outcome; it is retried"
             self._chronicle.tell(Event(when, "failed", "controller", "refresh", text))
         return Outcome("died")
 
 
 def load(state: Path) -> State:
-    """What the controller remembers; of a file that is broken, nothing: then it looks anew."""
+    """The controller's recorded state; a new one if the file is corrupt: then it looks again."""
     try:
-        value = files_state_state.read_state(state / FILE)
+        value = storage_state.read_state(state / FILE)
         return State() if value is None else State.from_value(value)
-    except (files_state_state.StateBroken, TypeError):
+    except (storage_state.StateBroken, TypeError):
         return State()
 
 
 def run_name(number: int) -> str:
-    """What a run of the controller is called in its outcome."""
+    """The name of a run of the controller, in its outcome."""
     return f"controller {number}"
 
 
 def is_locked(state: Path) -> bool:
-    """Whether anybody holds the federation's lock."""
+    """Whether a process holds the federation's lock."""
     try:
         fd = os.open(state / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:

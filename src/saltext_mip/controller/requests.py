@@ -1,9 +1,9 @@
 """Requests to the controller: empty files of fixed names in the federation's state.
 
 Any number of requests of a kind, from any number of processes, is one file until the controller
-takes it; one that comes after that is one file again. So nothing is lost, nothing piles up, and to
-ask costs microseconds. Whether a word from the bus is for a federation is told by what the
-controller has written down as declared (:func:`addressed`): no other name makes a file anywhere.
+takes it; a later one is one file again. So nothing is lost, nothing accumulates, and a request
+costs microseconds. An event from the bus makes a request only if the controller's recorded
+declaration has its federation and node (:func:`addressed`): no other name makes a file.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pathlib import Path
 
 from saltext_mip.federation import Federation
 from saltext_mip.storage import paths
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage import state as storage_state
 
 FOLDER = "requests"
 LOOK = "look"  # something may have changed
-PROMPT = "prompt"  # the same, and a person says so
-REFRESH = "refresh"  # a person wants it, whatever stands against it but the guard
-ROLES = "roles"  # the data structure is new
-OWED = "owed"  # somebody began a refresh, and has not got through with it
+PROMPT = "prompt"  # the same, requested by an operator
+REFRESH = "refresh"  # requested by an operator; only the guard can hold it
+ROLES = "roles"  # the data structure changed
+OWED = "owed"  # a refresh was started and has not finished
 DECLARED = "declared.json"
 
 NAMES = (LOOK, PROMPT, REFRESH, ROLES, OWED)
@@ -31,8 +31,8 @@ NAMES = (LOOK, PROMPT, REFRESH, ROLES, OWED)
 
 @dataclass(frozen=True)
 class Declared:
-    """What the controller goes by: who is in the federation, its clocks in seconds, and whether
-    there are roles to be kept in step."""
+    """What the controller needs of the declaration: nodes, clocks in seconds, and whether roles
+    are synchronised."""
 
     ids: frozenset[str]
     settle: float
@@ -51,9 +51,9 @@ class Declared:
 
     @classmethod
     def load(cls, state: Path) -> Declared | None:
-        """What was written down; ``None`` where nothing usable was."""
-        with suppress(files_state_state.StateBroken, KeyError, TypeError, ValueError):
-            value = files_state_state.read_state(state / DECLARED)
+        """The recorded declaration; ``None`` if there is no valid one."""
+        with suppress(storage_state.StateBroken, KeyError, TypeError, ValueError):
+            value = storage_state.read_state(state / DECLARED)
             return cls(
                 frozenset(value["ids"]),
                 float(value["settle"]),
@@ -63,9 +63,9 @@ class Declared:
         return None
 
     def save(self, state: Path) -> None:
-        """Write it down for those who leave requests; nothing where it stands there already."""
+        """Record it for processes that leave requests; no write if it is unchanged."""
         value = {**asdict(self), "ids": sorted(self.ids)}
-        files_state_state.write_state(state / DECLARED, value)
+        storage_state.write_state(state / DECLARED, value)
 
 
 class Requests:
@@ -75,7 +75,7 @@ class Requests:
         self._folder = state / FOLDER
 
     def leave(self, name: str) -> bool:
-        """Ask; False where the same was asked already and not taken yet."""
+        """Leave a request; False if the same one is pending already."""
         path = self._folder / name
         try:
             return _touch(path)
@@ -84,22 +84,22 @@ class Requests:
             return _touch(path)
 
     def there(self) -> frozenset[str]:
-        """What was asked and not taken yet."""
+        """The pending requests."""
         try:
             return frozenset(path.name for path in self._folder.iterdir()) & frozenset(NAMES)
         except FileNotFoundError:
             return frozenset()
 
     def take(self, names: Iterable[str]) -> None:
-        """They are seen to from here on; what is asked after this is asked anew."""
+        """Take requests; a later one is a new request."""
         for name in names:
             (self._folder / name).unlink(missing_ok=True)
 
 
 def addressed(tag: str, root: Path) -> Iterator[tuple[Path, str]]:
-    """For whom an event of that ``tag`` is, and what it asks for: ``(state, request)``.
+    """The federations that an event's ``tag`` addresses, as ``(state, request)``.
 
-    ``root`` is the folder of all federations' states. The tag proves nothing, not even who sent it.
+    ``root`` is the folder of all federations' states. The tag proves nothing, not even its sender.
     """
     node: str | None = None
     name: str | None = None

@@ -1,8 +1,8 @@
-"""The shrink guard: what an automatic refresh may not take away without a person's word.
+"""The shrink guard: what an automatic refresh may not remove without approval.
 
-Absence is suspicious: a disk that is not mounted, a folder that was moved, a mistake in the pillar
-all look like data that is gone. What leaves with a node that a person disabled is that person's
-word already.
+Absence is suspicious: a disk that is not mounted, a folder that was moved and a mistake in the
+pillar all look like removed data. Datasets of a node that an operator disabled are not guarded: the
+operator decided that already.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Offered = Mapping[str, Mapping[str, tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Shrink:
-    """``goes``: each dataset that would go (``"dementia: edsd"``); ``why`` that is too much."""
+    """``goes``: datasets that would be removed (``"dementia: edsd"``); ``why`` it is too much."""
 
     goes: tuple[str, ...]
     why: tuple[str, ...]
@@ -25,7 +25,7 @@ class Shrink:
 def shrink(
     before: Offered, after: Offered, *, disabled: Collection[str], max_removed: int
 ) -> Shrink | None:
-    """What would go, where that is more than may go by itself; else ``None``."""
+    """The removals, if they are more than may happen automatically; else ``None``."""
     before = _without(before, disabled)
     removed = [
         (pathology, code)

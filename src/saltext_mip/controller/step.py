@@ -1,10 +1,10 @@
-"""What to do now: a pure function of what is remembered, what is observed and the clock.
+"""The controller's decision: a pure function of its state, what is observed, and the clock.
 
-A wake says nothing but 'look again', so any number of them is one. A look follows a moment after
-the first; while one runs, those that come make exactly one more. Looks that find nothing to do
-become rare for as long as wakes go on (a forged one costs a look), and soon again when all is
-quiet. What failed and may pass is tried again, ever more rarely; what can only be mended waits, as
-what is held does, until a look finds another revision. Now and then there is a look anyway.
+A wake only means 'look again', so any number of wakes is one. A look follows a moment after the
+first wake; those that come while it runs make exactly one more. Looks that find nothing to do
+become rare while wakes go on (a forged wake costs a look), and prompt again after a quiet time. A
+temporary failure is retried with backoff. A permanent failure waits, as a held refresh does, until
+a look finds another revision. Independently, there is a look every ``resync`` seconds.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Clocks:
 class State:
     """Times are seconds since the epoch.
 
-    ``wanted`` is since when a look is wanted, ``woken`` whether a wake wants it, ``asked`` whether
-    a person does; ``ended`` when the last look did; ``idle`` counts looks in a row that were woken
-    (``counts``: the one that runs was) and found nothing to do. ``attempts`` counts
-    failures in a row, and ``again`` is when it is tried again. ``run`` is a number for the run
-    that was begun last, and ``running`` what it does. Roles have a key of their own.
+    ``wanted``: since when a look is requested; ``woken``: by a wake; ``asked``: by an operator.
+    ``ended``: the end of the last look. ``idle`` counts consecutive looks after a wake (``counts``:
+    the running one is) that found nothing to do. ``attempts`` counts consecutive failures,
+    ``again`` is the time of the next attempt. ``run`` is the number of the last run, ``running``
+    its action. Roles have their own timers.
     """
 
     wanted: float | None = None
@@ -62,14 +62,14 @@ class State:
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> State:
-        """What :meth:`value` gave."""
+        """What :meth:`value` returned."""
         return cls(**value)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """``requests`` not taken yet; whether anything runs for this federation, ours or a person's;
-    how what we began ended, once it has; whether a person suspended it; ``chance`` from 0 to 1."""
+    """The pending ``requests``; whether anything ``running`` holds the federation; how our last run
+    ``ended``, once it has; whether an operator suspended it; ``chance`` from 0 to 1."""
 
     requests: frozenset[str] = frozenset()
     running: bool = False
@@ -80,9 +80,9 @@ class Observed:
 
 @dataclass(frozen=True)
 class Decision:
-    """``state`` to be written down before ``take`` is taken and ``action`` is done.
+    """Record ``state``, then take the requests ``take``, then start ``action``.
 
-    ``asked``: a person wants that action.
+    ``asked``: an operator requested the action.
     """
 
     state: State
@@ -92,7 +92,7 @@ class Decision:
 
 
 def step(state: State, observed: Observed, now: float, clocks: Clocks) -> Decision:
-    """The decision for now; again and again, a second or so apart."""
+    """The decision for now; called about once a second."""
     state = _sane(state, now)
     if observed.ended is not None:
         state = _ended(state, observed.ended, now, observed.chance)
@@ -121,12 +121,12 @@ def step(state: State, observed: Observed, now: float, clocks: Clocks) -> Decisi
 
 
 def backoff(attempts: int, chance: float) -> float:
-    """Seconds until the next attempt, not for all federations the same."""
+    """Seconds until the next attempt, with jitter."""
     return min(BACKOFF * 2.0 ** min(attempts - 1, 16) * (0.8 + 0.4 * chance), BACKOFF_MOST)
 
 
 def gap(idle: int, clocks: Clocks) -> float:
-    """Seconds between two looks, the last ``idle`` of which found nothing to do."""
+    """Seconds between two looks after ``idle`` looks that found nothing to do."""
     if idle == 0:
         return 0.0
     return min(max(GAP_LEAST, clocks.settle), GAP_MOST) if idle == 1 else GAP_MOST
@@ -183,7 +183,7 @@ def _ended(state: State, outcome: Outcome, now: float, chance: float) -> State:
 
 
 def _sane(state: State, now: float) -> State:
-    """A clock that was put back must not make anything wait for the time that it lost."""
+    """No timer may wait longer because the clock was set back."""
     return replace(
         state,
         wanted=None if state.wanted is None else min(state.wanted, now),
