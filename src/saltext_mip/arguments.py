@@ -1,23 +1,26 @@
-"""Arguments as people type them: durations, moments, limits, names; refused with what is valid."""
+"""Arguments as people type them: names, limits, durations, moments; refused with what is valid."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from saltext_mip.errors import Misuse
 from saltext_mip.text import shown
 
+LIMIT = 10_000  # log lines
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)")
+
 
 def pathologies(given: Any) -> list[str] | None:
-    """What ``pathology=`` names: a list, or names with commas between; any that fits is meant."""
+    """The names in ``pathology=``: a list, or text with commas between; matching any is enough."""
     if given is None:
         return None
-    if isinstance(given, int) and not isinstance(
-        given, bool
-    ):  # a name of digits, on a command line
-        return [str(given)]
+    if isinstance(given, int) and not isinstance(given, bool):
+        return [str(given)]  # a name of digits, on a command line
     if isinstance(given, str):
         # a name may hold a comma itself
         parts = [part.strip() for part in given.split(",")]
@@ -27,10 +30,15 @@ def pathologies(given: Any) -> list[str] | None:
     raise Misuse("pathology= takes names with commas between them, or a list.")
 
 
-LIMIT = 10_000
-
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+def duration(given: Any) -> timedelta:
+    """``90`` (seconds), ``"45m"``, ``"2h"``, ``"1.5d"``."""
+    match = _DURATION.fullmatch(str(given).strip())
+    if match is None or float(match[1]) <= 0:
+        raise Misuse(f"duration is a time such as 45m, 2h or 1d. Not one: {given!r:.40}.")
+    try:
+        return timedelta(seconds=float(match[1]) * UNITS[match[2] or "s"])
+    except OverflowError:
+        raise Misuse(f"duration is too long: {given!r:.40}.") from None
 
 
 def moment(given: Any, now: float) -> float | None:
@@ -50,9 +58,17 @@ def moment(given: Any, now: float) -> float | None:
 
 
 def limit(given: Any) -> int:
+    """A number of log lines, from 1 on."""
     if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= 1_000_000:
         return given
     raise Misuse(f"lines= takes a number from 1 on, not {shown(str(given))!r:.40}.")
+
+
+def limit_or_all(given: Any, what: str) -> int:
+    """A number of ``what`` (``events``), or 0 for all of them."""
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
+        return given
+    raise Misuse(f"limit must be a number of {what}, or 0 for all.")
 
 
 def generation_number(given: Any) -> int:

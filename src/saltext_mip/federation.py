@@ -1,4 +1,4 @@
-"""What is declared: federations, their nodes, and every name and path that follows from them.
+"""The declaration: federations, their nodes, and every name and path that follows from them.
 
 A :class:`Federation` is made from the value of ``mip:federations:<fed>`` in the pillar, checked
 against ``schemas/pillar.json``. Nothing else of the project reads pillar keys.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from saltext_mip import schemas
 from saltext_mip.errors import AmbiguousNode, DeclarationError, UnknownFederation, UnknownNode
+from saltext_mip.text import shown
 
 Role = Literal["master", "ui", "worker"]
 MissingWorker = Literal["fail", "skip", "keep"]
@@ -54,7 +55,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Node:
-    """One node: ``id`` is the minion's, ``short`` is ``ms``, ``ui`` or ``wk1``…"""
+    """One node: ``id`` is the minion id, ``short`` is ``ms``, ``ui`` or ``wk1``…"""
 
     id: str
     role: Role
@@ -67,7 +68,7 @@ class Node:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that it may be called, compared whole."""
+        """All its names, compared whole."""
         names = (self.id, self.short, self.hospital, self.address)
         return tuple(name for name in names if name)
 
@@ -85,10 +86,10 @@ class Federation:
 
     @classmethod
     def from_pillar(cls, name: str, declared: Any, *, check: bool = True) -> Federation:
-        """Check and take what the pillar declares; :class:`DeclarationError` names the key.
+        """The federation that the pillar declares; :class:`DeclarationError` names the key.
 
-        Without ``check`` the schema is left out: for a node that compares :attr:`digest` with that
-        of the pusher, which checked.
+        Without ``check`` it is not validated: for a node that compares :attr:`digest` with that of
+        the pusher, which validated it.
         """
         key = f"mip:federations:{name}"
         if check and (first := schemas.first_error("pillar", declared)):
@@ -125,12 +126,12 @@ class Federation:
 
     @property
     def pathologies_path(self) -> Path:
-        """Where the ui has its ``pathologies.json``."""
+        """The path of the ui's ``pathologies.json``."""
         return self.ui_path / "config" / PATHOLOGIES_FILE
 
     @property
     def digest(self) -> str:
-        """A digest of all that a node goes by; other on a node whose pillar is out of date."""
+        """A digest of what a node uses; it differs on a node whose pillar is outdated."""
         facts = [
             self.name,
             self.settings["ui_path"],
@@ -151,20 +152,29 @@ class Federation:
 
         A minion id is unique, so it wins; any other name that fits two nodes is an error.
         """
-        name = str(name)  # on Salt's command line digits are a number
-        exact = [node for node in self.nodes if node.id == name]
-        found = exact or [node for node in self.nodes if name in node.names]
-        if not found:
-            declared = ", ".join(f"{node.id} ({node.short})" for node in self.nodes)
-            raise UnknownNode(federation=self.name, name=name, declared=declared)
-        if len(found) > 1:
-            fits = ", ".join(node.id for node in found)
-            raise AmbiguousNode(federation=self.name, name=name, nodes=fits)
-        return found[0]
+        names = {node.id: (node.short, node.hospital, node.address) for node in self.nodes}
+        return self.by_id(find_node(self.name, names, str(name)))  # digits may come as a number
 
     def state(self, root: Path) -> Path:
         """The folder of our state, on the pusher and on nodes alike, under Salt's ``root_dir``."""
         return root / STATE_ROOT / self.name
+
+
+def find_node(federation: str, nodes: Mapping[str, Sequence[str | None]], name: str) -> str:
+    """The minion id of the node of that name, compared whole.
+
+    ``nodes``: the other names of each by minion id, the short name first. A minion id is unique, so
+    it wins; any other name that fits two nodes is an error.
+    """
+    if name in nodes:
+        return name
+    found = [node for node, others in nodes.items() if name in others]
+    if not found:
+        declared = ", ".join(f"{node} ({others[0]})" for node, others in nodes.items())
+        raise UnknownNode(federation=federation, name=shown(name), declared=declared)
+    if len(found) > 1:
+        raise AmbiguousNode(federation=federation, name=shown(name), nodes=", ".join(found))
+    return found[0]
 
 
 def federations(pillar: Mapping[str, Any]) -> dict[str, Federation]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
+from saltext_mip import arguments
 from saltext_mip.conditions import Condition
 from saltext_mip.controller import loop
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
-from saltext_mip.errors import Misuse, Refused
+from saltext_mip.errors import Refused
 from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.overrides import Override
 from saltext_mip.generations.store import Store
@@ -19,8 +19,6 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.text import when
 
 ROLLED_BACK = "RolledBack"
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)")
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def wake(pusher: Pusher) -> dict[str, Any]:
@@ -36,7 +34,7 @@ def suspend(
     now = pusher.now()
     until = None
     if duration is not None:
-        until = (now + seconds(duration)).isoformat(timespec="seconds")
+        until = (now + arguments.duration(duration)).isoformat(timespec="seconds")
     override = Override(pusher.actor, now.isoformat(timespec="seconds"), reason or "", until)
     if dry_run:
         return _planned(pusher, "suspend", reason or "requested")
@@ -135,17 +133,6 @@ def to_json(pusher: Pusher) -> dict[str, Any]:
             "message": last.message,
         }
     return {"conditions": [one.to_json() for one in conditions(pusher)], "last": facts}
-
-
-def seconds(duration: Any) -> timedelta:
-    """``90`` (seconds), ``"45m"``, ``"2h"``, ``"1.5d"``."""
-    match = _DURATION.fullmatch(str(duration).strip())
-    if match is None or float(match[1]) <= 0:
-        raise Misuse(f"duration is a time such as 45m, 2h or 1d. Not one: {duration!r:.40}.")
-    try:
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    except OverflowError:
-        raise Misuse(f"duration is too long: {duration!r:.40}.") from None
 
 
 def _retrying(last: outcomes.Outcome, state: State) -> str:

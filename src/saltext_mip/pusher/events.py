@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from saltext_mip.errors import Misuse
+from saltext_mip.arguments import limit_or_all
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.generation import Generation
@@ -31,8 +31,7 @@ def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
     A generation whose commit was not recorded here (it was finished after a crash, or is older
     than the event log) is taken from the history.
     """
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
-        raise Misuse("limit must be a number of events, or 0 for all.")
+    limit = limit_or_all(limit, "events")
     recorded = pusher.store.chronicle.events()
     known = {event.generation for event in recorded if event.what in ("consolidated", "rolledback")}
     found = [*_from_history(pusher, known), *recorded]

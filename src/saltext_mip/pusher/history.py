@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from saltext_mip.arguments import generation_number
+from saltext_mip.arguments import generation_number, limit_or_all
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
@@ -21,8 +21,7 @@ def export(pusher: Pusher) -> Any:
 
 def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
     """Generations, the newest first; with ``dataset`` only those that changed it."""
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 0:
-        raise Misuse("limit must be a number of generations, or 0 for all.")
+    limit = limit_or_all(limit, "generations")
     if dataset is not None:
         dataset = str(dataset)  # on Salt's command line digits are a number
     lines = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from saltext_mip import arguments
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import OWED, PROMPT, REFRESH, Requests
 from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
@@ -518,10 +519,10 @@ def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:
     ("text", "seconds"), [(90, 90), ("90", 90), ("45m", 2700), ("1.5h", 5400), ("2d", 172800)]
 )
 def test_a_duration_is_a_number_with_a_unit(text: Any, seconds: float) -> None:
-    assert control.seconds(text).total_seconds() == seconds
+    assert arguments.duration(text).total_seconds() == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-1h", "2 weeks", "1e9", "h", "9" * 30 + "d", None, []])
 def test_anything_else_is_none(text: Any) -> None:
     with pytest.raises(MipError):
-        control.seconds(text)
+        arguments.duration(text)

@@ -10,8 +10,7 @@ from saltext_mip.console.cli.commands import Action
 from saltext_mip.console.cli.salt import Ran, Salt
 from saltext_mip.console.cli.terminal import Show
 from saltext_mip.console.ssh import Login
-from saltext_mip.errors import AmbiguousNode, UnknownNode
-from saltext_mip.text import shown
+from saltext_mip.federation import find_node
 
 
 @dataclass(frozen=True)
@@ -46,21 +45,11 @@ class Context:
 
         A minion id wins; a name that fits two nodes is an error.
         """
-        nodes = value["nodes"]
-        if name in nodes:
-            return name
-        found = [
-            node
-            for node, facts in nodes.items()
-            if name in (facts.get("short"), facts.get("hospital"), facts.get("address"))
-        ]
-        if len(found) > 1:
-            both = ", ".join(found)
-            raise AmbiguousNode(federation=value["federation"], name=shown(name), nodes=both)
-        if not found:
-            declared = ", ".join(f"{node} ({nodes[node]['short']})" for node in nodes)
-            raise UnknownNode(federation=value["federation"], name=shown(name), declared=declared)
-        return str(found[0])
+        names = {
+            node: (facts.get("short"), facts.get("hospital"), facts.get("address"))
+            for node, facts in value["nodes"].items()
+        }
+        return find_node(value["federation"], names, name)
 
     def login(self, nodes: Mapping[str, Any], node: str) -> Login:
         """Where ssh goes for a node of what ``mip.nodes`` returned."""
