@@ -41,11 +41,12 @@ $(INSTALLED): pyproject.toml setup.py
 	@$(BIN)/salt --version
 	@touch $@
 
-lint: $(INSTALLED)  ## ruff, mypy, the contracts between the rooms
+lint: $(INSTALLED)  ## ruff, mypy, the contracts between packages, the vocabulary
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/check_words.py
 
 format: $(INSTALLED)  ## what ruff can mend by itself
 	$(BIN)/ruff check --fix .
