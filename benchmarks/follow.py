@@ -23,7 +23,7 @@ from tests.support.bed.wait import until
 from tests.unit.pusher.conftest import rows
 
 from saltext_mip.federation import Federation
-from saltext_mip.node import watch_data, watch_services
+from saltext_mip.node import reminders, watch_data, watch_services
 from saltext_mip.node.context import NodeContext
 
 ROOT = Layout(Path("/var/lib/mip-bed-follow"))
@@ -169,8 +169,8 @@ def data_beacon(count: int) -> float:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("dataset\n")
         watch_data.acknowledge(state, watch_data.scan(data, state))
-        clocks = watch_data.Timers(30, 900, INTERVAL)
-        look = _spent(lambda: watch_data.must_report(data, state, clocks, time.time()))
+        clocks = reminders.Timers(30, 900, INTERVAL)
+        look = _spent(lambda: watch_data.report_due(data, state, clocks, time.time()))
     # the beacon skips looks, where they would take more than a fifth of a percent
     return round(look * 3600 / max(INTERVAL, look / 0.002), 2)
 
@@ -181,9 +181,9 @@ def services_beacon(bed: Bed) -> float:
     here = NodeContext(federation, federation.master, bed.path(MASTER, "/var/lib/mip") / FEDERATION)
     os.environ["DOCKER_HOST"] = f"unix://{ROOT.docker_socket(MASTER)}"
     try:
-        assert watch_services.down(here) == ()
-        look = _spent(lambda: watch_services.down(here))
-        return round(look * 3600 / watch_data.beacons(here)["mip_services"], 2)
+        assert watch_services.services_down(here) == ()
+        look = _spent(lambda: watch_services.services_down(here))
+        return round(look * 3600 / watch_data.beacon_intervals(here)["mip_services"], 2)
     finally:
         del os.environ["DOCKER_HOST"]
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     pass
 
 
-KNOWN_HOSTS = "known_hosts"
-
-
 HOST_KEYS = Path("/etc/ssh")
 
 

@@ -97,7 +97,7 @@ def test_a_worker_without_docker_is_named_and_the_others_go_on(fed: Deployed) ->
     fed.bed.fault(WORKER, "stop-dockerd")
     try:
         ran = fed.mip("deploy", "dry_run=True")
-        assert "Docker does not answer here" in ran.value["nodes"][WORKER]["error"]
+        assert "Docker does not respond" in ran.value["nodes"][WORKER]["error"]
         assert ran.value["nodes"]["fed1-wk-h1"]["failed"] is False
     finally:
         fed.bed.fault(WORKER, "start-dockerd")

@@ -132,7 +132,7 @@ class Folders:
         assert module == "mip_node", function
         self.before(step, node)
         if step == "services":
-            raise DockerUnavailable("there is no socket")
+            raise DockerUnavailable("socket not found")
         here = NodeContext(self.federation, self.federation.by_id(node), self.root / node / "state")
         keywords = json.loads(json.dumps(keywords))
         answer = json.loads(json.dumps(getattr(jobs, step)(here, **keywords)))

@@ -21,6 +21,7 @@ from saltext_mip.generations.store import Store
 from saltext_mip.storage import atomic
 from saltext_mip.transaction import coordinator, participant
 from saltext_mip.transaction.journal import Journal
+from saltext_mip.transaction.payload import Payload, pack, unpack
 
 FEDERATION = "fed1"
 WHEN = "2026-03-12T10:00:00+00:00"
@@ -106,7 +107,7 @@ class Places:
 
     # -- the pusher
 
-    def send(self, step: str, payloads: Mapping[str, Mapping[str, Any]]) -> Answers:
+    def send(self, step: str, payloads: Mapping[str, Payload]) -> Answers:
         answers = Answers()
         for node, payload in payloads.items():
             try:
@@ -118,10 +119,10 @@ class Places:
                 answers.failed[node] = str(error)
         return answers
 
-    def do(self, step: str, node: str, payload: Mapping[str, Any]) -> Any:
-        place, txn = self.place(node), payload["txn"]
+    def do(self, step: str, node: str, payload: Payload) -> Any:
+        place, txn = self.place(node), payload.transaction
         if step == "stage":
-            entries = [participant.Entry.from_wire(value) for value in payload["entries"]]
+            entries = unpack(pack({node: payload}), node)
             return len(
                 participant.stage(place, txn, entries, database=rowless if node == "ms" else None)
             )

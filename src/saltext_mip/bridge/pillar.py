@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import salt.pillar
@@ -11,6 +12,7 @@ import salt.utils.event
 
 from saltext_mip.errors import DeclarationError
 from saltext_mip.federation import Federation, federations
+from saltext_mip.secret import Secret
 
 
 def plain(value: Any) -> Any:
@@ -32,6 +34,50 @@ def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
             "(rendering)", "; ".join(_without_source(str(error)) for error in errors)
         )
     return federations(plain(compiled))
+
+
+def compile_pillar(opts: Mapping[str, Any], grains: Mapping[str, Any], **more: str) -> Any:
+    """This minion's pillar, compiled now, with ``more`` grains; Salt keeps nothing of it here."""
+    return plain(
+        salt.pillar.get_pillar(
+            opts, {**dict(grains), **more}, opts["id"], opts.get("saltenv")
+        ).compile_pillar()
+    )
+
+
+def service_secrets(pillar: Mapping[str, Any], federation: str) -> Mapping[str, Any]:
+    """The secret part of the services' environment, as only the master node's pillar has it."""
+    found: Mapping[str, Any] = _secrets(pillar, federation).get("env", {})
+    return found
+
+
+@contextmanager
+def join_token(
+    opts: Mapping[str, Any], grains: Mapping[str, Any], federation: str
+) -> Iterator[Callable[[], Secret | None]]:
+    """Within, a function that fetches the Swarm's join token for this node; ``None``: it has none.
+
+    The token comes in a pillar that is compiled for a node with the grain ``mip_swarm: out``.
+    Afterwards the pillar is compiled without it, so that the Salt master's cache has no token.
+    """
+    fetched = False
+
+    def fetch() -> Secret | None:
+        nonlocal fetched
+        fetched = True
+        text = _secrets(compile_pillar(opts, grains, mip_swarm="out"), federation).get("join")
+        return Secret(text) if text else None
+
+    try:
+        yield fetch
+    finally:
+        if fetched:
+            compile_pillar(opts, grains)
+
+
+def _secrets(pillar: Mapping[str, Any], federation: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = pillar.get("mip", {}).get("secrets", {}).get(federation, {})
+    return found
 
 
 def _without_source(error: str) -> str:

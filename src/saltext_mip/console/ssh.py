@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from saltext_mip.federation import Federation, Node
-from saltext_mip.host_keys import KNOWN_HOSTS
+from saltext_mip.storage.state import KNOWN_HOSTS
 
 
 @dataclass(frozen=True)

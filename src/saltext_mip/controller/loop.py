@@ -7,8 +7,6 @@ still runs.
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +17,8 @@ from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, Declared, Requests
 from saltext_mip.controller.step import Action, Clocks, Observed, State, step
 from saltext_mip.generations.event_log import Event, EventLog
+from saltext_mip.storage import lock as locks
 from saltext_mip.storage import state as storage_state
-
-FILE = "controller.json"
 
 
 class Work(Protocol):
@@ -47,7 +44,7 @@ class Controller:
     def __init__(self, state: Path, begin: Begin, suspended: Callable[[], bool]) -> None:
         self._state = state
         self._requests = Requests(state)
-        self._chronicle = EventLog(state)
+        self._event_log = EventLog(state)
         self._begin = begin
         self._suspended = suspended
         self._work: Work | None = None
@@ -73,7 +70,9 @@ class Controller:
         if decision.action != "nothing" and is_locked(self._state):
             return "nothing"  # another command holds the lock: the request remains
         if decision.state != state:
-            storage_state.write_state(self._state / FILE, decision.state.value())
+            storage_state.write_state(
+                self._state / storage_state.CONTROLLER, decision.state.value()
+            )
         self._first = False
         self._requests.take(decision.take)
         if decision.action != "nothing":
@@ -102,14 +101,14 @@ class Controller:
         if not state.attempts:  # only the first failure is an event
             when = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
             text = "it ended without an outcome; it is retried"
-            self._chronicle.tell(Event(when, "failed", "controller", "refresh", text))
+            self._event_log.append(Event(when, "failed", "controller", "refresh", text))
         return Outcome("died")
 
 
 def load(state: Path) -> State:
     """The controller's recorded state; a new one if the file is corrupt: then it looks again."""
     try:
-        value = storage_state.read_state(state / FILE)
+        value = storage_state.read_state(state / storage_state.CONTROLLER)
         return State() if value is None else State.from_value(value)
     except (storage_state.StateBroken, TypeError):
         return State()
@@ -122,14 +121,4 @@ def run_name(number: int) -> str:
 
 def is_locked(state: Path) -> bool:
     """Whether a process holds the federation's lock."""
-    try:
-        fd = os.open(state / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return locks.is_locked(state / storage_state.FEDERATION_LOCK)

@@ -12,9 +12,6 @@ from typing import Any, Literal
 
 from saltext_mip.storage import state as storage_state
 
-FILE = "refreshed.json"
-APPROVED = "approved.json"
-
 #: ``died``: the run ended without an outcome.
 Kind = Literal["done", "held", "temporary", "permanent", "died"]
 
@@ -52,7 +49,7 @@ class Outcome:
 def load(state: Path) -> Outcome | None:
     """The last outcome; ``None`` if there is none, or it cannot be read."""
     try:
-        value = storage_state.read_state(state / FILE)
+        value = storage_state.read_state(state / storage_state.LAST_REFRESH)
         return None if value is None else Outcome.from_value(value)
     except (storage_state.StateBroken, KeyError, TypeError):
         return None
@@ -63,20 +60,20 @@ def save(state: Path, outcome: Outcome) -> Outcome:
     before = load(state)
     if before is not None and outcome.like(before):
         outcome = replace(outcome, since=before.since)
-    storage_state.write_state(state / FILE, asdict(outcome))
+    storage_state.write_state(state / storage_state.LAST_REFRESH, asdict(outcome))
     return outcome
 
 
 def approve(state: Path, revision: str) -> None:
     """Approve the removals held at that revision."""
-    storage_state.write_state(state / APPROVED, {"revision": revision})
+    storage_state.write_state(state / storage_state.APPROVED, {"revision": revision})
 
 
 def approved(state: Path) -> str | None:
     """The revision that an operator approved, if any."""
-    value = storage_state.read_state(state / APPROVED)
+    value = storage_state.read_state(state / storage_state.APPROVED)
     return None if value is None else str(value["revision"])
 
 
 def forget_approval(state: Path) -> None:
-    storage_state.remove_state(state / APPROVED)
+    storage_state.remove_state(state / storage_state.APPROVED)

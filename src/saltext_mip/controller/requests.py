@@ -18,13 +18,11 @@ from saltext_mip.federation import Federation
 from saltext_mip.storage import paths
 from saltext_mip.storage import state as storage_state
 
-FOLDER = "requests"
 LOOK = "look"  # something may have changed
 PROMPT = "prompt"  # the same, requested by an operator
 REFRESH = "refresh"  # requested by an operator; only the guard can hold it
 ROLES = "roles"  # the data structure changed
 OWED = "owed"  # a refresh was started and has not finished
-DECLARED = "declared.json"
 
 NAMES = (LOOK, PROMPT, REFRESH, ROLES, OWED)
 
@@ -53,7 +51,7 @@ class Declared:
     def load(cls, state: Path) -> Declared | None:
         """The recorded declaration; ``None`` if there is no valid one."""
         with suppress(storage_state.StateBroken, KeyError, TypeError, ValueError):
-            value = storage_state.read_state(state / DECLARED)
+            value = storage_state.read_state(state / storage_state.DECLARED)
             return cls(
                 frozenset(value["ids"]),
                 float(value["settle"]),
@@ -65,14 +63,14 @@ class Declared:
     def save(self, state: Path) -> None:
         """Record it for processes that leave requests; no write if it is unchanged."""
         value = {**asdict(self), "ids": sorted(self.ids)}
-        storage_state.write_state(state / DECLARED, value)
+        storage_state.write_state(state / storage_state.DECLARED, value)
 
 
 class Requests:
     """The requests of the federation whose state is in the folder ``state``."""
 
     def __init__(self, state: Path) -> None:
-        self._folder = state / FOLDER
+        self._folder = state / storage_state.REQUESTS
 
     def leave(self, name: str) -> bool:
         """Leave a request; False if the same one is pending already."""

@@ -19,6 +19,7 @@ from saltext_mip.problems import Problem
 from saltext_mip.storage import atomic
 from saltext_mip.storage import state as files_state_state
 from saltext_mip.storage.paths import inside
+from saltext_mip.storage.state import ENROLMENT
 from saltext_mip.text import shown
 
 CSV = ".csv"
@@ -105,9 +106,6 @@ def _sorted(names: list[str], problems: list[Problem]) -> Listing:
     return Listing(tuple(sorted(names)), tuple(problems))
 
 
-STATE_FILE = "enrolled.json"
-
-
 _TEXT = (
     "This file tells that the disk with the data of federation '{federation}' is mounted.\n"
     "Leave it here: without it the node counts as missing.\n"
@@ -123,14 +121,23 @@ class NoDataPath(NodeError):
     """{node}: there is no folder {path}. Make it, or set data_path in the pillar."""
 
 
+def is_enrolled(data_path: Path, state: Path) -> bool:
+    """Whether the data path is the enrolled one, mounted or not."""
+    return _remembered(state) == str(data_path)
+
+
+def is_gone(data_path: Path, state: Path) -> bool:
+    """Whether it is enrolled and its marker is missing: its disk is probably not mounted."""
+    return is_enrolled(data_path, state) and not (data_path / ENROLLED_FILE).is_file()
+
+
 def check(data_path: Path, state: Path, *, node: str) -> bool:
     """Whether it is enrolled; :class:`MountGone` or :class:`NoDataPath` if nobody may touch it."""
-    enrolled = _remembered(state) == str(data_path)
-    if enrolled and not (data_path / ENROLLED_FILE).is_file():
+    if is_gone(data_path, state):
         raise MountGone(node=node, path=data_path)
     if not data_path.is_dir():
         raise NoDataPath(node=node, path=data_path)
-    return enrolled
+    return is_enrolled(data_path, state)
 
 
 def enrol(data_path: Path, state: Path, *, federation: str) -> bool:
@@ -149,7 +156,7 @@ def enrol_again(data_path: Path, state: Path, *, federation: str) -> bool:
         return _enrol(data_path, state, federation)
     if _remembered(state) is None:
         return False
-    files_state_state.remove_state(state / STATE_FILE)
+    files_state_state.remove_state(state / ENROLMENT)
     return True
 
 
@@ -164,11 +171,11 @@ def _enrol(data_path: Path, state: Path, federation: str) -> bool:
     text = _TEXT.format(federation=federation).encode()
     changed = not marker.is_file() and atomic.replace(marker, text)
     return (
-        files_state_state.write_state(state / STATE_FILE, {"data_path": str(data_path)}) or changed
+        files_state_state.write_state(state / ENROLMENT, {"data_path": str(data_path)}) or changed
     )
 
 
 def _remembered(state: Path) -> str | None:
-    value = files_state_state.read_state(state / STATE_FILE)
+    value = files_state_state.read_state(state / ENROLMENT)
     path = value.get("data_path") if isinstance(value, dict) else None
     return path if isinstance(path, str) else None

@@ -13,9 +13,7 @@ from pathlib import Path
 from saltext_mip.data.consolidation.manifest import Manifest
 from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
-from saltext_mip.storage.state import StateBroken, read_state, write_state
-
-FILE = "findings.json"
+from saltext_mip.storage.state import OPEN_PROBLEMS, StateBroken, read_state, write_state
 
 
 def remember(state: Path, number: int, problems: Iterable[Problem], files: Manifest) -> None:
@@ -32,13 +30,13 @@ def remember(state: Path, number: int, problems: Iterable[Problem], files: Manif
         "problems": [{**problem.wire(), "node": problem.node} for problem in problems],
         "kept": kept,
     }
-    write_state(state / FILE, value)
+    write_state(state / OPEN_PROBLEMS, value)
 
 
 def known(state: Path, generation: Generation | None) -> Generation | None:
     """The generation with what the last look found, where that was of it."""
     try:
-        value = read_state(state / FILE)
+        value = read_state(state / OPEN_PROBLEMS)
         if generation is None or value is None or value["generation"] != generation.number:
             return generation
         kept = {tuple(each) for each in value["kept"]}

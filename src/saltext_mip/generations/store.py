@@ -20,8 +20,7 @@ from saltext_mip.generations.event_log import EventLog
 from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.overrides import Override
 from saltext_mip.storage import atomic, paths
-from saltext_mip.storage import paths as files_state_paths
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage import state as state_files
 from saltext_mip.storage.lock import lock
 
 _NUMBER = re.compile(r"([0-9]{6,})\.json")
@@ -40,11 +39,11 @@ class Store:
 
     def __init__(self, state: Path) -> None:
         self._state = state
-        self._generations = state / "generations"
-        self._blobs = state / "blobs"
-        self._disabled = state / "disabled.json"
-        self._suspended = state / "suspended.json"
-        self.chronicle = EventLog(state)
+        self._generations = state / state_files.GENERATIONS
+        self._blobs = state / state_files.BLOBS
+        self._disabled = state / state_files.DISABLED_NODES
+        self._suspended = state / state_files.SUSPENDED
+        self.event_log = EventLog(state)
 
     def lock(
         self,
@@ -58,7 +57,7 @@ class Store:
 
         ``waiting`` is told for whom it waits.
         """
-        path = self._state / "lock"
+        path = self._state / state_files.FEDERATION_LOCK
         return lock(path, federation=federation, holder=holder, wait=wait, waiting=waiting)
 
     # -- generations
@@ -81,14 +80,14 @@ class Store:
     def load(self, number: int) -> Generation:
         """That generation; :class:`NoGeneration` where there is none."""
         path = self._path(number)
-        value = files_state_state.read_state(path)
+        value = state_files.read_state(path)
         if value is None:
             there = ", ".join(map(str, self.numbers())) or "none"
             raise NoGeneration(number=number, there=there)
         try:
             return Generation.from_value(value)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise files_state_state.StateBroken(type(error).__name__, path=path) from None
+            raise state_files.StateBroken(type(error).__name__, path=path) from None
 
     def history(self) -> tuple[Generation, ...]:
         """All generations, the oldest first."""
@@ -99,7 +98,7 @@ class Store:
         path = self._path(generation.number)
         if path.exists():
             raise Refused(f"Generation {generation.number} is recorded already.")
-        files_state_state.write_state(path, generation.value())
+        state_files.write_state(path, generation.value())
 
     def _path(self, number: int) -> Path:
         return self._generations / f"{number:06d}.json"
@@ -111,7 +110,7 @@ class Store:
         for sha256, content in blobs.items():
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise ValueError(f"not the content of {sha256}")
-            files_state_paths.private_folder(self._blobs)
+            paths.private_folder(self._blobs)
             atomic.replace(self._blobs / sha256, content, mode=0o600)
 
     def blob(self, sha256: str) -> bytes:
@@ -131,7 +130,7 @@ class Store:
 
     def disabled(self) -> dict[str, Override]:
         """The nodes that are taken out of the federation's work, by minion id."""
-        found = files_state_state.read_state(self._disabled) or {}
+        found = state_files.read_state(self._disabled) or {}
         return {node: Override.from_value(value) for node, value in found.items()}
 
     def disable(self, node: str, word: Override) -> bool:
@@ -152,20 +151,18 @@ class Store:
 
     def suspended(self) -> Override | None:
         """Why nothing is to be done without a person's command; ``until`` is for the caller."""
-        found = files_state_state.read_state(self._suspended)
+        found = state_files.read_state(self._suspended)
         return None if found is None else Override.from_value(found)
 
     def suspend(self, word: Override) -> bool:
         """False if the same was said before."""
-        return files_state_state.write_state(self._suspended, asdict(word))
+        return state_files.write_state(self._suspended, asdict(word))
 
     def resume(self) -> bool:
         """False if nothing was suspended."""
         was = self.suspended() is not None
-        files_state_state.remove_state(self._suspended)
+        state_files.remove_state(self._suspended)
         return was
 
     def _write_words(self, path: Path, words: Mapping[str, Override]) -> bool:
-        return files_state_state.write_state(
-            path, {name: asdict(word) for name, word in words.items()}
-        )
+        return state_files.write_state(path, {name: asdict(word) for name, word in words.items()})

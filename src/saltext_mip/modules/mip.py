@@ -9,11 +9,10 @@ function but ``mip.check``, which is for the hospital's own machine, shows a val
 import time
 from pathlib import Path
 
-from saltext_mip import arguments as databases_arguments
+from saltext_mip import arguments
 from saltext_mip.bridge.execution import shaped_errors
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.node import databases, queries
-from saltext_mip.node import logs as node_logs_logs
 from saltext_mip.node.context import NodeContext
 
 __virtualname__ = "mip"
@@ -34,7 +33,7 @@ def datasets(federation=None):
     Returns ``{pathology: {file: {"datasets": {code: rows}, "rows", "size" (bytes), "sha256",
     "problems": [{"rule", "line", "column", "count", ...}]}}}``; the codes are in the order of their
     first appearance. Whole files are looked at; what has not changed since the last look is not
-    read again. A data path that is not there, or not mounted, is an error.
+    read again. A data path that does not exist, or is not mounted, is an error.
 
     CLI Example:
 
@@ -43,7 +42,7 @@ def datasets(federation=None):
         salt '*wk*' mip.datasets
         salt 'fed1-wk-chuv' mip.datasets federation=fed1
     """
-    return _look(queries.datasets, federation)
+    return _query(queries.datasets, federation)
 
 
 def prototypes(federation=None):
@@ -62,7 +61,7 @@ def prototypes(federation=None):
 
         salt '*wk*' mip.prototypes
     """
-    return _look(queries.prototypes, federation)
+    return _query(queries.prototypes, federation)
 
 
 def cde(pathology=None, federation=None):
@@ -85,7 +84,7 @@ def cde(pathology=None, federation=None):
         salt 'fed1-ms' mip.cde
         salt 'fed1-ms' mip.cde dementia
     """
-    return _look(queries.cde, federation, pathology)
+    return _query(queries.cde, federation, pathology)
 
 
 def check(folder, cde=None):
@@ -115,7 +114,7 @@ def check(folder, cde=None):
     """
     # any other call's return goes to the pusher, and into its job cache
     stays = __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
-    result = _people(lambda: queries.check(Path(folder), Path(cde) if cde else None, values=stays))
+    result = _shaped(lambda: queries.check(Path(folder), Path(cde) if cde else None, values=stays))
     if result["refused"]:
         __context__["retcode"] = 1
     return result
@@ -150,10 +149,10 @@ def compile_(pathology=None, federation=None, force=False, strict=False):
         salt '*wk*' mip.compile
         salt 'fed1-wk-chuv' mip.compile dementia force=True
     """
-    result = _people(
+    result = _shaped(
         lambda: databases.compile_all(
-            _here(federation),
-            databases_arguments.pathologies(pathology),
+            _context(federation),
+            arguments.pathologies(pathology),
             force=force,
             strict=strict,
         )
@@ -187,9 +186,9 @@ def compiled(pathology=None, federation=None, verify=False):
         salt '*wk*' mip.compiled
         salt 'fed1-wk-chuv' mip.compiled dementia verify=True
     """
-    result = _people(
+    result = _shaped(
         lambda: databases.states(
-            _here(federation), databases_arguments.pathologies(pathology), verify=verify
+            _context(federation), arguments.pathologies(pathology), verify=verify
         )
     )
     if not all(of["current"] and of.get("same", True) for of in result.values()):
@@ -199,16 +198,16 @@ def compiled(pathology=None, federation=None, verify=False):
 
 def logs(component=None, lines=10000, since=None, federation=None):
     """
-    The last lines that a component of this node wrote, of all its containers that are still there.
+    The last lines that a component of this node wrote, of all its containers that still exist.
 
-    What services write leaves the node as they wrote it, control characters escaped.
+    Lines leave the node as the service wrote them, with control characters escaped.
 
     component
         Such as ``exareme``; default: that of the node's role (``exareme-master``,
         ``portalbackend`` or ``exareme``).
 
     lines
-        How many at the most.
+        The largest number of lines.
 
     since
         Only later ones: ``90s``, ``10m``, ``2h``, ``3d`` ago, or a date (UTC, ISO 8601).
@@ -217,7 +216,7 @@ def logs(component=None, lines=10000, since=None, federation=None):
         The federation's name.
 
     Returns ``{"component", "containers": [name, ...], "lines": [[time, text], ...]}``, in the order
-    of time. Docker that does not answer is an error.
+    of time. It is an error if Docker does not respond.
 
     CLI Example:
 
@@ -227,24 +226,26 @@ def logs(component=None, lines=10000, since=None, federation=None):
         salt 'fed1-ui' mip.logs component=frontend since=10m
     """
 
-    def told():
-        which = component or node_logs_logs.COMPONENTS[_here(federation).node.role]
-        return node_logs_logs.component_log(
-            node_logs_logs.connected(), which, lines, since, time.time()
-        )
+    from saltext_mip.node import logs as node_logs
+    from saltext_mip.node.containers import local_docker
+    from saltext_mip.swarm.components import COMPONENTS
 
-    return _people(told)
+    def read():
+        name = component or COMPONENTS[_context(federation).node.role]
+        return node_logs.component_log(local_docker(), name, lines, since, time.time())
+
+    return _shaped(read)
 
 
 def services(federation=None):
     """
-    The services on this node: its containers of the federation, as its own Docker has them.
+    The services on this node: its containers of the federation, as its own Docker reports them.
 
     federation
         The federation's name.
 
-    Returns ``{service: {"image", "state", "status", "container"}}``. What the Swarm wants of them,
-    ``salt-run mip.status`` on the pusher tells.
+    Returns ``{service: {"image", "state", "status", "container"}}``. For the state of services in
+    the Swarm see ``salt-run mip.status`` on the pusher.
 
     CLI Example:
 
@@ -254,19 +255,19 @@ def services(federation=None):
     """
     from saltext_mip.node import containers
 
-    return _people(lambda: containers.federation_containers(_here(federation)))
+    return _shaped(lambda: containers.federation_containers(_context(federation)))
 
 
-def _here(federation):
+def _context(federation):
     return NodeContext.from_pillar(
         plain(__pillar__), federation, __opts__["id"], Path(__opts__["root_dir"])
     )
 
 
-def _look(function, federation, *arguments):
-    return _people(lambda: function(_here(federation), *arguments))
+def _query(function, federation, *arguments):
+    return _shaped(lambda: function(_context(federation), *arguments))
 
 
-def _people(function, *arguments):
+def _shaped(function, *arguments):
     with shaped_errors():
         return function(*arguments)

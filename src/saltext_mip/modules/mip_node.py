@@ -1,21 +1,18 @@
 """
-The pusher's hands on a node: questions and steps that the runner ``mip`` sends here.
+Functions that the runner ``mip`` calls on nodes: queries, and steps of its work.
 
-People use the execution module ``mip``. These functions answer in packed form, take part in a
-transaction, and go by nothing but this node's own pillar about where things are. ``declaration`` is
-the pusher's digest of what a node goes by: where the node's pillar differs, the answer is
-``{"stale_pillar": true}``, and the pusher has the pillar refreshed and asks again.
+People use the execution module ``mip``. These functions return packed values, take part in a
+transaction, and know where things are from this node's own pillar only. ``declaration`` is the
+pusher's digest of the declaration: where the node's pillar has another, the return is
+``{"stale_pillar": true}``, and the pusher refreshes the pillar and repeats the call.
 """
 
 from pathlib import Path
 
-import salt.pillar
 from salt.exceptions import CommandExecutionError
 
-from saltext_mip.bridge import upgrade
+from saltext_mip.bridge import pillar, upgrade
 from saltext_mip.bridge.execution import shaped_errors
-from saltext_mip.bridge.pillar import plain
-from saltext_mip.errors import MipError
 from saltext_mip.node import jobs
 from saltext_mip.node.context import NodeContext
 
@@ -28,18 +25,18 @@ def __virtual__():
 
 def inventory(federation, declaration, known=(), follow=False, settle=0.0):
     """
-    What this node has: its inventory, its CDEs' contents (master), its ``pathologies.json`` (ui).
+    This node's inventory, its CDEs' contents (master), its ``pathologies.json`` (ui).
 
     federation
         The federation's name.
     declaration
         The pusher's digest of the declaration.
     known
-        SHA-256 of contents that the pusher has already; these are not sent.
+        SHA-256 of contents that the pusher has; these are not sent.
     follow
-        The pusher acts on it: the beacon ``mip_data`` has no need to say it any more.
+        The pusher acts on it: the beacon ``mip_data`` need not report that state.
     settle
-        With ``follow``: seconds for which files must have been left alone.
+        With ``follow``: seconds for which files must be unchanged.
 
     Returns a packed value, page 0.
 
@@ -54,12 +51,12 @@ def inventory(federation, declaration, known=(), follow=False, settle=0.0):
 
 def verify(federation, declaration, parts):
     """
-    Check this node's files against CDEs that are to come.
+    Check this node's files against future CDEs.
 
     parts
         Packed ``{pathology: CDE}``.
 
-    Returns a packed value, page 0: the inventory, with what was found.
+    Returns a packed value, page 0: the inventory, with the problems found.
 
     CLI Example:
 
@@ -72,7 +69,7 @@ def verify(federation, declaration, parts):
 
 def page(federation, declaration, sha256, number):
     """
-    Page ``number`` of the packed value with that hash, which an earlier answer began.
+    Page ``number`` of the packed value with that hash, whose page 0 an earlier return was.
 
     CLI Example:
 
@@ -85,7 +82,7 @@ def page(federation, declaration, sha256, number):
 
 def stage(federation, declaration, transaction, parts):
     """
-    Write what is to come beside what it replaces; nothing is changed yet.
+    Write files beside those that they replace; nothing is changed yet.
 
     transaction
         The transaction's id.
@@ -103,7 +100,7 @@ def stage(federation, declaration, transaction, parts):
 
 def commit(federation, declaration, transaction):
     """
-    Put all that was staged in its place. Again, it changes nothing.
+    Rename all staged files into place. Running it again changes nothing.
 
     CLI Example:
 
@@ -116,7 +113,7 @@ def commit(federation, declaration, transaction):
 
 def abort(federation, declaration, transaction):
     """
-    Drop what was staged.
+    Remove what was staged.
 
     CLI Example:
 
@@ -129,7 +126,7 @@ def abort(federation, declaration, transaction):
 
 def enrol(federation, declaration):
     """
-    Take the data path as it is for the federation's: it carries ``.mip-data`` from now on.
+    Enrol the data path as it is: it carries ``.mip-data`` from now on.
 
     CLI Example:
 
@@ -142,7 +139,7 @@ def enrol(federation, declaration):
 
 def compile_databases(federation, declaration, pathologies=None, force=False, strict=False):
     """
-    Compile what is stale, of all pathologies or of those named that are here.
+    Compile stale databases, of all pathologies or of those named that this node has.
 
     Returns a packed value, page 0.
 
@@ -152,19 +149,13 @@ def compile_databases(federation, declaration, pathologies=None, force=False, st
 
         salt-run mip.compile federation=fed1
     """
-    return _step(
-        jobs.compile_databases,
-        federation,
-        declaration,
-        pathologies=pathologies,
-        force=force,
-        strict=strict,
-    )
+    how = {"pathologies": pathologies, "force": force, "strict": strict}
+    return _step(jobs.compile_databases, federation, declaration, **how)
 
 
 def databases(federation, declaration, pathologies=None):
     """
-    Tell of each database whether it is current, and why not.
+    Report of each database whether it is current, and why not.
 
     Returns a packed value, page 0.
 
@@ -179,7 +170,7 @@ def databases(federation, declaration, pathologies=None):
 
 def host_keys(federation, declaration):
     """
-    The public host keys of this machine's sshd, for the consoles of the pusher.
+    The public host keys of this machine's sshd, for consoles on the pusher.
 
     CLI Example:
 
@@ -209,20 +200,19 @@ def component_logs(federation, declaration, component=None, lines=10000, since=N
 
         salt-run mip.logs federation=fed1 node=wk1
     """
-    return _step(
-        jobs.component_logs, federation, declaration, component=component, lines=lines, since=since
-    )
+    which = {"component": component, "lines": lines, "since": since}
+    return _step(jobs.component_logs, federation, declaration, **which)
 
 
 def apply_states(federation, declaration, sls="mip", test=False):
     """
-    Apply what the federation needs of this node (``salt://mip/``), and look at its place in the
+    Apply what the federation needs of this node (``salt://mip/``), and observe its place in the
     Swarm.
 
     sls
         What to apply.
     test
-        Only tell what would change.
+        Only report what would change.
 
     Returns ``{"states": [{"name", "result", "changes": {thing: [old, new]}, "comment"}], "swarm":
     {"state", "id", …}}``; of states only those that changed or failed.
@@ -233,23 +223,19 @@ def apply_states(federation, declaration, sls="mip", test=False):
 
         salt-run mip.deploy federation=fed1
     """
-    from saltext_mip.node import swarm
 
-    def step(here):
-        applied = __salt__["state.apply"](sls, test=test, queue=True)
+    def step(context):
+        states = jobs.changed_states(__salt__["state.apply"](sls, test=test, queue=True))
         __context__.pop("retcode", None)
-        return {
-            "states": _applied(applied),
-            "swarm": _docker(lambda: swarm.observe_membership(here, _pusher_key())),
-        }
+        return {"states": states, "swarm": jobs.swarm_or_error(context, _pusher_key())}
 
     return _step(step, federation, declaration)
 
 
 def ready(federation, declaration, now=None):
     """
-    What is amiss on this node before services can run on it, and its place in the Swarm; of the
-    master also the join token, sealed for the pusher.
+    Preflight: what services need and this node lacks, and its place in the Swarm; of the master
+    also the join token, sealed for the pusher.
 
     now
         The pusher's clock, in epoch seconds.
@@ -263,15 +249,8 @@ def ready(federation, declaration, now=None):
 
         salt-run mip.deploy federation=fed1
     """
-    from saltext_mip.node import preflight, swarm
-
-    def step(here):
-        return {
-            "findings": [found.wire() for found in preflight.check(here, pusher_time=now)],
-            "swarm": _docker(lambda: swarm.observe_membership(here, _pusher_key())),
-        }
-
-    return _step(step, federation, declaration)
+    key = _pusher_key()
+    return _step(jobs.preflight_issues, federation, declaration, public_key=key, pusher_time=now)
 
 
 def join_again(federation, declaration):
@@ -285,33 +264,21 @@ def join_again(federation, declaration):
         salt-run mip.deploy federation=fed1
     """
     from saltext_mip.node import swarm
-    from saltext_mip.secret import Secret
 
-    def step(here):
-        handed = []
-
-        def token():
-            handed.append(True)
-            found = _fresh_pillar(mip_swarm="out").get("mip", {}).get("secrets", {})
-            text = found.get(here.federation.name, {}).get("join")
-            return Secret(text) if text else None
-
-        try:
-            swarm.join(here, token, test=False, again=True)
-        finally:
-            if handed:
-                _fresh_pillar()
-        return swarm.observe_membership(here)
+    def step(context):
+        with pillar.join_token(__opts__, __grains__, federation) as token:
+            swarm.join(context, token, test=False, again=True)
+        return swarm.observe_membership(context)
 
     return _step(step, federation, declaration)
 
 
-def services(federation, declaration, told=None, compile_pillar=True):
+def services(federation, declaration, swarm_ids=None, compile_pillar=True):
     """
-    The federation's services, on its master node: what is, what serves, what is not as declared.
+    The federation's services, on its master node: what runs, what serves, what is not as declared.
 
-    told
-        Swarm node ids by minion id.
+    swarm_ids
+        The nodes' own ids in the Swarm, by minion id.
     compile_pillar
         False: use the pillar in this minion's memory. The pusher, while it waits, has it refreshed
         once.
@@ -324,24 +291,22 @@ def services(federation, declaration, told=None, compile_pillar=True):
 
         salt-run mip.status federation=fed1
     """
-    from saltext_mip.node.services import enforce as own_enforce
+    from saltext_mip.node.services import status as services_status
 
     return _services(
-        lambda here, env: own_enforce.status(here, env, told),
-        federation,
-        declaration,
-        compile_pillar=compile_pillar,
+        services_status.status, federation, declaration, compile_pillar, swarm_ids=swarm_ids
     )
 
 
-def enforce(federation, declaration, wish):
+def enforce(federation, declaration, request):
     """
-    Make the federation's services what is wanted, on its master node.
+    Start, stop, restart, remove or restore the federation's services, or make them what is
+    declared, on its master node.
 
-    wish
-        ``{"only", "told", "restart", "word", "actor", "dry"}``.
+    request
+        ``{"action", "targets", "reason", "actor", "swarm_ids", "restore_removed", "dry_run"}``.
 
-    Returns a packed value, page 0: ``{"changed", "plan"}``.
+    Returns a packed value, page 0: ``{"changed", "plan"}``. An invalid request is an error.
 
     CLI Example:
 
@@ -349,19 +314,18 @@ def enforce(federation, declaration, wish):
 
         salt-run mip.restart federation=fed1 node=wk1
     """
-    from saltext_mip.node.services import enforce as own_enforce
-    from saltext_mip.swarm import request
+    from saltext_mip.node.services import enforce as services_enforce
+    from saltext_mip.swarm.request import ServiceRequest
 
-    return _services(
-        lambda here, env: own_enforce.enforce(here, env, request.ServiceRequest.from_wire(wish)),
-        federation,
-        declaration,
-    )
+    def work(context, secrets):
+        return services_enforce.enforce(context, secrets, ServiceRequest.from_json(request))
+
+    return _services(work, federation, declaration)
 
 
 def forget(federation, declaration, keys):
     """
-    Delete keys of the keystore, on the master node; those that were there.
+    Delete keys of the keystore, on the master node; returns those that existed.
 
     keys
         Such as ``data/<node>/<pathology>``.
@@ -372,15 +336,15 @@ def forget(federation, declaration, keys):
 
         salt-run mip.refresh federation=fed1
     """
-    from saltext_mip.node.services import enforce as own_enforce
+    from saltext_mip.node.services import keystore
 
-    return _step(lambda here: own_enforce.delete_keys(here, keys), federation, declaration)
+    return _step(lambda here: keystore.delete_keys(here, keys), federation, declaration)
 
 
 def status(federation, declaration):
     """
-    What this node has, briefly: its place in the Swarm, its data's fingerprints, its databases; the
-    master also the services.
+    What this node has, in short: its place in the Swarm, its data's fingerprints, its databases;
+    of the master also the services.
 
     Returns a packed value, page 0.
 
@@ -390,39 +354,28 @@ def status(federation, declaration):
 
         salt-run mip.status federation=fed1
     """
-    from saltext_mip.node import overview, swarm
-    from saltext_mip.node.services import enforce as own_enforce
 
-    def step(here):
-        seen = overview.overview(here)
-        seen["swarm"] = _docker(lambda: swarm.observe_membership(here))
-        if here.node.role == "master":
-            pillar = _fresh_pillar()
-            env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
-            try:
-                seen["services"] = own_enforce.status(here, env)
-            except MipError as exc:
-                seen["services_error"] = str(exc)
-        return jobs.packed(here, seen)
+    def step(context):
+        master = context.node.role == "master"
+        secrets = pillar.service_secrets(_compiled(), federation) if master else {}
+        return jobs.node_status(context, secrets)
 
     return _step(step, federation, declaration)
 
 
-def _services(work, federation, declaration, compile_pillar=True):
-    """``work(here, secret environment)`` with a pillar that is compiled now, or that in memory."""
-    pillar = _fresh_pillar() if compile_pillar else plain(__pillar__)
-    env = pillar.get("mip", {}).get("secrets", {}).get(federation, {}).get("env", {})
-    return _step(
-        lambda here: jobs.packed(here, work(here, env)), federation, declaration, pillar=pillar
-    )
+def _services(work, federation, declaration, compile_pillar=True, **arguments):
+    """``work(context, secrets)``, packed; with the pillar compiled now or that in memory."""
+    compiled = _compiled() if compile_pillar else pillar.plain(__pillar__)
+    secrets = pillar.service_secrets(compiled, federation)
+
+    def step(context):
+        return jobs.packed(context, work(context, secrets, **arguments))
+
+    return _step(step, federation, declaration, compiled=compiled)
 
 
-def _fresh_pillar(**grains):
-    return plain(
-        salt.pillar.get_pillar(
-            __opts__, {**dict(__grains__), **grains}, __opts__["id"], __opts__.get("saltenv")
-        ).compile_pillar()
-    )
+def _compiled():
+    return pillar.compile_pillar(__opts__, __grains__)
 
 
 def _pusher_key():
@@ -430,43 +383,15 @@ def _pusher_key():
     return (Path(__opts__["pki_dir"]) / "minion_master.pub").read_bytes()
 
 
-def _docker(look):
-    """What Docker says, or why it says nothing: the rest is still an answer."""
-    try:
-        return look()
-    except MipError as exc:
-        return {"state": "unknown", "id": "", "cluster": "", "error": str(exc)}
-
-
-def _applied(found):
-    if not isinstance(found, dict):
-        return [{"name": "states", "result": False, "changes": {}, "comment": str(found)}]
-    out = []
-    for tag, of in sorted(found.items(), key=lambda item: item[1].get("__run_num__", 0)):
-        if of["result"] is True and not of["changes"]:
-            continue
-        changes = {
-            str(thing): [str(each.get("old", "")), str(each.get("new", ""))]
-            if isinstance(each, dict)
-            else ["", "changed"]
-            for thing, each in of["changes"].items()
-        }
-        name = of.get("__id__") or tag
-        out.append(
-            {"name": name, "result": of["result"], "changes": changes, "comment": of["comment"]}
-        )
-    return out
-
-
-def _step(step, federation, declaration, pillar=None, **arguments):
+def _step(step, federation, declaration, compiled=None, **arguments):
     if mixed := upgrade.pending():
         raise CommandExecutionError(mixed)
     with shaped_errors():
-        here = NodeContext.as_declared(
-            plain(__pillar__) if pillar is None else pillar,
+        context = NodeContext.as_declared(
+            pillar.plain(__pillar__) if compiled is None else compiled,
             federation,
             __opts__["id"],
             Path(__opts__["root_dir"]),
             declaration,
         )
-        return {"stale_pillar": True} if here is None else step(here, **arguments)
+        return {"stale_pillar": True} if context is None else step(context, **arguments)

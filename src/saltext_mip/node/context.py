@@ -52,9 +52,9 @@ class NodeContext:
                 node = federation.by_id(opts["id"])
             except (KeyError, TypeError, AttributeError, ValueError, MipError):
                 continue
-            here = cls(federation, node, federation.state(Path(opts["root_dir"])))
-            if here.has_data:
-                yield here
+            context = cls(federation, node, federation.state(Path(opts["root_dir"])))
+            if context.has_data:
+                yield context
 
     @property
     def data_path(self) -> Path:

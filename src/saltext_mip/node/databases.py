@@ -18,7 +18,7 @@ from saltext_mip.storage.paths import inside
 
 
 def compile_all(
-    here: NodeContext,
+    context: NodeContext,
     pathologies: Collection[str] | None = None,
     *,
     force: bool = False,
@@ -33,22 +33,22 @@ def compile_all(
     done = {
         name: compiler.compile(
             folder,
-            here.state,
+            context.state,
             pathology=name,
-            rows=_rows(here),
-            subjectcode=here.subjectcode,
+            rows=_rows(context),
+            subjectcode=context.subjectcode,
             force=force,
             strict=strict,
         )
-        for name, folder in _folders(here, pathologies)
+        for name, folder in _folders(context, pathologies)
     }
-    if any(compiled.problems or _reported(here, name) for name, compiled in done.items()):
-        collect_inventory(here)  # it writes the reports, and takes them away
-    return {name: _to_json(here, compiled) for name, compiled in done.items()}
+    if any(compiled.problems or _reported(context, name) for name, compiled in done.items()):
+        collect_inventory(context)  # it writes the reports, and takes them away
+    return {name: _to_json(context, compiled) for name, compiled in done.items()}
 
 
 def states(
-    here: NodeContext, pathologies: Collection[str] | None = None, *, verify: bool = False
+    context: NodeContext, pathologies: Collection[str] | None = None, *, verify: bool = False
 ) -> dict[str, Any]:
     """``{pathology: {"current", "reason"}}``: what compiling would find; reads no file anew.
 
@@ -56,16 +56,16 @@ def states(
     ``"differences"`` (problems, without values).
     """
     out: dict[str, Any] = {}
-    for name, folder in _folders(here, pathologies):
+    for name, folder in _folders(context, pathologies):
         how: Any = {
             "pathology": name,
-            "rows": _rows(here),
-            "subjectcode": here.subjectcode,
+            "rows": _rows(context),
+            "subjectcode": context.subjectcode,
         }
-        current, reason = compiler.current(folder, here.state, **how)
+        current, reason = compiler.current(folder, context.state, **how)
         out[name] = {"current": current, "reason": reason}
         if verify:
-            found = comparison.verify(folder, here.state, **how)
+            found = comparison.verify(folder, context.state, **how)
             out[name]["same"] = not found
             out[name]["differences"] = [
                 finding.problem.at(node=None, pathology=None).wire() for finding in found
@@ -73,30 +73,32 @@ def states(
     return out
 
 
-def _folders(here: NodeContext, pathologies: Collection[str] | None) -> Iterable[tuple[str, Path]]:
-    if not here.has_data:
+def _folders(
+    context: NodeContext, pathologies: Collection[str] | None
+) -> Iterable[tuple[str, Path]]:
+    if not context.has_data:
         return
-    data_path.check(here.data_path, here.state, node=here.node.id)
-    for name in data_path.pathologies(here.data_path).names:
+    data_path.check(context.data_path, context.state, node=context.node.id)
+    for name in data_path.pathologies(context.data_path).names:
         if pathologies is None or name in pathologies:
-            yield name, inside(here.data_path, name)
+            yield name, inside(context.data_path, name)
 
 
-def _reported(here: NodeContext, pathology: str) -> bool:
-    return (here.data_path / report.name_of(pathology)).exists()
+def _reported(context: NodeContext, pathology: str) -> bool:
+    return (context.data_path / report.name_of(pathology)).exists()
 
 
-def _rows(here: NodeContext) -> bool:
-    return here.node.role != "master"
+def _rows(context: NodeContext) -> bool:
+    return context.node.role != "master"
 
 
-def _to_json(here: NodeContext, compiled: Compiled) -> dict[str, Any]:
+def _to_json(context: NodeContext, compiled: Compiled) -> dict[str, Any]:
     counts = FileRecord("", rows=compiled.rows, datasets=compiled.datasets)
     return {
         "status": compiled.status,
         "changed": compiled.changed,
         "reason": compiled.reason,
-        "rows": counts.masked(here.federation.min_count).rows if compiled.files else 0,
+        "rows": counts.masked(context.federation.min_count).rows if compiled.files else 0,
         "datasets": [code for code, _ in compiled.datasets],
         "seconds": round(compiled.seconds, 3),
         "files": dict(compiled.files),

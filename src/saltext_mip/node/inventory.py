@@ -7,12 +7,12 @@ from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.node.context import NodeContext
 
 
-def collect_inventory(here: NodeContext) -> Inventory:
+def collect_inventory(context: NodeContext) -> Inventory:
     """The node's inventory, unmasked; the reports in the data path follow what is found."""
     return inventory.collect(
-        here.data_path,
-        here.state,
-        federation=here.federation.name,
-        node=here.node.id,
-        subjectcode=here.subjectcode,
+        context.data_path,
+        context.state,
+        federation=context.federation.name,
+        node=context.node.id,
+        subjectcode=context.subjectcode,
     )

@@ -1,214 +1,306 @@
-"""The steps that the pusher sends: what a node answers, and what it does in a transaction.
+"""The steps that the pusher sends as jobs: queries, and a node's part in a transaction.
 
-A job is a process of its own that imports what it needs, so what few steps need they import.
+A job is a process of its own, which imports what it needs; what few steps need, these import.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from saltext_mip import wire
 from saltext_mip.data import data_path
-from saltext_mip.data.inventory import collect as inventories
-from saltext_mip.errors import NodeError
+from saltext_mip.data.inventory import collect
+from saltext_mip.errors import MipError, NodeError
 from saltext_mip.node import watch_data
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.storage import atomic, paths
-from saltext_mip.storage import paths as state_paths
-from saltext_mip.transaction import participant
+from saltext_mip.storage.state import SPOOL
+from saltext_mip.swarm.components import COMPONENTS
+from saltext_mip.transaction import participant, payload
 
-SPOOL = "spool"
 SPOOL_AGE = 3600.0  # seconds that the later pages of an answer are kept
 
 
 def inventory(
-    here: NodeContext, known: Sequence[str] = (), *, follow: bool = False, settle: float = 0.0
+    context: NodeContext, known: Sequence[str] = (), *, follow: bool = False, settle: float = 0.0
 ) -> Any:
     """What this node has. A packed value.
 
-    ``{"inventory"}`` of a worker or the master, whose CDEs' bytes stand under ``contents`` (by
-    SHA-256, as latin-1 text) unless ``known``; ``{"pathologies_sha256"}`` of the ui.
+    ``{"inventory"}`` of a worker or the master, whose CDEs' bytes are in ``contents`` (by SHA-256,
+    as latin-1 text) unless ``known``; ``{"pathologies_sha256"}`` of the ui.
 
-    With ``follow`` the pusher acts on what it is told, so that the beacon has no need to say it any
-    more; ``{"settling": true}`` where files changed within the last ``settle`` seconds.
+    With ``follow`` the pusher acts on the answer, so that the beacon need not report that state;
+    ``{"settling": true}`` where files changed within the last ``settle`` seconds.
     """
-    if not here.has_data:
-        return packed(here, {"pathologies_sha256": _sha256(here.federation.pathologies_path)})
-    before = watch_data.scan(here.data_path, here.state) if follow else None
-    if before and watch_data.settling(here.state, before, settle, time.time()):
-        return packed(here, {"settling": True})
-    seen = collect_inventory(here)
+    if not context.has_data:
+        return packed(
+            context, {"pathologies_sha256": _file_sha256(context.federation.pathologies_path)}
+        )
+    before = watch_data.scan(context.data_path, context.state) if follow else None
+    if before and watch_data.settling(context.state, before, settle, time.time()):
+        return packed(context, {"settling": True})
+    found = collect_inventory(context)
     if before:
-        watch_data.acknowledge(here.state, before)
-    answer: dict[str, Any] = {"inventory": seen.wire(here.federation.min_count)}
-    if here.node.role == "master":
+        watch_data.acknowledge(context.state, before)
+    answer: dict[str, Any] = {"inventory": found.wire(context.federation.min_count)}
+    if context.node.role == "master":
         contents = {}
-        for pathology in seen.pathologies:
+        for pathology in found.pathologies:
             if pathology.cde is None or pathology.cde in known:
                 continue
-            folder = paths.inside(here.data_path, pathology.name)
+            folder = paths.inside(context.data_path, pathology.name)
             content = data_path.cde_content(folder)
             contents[hashlib.sha256(content).hexdigest()] = content.decode("latin-1")
         answer["contents"] = contents
-    return packed(here, answer)
+    return packed(context, answer)
 
 
-def verify(here: NodeContext, parts: Sequence[str]) -> Any:
-    """Check the files against CDEs that are to come; the inventory again, which says what of it.
+def verify(context: NodeContext, parts: Sequence[str]) -> Any:
+    """Check the files against future CDEs; the inventory, with the problems found. A packed value.
 
     ``parts`` are the packed ``{pathology: CDE}``, their bytes as latin-1 text.
     """
-    inventories.verify(
-        here.data_path,
-        here.state,
-        federation=here.federation.name,
-        node=here.node.id,
+    collect.verify(
+        context.data_path,
+        context.state,
+        federation=context.federation.name,
+        node=context.node.id,
         cdes={name: text.encode("latin-1") for name, text in wire.unpack(parts).items()},
-        subjectcode=here.subjectcode,
+        subjectcode=context.subjectcode,
     )
-    return packed(here, collect_inventory(here).wire(here.federation.min_count))
+    return packed(context, collect_inventory(context).wire(context.federation.min_count))
 
 
-def page(here: NodeContext, sha256: str, number: int) -> dict[str, Any]:
+def page(context: NodeContext, sha256: str, number: int) -> dict[str, Any]:
     """A further page of an answer that was too large for one."""
-    path = paths.inside(here.state / SPOOL, sha256)
+    path = paths.inside(context.state / SPOOL, sha256)
     try:
         text = path.read_text("ascii")
     except FileNotFoundError:
-        raise NodeError("the rest of the answer is not kept any more; ask again") from None
+        raise NodeError("the rest of the answer is no longer kept; run the command again") from None
     try:
         return wire.page(text, number)
     except ValueError as exc:
         raise NodeError(str(exc)) from None
 
 
-def stage(here: NodeContext, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
-    """Write what is to come beside what it replaces: ``{"staged": how many}``."""
-    sent = wire.unpack(parts)
-    entries = [
-        participant.Entry.from_wire(
-            {
-                "kind": kind,
-                "pathology": name,
-                "sha256": sha,
-                "replaces": replaces,
-                "content": sent["contents"][sha],
-            }
-        )
-        for kind, name, sha, replaces in sent["nodes"][here.node.id]
-    ]
+def stage(context: NodeContext, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
+    """Write files beside those that they replace: ``{"staged": how many}``."""
+    entries = payload.unpack(parts, context.node.id)
     staged = participant.stage(
-        participant_place(here), transaction, entries, database=_rowless(here)
+        participant_place(context), transaction, entries, database=_rowless(context)
     )
     return {"staged": len(staged)}
 
 
-def commit(here: NodeContext, transaction: str) -> dict[str, Any]:
-    """Put what was staged in its place: ``{"committed": how many}``."""
-    with watch_data.own_changes(here.data_path if here.has_data else None, here.state):
-        return {"committed": len(participant.commit(participant_place(here), transaction))}
+def commit(context: NodeContext, transaction: str) -> dict[str, Any]:
+    """Rename what was staged into place: ``{"committed": how many}``."""
+    with watch_data.own_changes(context.data_path if context.has_data else None, context.state):
+        return {"committed": len(participant.commit(participant_place(context), transaction))}
 
 
-def abort(here: NodeContext, transaction: str) -> dict[str, Any]:
-    """Drop what was staged: ``{"aborted": whether there was anything}``."""
-    return {"aborted": participant.abort(participant_place(here), transaction)}
+def abort(context: NodeContext, transaction: str) -> dict[str, Any]:
+    """Remove what was staged: ``{"aborted": whether there was anything}``."""
+    return {"aborted": participant.abort(participant_place(context), transaction)}
 
 
-def enrol(here: NodeContext) -> dict[str, bool]:
+def enrol(context: NodeContext) -> dict[str, bool]:
     """A person's word that the data path is as it should be: ``{"changed", "bare", "there"}``."""
-    if not here.has_data:
+    if not context.has_data:
         return {"changed": False, "bare": False, "there": False}
-    changed = data_path.enrol_again(here.data_path, here.state, federation=here.federation.name)
-    there = here.data_path.is_dir()
+    changed = data_path.enrol_again(
+        context.data_path, context.state, federation=context.federation.name
+    )
+    there = context.data_path.is_dir()
     return {
         "changed": changed,
-        "bare": there and data_path.is_bare(here.data_path),
+        "bare": there and data_path.is_bare(context.data_path),
         "there": there,
     }
 
 
 def compile_databases(
-    here: NodeContext, pathologies: Sequence[str] | None = None, *, force: bool, strict: bool
+    context: NodeContext, pathologies: Sequence[str] | None = None, *, force: bool, strict: bool
 ) -> Any:
     """Compile what is stale. A packed value."""
     from saltext_mip.node import databases as own_databases
 
-    return packed(here, own_databases.compile_all(here, pathologies, force=force, strict=strict))
-
-
-def databases(here: NodeContext, pathologies: Sequence[str] | None = None) -> Any:
-    """Which databases are current. A packed value."""
-    from saltext_mip.node import databases as own_databases
-
-    return packed(here, own_databases.states(here, pathologies))
-
-
-def participant_place(here: NodeContext) -> participant.Place:
-    """This node as staging sees it."""
-    return participant.Place(
-        federation=here.federation.name,
-        node=here.node.id,
-        state=here.state,
-        data_path=here.data_path if here.has_data else None,
-        pathologies_path=None if here.has_data else here.federation.pathologies_path,
+    return packed(
+        context, own_databases.compile_all(context, pathologies, force=force, strict=strict)
     )
 
 
-def host_keys(here: NodeContext) -> list[str]:  # noqa: ARG001 - every step is told where it is
+def databases(context: NodeContext, pathologies: Sequence[str] | None = None) -> Any:
+    """Which databases are current. A packed value."""
+    from saltext_mip.node import databases as own_databases
+
+    return packed(context, own_databases.states(context, pathologies))
+
+
+def participant_place(context: NodeContext) -> participant.Place:
+    """This node as a participant of a transaction."""
+    return participant.Place(
+        federation=context.federation.name,
+        node=context.node.id,
+        state=context.state,
+        data_path=context.data_path if context.has_data else None,
+        pathologies_path=None if context.has_data else context.federation.pathologies_path,
+    )
+
+
+def host_keys(context: NodeContext) -> list[str]:  # noqa: ARG001 - every step gets its context
     """The public host keys of this machine's sshd, ``type base64`` each."""
     from saltext_mip import host_keys as ssh_host_keys
 
     return ssh_host_keys.own_keys(ssh_host_keys.HOST_KEYS)
 
 
-def component_logs(here: NodeContext, component: str | None, lines: int, since: str | None) -> Any:
+def component_logs(
+    context: NodeContext, component: str | None, lines: int, since: str | None
+) -> Any:
     """The last lines of a component of this node. A packed value."""
     from saltext_mip.node import logs
+    from saltext_mip.node.containers import local_docker
 
-    which = component or logs.COMPONENTS[here.node.role]
-    return packed(here, logs.component_log(logs.connected(), which, lines, since, time.time()))
+    name = component or COMPONENTS[context.node.role]
+    return packed(context, logs.component_log(local_docker(), name, lines, since, time.time()))
 
 
-def _rowless(here: NodeContext) -> participant.Database | None:
-    """How a pathology's new folder gets its database: on the master, which may have none yet."""
-    if here.node.role != "master":
+def overview(context: NodeContext) -> dict[str, Any]:
+    """``{"data", "databases", "pathologies_json"}``; of the ui only the last, ``None`` elsewhere.
+
+    ``data`` is ``{"status", "pathologies": {name: {"cde": SHA-256, "files": {name: SHA-256}}}}``,
+    ``databases`` ``{name: {"current", "reason"}}``. Unchanged files are not read again.
+    """
+    if not context.has_data:
+        sha256 = _file_sha256(context.federation.pathologies_path)
+        return {"data": None, "databases": {}, "pathologies_json": sha256}
+    from saltext_mip.node import databases as own_databases
+
+    found = collect_inventory(context)
+    value: dict[str, Any] = {
+        "data": {
+            "status": found.status,
+            "pathologies": {
+                pathology.name: {
+                    "cde": pathology.cde,
+                    "files": {file.name: file.sha256 for file in pathology.files},
+                }
+                for pathology in found.pathologies
+            },
+        },
+        "databases": {},
+        "pathologies_json": None,
+    }
+    try:
+        value["databases"] = own_databases.states(context)
+    except MipError:  # such as a disk that is not mounted: the status above reports it
+        value["databases"] = {}
+    return value
+
+
+def node_status(context: NodeContext, secrets: Mapping[str, Any]) -> Any:
+    """:func:`overview`, the place in the Swarm, and of the master the services. A packed value."""
+    value = overview(context)
+    value["swarm"] = swarm_or_error(context)
+    if context.node.role == "master":
+        from saltext_mip.node.services import status
+
+        try:
+            value["services"] = status.status(context, secrets)
+        except MipError as exc:
+            value["services_error"] = str(exc)
+    return packed(context, value)
+
+
+def swarm_or_error(context: NodeContext, public_key: bytes | None = None) -> dict[str, Any]:
+    """The node's place in the Swarm, or the error of Docker, beside which the rest is reported."""
+    from saltext_mip.node import swarm
+
+    try:
+        return swarm.observe_membership(context, public_key)
+    except MipError as exc:
+        return {"state": "unknown", "id": "", "cluster": "", "error": str(exc)}
+
+
+def preflight_issues(
+    context: NodeContext, public_key: bytes, pusher_time: float | None
+) -> dict[str, Any]:
+    """``{"findings", "swarm"}``: what services need and lack here; the place in the Swarm."""
+    from saltext_mip.node import preflight
+
+    return {
+        "findings": [
+            found.to_json() for found in preflight.check(context, pusher_time=pusher_time)
+        ],
+        "swarm": swarm_or_error(context, public_key),
+    }
+
+
+def changed_states(applied: Any) -> list[dict[str, Any]]:
+    """What a state run (``state.apply``) returned, of states that changed or failed.
+
+    ``[{"name", "result", "changes": {thing: [old, new]}, "comment"}]``
+    """
+    if not isinstance(applied, dict):
+        return [{"name": "states", "result": False, "changes": {}, "comment": str(applied)}]
+    out = []
+    for tag, of in sorted(applied.items(), key=lambda item: item[1].get("__run_num__", 0)):
+        if of["result"] is True and not of["changes"]:
+            continue
+        changes = {
+            str(thing): [str(each.get("old", "")), str(each.get("new", ""))]
+            if isinstance(each, dict)
+            else ["", "changed"]
+            for thing, each in of["changes"].items()
+        }
+        name = of.get("__id__") or tag
+        out.append(
+            {"name": name, "result": of["result"], "changes": changes, "comment": of["comment"]}
+        )
+    return out
+
+
+def _rowless(context: NodeContext) -> participant.Database | None:
+    """How a new pathology's folder gets its database, on the master."""
+    if context.node.role != "master":
         return None
 
     def make(pathology: str, cde: bytes, target: Path) -> None:
         from saltext_mip.data.cde.model import parse
         from saltext_mip.data.database.compiler import rowless
 
-        rowless(parse(cde, pathology=pathology), target, subjectcode=here.subjectcode)
+        rowless(parse(cde, pathology=pathology), target, subjectcode=context.subjectcode)
 
     return make
 
 
-def _sha256(path: Path) -> str | None:
+def _file_sha256(path: Path) -> str | None:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
         return None
 
 
-def packed(here: NodeContext, value: Any) -> dict[str, Any]:
-    """A value of any size as the first page of it; the others are fetched by :func:`page`."""
+def packed(context: NodeContext, value: Any) -> dict[str, Any]:
+    """A value of any size as its first page; the others are fetched by :func:`page`."""
     text = wire.deflate(value)
     first = wire.page(text)
     if first["pages"] > 1:
-        spool = here.state / SPOOL
-        state_paths.private_folder(spool)
-        _forget_old(here)
+        spool = context.state / SPOOL
+        paths.private_folder(spool)
+        _remove_old_pages(context)
         atomic.replace(spool / first["sha256"], text.encode("ascii"), mode=0o600)
     return first
 
 
-def _forget_old(here: NodeContext) -> None:
+def _remove_old_pages(context: NodeContext) -> None:
     now = time.time()
-    for path in (here.state / SPOOL).iterdir():
+    for path in (context.state / SPOOL).iterdir():
         if now - path.stat().st_mtime > SPOOL_AGE:
             path.unlink(missing_ok=True)

@@ -1,51 +1,59 @@
-"""What a node needs before services can run on it, and the command that mends what is missing."""
+"""What a node needs before services can run on it, with the command that fixes what is missing."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from saltext_mip.data import data_path
 from saltext_mip.errors import MipError
-from saltext_mip.node import docker, links
+from saltext_mip.federation import Federation, Node
+from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
+from saltext_mip.swarm.components import (
+    COMPOSE_PROJECT_LABEL,
+    FEDERATION_LABEL,
+    SWARM_SERVICE_LABEL,
+)
 from saltext_mip.swarm.desired import desired_services
-from saltext_mip.swarm.model import FEDERATION_LABEL, Service
+from saltext_mip.swarm.model import Service
 
 LEAST_SPACE = 200 * 1024 * 1024  # bytes without which nothing is begun
 LITTLE_SPACE = 2 * 1024 * 1024 * 1024
 CLOCKS = 60.0  # seconds by which two clocks may differ
-COMPOSE = "com.docker.compose.project"
-SWARM_SERVICE = "com.docker.swarm.service.name"
-LISTENING = "0A"
+LISTENING = "0A"  # the state of a socket in /proc/net/tcp
+SWARM_PORT = 2377
+# of Linux' headers; Python has no names for them
+_IP_MTU, _IPV6_MTU = 14, 24
 
 
 @dataclass(frozen=True)
 class PreflightIssue:
-    """Something amiss. ``fatal``: services would not run here; ``foreign``: because something that
-    is not ours has what they need, and beside it they would do harm."""
+    """A problem of this node. ``fatal``: services would not run here; ``foreign``: because
+    something that is not ours has what they need, and both together would do harm."""
 
     fatal: bool
     text: str
     foreign: bool = False
 
-    def wire(self) -> dict[str, Any]:
-        return {"fatal": self.fatal, "foreign": self.foreign, "text": self.text}
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
-def check(here: NodeContext, *, pusher_time: float | None = None) -> tuple[PreflightIssue, ...]:
-    """Everything that is amiss on this node. ``pusher_time`` is the pusher's, in epoch seconds."""
+def check(context: NodeContext, *, pusher_time: float | None = None) -> tuple[PreflightIssue, ...]:
+    """All issues of this node. ``pusher_time`` is the pusher's clock, in epoch seconds."""
     return (
         *_clock(pusher_time),
-        *_link(here),
-        *_disk(here),
-        *_docker(here),
+        *_link(context),
+        *_disk(context),
+        *_docker(context),
     )
 
 
@@ -59,113 +67,152 @@ def _clock(pusher_time: float | None) -> Iterator[PreflightIssue]:
         )
 
 
-def _link(here: NodeContext) -> Iterator[PreflightIssue]:
-    declared = here.federation.settings["swarm"]["network"]["mtu"]
-    narrowest = links.narrowest(here.federation, here.node)
+def _link(context: NodeContext) -> Iterator[PreflightIssue]:
+    declared = context.federation.settings["swarm"]["network"]["mtu"]
+    narrowest = narrowest_mtu(context.federation, context.node)
     if narrowest is not None and narrowest < declared:
         yield PreflightIssue(
             False,
             f"a link to the other nodes carries {narrowest} bytes, the network is made for "
-            f"{declared}, and large answers would get lost. In the pillar: "
+            f"{declared}, and large answers would be lost. In the pillar: "
             f"swarm: {{network: {{mtu: {narrowest}}}}}",
         )
 
 
-def _disk(here: NodeContext) -> Iterator[PreflightIssue]:
-    if here.has_data:
-        path = here.data_path
+def narrowest_mtu(federation: Federation, node: Node) -> int | None:
+    """The least MTU, in bytes, that this ``node``'s kernel knows of its paths to the others.
+
+    Small packets pass a network that is made for a wider link, and large answers are lost in it,
+    without an error anywhere. ``None`` where no path is known, such as to an unknown name.
+    """
+    master = federation.master
+    others = federation.nodes if node == master else (master,)
+    found = [
+        mtu
+        for other in others
+        if other.address != node.address
+        for mtu in _path_mtus(other.address)
+    ]
+    return min(found, default=None)
+
+
+def _path_mtus(address: str) -> Iterator[int]:
+    try:
+        places = socket.getaddrinfo(address, SWARM_PORT, type=socket.SOCK_DGRAM)
+    except OSError:  # a name that does not resolve: other checks report it
+        return
+    for family, kind, protocol, _, place in places:
+        level, option = (
+            (socket.IPPROTO_IPV6, _IPV6_MTU)
+            if family == socket.AF_INET6
+            else (socket.IPPROTO_IP, _IP_MTU)
+        )
+        with socket.socket(family, kind, protocol) as probe:
+            try:
+                probe.connect(place)  # sends nothing
+            except OSError:  # no route
+                continue
+            yield probe.getsockopt(level, option)
+
+
+def _disk(context: NodeContext) -> Iterator[PreflightIssue]:
+    if context.has_data:
+        path = context.data_path
         try:
-            data_path.check(path, here.state, node=here.node.id)
+            data_path.check(path, context.state, node=context.node.id)
         except data_path.NoDataPath:
             pass  # a new one; it is made
         except MipError as exc:
             yield PreflightIssue(True, f"{exc} To mount it: mount {path}")
             return
         if path.is_dir() and path.stat().st_mode & 0o007:
-            yield PreflightIssue(False, f"everybody may look into {path}: chmod o-rwx {path}")
+            yield PreflightIssue(False, f"every user can read {path}: chmod o-rwx {path}")
     else:
-        path = here.federation.ui_path
+        path = context.federation.ui_path
     there = next(parent for parent in (path, *path.parents) if parent.exists())
     if not os.access(there, os.W_OK):
-        yield PreflightIssue(True, f"{there} cannot be written to: mount -o remount,rw {there}")
+        yield PreflightIssue(True, f"{there} is not writable: mount -o remount,rw {there}")
     free = shutil.disk_usage(there).free
     if free < LITTLE_SPACE:
-        said = f"only {free // 1024**2} MiB are free at {there}: make room (du -xh {there})"
-        yield PreflightIssue(free < LEAST_SPACE, said)
+        text = f"only {free // 1024**2} MiB are free at {there}: free some space (du -xh {there})"
+        yield PreflightIssue(free < LEAST_SPACE, text)
 
 
-def _docker(here: NodeContext) -> Iterator[PreflightIssue]:
-    goals = [
+def _docker(context: NodeContext) -> Iterator[PreflightIssue]:
+    desired = [
         service
-        for service in desired_services(here.federation, whole=False)
-        if service.node == here.node.id
+        for service in desired_services(context.federation, whole=False)
+        if service.node == context.node.id
     ]
     try:
         with docker.connected(timeout=20) as client:
             found = client.api.containers()
-            yield from _old(here, found, goals)
-            yield from _ports(here, found, goals)
+            yield from _old(context, found, desired)
+            yield from _ports(context, found, desired)
     except MipError as exc:
         yield PreflightIssue(True, str(exc))
 
 
-def _ours(here: NodeContext, container: dict[str, Any]) -> bool:
-    return (container.get("Labels") or {}).get(FEDERATION_LABEL) == here.federation.name
+def _ours(context: NodeContext, container: dict[str, Any]) -> bool:
+    return (container.get("Labels") or {}).get(FEDERATION_LABEL) == context.federation.name
 
 
 def _old(
-    here: NodeContext, found: list[dict[str, Any]], goals: list[Service]
+    context: NodeContext, found: list[dict[str, Any]], desired: list[Service]
 ) -> Iterator[PreflightIssue]:
     """Containers of an old installation: such as two databases on one folder lose data."""
     binds = {
-        mount.source.rstrip("/") for goal in goals for mount in goal.mounts if not mount.read_only
+        mount.source.rstrip("/")
+        for service in desired
+        for mount in service.mounts
+        if not mount.read_only
     }
     for container in found:
-        if _ours(here, container):
+        if _ours(context, container):
             continue
         name = _name(container)
-        project = (container.get("Labels") or {}).get(COMPOSE)
+        project = (container.get("Labels") or {}).get(COMPOSE_PROJECT_LABEL)
         same = sorted(
             binds & {mount.get("Source", "").rstrip("/") for mount in container["Mounts"]}
         )
         if same:
-            mend = f"docker compose -p {project} down" if project else _stop(container)
+            fix = f"docker compose -p {project} down" if project else _stop(container)
             yield PreflightIssue(
                 True,
-                f"container {name}, which is not ours, uses {', '.join(same)}: {mend} "
-                "(the data stay where they are)",
+                f"container {name}, which is not ours, uses {', '.join(same)}: {fix} "
+                "(the data are kept)",
                 foreign=True,
             )
 
 
 def _ports(
-    here: NodeContext, found: list[dict[str, Any]], goals: list[Service]
+    context: NodeContext, found: list[dict[str, Any]], desired: list[Service]
 ) -> Iterator[PreflightIssue]:
-    wants = {port.published for goal in goals for port in goal.ports}
+    wants = {port.published for service in desired for port in service.ports}
     holders: dict[int, str] = {}
-    mends: dict[int, str] = {}
+    fixes: dict[int, str] = {}
     ours: set[int] = set()
     for container in found:
         for port in container["Ports"]:
             if "PublicPort" not in port:
                 continue
-            if _ours(here, container):
+            if _ours(context, container):
                 ours.add(port["PublicPort"])
             else:
                 holders[port["PublicPort"]] = _name(container)
-                mends[port["PublicPort"]] = _stop(container)
+                fixes[port["PublicPort"]] = _stop(container)
     listened = _listened()
     for port in sorted(wants - ours):
         if port in holders:
             name = holders[port]
             yield PreflightIssue(
                 True,
-                f"container {name}, which is not ours, has port {port}: {mends[port]}",
+                f"container {name}, which is not ours, has port {port}: {fixes[port]}",
                 foreign=True,
             )
         elif port in listened:
-            mend = f"ss -ltnp 'sport = :{port}' tells what"
-            yield PreflightIssue(True, f"something here has port {port}: {mend}", foreign=True)
+            fix = f"find it with ss -ltnp 'sport = :{port}'"
+            yield PreflightIssue(True, f"another program has port {port}: {fix}", foreign=True)
 
 
 def _name(container: dict[str, Any]) -> str:
@@ -175,7 +222,7 @@ def _name(container: dict[str, Any]) -> str:
 
 def _stop(container: dict[str, Any]) -> str:
     """What ends it: a task of the Swarm would come back."""
-    service = (container.get("Labels") or {}).get(SWARM_SERVICE)
+    service = (container.get("Labels") or {}).get(SWARM_SERVICE_LABEL)
     if service:
         return f"on the Swarm's manager, docker service rm {service}"
     return f"docker stop {_name(container)}"
@@ -195,14 +242,14 @@ def _listened() -> set[int]:
     return found
 
 
-def folders(here: NodeContext, *, test: bool) -> list[str]:
+def folders(context: NodeContext, *, test: bool) -> list[str]:
     """Make the folders that services bind and that are not there; their paths.
 
     A new one has the owner, group and mode of its parent. A data path that was enrolled is never
-    made: where it is missing its disk is not mounted.
+    made: where it is missing, its disk is probably not mounted.
     """
     made = []
-    for path in _needed(here):
+    for path in _needed(context):
         if path.is_dir():
             continue
         made.append(str(path))
@@ -211,13 +258,13 @@ def folders(here: NodeContext, *, test: bool) -> list[str]:
     return made
 
 
-def _needed(here: NodeContext) -> Iterator[Path]:
-    if here.has_data:
+def _needed(context: NodeContext) -> Iterator[Path]:
+    if context.has_data:
         with suppress(data_path.NoDataPath):
-            data_path.check(here.data_path, here.state, node=here.node.id)
-        yield here.data_path
-    for service in desired_services(here.federation, whole=False):
-        if service.node == here.node.id and not here.has_data:
+            data_path.check(context.data_path, context.state, node=context.node.id)
+        yield context.data_path
+    for service in desired_services(context.federation, whole=False):
+        if service.node == context.node.id and not context.has_data:
             yield from (Path(mount.source) for mount in service.mounts)
 
 

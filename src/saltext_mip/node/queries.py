@@ -19,18 +19,18 @@ from saltext_mip.storage.paths import inside
 from saltext_mip.text import shown
 
 
-def datasets(here: NodeContext) -> dict[str, Any]:
+def datasets(context: NodeContext) -> dict[str, Any]:
     """``{pathology: {file: {"datasets": {code: rows}, "rows", "size", "sha256", "problems"}}}``."""
     return {
-        pathology.name: {record.name: _file(here, record) for record in pathology.files}
-        for pathology in _usable(here).pathologies
+        pathology.name: {record.name: _file(context, record) for record in pathology.files}
+        for pathology in _usable(context).pathologies
     }
 
 
-def prototypes(here: NodeContext) -> dict[str, Any]:
+def prototypes(context: NodeContext) -> dict[str, Any]:
     """``{pathology: [{"columns": […], "files": […]}]}``, each distinct header once."""
     out: dict[str, Any] = {}
-    for pathology in _usable(here).pathologies:
+    for pathology in _usable(context).pathologies:
         names: dict[tuple[str, ...], list[str]] = {}
         for record in pathology.files:
             if record.header:
@@ -41,19 +41,19 @@ def prototypes(here: NodeContext) -> dict[str, Any]:
     return out
 
 
-def cde(here: NodeContext, pathology: str | None) -> dict[str, Any]:
+def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
     """All CDEs in short, or one as its tree; one that cannot be read is said in its place."""
-    if not here.has_data:
+    if not context.has_data:
         return {}
     if pathology is not None:
-        tree: dict[str, Any] = dict(_parsed(here, pathology).tree)
+        tree: dict[str, Any] = dict(_parsed(context, pathology).tree)
         return tree
     out: dict[str, Any] = {}
-    for record in _usable(here).pathologies:
+    for record in _usable(context).pathologies:
         if record.cde is None:
             continue
         try:
-            found = _parsed(here, record.name)
+            found = _parsed(context, record.name)
         except CdeInvalid as exc:
             out[record.name] = {"problem": str(exc)}
             continue
@@ -85,27 +85,27 @@ def check(folder: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
     }
 
 
-def _usable(here: NodeContext) -> Inventory:
+def _usable(context: NodeContext) -> Inventory:
     """This node's inventory; of the ui an empty one. A data path that is not there is an error."""
-    if not here.has_data:
-        return Inventory(here.federation.name, here.node.id, "ok", enrolled=False)
-    seen = collect_inventory(here)
+    if not context.has_data:
+        return Inventory(context.federation.name, context.node.id, "ok", enrolled=False)
+    seen = collect_inventory(context)
     if seen.status != "ok":
         rule = RULES[seen.status]
-        raise NodeError(f"{here.data_path}: {rule.text}. {rule.hint}")
+        raise NodeError(f"{context.data_path}: {rule.text}. {rule.hint}")
     return seen
 
 
-def _parsed(here: NodeContext, pathology: str) -> Cde:
+def _parsed(context: NodeContext, pathology: str) -> Cde:
     try:
-        content = data_path.cde_content(inside(here.data_path, pathology))
+        content = data_path.cde_content(inside(context.data_path, pathology))
     except (FileNotFoundError, NotADirectoryError):
         raise Misuse(f"There is no {CDE_FILE} of '{shown(pathology)}' here.") from None
-    return parse(content, pathology=pathology, node=here.node.id)
+    return parse(content, pathology=pathology, node=context.node.id)
 
 
-def _file(here: NodeContext, record: FileRecord) -> dict[str, Any]:
-    masked = record.masked(here.federation.min_count)
+def _file(context: NodeContext, record: FileRecord) -> dict[str, Any]:
+    masked = record.masked(context.federation.min_count)
     return {
         "datasets": dict(masked.datasets),
         "rows": masked.rows,

@@ -16,7 +16,7 @@ from saltext_mip.swarm import membership
 Token = Callable[[], Secret | None]
 
 
-def observe_membership(here: NodeContext, public_key: bytes | None = None) -> dict[str, Any]:
+def observe_membership(context: NodeContext, public_key: bytes | None = None) -> dict[str, Any]:
     """``{"state", "id", "cluster", "error"}``; the manager with ``sealed``: the join token.
 
     ``public_key`` is the pusher's, for which the token is sealed.
@@ -29,28 +29,28 @@ def observe_membership(here: NodeContext, public_key: bytes | None = None) -> di
             "cluster": (now.get("Cluster") or {}).get("ID", "") if now["ControlAvailable"] else "",
             "error": now["Error"],
         }
-        if here.node.role == "master" and value["cluster"] and public_key is not None:
+        if context.node.role == "master" and value["cluster"] and public_key is not None:
             value["sealed"] = sealing.sealed(membership.token(client), public_key)
         return value
 
 
-def initialise(here: NodeContext, *, test: bool) -> str | None:
+def initialise(context: NodeContext, *, test: bool) -> str | None:
     """Make the Swarm; why, or ``None`` where it is there."""
     with docker.connected() as client:
         now = membership.state(client)
         if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
             return None
         if not test:
-            membership.initialise(client, here.node.address)
+            membership.initialise(client, context.node.address)
         return "it is in no Swarm"
 
 
-def join(here: NodeContext, token: Token, *, test: bool, again: bool = False) -> str | None:
+def join(context: NodeContext, token: Token, *, test: bool, again: bool = False) -> str | None:
     """Join the master's Swarm; why, or ``None`` where this node is in it.
 
     ``again``: the manager does not know it, whatever the node believes.
     """
-    manager = here.federation.master.address
+    manager = context.federation.master.address
     with docker.connected() as client:
         now: Mapping[str, Any] = membership.state(client)
         reason = "the Swarm does not know it" if again else membership.joined(now, manager)
@@ -60,7 +60,7 @@ def join(here: NodeContext, token: Token, *, test: bool, again: bool = False) ->
         if secret is None:
             raise Refused(
                 f"{reason}, and the pusher has no join token for it. On the pusher: "
-                f"salt-run mip.deploy federation={here.federation.name}"
+                f"salt-run mip.deploy federation={context.federation.name}"
             )
-        membership.join(client, manager, here.node.address, secret)
+        membership.join(client, manager, context.node.address, secret)
         return reason

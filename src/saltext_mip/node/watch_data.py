@@ -4,74 +4,63 @@ A scan only stats. What it finds becomes one number, a *mark*: the sum of one nu
 that our own write is accounted for by subtracting the old file's number and adding the new one's,
 and a simultaneous change by others remains visible. The pusher's gather acknowledges the mark that
 it saw (:func:`acknowledge`). While the data have another mark and were left alone for ``settle``
-seconds, :func:`must_report` is true, at growing intervals, since some reports get lost.
+seconds, :func:`report_due` is true, at growing intervals, since some reports get lost.
 
 All of it is on disk: a restart neither loses a change nor reports one twice.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from saltext_mip.data import data_path as folders
-from saltext_mip.data.data_path import STATE_FILE
-from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.data import data_path as data_paths
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.node.context import NodeContext
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.node.reminders import (
+    MARK_BYTES,
+    Fingerprint,
+    Timers,
+    mark,
+    mark_to_json,
+    read_or_none,
+)
+from saltext_mip.storage.state import DATA_ACKNOWLEDGED, DATA_REMINDER, StateBroken, write_state
 
-ACKNOWLEDGED = "looked.json"  # by jobs: what the pusher has seen
-WATCHED = "watched.json"  # by the beacon: what it has said
-AGAIN = 10.0  # seconds, at the least, until it is said again: a gather takes some of them
-_SIZE = 16  # bytes of a mark
-_ALL = 1 << 8 * _SIZE
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What is there, as a mark, and when a file of it changed last (seconds of its clock)."""
-
-    mark: int
-    newest: float = 0.0
+_ALL = 1 << 8 * MARK_BYTES
 
 
-@dataclass(frozen=True)
-class Reminder:
-    """Something that the pusher has not seen: since when it is so, how often and when to say it."""
-
-    mark: int
-    since: float
-    said: int
-    due: float
-
-
-def beacons(here: NodeContext) -> dict[str, float]:
-    """The beacons that a node needs, and how often each looks, in seconds."""
-    if not here.has_data:
+def beacon_intervals(context: NodeContext) -> dict[str, float]:
+    """The beacons that a node needs, and how often each scans, in seconds."""
+    if not context.has_data:
         return {}
-    interval = max(1.0, min(5.0, here.federation.settings["reactor"]["settle"] / 5))
-    wanted = {"mip_data": interval}
-    if here.node.role == "master":
-        wanted["mip_services"] = 30.0
-    return wanted
+    interval = max(1.0, min(5.0, context.federation.settings["reactor"]["settle"] / 5))
+    intervals = {"mip_data": interval}
+    if context.node.role == "master":
+        intervals["mip_services"] = 30.0
+    return intervals
 
 
 def scan(data_path: Path, state: Path) -> Fingerprint:
-    """What stands in the data path: CSV files and CDEs, by name, size, mtime and inode.
+    """The data path's CSV files and CDEs, by name, size, mtime and inode.
 
-    A data path that is enrolled and not mounted, or not to be read, is something of its own.
+    A data path that is enrolled and not mounted, or not readable, has a fingerprint of its own.
     """
-    if _enrolled(data_path, state) and not (data_path / ENROLLED_FILE).is_file():
+    if _is_gone(data_path, state):
         return Fingerprint(mark("MountGone"))
     try:
         return _scan(data_path)
     except OSError as error:
         return Fingerprint(mark("Unreadable", error.errno))
+
+
+def _is_gone(data_path: Path, state: Path) -> bool:
+    try:
+        return data_paths.is_gone(data_path, state)
+    except StateBroken:  # a gather reports it
+        return False
 
 
 def _scan(data_path: Path) -> Fingerprint:
@@ -97,88 +86,35 @@ def _scan(data_path: Path) -> Fingerprint:
 def _entry(pathology: str, entry: os.DirEntry[str]) -> tuple[int, float]:
     try:
         status = entry.stat()
-    except OSError as error:  # a link that leads nowhere, a file that went just now
+    except OSError as error:  # a dangling link, or a file that was just removed
         return mark("Unreadable", pathology, entry.name, error.errno), 0.0
     return _file(pathology, entry.name, status), status.st_ctime
 
 
 def is_data(name: str) -> bool:
     """Whether a file of that name, in a pathology's folder, is watched."""
-    return name == CDE_FILE or (name.endswith(folders.CSV) and not name.startswith("."))
+    return name == CDE_FILE or (name.endswith(data_paths.CSV) and not name.startswith("."))
 
 
-def step(
-    watch: Reminder | None,
-    seen: Fingerprint,
-    noted: int,
-    now: float,
-    *,
-    settle: float,
-    resync: float,
-    interval: float,
-) -> tuple[Reminder | None, bool]:
-    """What to remember of this look, and whether to say it.
-
-    ``interval`` is the time since the look before: a change is not older, whatever its file's time.
-    """
-    if seen.mark == noted:
-        return None, False
-    if watch is None or watch.mark != seen.mark:
-        age = min(max(now - seen.newest, 0.0), interval)
-        watch = Reminder(seen.mark, now - age, 0, now - age + settle)
-    if now < watch.since or watch.due > now + max(settle, resync):  # the clock was put back
-        watch = Reminder(watch.mark, now, watch.said, now + settle)
-    if now < watch.due:
-        return watch, False
-    pause = min(max(settle, AGAIN) * 2 ** min(watch.said, 30), max(settle, resync))
-    return Reminder(watch.mark, watch.since, watch.said + 1, now + pause), True
+def settling(state: Path, observed: Fingerprint, settle: float, now: float) -> bool:
+    """Whether files are being changed: the state is new, and a file changed within ``settle`` s."""
+    return observed.mark != _acknowledged(state) and now - observed.newest < settle
 
 
-def settling(state: Path, seen: Fingerprint, settle: float, now: float) -> bool:
-    """Whether somebody is at it: something is new, and a file changed within ``settle`` seconds."""
-    return seen.mark != _acknowledged(state) and now - seen.newest < settle
+def report_due(data_path: Path, state: Path, timers: Timers, now: float) -> bool:
+    """Scan; whether to report the data to the pusher now."""
+    observed = scan(data_path, state)
+    return timers.report_due(state / DATA_REMINDER, observed, _acknowledged(state), now)
 
 
-@dataclass(frozen=True)
-class Timers:
-    """Seconds, as :func:`step` has them."""
-
-    settle: float
-    resync: float
-    interval: float
-
-    def tell(self, path: Path, seen: Fingerprint, noted: int, now: float) -> bool:
-        """Remember in ``path`` what was seen, and tell whether the pusher should be told."""
-        before = _watch(_read(path))
-        watch, say = step(
-            before,
-            seen,
-            noted,
-            now,
-            settle=self.settle,
-            resync=self.resync,
-            interval=self.interval,
-        )
-        if watch is None and before is not None:
-            files_state_state.remove_state(path)
-        elif watch is not None and watch != before:
-            files_state_state.write_state(path, {**asdict(watch), "mark": f"{watch.mark:032x}"})
-        return say
-
-
-def must_report(data_path: Path, state: Path, clocks: Timers, now: float) -> bool:
-    """Look, and tell whether the pusher should be told of the data."""
-    return clocks.tell(state / WATCHED, scan(data_path, state), _acknowledged(state), now)
-
-
-def acknowledge(state: Path, seen: Fingerprint) -> None:
-    """The pusher knows what was ``seen``."""
-    files_state_state.write_state(state / ACKNOWLEDGED, {"mark": f"{seen.mark:032x}"})
+def acknowledge(state: Path, observed: Fingerprint) -> None:
+    """The pusher has seen the ``observed`` state."""
+    write_state(state / DATA_ACKNOWLEDGED, {"mark": mark_to_json(observed.mark)})
 
 
 @contextmanager
 def own_changes(data_path: Path | None, state: Path) -> Iterator[None]:
-    """What is written to CDEs within is our own, and no news."""
+    """CDEs that are written within are our own changes: no reason to report."""
     if data_path is None:
         yield
         return
@@ -210,35 +146,9 @@ def _file(pathology: str, name: str, status: os.stat_result) -> int:
     return mark(pathology, name, status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def mark(*facts: object) -> int:
-    """One number for these facts."""
-    text = "\0".join(map(str, facts)).encode("utf-8", "surrogateescape")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=_SIZE).digest(), "big")
-
-
-def _enrolled(data_path: Path, state: Path) -> bool:
-    value = _read(state / STATE_FILE)
-    return isinstance(value, Mapping) and value.get("data_path") == str(data_path)
-
-
 def _acknowledged(state: Path) -> int:
-    """What the pusher has seen; nothing, where it never looked."""
-    value = _read(state / ACKNOWLEDGED)
+    """The mark that the pusher has seen; 0 where it never looked."""
     try:
-        return int(value["mark"], 16)
+        return int((read_or_none(state / DATA_ACKNOWLEDGED) or {})["mark"], 16)
     except (KeyError, TypeError, ValueError):
         return 0
-
-
-def _watch(value: Any) -> Reminder | None:
-    try:
-        return Reminder(int(value["mark"], 16), value["since"], value["said"], value["due"])
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _read(path: Path) -> Any:
-    try:
-        return files_state_state.read_state(path)
-    except files_state_state.StateBroken:  # then all of it is news, once
-        return None

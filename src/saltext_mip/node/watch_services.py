@@ -1,9 +1,9 @@
-"""What a refresh could mend of the federation's services, as the beacon on its master node asks.
+"""What a refresh could fix in the federation's services, as the beacon on its master node asks.
 
-Declared services of which nothing runs, a node that came to the Swarm and has no place in it yet,
-engines that a keystore forgot which started after them. What an operator stopped is not missed.
-Where nothing is deployed, or Docker does not answer within a fraction of a second, there is nothing
-to tell.
+Declared services of which nothing runs, nodes that joined the Swarm and have no label yet, engines
+that the keystore lost when it restarted after them. What an operator stopped is not reported.
+Where nothing is deployed, or Docker does not respond within a fraction of a second, there is
+nothing to report.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from saltext_mip.node.context import NodeContext
-from saltext_mip.node.watch_data import Fingerprint, Timers, mark
+from saltext_mip.node.reminders import Fingerprint, Timers, mark
+from saltext_mip.storage.state import SERVICES_REMINDER
 
 TIMEOUT = 0.5  # seconds for one answer of Docker, in the minion's own loop
-WATCHED = "services-watched.json"
 
 
-def down(here: NodeContext) -> tuple[str, ...]:
-    """The names of services that should run and do not, and of what else is amiss."""
+def services_down(context: NodeContext) -> tuple[str, ...]:
+    """The names of services that should run and do not, and of the other things to fix."""
     from saltext_mip.node import docker
-    from saltext_mip.node.services import enforce
+    from saltext_mip.node.services import keystore, overrides
     from saltext_mip.swarm import engine, membership
     from saltext_mip.swarm.desired import desired_services
     from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
@@ -29,32 +29,36 @@ def down(here: NodeContext) -> tuple[str, ...]:
 
     try:
         with docker.connected(timeout=TIMEOUT) as client:
-            actual = observe(client, here.federation.name, now=datetime.now(UTC))
+            observed = observe(client, context.federation.name, now=datetime.now(UTC))
     except (DockerUnavailable, DockerFailed):
         return ()
-    ours = {name: running for name, running in actual.services.items() if running.ours}
+    ours = {name: running for name, running in observed.services.items() if running.ours}
     if not ours:
         return ()
-    words = enforce.read_overrides(here)
-    goals = [
-        goal for goal in desired_services(here.federation, whole=False) if goal.node not in words
+    overridden = overrides.read_overrides(context)
+    desired = [
+        service
+        for service in desired_services(context.federation, whole=False)
+        if service.node not in overridden
     ]
-    there = membership.entries(here.federation, actual)
+    members = membership.entries(context.federation, observed)
     found = [
-        goal.name
-        for goal in goals
-        if not (ours[goal.name].up if goal.name in ours else goal.node not in there)
+        service.name
+        for service in desired
+        if not (ours[service.name].up if service.name in ours else service.node not in members)
     ]
-    found += [entry.id for entry in membership.membership(here.federation, actual, whole=False)]
-    if older := enforce.older_than_keystore(goals, actual):
+    found += [
+        entry.id for entry in membership.membership(context.federation, observed, whole=False)
+    ]
+    if older := keystore.older_than_keystore(desired, observed):
         served = engine.look(timeout=TIMEOUT)
         if served.active is not None:
-            found += enforce.forgotten(here, older, served)
+            found += keystore.forgotten(context, older, served)
     return tuple(found)
 
 
-def must_report(state: Path, names: tuple[str, ...], clocks: Timers, now: float) -> bool:
-    """Whether the pusher should be told of them: once they are down for a while, and again ever
-    more rarely as long as they are."""
-    seen = Fingerprint(mark(*names) if names else 0)
-    return clocks.tell(state / WATCHED, seen, 0, now)
+def report_due(state: Path, names: tuple[str, ...], timers: Timers, now: float) -> bool:
+    """Whether to report them to the pusher now: once they are down for a while, and again at
+    growing intervals."""
+    observed = Fingerprint(mark(*names) if names else 0)
+    return timers.report_due(state / SERVICES_REMINDER, observed, 0, now)

@@ -92,7 +92,7 @@ class Pusher:
         who = self.actor if actor is None else actor
         when = self.now().isoformat(timespec="seconds")
         event = Event(when, what, shown(who), shown(about), shown(message), generation)
-        self.store.chronicle.tell(event)
+        self.store.event_log.append(event)
 
     def ask(
         self, step: str, targets: Sequence[str], *, within: float | None = None, **arguments: Any

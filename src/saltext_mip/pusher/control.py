@@ -81,7 +81,7 @@ def suspended(store: Store, now: datetime) -> Override | None:
         return override
     if store.resume():
         when = now.isoformat(timespec="seconds")
-        store.chronicle.tell(Event(when, "resumed", message="its duration ended"))
+        store.event_log.append(Event(when, "resumed", message="its duration ended"))
     return None
 
 

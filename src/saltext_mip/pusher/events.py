@@ -32,7 +32,7 @@ def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
     than the event log) is taken from the history.
     """
     limit = limit_or_all(limit, "events")
-    recorded = pusher.store.chronicle.events()
+    recorded = pusher.store.event_log.events()
     known = {event.generation for event in recorded if event.what in ("consolidated", "rolledback")}
     found = [*_from_history(pusher, known), *recorded]
     found.sort(key=lambda event: (event.when, event.number))
@@ -40,7 +40,7 @@ def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
         "federation": pusher.federation.name,
         "events": [asdict(event) for event in (found[-limit:] if limit else found)],
         "of": len(found),
-        "record": str(pusher.store.chronicle.path),
+        "record": str(pusher.store.event_log.path),
     }
 
 

@@ -16,7 +16,7 @@ from saltext_mip.pusher.answers import Answers, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder
-from saltext_mip.storage.state import read_state, write_state
+from saltext_mip.storage.state import KNOWN_HOSTS, NODES_SEEN, read_state, write_state
 
 CHECK_TIMEOUT = 15.0  # seconds
 
@@ -25,7 +25,7 @@ class _Availability:
     """Which nodes were up when they were last asked, and since when; in the pusher's state."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / "seen.json"
+        self._path = state / NODES_SEEN
         self._known: dict[str, dict[str, Any]] = read_state(self._path) or {}
 
     def of(self, node: str) -> Mapping[str, Any]:
@@ -53,7 +53,7 @@ def list_nodes(pusher: Pusher) -> dict[str, Any]:
         "nodes": _nodes_to_json(pusher, _Availability(pusher.state), {}),
         "ssh": {
             **pusher.federation.settings["ssh"],
-            "known_hosts": str(pusher.state / ssh_host_keys.KNOWN_HOSTS),
+            "known_hosts": str(pusher.state / KNOWN_HOSTS),
         },
     }
 
@@ -93,7 +93,7 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
             keys[node] = ssh_host_keys.checked_keys(value)
         except ValueError as exc:
             why[node] = str(exc)
-    path = pusher.state / ssh_host_keys.KNOWN_HOSTS
+    path = pusher.state / KNOWN_HOSTS
     before = path.read_text("utf-8") if path.exists() else ""
     after = ssh_host_keys.known_hosts(before, keys)
     if after != before:

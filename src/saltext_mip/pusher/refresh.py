@@ -140,7 +140,7 @@ def record_not_started(state: Path, run: str, error: MipError, when: str) -> Non
     outcomes.save(state, outcome)
     if not outcome.like(last):
         text = f"{outcome.reason}: {outcome.message}"
-        EventLog(state).tell(Event(when, "failed", "controller", "refresh", text))
+        EventLog(state).append(Event(when, "failed", "controller", "refresh", text))
 
 
 def permanent(error: MipError) -> bool:

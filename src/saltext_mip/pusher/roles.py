@@ -17,7 +17,7 @@ from saltext_mip.errors import MipError, Misuse
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.history import last_generation
-from saltext_mip.storage.state import read_state, write_state
+from saltext_mip.storage.state import ROLES_SYNCED, read_state, write_state
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _remember(pusher: Pusher, generation: int, message: str, *, permanent: bool)
 
 
 def _path(state: Path) -> Path:
-    return state / "roles.json"
+    return state / ROLES_SYNCED
 
 
 def _iso(when: datetime) -> str:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from saltext_mip import wire
 from saltext_mip.pusher.answers import Answers, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
+from saltext_mip.transaction.payload import Payload, pack
 
 
 def sender(pusher: Pusher) -> Callable[..., Answers]:
     """The function by which the transaction coordinator reaches this federation's nodes."""
 
-    def send(step: coordinator.Step, payloads: Mapping[str, Mapping[str, Any]]) -> Answers:
+    def send(step: coordinator.Step, payloads: Mapping[str, Payload]) -> Answers:
         targets = [node for node in pusher.federation.ids if node in payloads]
         gone = {node: "it is no longer declared" for node in payloads if node not in targets}
         if not targets:
             return Answers(missing=gone)
         pusher.progress(f"{_DOING[step]} {', '.join(targets)}")
-        arguments: dict[str, Any] = {"transaction": next(iter(payloads.values()))["txn"]}
+        arguments: dict[str, Any] = {"transaction": next(iter(payloads.values())).transaction}
         if step == "stage":
-            arguments["parts"] = _parts(payloads)
+            arguments["parts"] = pack(payloads)
         answers = pusher.ask(step, targets, **arguments)
         failed = {node: sanitize(why) for node, why in answers.failed.items()}
         return Answers(answers.values, {**answers.missing, **gone}, failed)
@@ -48,15 +48,3 @@ _DOING: Mapping[str, str] = {
     "commit": "committing on",
     "abort": "undoing on",
 }
-
-
-def _parts(payloads: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    contents: dict[str, str] = {}
-    nodes: dict[str, list[Any]] = {}
-    for node, payload in payloads.items():
-        nodes[node] = []
-        for entry in payload["entries"]:
-            contents[entry["sha256"]] = entry["content"]
-            facts = ("kind", "pathology", "sha256", "replaces")
-            nodes[node].append([entry[key] for key in facts])
-    return wire.pack({"contents": contents, "nodes": nodes})

@@ -1,18 +1,16 @@
 """
-States of a node of a federation: what is declared is enforced, and again changes nothing.
+States of a node of a federation. Applying them again changes nothing.
 
-``states/mip`` of the package has SLS that use them; ``salt://mip/`` serves these as they are.
+The SLS files in ``states/mip`` of the package use them; ``salt://mip/`` serves these.
 """
 
 from pathlib import Path
 
-import salt.pillar
 from salt.exceptions import CommandExecutionError
 
-from saltext_mip.bridge.pillar import plain
+from saltext_mip.bridge import pillar
 from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.node.context import NodeContext
-from saltext_mip.secret import Secret
 
 __virtualname__ = "mip"
 
@@ -40,8 +38,8 @@ def compiled(name, federation=None, pathology=None, force=False, strict=False):
     strict
         Warnings keep a file out as errors do.
 
-    A file that is bad keeps the rows that it had when it was good; the state has failed then, and
-    its comment says what is wrong.
+    An invalid file keeps the rows that it had when it was valid; the state fails then, and its
+    comment lists the rules.
 
     CLI Example:
 
@@ -63,13 +61,13 @@ def compiled(name, federation=None, pathology=None, force=False, strict=False):
                     found: {"old": reason or "current", "new": "compiled"}
                     for found, reason in stale.items()
                 }
-            ret["comment"] = _words("Would be compiled", list(stale)) or "Everything is current."
+            ret["comment"] = _list("Would be compiled", list(stale)) or "All databases are current."
             return ret
         done = __salt__["mip.compile"](pathology, federation, force=force, strict=strict)
     except CommandExecutionError as exc:
         return {**ret, "result": False, "comment": str(exc)}
     finally:
-        # What the functions above tell a person by an exit code, a state tells by its result.
+        # A state reports by its result what the functions above report by an exit code.
         __context__.pop("retcode", None)
     for found, of in done.items():
         if of["changed"]:
@@ -79,13 +77,13 @@ def compiled(name, federation=None, pathology=None, force=False, strict=False):
         ret["result"] = False
         ret["comment"] = "\n".join(_problem(found, of) for found, of in failed.items())
     else:
-        ret["comment"] = _words("Compiled", list(ret["changes"])) or "Everything is current."
+        ret["comment"] = _list("Compiled", list(ret["changes"])) or "All databases are current."
     return ret
 
 
 def requirements(name, federation=None):
     """
-    This node has what services need: Docker, its disk with room, free ports, nothing in the way.
+    This node has what services need: Docker, the data disk, space, free ports.
 
     name
         Anything; the state's name.
@@ -93,7 +91,7 @@ def requirements(name, federation=None):
     federation
         The federation's name; may be left out where the node's pillar declares one only.
 
-    Changes nothing. What is missing is named with the command that mends it.
+    Changes nothing. The comment lists what is missing, with the command that fixes it.
 
     CLI Example:
 
@@ -103,18 +101,18 @@ def requirements(name, federation=None):
     """
     from saltext_mip.node import preflight
 
-    def check(here):
-        found = preflight.check(here)
+    def check(context):
+        found = preflight.check(context)
         fatal = [finding.text for finding in found if finding.fatal]
         comment = "\n".join(fatal or [finding.text for finding in found])
-        return not fatal, {}, comment or "Everything that is needed is there."
+        return not fatal, {}, comment or "All requirements are met."
 
     return _state(name, federation, check)
 
 
 def folders(name, federation=None):
     """
-    The folders that this node's services bind are there; a disk that is not mounted is no folder.
+    The folders that this node's services bind exist. A data disk that is not mounted is an error.
 
     name
         Anything; the state's name.
@@ -122,7 +120,7 @@ def folders(name, federation=None):
     federation
         The federation's name; may be left out where the node's pillar declares one only.
 
-    A new folder has the owner, group and mode of its parent; one that is there is left as it is.
+    A new folder gets the owner, group and mode of its parent; an existing one is not changed.
 
     CLI Example:
 
@@ -132,10 +130,10 @@ def folders(name, federation=None):
     """
     from saltext_mip.node import preflight
 
-    def make(here):
-        made = preflight.folders(here, test=__opts__["test"])
-        changes = {path: {"old": "not there", "new": "made"} for path in made}
-        return True, changes, _words("Made", made) or "All folders are there."
+    def make(context):
+        made = preflight.folders(context, test=__opts__["test"])
+        changes = {path: {"old": "missing", "new": "created"} for path in made}
+        return True, changes, _list("Created", made) or "All folders exist."
 
     return _state(name, federation, make)
 
@@ -158,8 +156,8 @@ def swarm_initialised(name, federation=None):
     """
     from saltext_mip.node import swarm
 
-    def initialise(here):
-        reason = swarm.initialise(here, test=__opts__["test"])
+    def initialise(context):
+        reason = swarm.initialise(context, test=__opts__["test"])
         return True, _changed("swarm", reason, "initialised"), "This node manages the Swarm."
 
     return _state(name, federation, initialise)
@@ -167,7 +165,7 @@ def swarm_initialised(name, federation=None):
 
 def swarm_joined(name, federation=None):
     """
-    This node is in the Swarm of its federation's master. One that the Swarm has lost joins again.
+    This node is in the Swarm of its federation's master. One that the Swarm lost joins again.
 
     name
         Anything; the state's name.
@@ -175,8 +173,8 @@ def swarm_joined(name, federation=None):
     federation
         The federation's name; may be left out where the node's pillar declares one only.
 
-    The join token comes in a pillar that is compiled for this alone, with the grain ``mip_swarm:
-    out``; right after, it is compiled without, so that the Salt master's cache has it no more.
+    The join token comes in a pillar that is compiled for this only, with the grain ``mip_swarm:
+    out``; afterwards the pillar is compiled without it, so that the Salt master's cache has none.
 
     CLI Example:
 
@@ -186,20 +184,9 @@ def swarm_joined(name, federation=None):
     """
     from saltext_mip.node import swarm
 
-    def join(here):
-        handed = []
-
-        def token():
-            handed.append(True)
-            found = _compiled(mip_swarm="out").get("mip", {}).get("secrets", {})
-            text = found.get(here.federation.name, {}).get("join")
-            return Secret(text) if text else None
-
-        try:
-            reason = swarm.join(here, token, test=__opts__["test"])
-        finally:
-            if handed:
-                _compiled()
+    def join(context):
+        with pillar.join_token(__opts__, __grains__, context.federation.name) as token:
+            reason = swarm.join(context, token, test=__opts__["test"])
         return True, _changed("swarm", reason, "joined"), "This node is in the Swarm."
 
     return _state(name, federation, join)
@@ -207,7 +194,7 @@ def swarm_joined(name, federation=None):
 
 def services(name, federation=None):
     """
-    Every service of the federation is as it is declared; enforced on its master node.
+    All services of the federation match the declaration; enforced on its master node.
 
     name
         Anything; the state's name.
@@ -217,7 +204,7 @@ def services(name, federation=None):
 
     Services, the network and the labels of the Swarm's nodes are compared field by field. What an
     operator stopped or removed by ``mip.stop`` and ``mip.remove`` stays so. What is not ours is not
-    touched.
+    changed.
 
     CLI Example:
 
@@ -225,19 +212,20 @@ def services(name, federation=None):
 
         salt 'fed1-ms' state.apply mip.master test=True
     """
-    from saltext_mip.node.services import enforce as own_enforce
-    from saltext_mip.swarm import request
+    from saltext_mip.node.services import enforce as services_enforce
+    from saltext_mip.node.services import status
+    from saltext_mip.swarm.request import ServiceRequest
 
-    def enforce(here):
-        secrets = plain(__pillar__).get("mip", {}).get("secrets", {})
-        env = secrets.get(here.federation.name, {}).get("env", {})
-        if __opts__["test"] and not own_enforce.is_manager():
+    def enforce(context):
+        secrets = pillar.service_secrets(pillar.plain(__pillar__), context.federation.name)
+        test = __opts__["test"]
+        if test and not status.is_manager():
             return True, {"swarm": {"old": "none", "new": "with every service"}}, ""
-        done = own_enforce.enforce(here, env, request.ServiceRequest(dry=__opts__["test"]))
+        done = services_enforce.enforce(context, secrets, ServiceRequest("enforce", dry_run=test))
         changes = {
             item["thing"]: {"old": item["reason"], "new": item["action"]} for item in done["plan"]
         }
-        return True, changes, "Every service is as declared."
+        return True, changes, "All services match the declaration."
 
     return _state(name, federation, enforce)
 
@@ -253,7 +241,7 @@ def beacons(name, federation=None):
     federation
         The federation's name; may be left out where the node's pillar declares one only.
 
-    They stay through a restart of the minion. One that the pillar configures is left to it.
+    They persist when the minion restarts. One that the pillar configures is not changed.
 
     CLI Example:
 
@@ -263,12 +251,12 @@ def beacons(name, federation=None):
     """
     from saltext_mip.node import watch_data
 
-    def install(here):
+    def install(context):
         have = __salt__["beacons.list"](return_yaml=False, include_pillar=False)
         pillars = __salt__["beacons.list"](return_yaml=False, include_opts=False)
-        wanted = watch_data.beacons(here)
+        intervals = watch_data.beacon_intervals(context)
         changes = {}
-        for beacon, interval in wanted.items():
+        for beacon, interval in intervals.items():
             data = [{"interval": interval}]
             if beacon in pillars or have.get(beacon) == data:
                 continue
@@ -282,31 +270,31 @@ def beacons(name, federation=None):
             saved = __salt__["beacons.save"]()
             if not saved["result"]:
                 return False, {}, str(saved["comment"])
-        return True, changes, _words("Installed", list(wanted)) or "It needs none."
+        return True, changes, _list("Installed", list(intervals)) or "This node needs no beacons."
 
     return _state(name, federation, install)
 
 
 def _interval(data):
     facts = {key: value for each in data or () for key, value in dict(each).items()}
-    return f"every {facts['interval']} s" if "interval" in facts else "not there"
+    return f"every {facts['interval']} s" if "interval" in facts else "missing"
 
 
 def _state(name, federation, work):
-    """``work(here)`` gives ``(result, changes, comment)``; with changes under test: None."""
+    """The state's return of ``work(context)``, which returns ``(result, changes, comment)``."""
     ret = {"name": name, "result": True, "changes": {}, "comment": ""}
     try:
-        here = NodeContext.from_pillar(
-            plain(__pillar__), federation, __opts__["id"], Path(__opts__["root_dir"])
+        context = NodeContext.from_pillar(
+            pillar.plain(__pillar__), federation, __opts__["id"], Path(__opts__["root_dir"])
         )
-        ret["result"], ret["changes"], ret["comment"] = work(here)
+        ret["result"], ret["changes"], ret["comment"] = work(context)
     except (MipError, OSError) as exc:
         return {**ret, "result": False, "comment": str(exc)}
-    except Exception as exc:  # noqa: BLE001 - Salt would tell its words: maybe a secret
+    except Exception as exc:  # noqa: BLE001 - Salt would show its message: maybe a secret
         return {**ret, "result": False, "comment": str(Unexpected.of(exc))}
     if ret["changes"] and ret["result"]:
         did = "Would change" if __opts__["test"] else "Changed"
-        ret["comment"] = _words(did, list(ret["changes"]))
+        ret["comment"] = _list(did, list(ret["changes"]))
         ret["result"] = None if __opts__["test"] else True
     return ret
 
@@ -315,16 +303,7 @@ def _changed(what, reason, new):
     return {what: {"old": reason, "new": new}} if reason else {}
 
 
-def _compiled(**grains):
-    """This node's pillar, compiled anew with these grains; nothing of it stays in memory."""
-    return plain(
-        salt.pillar.get_pillar(
-            __opts__, {**dict(__grains__), **grains}, __opts__["id"], __opts__.get("saltenv")
-        ).compile_pillar()
-    )
-
-
-def _words(what, names):
+def _list(what, names):
     return f"{what}: {', '.join(names)}." if names else ""
 
 

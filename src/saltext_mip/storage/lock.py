@@ -1,4 +1,4 @@
-"""One at a time: a lock on a file, that says who holds it and that the dead let go of."""
+"""Locks on files, released when their holder ends, however it ends. The only ``flock`` is here."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ def lock(
     sleep: Callable[[float], None] = time.sleep,
     waiting: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
-    """Hold the lock file ``path``, in which ``holder`` then stands for others to read.
+    """Hold the lock file ``path``, in which others read ``holder`` meanwhile.
 
-    Waits up to ``wait`` seconds for another, then raises :class:`Busy` that names them; ``waiting``
-    is told who it is, once and when it is another. A holder that dies lets go. An empty ``holder``
-    is not written down.
+    Waits up to ``wait`` seconds for another holder, then raises :class:`Busy`, which names it;
+    ``waiting`` is called with the holder's name at first and whenever it changes. The lock of a
+    process that died is free. An empty ``holder`` is not written.
     """
     private_folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         begin = clock()
-        told = ""
+        reported = ""
         while not try_lock(fd):
             waited = clock() - begin
             who = shown(os.pread(fd, 4096, 0).decode("utf-8", "replace").strip())
             if waited >= wait:
                 raise Busy(
-                    "Try again later, or give it more time: timeout=<seconds>.",
+                    "Try again later, or wait longer: timeout=<seconds>.",
                     federation=federation,
                     holder=who or "another command",
                     waited=waited,
                 )
-            if who and who != told:
+            if who and who != reported:
                 waiting(who)
-                told = who
+                reported = who
             sleep(min(0.2, wait - waited))
         if holder:
             os.ftruncate(fd, 0)
@@ -61,11 +61,55 @@ def lock(
         os.close(fd)
 
 
+@contextmanager
+def exclusive(path: Path, flags: int = 0) -> Iterator[int]:
+    """The open file ``path``, created if it does not exist, locked for as long as that takes.
+
+    ``flags`` of ``os.open`` are added. A file that another process replaced meanwhile is opened
+    again.
+    """
+    private_folder(path.parent)
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if _is_file(fd, path):
+                yield fd
+                return
+        finally:
+            os.close(fd)
+
+
+def _is_file(fd: int, path: Path) -> bool:
+    """Whether the open file is still the one of that name."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(fd)
+    return (mine.st_dev, mine.st_ino) == (found.st_dev, found.st_ino)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock file ``path``."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 def try_lock(fd: int) -> bool:
-    """Whether ``fd`` is ours alone. Without locks nothing is: nothing protected, nothing swept."""
+    """Lock ``fd``; False where another has it, or the file system has no locks."""
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

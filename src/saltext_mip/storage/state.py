@@ -1,4 +1,8 @@
-"""Our own state as JSON files, 0600 in folders of 0700."""
+"""Our own state in ``/var/lib/mip/<federation>``: which files there are, and how they are written.
+
+Every file and folder of it is named here, relative to the federation's folder; most are JSON
+values. Files are 0600 in folders of 0700, and replaced as a whole.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,57 @@ from saltext_mip.errors import MipError
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder, sync_folder
 
+# -- on the pusher
+FEDERATION_LOCK = "lock"  # of the command that changes the federation
+GENERATIONS = "generations"  # a folder: one file per generation
+BLOBS = "blobs"  # a folder: contents that generations distributed, by SHA-256
+OPEN_PROBLEMS = "findings.json"  # of the last gather, where it made no new generation
+JOURNAL = "journal.json"  # the transaction that is not finished
+EVENTS = "events.jsonl"  # recent events and operator actions, one JSON document a line
+DISABLED_NODES = "disabled.json"  # overrides by minion id
+SUSPENDED = "suspended.json"  # the override that switches the controller off
+CONDITIONS = "conditions.json"  # the last status' conditions, for `since`
+NODES_SEEN = "seen.json"  # when nodes last responded
+KNOWN_HOSTS = "known_hosts"  # the nodes' ssh host keys, as ssh reads them
+JOIN = "join.json"  # the token with which nodes join the Swarm
+SERVED = "served.json"  # the generation that engines have loaded
+ROLES_SYNCED = "roles.json"  # the last synchronisation of Keycloak's roles
+REQUESTS = "requests"  # a folder: requests to the controller
+DECLARED = "declared.json"  # what the controller knows of the declaration
+CONTROLLER = "controller.json"  # the controller's timers
+LAST_REFRESH = "refreshed.json"  # how the last refresh ended
+APPROVED = "approved.json"  # the revision whose removals an operator approved
+
+# -- on a node
+ENROLMENT = "enrolled.json"  # the data path that is enrolled
+INVENTORY_CACHE = "inventory.json"
+BUILD_RECORDS = "compiled"  # a folder: what each database was built from
+STAGED = "staged.json"  # the transaction that is staged
+STAGING_LOCK = "staging.lock"
+SPOOL = "spool"  # a folder: later pages of large answers
+DATA_ACKNOWLEDGED = "looked.json"  # the state of the data that the pusher has seen
+DATA_REMINDER = "watched.json"  # the state of the data that the beacon reports
+SERVICES_REMINDER = "services-watched.json"  # the state of services that the beacon reports
+SERVICE_OVERRIDES = "stopped.json"  # on the master: whose services are stopped or removed
+SERVICES_LOCK = "services.lock"
+
 
 class StateBroken(MipError):
-    """{path} is not what this program wrote ({message}). Look at it, and move it away."""
+    """{path} is corrupt ({message}). Inspect it and move it aside."""
 
 
 def write_state(path: Path, value: Any) -> bool:
-    """Write a JSON value of ours, whole, 0600; False if it is there already."""
+    """Write a JSON value as a whole, 0600; False if the file has it already."""
     private_folder(path.parent)
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return replace(path, text.encode("utf-8", "surrogatepass") + b"\n", mode=0o600)
 
 
 def read_state(path: Path) -> Any:
-    """The JSON value written there; None where there is no file.
+    """The JSON value of the file; None where it does not exist.
 
-    :class:`StateBroken` where it is not JSON: writes are whole, so it was not us, or the disk.
+    :class:`StateBroken` where it is not JSON: since we replace whole files, another program or the
+    disk did that.
     """
     try:
         content = path.read_bytes()
@@ -38,7 +77,7 @@ def read_state(path: Path) -> Any:
 
 
 def remove_state(path: Path) -> None:
-    """The file is gone, on disk too; it may have been gone already."""
+    """Remove the file, on disk too; it may not exist."""
     try:
         path.unlink()
     except FileNotFoundError:

@@ -14,17 +14,8 @@ from typing import Any
 from saltext_mip.errors import DeclarationError
 from saltext_mip.federation import Federation, Node
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.model import (
-    FEDERATION_LABEL,
-    NODE_LABEL,
-    PLACE_LABEL,
-    SECRET_NAME,
-    SERVICE_LABEL,
-    STACK_LABEL,
-    Mount,
-    Port,
-    Service,
-)
+from saltext_mip.swarm.components import FEDERATION_LABEL, NODE_LABEL, SERVICE_LABEL, STACK_LABEL
+from saltext_mip.swarm.model import PLACE_LABEL, SECRET_NAME, Mount, Port, Service
 
 IMAGES: Mapping[str, str] = {
     "exareme": "hbpmip/exareme:24.3.0",

@@ -11,15 +11,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.model import (
-    NODE_LABEL,
-    PLACE_LABEL,
-    SECRET_NAME,
-    SERVICE_LABEL,
-    Mount,
-    Port,
-    Service,
-)
+from saltext_mip.swarm.components import NODE_LABEL, SERVICE_LABEL
+from saltext_mip.swarm.model import PLACE_LABEL, SECRET_NAME, Mount, Port, Service
 
 RESTART_DELAY = 2_000_000_000  # nanoseconds before a task that ended is started again
 

@@ -2,7 +2,7 @@
 
 ::
 
-    DockerUnavailable    Docker does not answer, or is too old (temporary)
+    DockerUnavailable    Docker does not respond, or is too old (temporary)
     DockerFailed         Docker refused what was asked of it
     NotInSwarm           what only a manager can do was asked of a node that is none
     NotOurs              something that is not ours has our name or port
@@ -16,7 +16,7 @@ from saltext_mip.errors import NodeError, Refused
 
 
 class DockerUnavailable(NodeError):
-    """Docker does not answer here: {message}. See: systemctl status docker."""
+    """Docker does not respond: {message}. See: systemctl status docker."""
 
     permanent = False
 

@@ -1,7 +1,7 @@
 """The Swarm itself: who is in it, which entry is which node, and its network.
 
-All goes by node ids: two entries may have one hostname, of a node that was installed again and of
-what it was before. :func:`membership` is pure; the rest does what it says.
+All goes by node ids: two entries may have one hostname, of a node that was reinstalled and of
+its old installation. :func:`membership` is pure; the rest does what it returns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from docker.types import IPAMConfig, IPAMPool
 from saltext_mip.errors import NodeError, Refused
 from saltext_mip.federation import Federation, Node
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.model import FEDERATION_LABEL, PLACE_LABEL
+from saltext_mip.swarm.components import FEDERATION_LABEL
+from saltext_mip.swarm.model import PLACE_LABEL
 from saltext_mip.swarm.observed import MTU, MTU_OPTION, Observed, SwarmNode
 from saltext_mip.swarm.plan import NetworkItem
 
@@ -36,27 +37,27 @@ class Entry:
 
 
 def state(client: Any) -> Mapping[str, Any]:
-    """This node's own word: ``LocalNodeState``, ``NodeID``, ``RemoteManagers``, ``Error``…"""
+    """What Docker reports of this node: ``LocalNodeState``, ``NodeID``, ``Error`` and more."""
     found: Mapping[str, Any] = client.info()["Swarm"]
     return found
 
 
 def initialise(client: Any, address: str) -> bool:
-    """Make this node the manager of a new Swarm; whether it was not."""
+    """Make this node the manager of a new Swarm; False if it is one."""
     now = state(client)
     if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
         return False
     if now["LocalNodeState"] != "inactive":
         raise Refused(
-            f"Docker here is in a Swarm that it does not manage ({now['LocalNodeState']}). "
-            "If it may leave: docker swarm leave --force"
+            f"Docker is in a Swarm that it does not manage ({now['LocalNodeState']}). "
+            "To leave it: docker swarm leave --force"
         )
     client.swarm.init(advertise_addr=address, listen_addr=f"0.0.0.0:{PORT}")
     return True
 
 
 def token(client: Any) -> Secret:
-    """What a worker joins with."""
+    """The token with which a worker joins."""
     client.swarm.reload()
     return Secret(client.swarm.attrs["JoinTokens"]["Worker"])
 
@@ -64,22 +65,20 @@ def token(client: Any) -> Secret:
 def joined(now: Mapping[str, Any], manager: str) -> str | None:
     """Why this node is not in the Swarm of ``manager``; ``None`` if it is.
 
-    :class:`~saltext_mip.errors.Refused` where it is in another, which a person must decide.
+    :class:`~saltext_mip.errors.Refused` where it is in another, which an operator must decide.
     """
     local = now["LocalNodeState"]
     if local == "inactive":
         return "it is in no Swarm"
     if local == "locked" or now["ControlAvailable"]:
-        raise Refused(
-            "Docker here manages a Swarm of its own. If it may go: docker swarm leave --force"
-        )
+        raise Refused("Docker manages a Swarm of its own. To leave it: docker swarm leave --force")
     hosts = {each["Addr"].rpartition(":")[0] for each in now["RemoteManagers"] or ()}
     if local == "active" and not now["Error"] and (manager in hosts or not _is_address(manager)):
         return None
     if local == "active" and not now["Error"]:
         raise Refused(
-            f"Docker here is in the Swarm of {', '.join(sorted(hosts)) or 'another manager'}, not "
-            f"of {manager}. If it may leave: docker swarm leave --force"
+            f"Docker is in the Swarm of {', '.join(sorted(hosts)) or 'another manager'}, not "
+            f"of {manager}. To leave it: docker swarm leave --force"
         )
     return f"its Swarm has lost it ({now['Error'] or local})"
 
@@ -100,41 +99,41 @@ def join(client: Any, manager: str, address: str, secret: Secret) -> None:
     )
     now = state(client)
     if now["LocalNodeState"] != "active":
-        raise NodeError(f"joining the Swarm of {manager} did not work: {now['Error'] or 'no word'}")
+        raise NodeError(f"cannot join the Swarm of {manager}: {now['Error'] or 'no reason given'}")
 
 
 def entries(
-    federation: Federation, actual: Observed, told: Mapping[str, str] | None = None
+    federation: Federation, observed: Observed, swarm_ids: Mapping[str, str] | None = None
 ) -> dict[str, SwarmNode]:
     """Which entry is which declared node, by minion id.
 
-    ``told`` are the node ids that nodes gave themselves, by minion id: they go before what names
-    and addresses say.
+    ``swarm_ids`` are the node ids that nodes report of themselves, by minion id: they take
+    precedence over names and addresses.
     """
-    told = told or {}
-    by_id = {entry.id: entry for entry in actual.nodes}
-    taken = {told[node.id] for node in federation.nodes if told.get(node.id) in by_id}
-    if actual.node in by_id:
-        taken.add(actual.node)
+    swarm_ids = swarm_ids or {}
+    by_id = {entry.id: entry for entry in observed.nodes}
+    taken = {swarm_ids[node.id] for node in federation.nodes if swarm_ids.get(node.id) in by_id}
+    if observed.node in by_id:
+        taken.add(observed.node)
     found = {}
     for node in federation.nodes:
-        own = actual.node if node.role == "master" else told.get(node.id, "")
+        own = observed.node if node.role == "master" else swarm_ids.get(node.id, "")
         if own in by_id:
             found[node.id] = by_id[own]
             continue
-        fits = [entry for entry in candidates(federation, node, actual) if entry.id not in taken]
+        fits = [entry for entry in candidates(federation, node, observed) if entry.id not in taken]
         if fits:
             found[node.id] = max(fits, key=lambda entry: (entry.ready, entry.created))
             taken.add(found[node.id].id)
     return found
 
 
-def candidates(federation: Federation, node: Node, actual: Observed) -> list[SwarmNode]:
+def candidates(federation: Federation, node: Node, observed: Observed) -> list[SwarmNode]:
     """The entries that are, or were, this node."""
     shared = sum(other.address == node.address for other in federation.nodes) > 1
     return [
         entry
-        for entry in actual.nodes
+        for entry in observed.nodes
         if entry.hostname in (node.hostname, node.id)
         or entry.place == node.hostname
         or (not shared and entry.address == node.address)
@@ -143,18 +142,18 @@ def candidates(federation: Federation, node: Node, actual: Observed) -> list[Swa
 
 def membership(
     federation: Federation,
-    actual: Observed,
-    told: Mapping[str, str] | None = None,
+    observed: Observed,
+    swarm_ids: Mapping[str, str] | None = None,
     *,
     whole: bool = True,
 ) -> tuple[Entry, ...]:
     """What is to be done so that each node's entry, and no other, has its label.
 
-    An entry of a node that is not declared any more goes out of the Swarm, with all that it may
-    reach there; where something that is not ours runs on it, it loses its labels alone. Without
-    ``whole``, for a command that is about some nodes only, it is left.
+    An entry of a node that is no longer declared is removed from the Swarm, with all that it may
+    reach there; where something that is not ours runs on it, it only loses its labels. Without
+    ``whole``, for a command about some nodes only, it is kept.
     """
-    found = entries(federation, actual, told)
+    found = entries(federation, observed, swarm_ids)
     chosen = {entry.id for entry in found.values()}
     out = []
     for node in federation.nodes:
@@ -164,22 +163,24 @@ def membership(
         if entry.place != node.hostname or entry.labels.get(FEDERATION_LABEL) != federation.name:
             reason = f"label {PLACE_LABEL} differs: {entry.place or 'none'} -> {node.hostname}"
             out.append(Entry("label", entry.id, node.hostname, reason))
-        for old in candidates(federation, node, actual):
+        for old in candidates(federation, node, observed):
             if old.id in chosen or old.manager:
                 continue
             if old.state == "down":
-                reason = "the node was installed again, and this is what it was"
+                reason = "the node was reinstalled, and this is its old entry"
                 out.append(Entry("forget", old.id, old.hostname, reason))
             elif old.place == node.hostname:
-                out.append(Entry("unlabel", old.id, old.hostname, "another entry is the node now"))
-    for entry in actual.nodes:
+                out.append(
+                    Entry("unlabel", old.id, old.hostname, "another entry is the node's now")
+                )
+    for entry in observed.nodes:
         mine = entry.labels.get(FEDERATION_LABEL) == federation.name
         if entry.id in chosen or not mine or entry.id in {one.id for one in out}:
             continue
         if entry.manager or not whole:
             continue
-        reason = "the node is not declared any more"
-        if foreign := _foreign(actual, entry):
+        reason = "the node is no longer declared"
+        if foreign := _foreign(observed, entry):
             reason += f"; {', '.join(foreign)}, not ours, may run there, so it stays in the Swarm"
             out.append(Entry("unlabel", entry.id, entry.hostname, reason))
         else:
@@ -187,18 +188,18 @@ def membership(
     return tuple({one.id: one for one in out}.values())
 
 
-def _foreign(actual: Observed, entry: SwarmNode) -> list[str]:
+def _foreign(observed: Observed, entry: SwarmNode) -> list[str]:
     """Services that are not ours and have a task on that node."""
     return sorted(
         name
-        for name, running in actual.services.items()
+        for name, running in observed.services.items()
         if not running.ours
         and any(task.node == entry.id and task.desired == "running" for task in running.tasks)
     )
 
 
 def keep(client: Any, federation: str, items: Iterable[Entry]) -> None:
-    """Do what :func:`membership` says."""
+    """Do what :func:`membership` returned."""
     for item in items:
         if item.action == "forget":
             client.api.remove_node(item.id, force=True)
@@ -214,7 +215,7 @@ def keep(client: Any, federation: str, items: Iterable[Entry]) -> None:
 
 
 def keep_network(client: Any, item: NetworkItem) -> str:
-    """Make the network, where it is to be made; its id."""
+    """Create the network where the plan does; its id."""
     network = item.network
     if item.action == "nothing":
         return network.id

@@ -12,10 +12,6 @@ from dataclasses import dataclass, field
 
 from saltext_mip.secret import Secret
 
-FEDERATION_LABEL = "mip.federation"  # ours: what does not carry it is never touched
-SERVICE_LABEL = "mip.service"  # the short name
-NODE_LABEL = "mip.node"  # the minion's id
-STACK_LABEL = "com.docker.stack.namespace"
 PLACE_LABEL = "name"  # of a node: its hostname
 
 # a variable of such a name is never shown, wherever it was declared

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from saltext_mip.swarm import docker_api as specs
-from saltext_mip.swarm.model import FEDERATION_LABEL, NODE_LABEL, PLACE_LABEL, Service
+from saltext_mip.swarm.components import FEDERATION_LABEL, NODE_LABEL
+from saltext_mip.swarm.model import PLACE_LABEL, Service
 
 MTU_OPTION = "com.docker.network.driver.mtu"  # of the link; Docker takes off what it adds
 MTU = 1500  # what Docker goes by without it

@@ -1,6 +1,6 @@
-"""From wanted and actual to what is done, as data: an action, a thing, a reason.
+"""From desired and observed state to a plan, as data: an action, a thing, a reason.
 
-Everything that a service's specification says is compared, field by field; no label is believed,
+A service's whole specification is compared, field by field. No label is trusted to tell a change,
 since a change by hand leaves labels as they were. Nothing without our label is planned for: where
 such a thing has a name or a port of ours, :func:`plan` raises
 :class:`~saltext_mip.swarm.errors.NotOurs`.
@@ -10,25 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.engine import KEYSTORE, MASTER, WORKER
+from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Network, Observed, Running
 
 Action = Literal["create", "update", "remove", "restart", "nothing"]
 
-# engines that forget everything with the keystore are made after it; workers one at a time
+# the keystore forgets engines when it restarts, so they come after it; workers one at a time
 ORDER = (KEYSTORE, MASTER, WORKER, "portalbackend_db", "create_dbs")
-# what says who and where a service is, and is compared by name, constraint and label
+# who and where a service is: compared by name, constraint and label
 _IDENTITY = {"name", "short", "node", "hostname", "once"}
+AS_DECLARED = "it is as declared"
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing to do. ``service`` is what it shall be, ``running`` what it is."""
+    """One thing to do. ``service`` is the desired one, ``running`` the observed one."""
 
     action: Action
     thing: str
@@ -71,43 +72,52 @@ class NetworkItem:
         return {"action": self.action, "thing": f"network {self.thing}", "reason": self.reason}
 
 
-def plan(
-    wanted: Sequence[Service],
-    actual: Observed,
-    *,
-    words: Mapping[str, str] | None = None,
-    only: Collection[str] | None = None,
-) -> tuple[Item, ...]:
-    """What makes the one the other.
+class Shown(Protocol):
+    """An item of a plan."""
 
-    ``words`` are an operator's, by minion id: ``stopped`` or ``removed``. ``only`` are the minion
-    ids to which the plan is confined.
+    @property
+    def action(self) -> str: ...
+    def shown(self) -> dict[str, str]: ...
+
+
+def plan(
+    desired: Sequence[Service],
+    observed: Observed,
+    *,
+    overrides: Mapping[str, str] | None = None,
+    nodes: Collection[str] | None = None,
+) -> tuple[Item, ...]:
+    """What makes the observed services the desired ones; :class:`NotOurs` on a conflict.
+
+    ``overrides`` are operators' decisions by minion id: ``stopped`` or ``removed``. ``nodes`` are
+    the minion ids to which the plan is confined.
     """
-    words = words or {}
-    goals = {}
-    for service in wanted:
-        word = words.get(service.node)
-        if word != "removed":
-            goals[service.name] = replace(service, replicas=0) if word == "stopped" else service
-    refuse_conflicts(goals.values(), actual)
+    overrides = overrides or {}
+    wanted = {}
+    for service in desired:
+        override = overrides.get(service.node)
+        if override != "removed":
+            stopped = override == "stopped"
+            wanted[service.name] = replace(service, replicas=0) if stopped else service
+    refuse_conflicts(wanted.values(), observed)
     items = []
-    for name, goal in goals.items():
-        running = actual.services.get(name)
+    for name, service in wanted.items():
+        running = observed.services.get(name)
         if running is None:
-            reason = "it is not there"
-            items.append(Item("create", name, reason, goal.node, goal))
-        elif reasons := differences(goal, running.service):
-            items.append(Item("update", name, "; ".join(reasons), goal.node, goal, running))
+            items.append(Item("create", name, "it is not there", service.node, service))
+        elif reasons := differences(service, running.service):
+            reason = "; ".join(reasons)
+            items.append(Item("update", name, reason, service.node, service, running))
         else:
-            items.append(Item("nothing", name, "it is as declared", goal.node, goal, running))
-    for name, running in actual.services.items():
-        if running.ours and name not in goals:
+            items.append(Item("nothing", name, AS_DECLARED, service.node, service, running))
+    for name, running in observed.services.items():
+        if running.ours and name not in wanted:
             node = running.service.node
-            reason = "an operator removed it" if node in words else "it is not declared"
+            reason = "an operator removed it" if node in overrides else "it is not declared"
             items.append(Item("remove", name, reason, node, None, running))
     return tuple(
         sorted(
-            (item for item in items if only is None or item.node in only or not item.node),
+            (item for item in items if nodes is None or item.node in nodes or not item.node),
             key=_rank,
         )
     )
@@ -121,36 +131,37 @@ def _rank(item: Item) -> tuple[int, int]:
     )
 
 
-def refuse_conflicts(goals: Iterable[Service], actual: Observed) -> None:
-    """Raise where a service that is not ours has a name or a port of ours."""
-    theirs = [running.service for running in actual.services.values() if not running.ours]
-    trouble, names = [], set()
-    for goal in goals:
-        for other in theirs:
-            same = _ports(goal) & _ports(other)
-            if other.name == goal.name:
-                trouble.append(f"service {other.name} has our name")
-            elif same and other.hostname in ("", goal.hostname):
+def refuse_conflicts(desired: Iterable[Service], observed: Observed) -> None:
+    """Raise :class:`NotOurs` where a service that is not ours has a name or a port of ours."""
+    foreign = [running.service for running in observed.services.values() if not running.ours]
+    conflicts, names = [], set()
+    for service in desired:
+        for other in foreign:
+            same = _ports(service) & _ports(other)
+            if other.name == service.name:
+                conflicts.append(f"service {other.name} has our name")
+            elif same and other.hostname in ("", service.hostname):
                 ports = ", ".join(map(str, sorted(same)))
-                trouble.append(f"service {other.name} has port {ports} of {goal.name}")
+                conflicts.append(f"service {other.name} has port {ports} of {service.name}")
             else:
                 continue
             names.add(other.name)
-    if trouble:
-        raise NotOurs("; ".join(trouble), command=f"docker service rm {' '.join(sorted(names))}")
+    if conflicts:
+        command = f"docker service rm {' '.join(sorted(names))}"
+        raise NotOurs("; ".join(conflicts), command=command)
 
 
 def _ports(service: Service) -> set[int]:
     return {port.published for port in service.ports}
 
 
-def differences(goal: Service, now: Service) -> list[str]:
-    """Each field that is not as wanted, in a person's words; never a secret's value."""
+def differences(desired: Service, observed: Service) -> list[str]:
+    """A text for each field that differs; never a secret's value."""
     out: list[str] = []
     for each in fields(Service):
         if each.name in _IDENTITY:
             continue
-        want, have = getattr(goal, each.name), getattr(now, each.name)
+        want, have = getattr(desired, each.name), getattr(observed, each.name)
         if want != have:
             out += _describe(each.name, want, have)
     return out
@@ -198,17 +209,19 @@ def _listed(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values)) or "none"
 
 
-def with_restarts(items: Sequence[Item], lost: Mapping[str, str] | None = None) -> tuple[Item, ...]:
-    """The plan with the engines that must start again because the keystore does.
+def with_restarts(
+    items: Sequence[Item], others: Mapping[str, str] | None = None
+) -> tuple[Item, ...]:
+    """The plan with the engines that must restart because the keystore does.
 
-    ``lost`` are further services to restart, and why, by name.
+    ``others`` are further services to restart, and why, by name.
     """
-    why = dict(lost or {})
+    why = dict(others or {})
     keystore = next((i for i in items if i.service and i.service.short == KEYSTORE), None)
     if keystore is not None and (keystore.action == "create" or keystore.replaces_task):
         for item in items:
             if item.service and item.service.short in (MASTER, WORKER):
-                why.setdefault(item.thing, "the keystore starts again and forgets it")
+                why.setdefault(item.thing, "the keystore restarts and forgets it")
     return tuple(
         replace(item, action="restart", reason=why[item.thing])
         if (item.action == "nothing" or (item.action == "update" and not item.replaces_task))
@@ -220,46 +233,54 @@ def with_restarts(items: Sequence[Item], lost: Mapping[str, str] | None = None) 
     )
 
 
-def only_restoring(items: Iterable[Item], places: Collection[str]) -> tuple[Item, ...]:
+def only_restoring(items: Iterable[Item], members: Collection[str]) -> tuple[Item, ...]:
     """Of a plan, what brings back a service of which nothing runs; none that runs is changed.
 
-    ``places`` are the minion ids of nodes that are in the Swarm.
+    ``members`` are the minion ids of nodes that are in the Swarm.
     """
     return tuple(
         item
-        if _restores(item, places)
-        else replace(item, action="nothing", reason="it is left to a deployment")
+        if _restores(item, members)
+        else replace(item, action="nothing", reason="left to a deployment")
         for item in items
         if item.service is not None
     )
 
 
-def _restores(item: Item, places: Collection[str]) -> bool:
+def _restores(item: Item, members: Collection[str]) -> bool:
     if item.service is None or item.service.replicas == 0:
         return False
     if item.running is None:
-        return item.node in places
+        return item.node in members
     return not item.running.up
 
 
-def network_plan(wanted: Network, actual: Observed) -> NetworkItem:
-    """The overlay network: made, or made anew where it differs and nothing uses it.
+def network_plan(desired: Network, observed: Observed) -> NetworkItem:
+    """The overlay network: created, or recreated where it differs and nothing uses it.
 
     :class:`~saltext_mip.swarm.errors.NetworkInUse` where something does.
     """
-    now = actual.networks.get(wanted.name)
+    now = observed.networks.get(desired.name)
     if now is None:
-        return NetworkItem("create", wanted.name, "it is not there", wanted)
+        return NetworkItem("create", desired.name, "it is not there", desired)
     reasons = [
-        f"{name} differs: {getattr(now, name)} -> {getattr(wanted, name)}"
+        f"{name} differs: {getattr(now, name)} -> {getattr(desired, name)}"
         for name in ("driver", "subnet", "gateway", "encrypted", "mtu")
-        if getattr(now, name) != getattr(wanted, name)
+        if getattr(now, name) != getattr(desired, name)
     ]
     if not reasons:
-        return NetworkItem("nothing", wanted.name, "it is as declared", now)
+        return NetworkItem("nothing", desired.name, AS_DECLARED, now)
     if now.used_by:
-        raise NetworkInUse("; ".join(reasons), network=wanted.name, users=", ".join(now.used_by))
-    return NetworkItem("recreate", wanted.name, "; ".join(reasons), wanted, now.id)
+        raise NetworkInUse("; ".join(reasons), network=desired.name, users=", ".join(now.used_by))
+    return NetworkItem("recreate", desired.name, "; ".join(reasons), desired, now.id)
+
+
+def to_json(
+    nodes: Iterable[Shown], network: NetworkItem, services: Iterable[Item]
+) -> list[dict[str, str]]:
+    """A plan as commands return it: what is done to the Swarm's nodes, its network, services."""
+    items: list[Shown] = [*nodes, network, *services]
+    return [item.shown() for item in items if item.action != "nothing"]
 
 
 def desired_network(settings: Mapping[str, Any]) -> Network:

@@ -1,58 +1,155 @@
-"""What a command asks of the services, and how long a service may take."""
+"""What the pusher asks of the services, as the master node receives it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
-BACK = 120.0  # seconds that a service may take to be back before the next one goes
+from saltext_mip.errors import Misuse
+
+BACK = 120.0  # seconds that a service may take to be back before the next one is replaced
+LOST = 45.0  # seconds after which an engine that the keystore lost is restarted
+
+Action = Literal["enforce", "start", "stop", "restart", "remove", "restore_missing"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+ALL_SERVICES = "*"
 
 
-LOST = 45.0  # seconds after which an engine that the keystore forgot is started again
+class InvalidRequest(Misuse):
+    """Invalid request for services: {message}. The pusher and this node must run the same version
+    of the extension; see: salt-run mip.status."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Services of one node: all of them, or the one of that short name.
+
+    ``reason``: why, where it is another than the request's.
+    """
+
+    node: str
+    service: str = ALL_SERVICES
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class ServiceRequest:
-    """What a command asks of the services.
+    """One action on the federation's services.
 
-    ``only``: minion ids; none: all. ``told``: Swarm node ids by minion id, as the nodes say.
-    ``restart``: short names and minion ids, with the reason. ``word``: an operator's, to be
-    remembered: ``stopped`` or ``removed``; ``started`` forgets both, ``deployed`` what was removed.
-    ``mend``: nothing but what brings back services that are gone, and restarts. ``dry``: only the
-    plan.
+    action
+        ``enforce`` makes services what is declared; ``start`` also ends an override; ``stop`` and
+        ``remove`` set one; ``restart`` replaces tasks, one worker at a time; ``restore_missing``
+        brings back services of which nothing runs and changes nothing that runs
+    targets
+        the nodes, by minion id, to which the action is confined; ``None``: all. A ``restart`` of
+        single services leaves everything else that runs as it is
+    reason
+        shown in the plan for what is restarted
+    actor
+        who asks, recorded with an override
+    swarm_ids
+        the nodes' own ids in the Swarm by minion id, as far as the pusher knows them
+    restore_removed
+        ``enforce`` ends the override of removed services: an operator deploys them
+    dry_run
+        only return the plan
     """
 
-    only: tuple[str, ...] | None = None
-    told: Mapping[str, str] | None = None
-    restart: tuple[tuple[str, str, str], ...] = ()
-    word: str = ""
+    action: Action
+    targets: tuple[Target, ...] | None = None
+    reason: str = ""
     actor: str = ""
-    mend: bool = False
-    dry: bool = False
+    swarm_ids: Mapping[str, str] | None = None
+    restore_removed: bool = False
+    dry_run: bool = False
 
     @classmethod
-    def from_wire(cls, value: Mapping[str, Any]) -> ServiceRequest:
-        """What :meth:`wire` gave."""
-        only = value.get("only")
+    def on_nodes(cls, action: Action, nodes: Any, **more: Any) -> ServiceRequest:
+        """A request for all services of these nodes (minion ids); ``None``: of all nodes."""
+        targets = None if nodes is None else tuple(Target(node) for node in nodes)
+        return cls(action, targets, **more)
+
+    @property
+    def nodes(self) -> tuple[str, ...] | None:
+        """The targets' minion ids, each once; ``None``: all nodes."""
+        if self.targets is None:
+            return None
+        return tuple(dict.fromkeys(target.node for target in self.targets))
+
+    @property
+    def restores_only(self) -> bool:
+        """Whether services that run and are not restarted stay as they are."""
+        if self.action == "restart":
+            return all(target.service != ALL_SERVICES for target in self.targets or ())
+        return self.action == "restore_missing"
+
+    @property
+    def ends_services(self) -> bool:
+        """Whether it only stops or removes."""
+        return self.action in ("stop", "remove")
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        value = asdict(self)
+        if self.targets is not None:
+            value["targets"] = [asdict(target) for target in self.targets]
+        return value
+
+    @classmethod
+    def from_json(cls, value: Any) -> ServiceRequest:
+        """What :meth:`to_json` returned; :class:`InvalidRequest` names what is wrong with it."""
+        if not isinstance(value, Mapping):
+            raise InvalidRequest("it must be a mapping")
+        _check_keys("the request", value, cls)
+        if value.get("action") not in ACTIONS:
+            raise InvalidRequest(
+                f"action {_text(value.get('action'))} is not one of {', '.join(ACTIONS)}"
+            )
+        for name in ("reason", "actor"):
+            _check(name, value, str, "text")
+        for name in ("restore_removed", "dry_run"):
+            _check(name, value, bool, "true or false")
+        swarm_ids = value.get("swarm_ids")
+        if swarm_ids is not None and not (
+            isinstance(swarm_ids, Mapping)
+            and all(isinstance(each, str) for pair in swarm_ids.items() for each in pair)
+        ):
+            raise InvalidRequest("swarm_ids must be ids by minion id")
+        targets = value.get("targets")
+        if targets is not None and not isinstance(targets, list):
+            raise InvalidRequest("targets must be a list")
         return cls(
-            only=None if only is None else tuple(only),
-            told=value.get("told"),
-            restart=tuple((each[0], each[1], each[2]) for each in value.get("restart", ())),
-            word=value.get("word", ""),
-            actor=value.get("actor", ""),
-            mend=value.get("mend", False),
-            dry=value.get("dry", False),
+            **{
+                **value,
+                "targets": None if targets is None else tuple(map(_target, targets)),
+            }
         )
 
-    def wire(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "only": None if self.only is None else list(self.only),
-            "told": dict(self.told) if self.told is not None else None,
-            "restart": [list(each) for each in self.restart],
-            "word": self.word,
-            "actor": self.actor,
-            "mend": self.mend,
-            "dry": self.dry,
-        }
+
+def _target(value: Any) -> Target:
+    if not isinstance(value, Mapping):
+        raise InvalidRequest("a target must be a mapping")
+    _check_keys("a target", value, Target)
+    for name in ("node", "service", "reason"):
+        _check(f"targets: {name}", {f"targets: {name}": value.get(name, "")}, str, "text")
+    if not value.get("node"):
+        raise InvalidRequest("targets: node is missing")
+    return Target(**value)
+
+
+def _check_keys(what: str, value: Mapping[str, Any], of: type) -> None:
+    unknown = sorted(map(str, set(value) - set(of.__dataclass_fields__)))  # type: ignore[attr-defined]
+    if unknown:
+        raise InvalidRequest(f"{what} has the unknown key {_text(unknown[0])}")
+
+
+def _check(name: str, value: Mapping[str, Any], kind: type, must: str) -> None:
+    if name in value and not isinstance(value[name], kind):
+        raise InvalidRequest(f"{name} must be {must}")
+
+
+def _text(value: Any) -> str:
+    from saltext_mip.text import shown
+
+    return repr(shown(str(value))[:80])

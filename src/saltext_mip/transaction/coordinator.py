@@ -4,7 +4,7 @@
 the generation. :func:`recover`, which every command that changes something calls first, finishes
 or undoes what a crash, a fault or an impatient person interrupted. How nodes are reached is the
 caller's: ``send(step, payloads)``, with the steps ``stage``, ``commit`` and ``abort`` of
-:mod:`saltext_mip.transaction.participant`, and a payload of JSON for each node.
+:mod:`saltext_mip.transaction.participant`, and a payload for each node.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from saltext_mip.errors import MipError, NodeError, NodesFailed, NodesMissing, R
 from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.store import Store
 from saltext_mip.transaction.journal import Journal, Pending
-from saltext_mip.transaction.participant import Entry
+from saltext_mip.transaction.payload import Entry, Payload
 
 if TYPE_CHECKING:
     from saltext_mip.data.consolidation.planner import Write
@@ -37,7 +37,7 @@ class Answers(Protocol):
     def failed(self) -> Mapping[str, str]: ...
 
 
-Send = Callable[[Step, Mapping[str, Mapping[str, Any]]], Answers]
+Send = Callable[[Step, Mapping[str, Payload]], Answers]
 
 
 class CommitUnfinished(NodeError):
@@ -151,20 +151,19 @@ def _writing() -> Iterator[None]:
 
 def _payloads(
     writes: Iterable[Write], blobs: Mapping[str, bytes], enrol: Iterable[str], txn: str
-) -> dict[str, dict[str, Any]]:
-    payloads: dict[str, dict[str, Any]] = {}
+) -> dict[str, Payload]:
+    entries: dict[str, list[Entry]] = {}
     for write in writes:
-        payload = payloads.setdefault(write.node, {"txn": txn, "entries": []})
         entry = Entry(write.kind, write.pathology, blobs[write.sha256], write.replaces)
-        payload["entries"].append(entry.wire())
+        entries.setdefault(write.node, []).append(entry)
     for node in enrol:
-        payloads.setdefault(node, {"txn": txn, "entries": []})
-    return payloads
+        entries.setdefault(node, [])
+    return {node: Payload(txn, tuple(theirs)) for node, theirs in entries.items()}
 
 
 def _send(send: Send, step: Step, pending: Pending) -> tuple[dict[str, str], dict[str, str]]:
     """Who was missing and who failed. Repeating it is harmless: nodes know the transaction."""
-    payloads = {node: {"txn": pending.txn} for node in pending.nodes}
+    payloads = {node: Payload(pending.txn) for node in pending.nodes}
     return _failures(send(step, payloads), payloads) or ({}, {})
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from saltext_mip.generations.generation import Generation
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage import state as state_files
 
 Phase = Literal["staging", "committing"]
 
@@ -62,21 +62,21 @@ class Journal:
     """The journal in the folder ``state``: of one transaction, or none."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / "journal.json"
+        self._path = state / state_files.JOURNAL
 
     def pending(self) -> Pending | None:
         """The transaction that is not through, None if all are."""
-        value = files_state_state.read_state(self._path)
+        value = state_files.read_state(self._path)
         return None if value is None else Pending.from_value(value)
 
     def begin(self, pending: Pending) -> None:
-        files_state_state.write_state(self._path, pending.value())
+        state_files.write_state(self._path, pending.value())
 
     def advance(self, pending: Pending) -> Pending:
         """Every node has everything: from here on it is finished, not undone."""
         committing = replace(pending, phase="committing")
-        files_state_state.write_state(self._path, committing.value())
+        state_files.write_state(self._path, committing.value())
         return committing
 
     def clear(self) -> None:
-        files_state_state.remove_state(self._path)
+        state_files.remove_state(self._path)

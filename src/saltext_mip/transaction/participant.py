@@ -25,7 +25,6 @@ from saltext_mip.transaction.payload import Database, Entry, Kind, Place
 
 __all__ = ["Database", "Entry", "Kind", "Place", "abort", "commit", "stage"]
 
-RECORD = "staged.json"
 _WAIT = 30.0  # seconds for another step on this node, which takes milliseconds
 
 
@@ -63,12 +62,12 @@ def stage(
         items = [item for work in todo for item in work.items]
         record = {"txn": txn, "phase": "staging", "items": items}
         try:
-            with _disk_errors(StagingFailed, place, place.state / RECORD):
+            with _disk_errors(StagingFailed, place, place.state / state.STAGED):
                 _write(place, record)
             for work in todo:
                 with _disk_errors(StagingFailed, place, work.target):
                     work.write()
-            with _disk_errors(StagingFailed, place, place.state / RECORD):
+            with _disk_errors(StagingFailed, place, place.state / state.STAGED):
                 _write(place, {**record, "phase": "staged"})
         except BaseException:
             # What a disk that broke meanwhile will not let go of, the next staging drops.
@@ -118,7 +117,7 @@ def _alone(place: Place, failed: type[NodeError]) -> Iterator[None]:
     """One at a time on a node: a job that comes late must not mix with the next run's."""
     with ExitStack() as stack:
         with _disk_errors(failed, place, place.state):
-            path = place.state / "staging.lock"
+            path = place.state / state.STAGING_LOCK
             stack.enter_context(lock(path, federation=place.federation, holder="", wait=_WAIT))
         yield
 
@@ -142,7 +141,7 @@ def _disk_errors(
 
 def _read(place: Place) -> dict[str, Any] | None:
     try:
-        record: dict[str, Any] | None = state.read_state(place.state / RECORD)
+        record: dict[str, Any] | None = state.read_state(place.state / state.STAGED)
     except state.StateBroken:
         # Nothing to commit or to drop is known of; what may lie about is swept by the next write.
         return None
@@ -150,12 +149,12 @@ def _read(place: Place) -> dict[str, Any] | None:
 
 
 def _write(place: Place, record: Mapping[str, Any]) -> None:
-    state.write_state(place.state / RECORD, record)
+    state.write_state(place.state / state.STAGED, record)
 
 
 def _forget(place: Place, record: Mapping[str, Any]) -> None:
     _drop(record)
-    state.remove_state(place.state / RECORD)
+    state.remove_state(place.state / state.STAGED)
 
 
 def _drop(record: Mapping[str, Any] | None) -> None:

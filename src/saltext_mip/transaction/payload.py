@@ -1,13 +1,17 @@
-"""What is to be put where: a file as it shall be, and a node as the commit sees it."""
+"""What the pusher sends a node to stage: files as they shall be, packed for one job.
+
+A content goes once, however many nodes get it, and is checked by its SHA-256 where it arrives.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from saltext_mip import wire
 from saltext_mip.errors import BadAnswer
 
 Kind = Literal["cde", "pathologies"]
@@ -17,7 +21,7 @@ Database = Callable[[str, bytes, Path], None]
 
 @dataclass(frozen=True)
 class Place:
-    """A node as staging sees it. A ui has no ``data_path``, any other no ``pathologies_path``."""
+    """A node as a transaction sees it. Only a ui has a ``pathologies_path``, and no data path."""
 
     federation: str
     node: str
@@ -30,7 +34,7 @@ class Place:
 class Entry:
     """One file as it shall be: a pathology's CDE, or the ui's ``pathologies.json``.
 
-    ``replaces``: the SHA-256 of the only content in whose place it may be put, None for any.
+    ``replaces``: the SHA-256 of the only content that it may replace, None for any.
     """
 
     kind: Kind
@@ -42,21 +46,34 @@ class Entry:
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
-    def wire(self) -> dict[str, Any]:
-        """As JSON; any bytes pass."""
-        return {
-            "kind": self.kind,
-            "pathology": self.pathology,
-            "sha256": self.sha256,
-            "replaces": self.replaces,
-            "content": self.content.decode("latin-1"),
-        }
 
-    @classmethod
-    def from_wire(cls, value: Mapping[str, Any]) -> Entry:
-        """What :meth:`wire` gave; :class:`BadAnswer` if it did not arrive whole."""
-        content = value["content"].encode("latin-1")
-        entry = cls(value["kind"], value["pathology"], content, value["replaces"])
-        if entry.sha256 != value["sha256"]:
+@dataclass(frozen=True)
+class Payload:
+    """What a node gets for one step of a transaction; ``entries`` only to stage."""
+
+    transaction: str
+    entries: tuple[Entry, ...] = ()
+
+
+def pack(payloads: Mapping[str, Payload]) -> list[str]:
+    """The entries of all nodes, by minion id, as one argument of a job."""
+    contents: dict[str, str] = {}
+    nodes: dict[str, list[Any]] = {}
+    for node, payload in payloads.items():
+        nodes[node] = []
+        for entry in payload.entries:
+            contents[entry.sha256] = entry.content.decode("latin-1")  # any bytes pass
+            nodes[node].append([entry.kind, entry.pathology, entry.sha256, entry.replaces])
+    return wire.pack({"contents": contents, "nodes": nodes})
+
+
+def unpack(parts: Sequence[str], node: str) -> list[Entry]:
+    """The entries for ``node`` of what :func:`pack` made; :class:`BadAnswer` if damaged."""
+    sent = wire.unpack(parts)
+    entries = []
+    for kind, pathology, sha256, replaces in sent["nodes"][node]:
+        entry = Entry(kind, pathology, sent["contents"][sha256].encode("latin-1"), replaces)
+        if entry.sha256 != sha256:
             raise BadAnswer("a file did not arrive whole", node="the pusher")
-        return entry
+        entries.append(entry)
+    return entries

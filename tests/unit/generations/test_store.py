@@ -71,7 +71,7 @@ def test_a_record_that_is_damaged_is_named(store: Store, tmp_path: Path, content
     (path,) = tmp_path.rglob("000001.json")
     path.write_text(content)
     for look in (store.last, store.history):
-        with pytest.raises(StateBroken, match=r"000001\.json is not what this program wrote"):
+        with pytest.raises(StateBroken, match=r"000001\.json is corrupt"):
             look()
 
 

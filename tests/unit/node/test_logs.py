@@ -1,4 +1,4 @@
-"""A component's log, from one container to the next; Docker here is what Docker says, in a row."""
+"""A component's log, from one container to the next; Docker is a row of containers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 
 from saltext_mip import arguments
 from saltext_mip.errors import Misuse, NodeError
-from saltext_mip.node import logs as logs_logs
-from saltext_mip.node.logs import Docker, Line, Notice
+from saltext_mip.node import logs
+from saltext_mip.node.containers import LocalDocker, local_docker
+from saltext_mip.node.logs import Line, Notice
+from saltext_mip.swarm.components import belongs
 
 NOW = 1_773_288_000.0  # 2026-03-12T04:00Z
 
@@ -67,8 +69,8 @@ def api() -> Api:
 
 
 def follow(api: Api, wait: Any = None, **options: Any) -> Iterator[Line | Notice]:
-    return logs_logs.follow(
-        lambda: Docker(Client(api)),
+    return logs.follow(
+        lambda: LocalDocker(Client(api)),
         "exareme",
         lines=options.pop("lines", 100),
         sleep=wait or (lambda _: None),
@@ -93,33 +95,30 @@ def texts(came: Iterator[Line | Notice], count: int) -> list[str]:
     ],
 )
 def test_a_component_is_compared_whole(service: str, component: str, same: bool) -> None:
-    assert logs_logs.belongs({"com.docker.swarm.service.name": service}, component) is same
+    assert belongs({"com.docker.swarm.service.name": service}, component) is same
 
 
 def test_an_installation_by_compose_is_known_too() -> None:
-    assert logs_logs.belongs({"com.docker.compose.service": "portalbackend"}, "portalbackend")
+    assert belongs({"com.docker.compose.service": "portalbackend"}, "portalbackend")
 
 
 def test_what_could_steer_a_terminal_is_escaped() -> None:
-    line = logs_logs.parsed(stamp(1).encode() + b" a\tb\x1b[2J\r\n".removesuffix(b"\n"))
+    line = logs.parse_line(stamp(1).encode() + b" a\tb\x1b[2J\r\n".removesuffix(b"\n"))
     assert line == Line(stamp(1), "a   b\\x1b[2J")
-    assert logs_logs.parsed(stamp(1).encode() + b" \xff").text == "�"
-    assert logs_logs.parsed(stamp(1).encode()).text == ""
+    assert logs.parse_line(stamp(1).encode() + b" \xff").text == "�"
+    assert logs.parse_line(stamp(1).encode()).text == ""
 
 
 def test_a_very_long_line_is_cut() -> None:
-    assert (
-        len(logs_logs.parsed(stamp(1).encode() + b" " + b"x" * 100_000).text)
-        == logs_logs.LONGEST + 1
-    )
+    assert len(logs.parse_line(stamp(1).encode() + b" " + b"x" * 100_000).text) == logs.LONGEST + 1
 
 
 def test_the_last_lines_are_of_all_containers_in_the_order_of_time(api: Api) -> None:
     api.start("one", "fed1-wk-chuv_exareme", "a", "b", "c")
     api.start("two", "fed1-wk-chuv_exareme", "d", "e", at=10)
-    found = logs_logs.read(Docker(Client(api)), "exareme", 4, None)
+    found = logs.read(LocalDocker(Client(api)), "exareme", 4, None)
     assert [line.text for line in found] == ["b", "c", "d", "e"]
-    assert [line.text for line in logs_logs.read(Docker(Client(api)), "exareme", 2, None)] == [
+    assert [line.text for line in logs.read(LocalDocker(Client(api)), "exareme", 2, None)] == [
         "d",
         "e",
     ]
@@ -129,7 +128,7 @@ def test_a_line_in_pieces_is_one_line(api: Api) -> None:
     api.start("one", "fed1-wk-chuv_exareme", "hello there")
     whole = api.wrote["one"][0]
     api.wrote["one"] = [whole[:7], whole[7:35], whole[35:]]
-    assert [line.text for line in logs_logs.read(Docker(Client(api)), "exareme", 9, None)] == [
+    assert [line.text for line in logs.read(LocalDocker(Client(api)), "exareme", 9, None)] == [
         "hello there"
     ]
 
@@ -154,7 +153,7 @@ def test_a_follower_says_once_that_it_waits(api: Api) -> None:
             api.start("one", "fed1-wk-chuv_exareme", "at last")
 
     came = list(islice(follow(api, later), 2))
-    assert came[0] == Notice("there is no container of exareme here; waiting for one")
+    assert came[0] == Notice("no container of exareme on this node; waiting for one")
     assert came[1].text == "at last"
 
 
@@ -162,17 +161,17 @@ def test_no_line_is_shown_twice_when_docker_was_away(api: Api) -> None:
     api.start("one", "fed1-wk-chuv_exareme", "a", "b")
     answers = iter([True, False, True, True, True])
 
-    def connect() -> Docker:
+    def connect() -> LocalDocker:
         if not next(answers):
-            raise NodeError("Docker does not answer here: nobody listens")
-        return Docker(Client(api))
+            raise NodeError("Docker does not respond: connection refused")
+        return LocalDocker(Client(api))
 
     def more(_: float) -> None:
         if len(api.wrote["one"]) < 3:
             api.wrote["one"].append(f"{stamp(30)} c\n".encode())
 
-    came = logs_logs.follow(connect, "exareme", lines=10, sleep=more)
-    assert texts(came, 4) == ["a", "b", "Docker does not answer here: nobody listens", "c"]
+    came = logs.follow(connect, "exareme", lines=10, sleep=more)
+    assert texts(came, 4) == ["a", "b", "Docker does not respond: connection refused", "c"]
 
 
 def test_a_follower_begins_where_it_is_told(api: Api) -> None:
@@ -211,7 +210,7 @@ def test_lines_are_a_number(given: Any) -> None:
         arguments.limit(given)
 
 
-def test_a_dockerd_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dockerd_that_does_not_run_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    with pytest.raises(NodeError, match="Docker does not answer here: there is no socket"):
-        logs_logs.connected()
+    with pytest.raises(NodeError, match="Docker does not respond: socket not found"):
+        local_docker()

@@ -13,7 +13,8 @@ import pytest
 from saltext_mip.data import data_path
 from saltext_mip.federation import ENROLLED_FILE
 from saltext_mip.node import watch_data
-from saltext_mip.node.watch_data import Fingerprint, Reminder, Timers, step
+from saltext_mip.node.reminders import Fingerprint, Reminder, Timers, step
+from saltext_mip.storage.state import DATA_ACKNOWLEDGED, DATA_REMINDER
 
 SETTLE, RESYNC, INTERVAL = 30.0, 900.0, 5.0
 NOW = 1_800_000_000.0
@@ -35,7 +36,7 @@ class Node:
 
     def look(self, seconds: float = INTERVAL) -> bool:
         self.now += seconds
-        return watch_data.must_report(
+        return watch_data.report_due(
             self.data, self.state, Timers(SETTLE, RESYNC, INTERVAL), self.now
         )
 
@@ -206,7 +207,7 @@ def test_where_nobody_ever_looked_data_is_news_and_emptiness_is_not(tmp_path: Pa
     assert node.said(8) == 1
 
 
-@pytest.mark.parametrize("name", [watch_data.ACKNOWLEDGED, watch_data.WATCHED])
+@pytest.mark.parametrize("name", [DATA_ACKNOWLEDGED, DATA_REMINDER])
 @pytest.mark.parametrize("content", [b"", b"[1]", b'{"mark": "no"}', b"\xff"])
 def test_a_broken_memory_is_one_look_too_many_at_the_most(
     node: Node, name: str, content: bytes

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from saltext_mip.node import watch_services
-from saltext_mip.node.watch_data import Timers
+from saltext_mip.node.reminders import Timers
 
 CLOCKS = Timers(settle=30.0, resync=900.0, interval=0.0)
 NOW = 1_800_000_000.0
 
 
 def told(state: Path, names: tuple[str, ...], *seconds: float) -> list[bool]:
-    return [watch_services.must_report(state, names, CLOCKS, NOW + second) for second in seconds]
+    return [watch_services.report_due(state, names, CLOCKS, NOW + second) for second in seconds]
 
 
 def test_a_service_that_is_away_for_a_moment_is_not_told(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.errors import Misuse
-from saltext_mip.generations.event_log import FILE
 from saltext_mip.pusher import control, events, nodes, refresh, rollback
 from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.storage.state import EVENTS
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -54,7 +54,7 @@ def test_a_consolidation_says_what_came_and_went_and_nothing_where_nothing_chang
 def test_what_was_not_told_is_known_from_the_history(fed: Folders) -> None:
     consolidate(fed.pusher, Options())
     control.suspend(fed.pusher, "the ui moves", "2h")
-    (fed.pusher.state / FILE).unlink()
+    (fed.pusher.state / EVENTS).unlink()
     fed.write("fed1-wk-h1", "dementia", "late.csv", rows("late"))
     consolidate(fed.pusher, Options())
     assert [(each["generation"], each["number"]) for each in told(fed)] == [(1, 0), (2, 1)]

@@ -13,7 +13,7 @@ import pytest
 
 from saltext_mip import results, schemas
 from saltext_mip.node.context import NodeContext
-from saltext_mip.node.overview import overview
+from saltext_mip.node.jobs import overview
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.compile import compile_federation
 from saltext_mip.pusher.consolidate import Options, consolidate

@@ -136,17 +136,17 @@ def test_a_foreign_port_on_another_node_is_in_nobodys_way() -> None:
 
 def test_what_an_operator_stopped_or_removed_stays_so() -> None:
     found = actual(*WANTED)
-    stop = plan(WANTED, found, words={"fed1-wk-chuv": "stopped"})
+    stop = plan(WANTED, found, overrides={"fed1-wk-chuv": "stopped"})
     assert said(stop) == [("update", CHUV, "an operator stopped it")]
     stopped = actual(*(replace(s, replicas=0) if s.name == CHUV else s for s in WANTED))
-    assert said(plan(WANTED, stopped, words={"fed1-wk-chuv": "stopped"})) == []
+    assert said(plan(WANTED, stopped, overrides={"fed1-wk-chuv": "stopped"})) == []
     assert said(plan(WANTED, stopped)) == [("update", CHUV, "it is stopped")]
-    gone = plan(WANTED, found, words={"fed1-wk-chuv": "removed"})
+    gone = plan(WANTED, found, overrides={"fed1-wk-chuv": "removed"})
     assert said(gone) == [("remove", CHUV, "an operator removed it")]
 
 
 def test_a_plan_may_be_confined_to_one_node() -> None:
-    items = plan(WANTED, actual(), only=["fed1-wk-chuv"])
+    items = plan(WANTED, actual(), nodes=["fed1-wk-chuv"])
     assert [item.thing for item in items] == [CHUV]
 
 
@@ -269,8 +269,8 @@ def test_what_is_gone_is_made_again_where_its_node_is_in_the_swarm() -> None:
     there = [service for service in WANTED if service.name != CHUV]
     assert mends(*there) == [("create", CHUV, "it is not there")]
     assert mends(*there, places=()) == []
-    assert mends(*there, words={"fed1-wk-chuv": "stopped"}) == []
-    assert mends(*there, words={"fed1-wk-chuv": "removed"}) == []
+    assert mends(*there, overrides={"fed1-wk-chuv": "stopped"}) == []
+    assert mends(*there, overrides={"fed1-wk-chuv": "removed"}) == []
 
 
 def test_what_is_scaled_to_nothing_starts_and_what_runs_stays_as_it_is() -> None:

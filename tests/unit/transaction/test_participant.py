@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from saltext_mip import wire
 from saltext_mip.data import data_path
 from saltext_mip.errors import BadAnswer, UnsafeName
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE, ENROLLED_FILE
 from saltext_mip.storage import atomic
+from saltext_mip.storage.state import STAGED
 from saltext_mip.transaction import participant
 from saltext_mip.transaction.file_ops import NoPlace
-from saltext_mip.transaction.participant import Entry, abort, commit, stage
+from saltext_mip.transaction.participant import abort, commit, stage
+from saltext_mip.transaction.payload import Entry, Payload, pack, unpack
 from tests.support.places import Places, rowless
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -97,7 +100,7 @@ def test_the_next_transaction_drops_what_an_older_one_left(places: Places):
 def test_leftovers_of_a_forgotten_transaction_are_swept(places: Places):
     ms = places.place("ms")
     stage(ms, "t1", [cde(b"t1")])
-    (ms.state / participant.RECORD).write_bytes(b"{")  # a disk's fault: our own writes are whole
+    (ms.state / STAGED).write_bytes(b"{")  # a disk's fault: our own writes are whole
     stage(ms, "t2", [cde(b"t2")])
     assert len(places.leftovers()) == 1
 
@@ -112,12 +115,14 @@ def test_what_is_so_already_is_not_written(places: Places):
 
 def test_an_entry_passes_as_json_whatever_its_bytes():
     entry = Entry("cde", "$(reboot)", b"\xff\xfe \xce\xb2 \x00")
-    assert Entry.from_wire(entry.wire()) == entry
+    assert unpack(pack({"ms": Payload("t1", (entry,))}), "ms") == [entry]
 
 
 def test_an_entry_that_was_cut_off_is_refused():
-    with pytest.raises(BadAnswer):
-        Entry.from_wire({**cde(b"whole").wire(), "content": "who"})
+    sent = wire.unpack(pack({"ms": Payload("t1", (cde(b"whole"),))}))
+    cut_off = dict.fromkeys(sent["contents"], "who")
+    with pytest.raises(BadAnswer, match="did not arrive whole"):
+        unpack(wire.pack({**sent, "contents": cut_off}), "ms")
 
 
 # -- a pathology's new folder

@@ -10,7 +10,8 @@ from typing import IO
 
 from saltext_mip.console.cli.terminal import pause
 from saltext_mip.console.ssh import Login
-from saltext_mip.console.tmux.pane import COMPONENTS, remote_logs
+from saltext_mip.console.tmux.pane import remote_logs
+from saltext_mip.swarm.components import COMPONENTS
 from saltext_mip.text import shown
 
 MOMENT = 1.0  # seconds until it is looked whether anybody reads it

@@ -11,31 +11,32 @@ from typing import Any
 from saltext_mip import arguments
 from saltext_mip.console.cli.context import Context
 from saltext_mip.errors import Misuse, NodeError, Refused
-from saltext_mip.node import logs as node_logs_logs
-from saltext_mip.node import own
+from saltext_mip.node import containers
+from saltext_mip.node import logs as node_logs
+from saltext_mip.swarm.components import COMPONENTS
 from saltext_mip.text import shown
 
 
 def status(context: Context, given: Mapping[str, Any]) -> int:
     """What runs here; 1 where something does not."""
-    found = own.find_containers(node_logs_logs.connected(), given.get("component"))
+    found = containers.find_containers(containers.local_docker(), given.get("component"))
     value = {
         "command": "here",
-        "containers": [each.shown(full=bool(context.verbose)) for each in found],
+        "containers": [each.to_json(full=bool(context.verbose)) for each in found],
     }
     context.show.value("here", value)
     return 0 if found and all(each.running for each in found) else 1
 
 
 def restart(context: Context, given: Mapping[str, Any]) -> int:
-    docker = node_logs_logs.connected()
-    return _done(context, "restarted", own.restart_containers(docker, _some(docker, given)))
+    docker = containers.local_docker()
+    return _done(context, "restarted", containers.restart_containers(docker, _some(docker, given)))
 
 
 def pull(context: Context, given: Mapping[str, Any]) -> int:
-    docker = node_logs_logs.connected()
+    docker = containers.local_docker()
     with context.show.progress("pull") as progress:
-        done = own.pull_images(docker, _some(docker, given), progress)
+        done = containers.pull_images(docker, _some(docker, given), progress)
     return _done(context, "pulled", done)
 
 
@@ -53,20 +54,20 @@ def logs(_: Context, given: Mapping[str, Any]) -> int:
     since = arguments.moment(given.get("since"), time.time())
     component = given.get("component") or _usual()
     if not given.get("follow"):
-        docker = node_logs_logs.connected()
+        docker = containers.local_docker()
         if not docker.containers(component):
             raise NodeError(f"There is no container of {shown(component)} here.")
-        for line in node_logs_logs.read(docker, component, lines, since):
+        for line in node_logs.read(docker, component, lines, since):
             sys.stdout.write(f"{component} | {line.text}\n")
         return 0
     # ssh that goes, or a pane that is closed, end it as Ctrl-C does
     for name in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupted)
     try:
-        for came in node_logs_logs.follow(
-            lambda: node_logs_logs.connected(None), component, lines=lines, since=since
+        for came in node_logs.follow(
+            lambda: containers.local_docker(None), component, lines=lines, since=since
         ):
-            mark = "|" if isinstance(came, node_logs_logs.Line) else "--"
+            mark = "|" if isinstance(came, node_logs.Line) else "--"
             sys.stdout.write(f"{shown(component)} {mark} {came.text}\n")
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -80,17 +81,19 @@ def _interrupted(_: int, __: object) -> None:
 
 def _usual() -> str:
     """The component of this node's role, told by what is here."""
-    docker = node_logs_logs.connected()
-    for component in node_logs_logs.COMPONENTS.values():
+    docker = containers.local_docker()
+    for component in COMPONENTS.values():
         if docker.containers(component):
             return component
-    here = ", ".join(shown(each.service) for each in own.find_containers(docker)) or "none"
-    usual = ", ".join(node_logs_logs.COMPONENTS.values())
+    here = ", ".join(shown(each.service) for each in containers.find_containers(docker)) or "none"
+    usual = ", ".join(COMPONENTS.values())
     raise Misuse(f"None of {usual} is here: say which with --component. Services here: {here}.")
 
 
-def _some(docker: node_logs_logs.Docker, given: Mapping[str, Any]) -> tuple[own.Container, ...]:
-    found = own.find_containers(docker, given.get("component"))
+def _some(
+    docker: containers.LocalDocker, given: Mapping[str, Any]
+) -> tuple[containers.Container, ...]:
+    found = containers.find_containers(docker, given.get("component"))
     if not found:
         raise NodeError("There is no such service here.")
     return found

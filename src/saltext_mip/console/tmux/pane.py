@@ -16,14 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from saltext_mip.console.ssh import Login, in_folder
+from saltext_mip.swarm.components import COMPONENTS
 
 LOST = 255  # ssh's own exit code
 NOT_FOUND = 127
 AGAIN = 5.0  # seconds between two connections for a log
 UNNOTICED = 45  # seconds that ssh may take to see that a connection is gone
 BLUE, YELLOW, PLAIN = "\x1b[34;1m", "\x1b[33m", "\x1b[0m"
-
-COMPONENTS = {"master": "exareme-master", "ui": "portalbackend", "worker": "exareme"}
 
 
 def remote_logs(component: str | None, lines: int, since: str | None = None) -> tuple[str, ...]:

@@ -7,9 +7,7 @@ loses neither. It may be lost or broken: then the database is one that nobody kn
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -21,16 +19,14 @@ from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.database.sqlite import Layout, Mark, sides
 from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Problem
-from saltext_mip.storage import paths
 from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage.lock import exclusive
 
 # Grows when the same sources make another database than before.
 FORMAT = 1
 
 State = Literal["compiled", "kept", "out"]
 Span = tuple[int, int]
-
-_FOLDER = "compiled"
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,7 @@ class BuildRecords:
 
     def __init__(self, state: Path, pathology: str) -> None:
         name = hashlib.sha256(pathology.encode("utf-8", "surrogatepass")).hexdigest()
-        self._path = state / _FOLDER / f"{name}.json"
+        self._path = state / files_state_state.BUILD_RECORDS / f"{name}.json"
         self._pathology = pathology
 
     def find(self, database: Path) -> tuple[Record | None, bool]:
@@ -125,13 +121,8 @@ class BuildRecords:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Only one at a time makes this database: the next waits, and finds it made."""
-        paths.private_folder(self._path.parent)
-        fd = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+        with exclusive(self._path.with_suffix(".lock")):
             yield
-        finally:
-            os.close(fd)
 
     def _load(self) -> tuple[Record, ...]:
         try:

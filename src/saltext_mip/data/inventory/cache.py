@@ -18,7 +18,6 @@ from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import state as files_state_state
 
-FILE = "inventory.json"
 _BY = f"saltext-mip {__version__}"  # another version may judge otherwise
 _DIGESTS = 4  # remembered verifications of a file
 _SECOND = 1_000_000_000
@@ -54,7 +53,7 @@ class InventoryCache:
     @classmethod
     def load(cls, state: Path, *, data_path: Path) -> InventoryCache:
         """What was remembered of that data path; nothing where there is no such memory."""
-        path = state / FILE
+        path = state / files_state_state.INVENTORY_CACHE
         try:
             value = files_state_state.read_state(path)
             if value is None or value["by"] != _BY or value["data_path"] != str(data_path):

@@ -24,17 +24,15 @@ from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
 from saltext_mip.errors import DataError, UnsafeName
-from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import paths
-from saltext_mip.storage import state as files_state_state
 
 if TYPE_CHECKING:
     from saltext_mip.data.cde.model import Cde
 
 __all__ = ["Count", "FileRecord", "Inventory", "PathologyRecord", "check", "collect", "verify"]
 
-ENROLLED_STATE = "enrolled.json"
 _ABOUT_CHARS = 500
 
 
@@ -61,9 +59,9 @@ def collect(
 
     Where there are problems, or none any more, the reports in the data path follow.
     """
-    enrolled = _enrolled(data_path, state)
+    enrolled = folders.is_enrolled(data_path, state)
     empty = Inventory(federation, node, enrolled=enrolled)
-    if enrolled and not (data_path / ENROLLED_FILE).is_file():
+    if folders.is_gone(data_path, state):
         return replace(empty, status="MountGone")
     try:
         found = folders.pathologies(data_path)
@@ -340,13 +338,8 @@ def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:
         return None, Problem("Unreadable", about=_message(error))
 
 
-def _enrolled(data_path: Path, state: Path) -> bool:
-    value = files_state_state.read_state(state / ENROLLED_STATE)
-    return isinstance(value, dict) and value.get("data_path") == str(data_path)
-
-
 def _status(data_path: Path, state: Path) -> Status:
-    if _enrolled(data_path, state) and not (data_path / ENROLLED_FILE).is_file():
+    if folders.is_gone(data_path, state):
         return "MountGone"
     return "ok" if data_path.is_dir() else "NoDataPath"
 

@@ -85,7 +85,7 @@ def observe_services(
     the pillar in its memory.
     """
     master = pusher.federation.master.id
-    answers = pusher.ask("services", [master], told=swarm_ids, compile_pillar=compile_pillar)
+    answers = pusher.ask("services", [master], swarm_ids=swarm_ids, compile_pillar=compile_pillar)
     _require_master(answers, master)
     return decode_services(master, answers.values[master])
 
@@ -133,7 +133,7 @@ def enforce(pusher: Pusher, request: ServiceRequest) -> Mapping[str, Any]:
     """Have the master node apply the request: ``{"changed", "plan"}``."""
     master = pusher.federation.master.id
     answers = pusher.ask(
-        "enforce", [master], within=rolling_update_limit(pusher), wish=request.wire()
+        "enforce", [master], within=rolling_update_limit(pusher), request=request.to_json()
     )
     _require_master(answers, master)
     value = answers.values[master]
@@ -157,8 +157,9 @@ def restore_missing(pusher: Pusher, *, dry: bool = False) -> tuple[Mapping[str, 
     keystore lost; returns the items of the plan. Running services and disabled nodes are not
     changed."""
     disabled = pusher.store.disabled()
-    only = tuple(node for node in pusher.federation.ids if node not in disabled)
-    done = enforce(pusher, ServiceRequest(only=only, mend=True, dry=dry))["plan"]
+    nodes = [node for node in pusher.federation.ids if node not in disabled]
+    request = ServiceRequest.on_nodes("restore_missing", nodes, dry_run=dry)
+    done = enforce(pusher, request)["plan"]
     if done and not dry:
         pusher.progress(f"restored: {', '.join(item.get('thing', '') for item in done)}")
     return tuple(done)

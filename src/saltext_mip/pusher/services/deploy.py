@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from saltext_mip.errors import BadAnswer, Misuse, NodeError, Refused
@@ -81,12 +82,15 @@ def _deploy(
     if before.refused:
         raise Refused(before.refused)
     _rejoin_unknown(pusher, before, swarm_ids)
+    request = ServiceRequest.on_nodes(
+        "enforce", only, actor=pusher.actor, swarm_ids=swarm_ids, restore_removed=True
+    )
     done: Mapping[str, Any] = {"changed": False, "plan": []}
     removed = any(each["word"] == "removed" for each in before.overrides.values())
     unchanged = not (before.plan or removed or before.waiting())
     if not unchanged:
         pusher.progress("enforcing the services")
-        done = client.enforce(pusher, ServiceRequest(only=only, told=swarm_ids, word="deployed"))
+        done = client.enforce(pusher, request)
     absent = [each.id for each in chosen if each.id not in answers.values]
     there = [node.id for node in pusher.federation.nodes if node.id not in absent]
     if only is not None:
@@ -94,9 +98,8 @@ def _deploy(
     changed_later: list[bool] = []
 
     def enforce_again() -> None:
-        changed_later.append(
-            client.enforce(pusher, ServiceRequest(only=only, told=swarm_ids))["changed"]
-        )
+        repeated = replace(request, restore_removed=False)
+        changed_later.append(client.enforce(pusher, repeated)["changed"])
 
     now, waiting = wait.wait_up(
         pusher,

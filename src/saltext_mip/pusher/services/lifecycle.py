@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from saltext_mip.pusher.answers import require
 from saltext_mip.pusher.context import Pusher
@@ -13,48 +13,48 @@ from saltext_mip.pusher.services.client import ServicesView, enforce, observe_se
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.pusher.services.wait import wait_up
 from saltext_mip.swarm.engine import Item
-from saltext_mip.swarm.request import BACK, ServiceRequest
+from saltext_mip.swarm.request import BACK, ServiceRequest, Target
+
+_EVENTS = {"start": "started", "stop": "stopped", "remove": "removed", "restart": "restarted"}
 
 
 def start(pusher: Pusher, **how: Any) -> dict[str, Any]:
     """Start services that an operator stopped or removed; the override is deleted."""
-    return _change(pusher, "start", "started", **how)
+    return _change(pusher, "start", **how)
 
 
 def stop(pusher: Pusher, **how: Any) -> dict[str, Any]:
     """Stop services and keep their definition; they stay stopped until :func:`start`."""
-    return _change(pusher, "stop", "stopped", **how)
+    return _change(pusher, "stop", **how)
 
 
 def remove(pusher: Pusher, **how: Any) -> dict[str, Any]:
     """Remove services until :func:`start` or ``deploy``."""
-    return _change(pusher, "remove", "removed", **how)
+    return _change(pusher, "remove", **how)
 
 
 def restart(pusher: Pusher, **how: Any) -> dict[str, Any]:
     """Replace tasks, workers one at a time; the declared state is 'running' throughout."""
-    return _change(pusher, "restart", "", **how)
+    return _change(pusher, "restart", **how)
 
 
 def _change(
     pusher: Pusher,
-    command: str,
-    override: str,
+    action: Literal["start", "stop", "remove", "restart"],
     *,
     node: str | None = None,
     dry_run: bool = False,
     timeout: float = 300.0,
 ) -> dict[str, Any]:
     ids = [pusher.federation.node(node).id] if node else list(pusher.federation.ids)
-    why = f"requested by {pusher.actor}"
-    restarts = tuple(("*", each, why) for each in ids) if command == "restart" else ()
-    only = tuple(ids)
-    if command == "restart" and pusher.federation.master.id in ids:
-        only = pusher.federation.ids  # engines start again after their keystore
-    request = ServiceRequest(
-        only=only, word=override, actor=pusher.actor, restart=restarts, dry=dry_run
+    request = ServiceRequest.on_nodes(
+        action,
+        ids,
+        reason=f"requested by {pusher.actor}",
+        actor=pusher.actor,
+        dry_run=dry_run,
     )
-    with pusher.locked(command, timeout):
+    with pusher.locked(action, timeout):
         deadline = time.monotonic() + timeout
         done = client.enforce(pusher, request)
         if dry_run:
@@ -67,14 +67,17 @@ def _change(
                 "plan": done["plan"],
                 "problems": [],
             }
+        up: Sequence[str] = () if request.ends_services else ids
+        if action == "restart" and pusher.federation.master.id in ids:
+            up = pusher.federation.ids  # engines restart after their keystore
         now, waiting = wait_up(
             pusher,
-            only=list(only) if command in ("start", "restart") else [],
+            only=list(up),
             timeout=max(deadline - time.monotonic(), 1.0),
-            done=lambda view: command not in ("stop", "remove") or _ended(view, ids),
+            done=lambda view: not request.ends_services or _ended(view, ids),
         )
         if done["changed"]:
-            pusher.record(override or "restarted", about=ids[0] if node else "")
+            pusher.record(_EVENTS[action], about=ids[0] if node else "")
     return services_result(pusher, now, waiting, changed=done["changed"])
 
 
@@ -100,7 +103,6 @@ def restart_components(
         require(pusher.ask("forget", [master], keys=keys), [master])
     restarts = [item for item in items if item.action == "restart"]
     if restarts:
-        nodes = dict.fromkeys(item.node for item in restarts)
         pusher.progress(f"restarting {', '.join(f'{i.thing} on {i.node}' for i in restarts)}")
         asked = {(item.thing, item.node) for item in restarts}
         before = {
@@ -111,9 +113,7 @@ def restart_components(
         enforce(
             pusher,
             ServiceRequest(
-                only=tuple(nodes),
-                mend=True,
-                restart=tuple((item.thing, item.node, item.reason) for item in restarts),
+                "restart", tuple(Target(item.node, item.thing, item.reason) for item in restarts)
             ),
         )
         wait_up(pusher, only=[], timeout=within, done=lambda now: _all_replaced(now, before))

@@ -16,7 +16,7 @@ from saltext_mip.errors import NodesFailed
 from saltext_mip.federation import Federation
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.storage.state import read_state, write_state
+from saltext_mip.storage.state import SERVED, read_state, write_state
 from saltext_mip.swarm.engine import (
     MASTER,
     WORKER,
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from saltext_mip.pusher.services.client import ServicesView
 
 NOT_SERVED = "NotServed"
-FILE = "served.json"
 NO_SERVICES = "No services are deployed: nothing was started again, nobody asked what is served."
 
 
@@ -142,7 +141,7 @@ def remember(pusher: Pusher, generation: Generation, *, absent: Collection[str] 
         kept = {node: below for node, below in before.datasets.items() if node in absent}
         rest = {node: below for node, below in after.datasets.items() if node not in absent}
         after = replace(after, datasets={**rest, **kept})
-    write_state(pusher.state / FILE, after.value())
+    write_state(pusher.state / SERVED, after.value())
 
 
 def _items(pusher: Pusher, generation: Generation, absent: Collection[str]) -> tuple[Item, ...]:
@@ -151,7 +150,7 @@ def _items(pusher: Pusher, generation: Generation, absent: Collection[str]) -> t
 
 
 def _seen(pusher: Pusher) -> Sources | None:
-    value = read_state(pusher.state / FILE)
+    value = read_state(pusher.state / SERVED)
     return None if value is None else Sources.from_value(value)
 
 

@@ -21,11 +21,9 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.result import service_to_json
 from saltext_mip.pusher.status.snapshot import Snapshot, take_snapshot
-from saltext_mip.storage.state import StateBroken, read_state, write_state
+from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
 from saltext_mip.swarm import engine
 from saltext_mip.swarm.observed import NODE_DOWN
-
-FILE = "conditions.json"
 
 
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dict[str, Any]:
@@ -256,7 +254,7 @@ def _since(
     pusher: Pusher, found: list[Condition], generation: Generation | None
 ) -> tuple[Condition, ...]:
     """The conditions with ``since``, from the last ones recorded; records them."""
-    path = pusher.state / FILE
+    path = pusher.state / CONDITIONS
     try:
         before = [Condition.from_value(value) for value in read_state(path) or ()]
     except (

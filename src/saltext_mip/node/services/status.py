@@ -1,0 +1,156 @@
+"""The federation's services as its master node observes them, for the pusher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from saltext_mip.errors import Refused
+from saltext_mip.node import docker
+from saltext_mip.node.context import NodeContext
+from saltext_mip.node.services.overrides import kinds, read_overrides
+from saltext_mip.swarm import engine, membership
+from saltext_mip.swarm import plan as plans
+from saltext_mip.swarm.components import MASTER, WORKER
+from saltext_mip.swarm.desired import Secrets, desired_services, secret_names
+from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
+from saltext_mip.swarm.model import Service
+from saltext_mip.swarm.observed import ALIVE, Observed, Running, observe
+from saltext_mip.text import shown
+
+LOG_LINES = 5
+LOG_TIMEOUT = 5  # seconds
+
+
+def is_manager() -> bool:
+    """Whether this node's Docker manages a Swarm."""
+    with docker.connected(timeout=10) as client:
+        return bool(membership.state(client)["ControlAvailable"])
+
+
+def status(
+    context: NodeContext, secrets: Secrets, swarm_ids: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Everything that the pusher needs to know of the services. JSON; no secrets.
+
+    ``{"swarm": state, "cluster", "nodes": {minion id: {"id", "state", "availability", "address"}},
+    "services": {name: …}, "ending": [minion id], "served", "words", "plan", "refused"}``; ``words``
+    are the overrides by minion id, ``refused`` why there is no plan.
+    """
+    with docker.connected() as client:
+        desired = desired_services(context.federation, secrets)
+        observed = observe(
+            client, context.federation.name, secret_names(desired), now=datetime.now(UTC)
+        )
+        return view(context, desired, observed, swarm_ids)
+
+
+def view(
+    context: NodeContext,
+    desired: Sequence[Service],
+    observed: Observed,
+    swarm_ids: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """What :func:`status` returns, of what was observed."""
+    overrides = read_overrides(context)
+    value: dict[str, Any] = {
+        "swarm": observed.state
+        if observed.manager or observed.state != "active"
+        else "not a manager",
+        "cluster": observed.cluster,
+        "nodes": {},
+        "services": {},
+        "ending": list(observed.ending),
+        "served": engine.Served(error="there is no Swarm").wire(),
+        "words": overrides,
+        "plan": [],
+        "refused": None,
+    }
+    if not observed.manager:
+        return value
+    for node_id, entry in membership.entries(context.federation, observed, swarm_ids).items():
+        value["nodes"][node_id] = {
+            "id": entry.id,
+            "state": entry.state,
+            "availability": entry.availability,
+            "address": entry.address,
+        }
+    try:
+        network = plans.network_plan(
+            plans.desired_network(context.federation.settings["swarm"]), observed
+        )
+        services = plans.plan(desired, observed, overrides=kinds(overrides))
+        left = membership.membership(context.federation, observed, swarm_ids)
+        value["plan"] = plans.to_json(left, network, services)
+    except Refused as exc:
+        value["refused"] = str(exc)
+    served = engine.look()
+    value["served"] = served.wire()
+    names = [
+        service.name
+        for service in desired
+        if overrides.get(service.node, {}).get("word") != "removed"
+    ]
+    ours = [name for name, running in observed.services.items() if running.ours]
+    by_name = {service.name: service for service in desired}
+    for name in dict.fromkeys([*names, *ours]):
+        value["services"][name] = _service_view(
+            by_name.get(name), observed.services.get(name), served
+        )
+    return value
+
+
+def _service_view(
+    desired: Service | None, running: Running | None, served: engine.Served
+) -> dict[str, Any]:
+    service = running.service if running is not None else desired
+    if service is None:
+        raise ValueError("neither desired nor observed")
+    up = running is not None and running.up
+    task = running.tasks[0] if running is not None and running.tasks else None
+    replicas = service.replicas if running is not None else 1
+    out: dict[str, Any] = {
+        "node": service.node,
+        "short": service.short,
+        "image": service.image,
+        "replicas": f"{int(up and replicas != 0)}/{replicas}",
+        "up": up if replicas else None,
+        "serving": _serves(service, served) and up if replicas else None,
+        "declared": desired is not None,
+        "since": task.created if task is not None and up else None,
+        "task": task.id if task is not None else None,
+        "once": service.once,
+        "task_running": running is not None
+        and any(each.state in ALIVE for each in running.tasks if each.ready),
+    }
+    if replicas and not up and running is not None:
+        if running.error:
+            out["error"] = shown(running.error)
+        out["state"] = task.state if task is not None else "no task"
+        if lines := _log(running):
+            out["log"] = lines
+    return out
+
+
+def _serves(service: Service, served: engine.Served) -> bool:
+    if service.short == MASTER:
+        return served.active is not None
+    if service.short == WORKER:
+        return served.active is not None and service.hostname in served.active
+    return True
+
+
+def _log(running: Running) -> list[str]:
+    """The last lines that its last containers wrote, where their node can be asked."""
+    if not any(task.container and task.ready for task in running.tasks[:2]):
+        return []
+    try:
+        with docker.connected(timeout=LOG_TIMEOUT) as client:
+            found = b"".join(
+                client.api.service_logs(running.id, stdout=True, stderr=True, tail=LOG_LINES)
+            )
+    except (DockerFailed, DockerUnavailable) as exc:
+        return [f"(the log is not available: {exc})"]
+    lines = found.decode("utf-8", "replace").splitlines()
+    return [shown(line)[:300] for line in lines if line.strip()][-LOG_LINES:]
