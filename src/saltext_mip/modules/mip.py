@@ -17,6 +17,7 @@ from saltext_mip.node.context import NodeContext
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
+__outputter__ = {"check": "mip"}
 
 
 def __virtual__():
@@ -89,21 +90,26 @@ def cde(pathology=None, federation=None):
 
 def check(folder, cde=None):
     """
-    Every problem of the CSV files in a folder, with its lines and values: for the data manager.
+    Every problem of the CSV files in a folder, or of one file, with lines and values.
 
-    Run it on the hospital's own machine, with ``salt-call --local``: then it shows values of the
-    files, in ``examples``. What returns to the pusher, as of any other call, is without them.
+    For the hospital's data manager: run it on the hospital's own machine, with
+    ``salt-call --local``; then it shows values of the files, in ``examples`` and ``advice``. What
+    returns to the pusher, as of any other call, is without them. It writes nothing. ``mip check``
+    does the same without Salt and without root.
 
     folder
-        A pathology's folder, e.g. ``/data/fed1/dementia``, or any folder with CSV files.
+        A pathology's folder, e.g. ``/data/fed1/dementia``, any folder with CSV files, or one file,
+        also before it is put into the data path.
 
     cde
         The path of a ``CDEsMetadata.json`` to check against; default: the one in the folder.
-        Without one only the form of the files is checked.
+        Without one only the form of the files is checked, and that is a problem.
 
     Returns ``{"folder", "cde", "files": {name: [{"rule", "severity", "line", "lines", "column",
-    "count", "message", "hint", "examples"}]}, "problems" (how many), "refused": [name]}``; exits
-    with 1 when a file would be kept out.
+    "count", "message", "hint", "examples", "advice"}]}, "problems" (how many), "refused": [name],
+    "checked": [name], "accepted": {name: {"rows", "datasets": {code: rows}}}}``; on a terminal it
+    prints what the report in the data path has. Exits with 1 when a file would be kept out, and
+    when there are no CSV files or no CDE.
 
     CLI Example:
 
@@ -115,7 +121,7 @@ def check(folder, cde=None):
     # any other call's return goes to the pusher, and into its job cache
     stays = __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
     result = _shaped(lambda: queries.check(Path(folder), Path(cde) if cde else None, values=stays))
-    if result["refused"]:
+    if result["refused"] or result["cde"] is None:
         __context__["retcode"] = 1
     return result
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from saltext_mip.data import data_path
 from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
-from saltext_mip.data.inventory import collect as inventories
+from saltext_mip.data.inventory import check as checks
+from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.model import FileRecord, Inventory
 from saltext_mip.errors import Misuse, NodeError
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
-from saltext_mip.problems import Finding
 from saltext_mip.rules import RULES
 from saltext_mip.storage.paths import inside
 from saltext_mip.text import shown
@@ -68,21 +68,31 @@ def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
     return out
 
 
-def check(folder: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
-    """Every problem of a folder's CSV files; ``values`` only for whoever stands at this machine."""
-    found = inventories.check(folder, cde)
-    own = folder / CDE_FILE
+def check(target: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
+    """Every problem of a folder's CSV files, or of one file.
+
+    ``values``: with values and counts, only for whoever is at this machine.
+    """
+    checked = checks.check(target, cde)
+    shown_ = report.local if values else report.without_values
     files: dict[str, list[dict[str, Any]]] = {}
-    for finding in found:
-        shown_ = _local(finding) if values else _without_values(finding)
-        files.setdefault(finding.problem.file or "", []).append(shown_)
-    return {
-        "folder": str(folder),
-        "cde": str(cde or own) if cde or own.is_file() else None,
+    for finding in checked.all_findings:
+        files.setdefault(finding.problem.file or "", []).append(shown_(finding))
+    result: dict[str, Any] = {
+        "folder": str(checked.folder),
+        "cde": str(checked.cde) if checked.cde else None,
         "files": files,
-        "problems": len(found),
-        "refused": sorted({f.problem.file or "" for f in found if f.problem.hard}),
+        "problems": len(checked.all_findings),
+        "refused": sorted({f.problem.file or "" for f in checked.all_findings if f.problem.hard}),
+        "checked": [file.name for file in checked.files],
     }
+    if values:
+        result["accepted"] = {
+            file.name: {"rows": file.rows, "datasets": dict(file.datasets)}
+            for file in checked.files
+            if not file.refused
+        }
+    return result
 
 
 def _usable(context: NodeContext) -> Inventory:
@@ -112,20 +122,4 @@ def _file(context: NodeContext, record: FileRecord) -> dict[str, Any]:
         "size": record.size,
         "sha256": record.sha256,
         "problems": [problem.wire() for problem in record.all_problems],
-    }
-
-
-def _local(finding: Finding) -> dict[str, Any]:
-    examples = [{"line": line, "value": shown(value)} for line, value in finding.examples]
-    return {**_without_values(finding), "examples": examples}
-
-
-def _without_values(finding: Finding) -> dict[str, Any]:
-    problem = finding.problem
-    wire = problem.at(file=None, pathology=None).wire()
-    return {
-        **wire,
-        "severity": problem.severity,
-        "message": problem.definition.text,
-        "hint": problem.definition.hint,
     }

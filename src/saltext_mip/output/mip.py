@@ -17,6 +17,7 @@ import sys
 import salt.utils.color
 
 from saltext_mip.console.screens import render
+from saltext_mip.console.screens.check import is_check
 
 __virtualname__ = "mip"
 
@@ -33,10 +34,15 @@ def output(data, **_):
     """
     colours = salt.utils.color.get_colors(__opts__.get("color"), __opts__.get("color_theme"))
     colour = {name: str(code) for name, code in colours.items()} if __opts__.get("color") else None
-    return render.render(_command(data), data, width=_width(), colour=colour)
+    look = {"width": _width(), "colour": colour}
+    if isinstance(data, dict) and data and all(map(is_check, data.values())):  # by minion
+        return "\n".join(render.render("check", value, **look) for value in data.values())
+    return render.render(_command(data), data, **look)
 
 
 def _command(data):
+    if is_check(data):
+        return "check"
     if isinstance(data, dict):
         return data.get("command")
     structure = isinstance(data, list) and all(

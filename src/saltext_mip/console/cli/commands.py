@@ -164,9 +164,9 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         ("check",),
         "",
-        "every problem of a folder of CSV files on this machine, with values",
+        "every problem of a folder of CSV files, or of one file",
         options=(
-            text("folder", name="folder", help="the folder", metavar="FOLDER"),
+            text("folder", name="folder", help="the folder, or the file", metavar="FOLDER"),
             text("--cde", name="cde", help="a CDE of another place", metavar="FILE"),
         ),
         group=D,
@@ -450,7 +450,7 @@ NODE_ACTIONS: tuple[Action, ...] = (
     Action(
         ("check",),
         "check",
-        "every problem of a folder of CSV files, with values",
+        "every problem of a folder of CSV files, or of one file",
         options=next(action.options for action in ACTIONS if action.words == ("check",)),
         group=T,
         do="check",

@@ -167,11 +167,13 @@ def become(argv: Sequence[str]) -> NoReturn:
 
 
 def check(context: Context, given: Mapping[str, Any]) -> int:
-    """A folder on this machine; Salt is asked for nothing but to run here."""
-    # absolute, since Salt goes elsewhere; not resolved: what a link is named is what was said
-    arguments = {name: str(Path.cwd() / given[name]) for name in ("folder", "cde") if name in given}
-    ran = context.salt().call("mip.check", local=True, **arguments)
-    return context.shown("check", ran)
+    """A folder or a file on this machine: no Salt, no rights but to read."""
+    from saltext_mip.node import queries
+
+    cde = Path(given["cde"]) if "cde" in given else None
+    value = queries.check(Path(given["folder"]), cde, values=True)
+    context.show.value("check", value)
+    return 1 if value["refused"] or value["cde"] is None else 0
 
 
 def completion(context: Context, given: Mapping[str, Any]) -> int:

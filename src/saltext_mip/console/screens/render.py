@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from saltext_mip.console.screens import logs
+from saltext_mip.console.screens.check import check, is_check
 from saltext_mip.console.screens.consolidate import consolidate, export
 from saltext_mip.console.screens.events import events
 from saltext_mip.console.screens.fallback import anything
@@ -68,6 +69,8 @@ def render(
     screen = Screen(width, colour)
     if command == "export":
         export(screen, value)
+    elif command == "check" and is_check(value):
+        check(screen, value)
     elif command is not None and command in SCREENS and isinstance(value, Mapping):
         if federation := value.get("federation"):
             screen.title(_title(command, value), f"federation {federation}")

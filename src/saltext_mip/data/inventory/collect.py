@@ -1,19 +1,20 @@
 """One node's inventory: what it has, read again where it changed since the last collection.
 
 :func:`collect` is what the pusher asks for, :func:`verify` the same files against CDEs that are to
-come, :func:`check` is a data manager's check of one folder. Values stay here: in findings,
+come. Values stay here: in findings,
 in the report in the data path (:mod:`saltext_mip.data.inventory.report`) and in our own state.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from saltext_mip import text as files_text
 from saltext_mip.data import data_path as folders
@@ -22,16 +23,24 @@ from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.reader import Stamp, Table
 from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.cache import Findings, InventoryCache
+from saltext_mip.data.inventory.dataset_codes import odd_codes
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.storage import paths
 
 if TYPE_CHECKING:
     from saltext_mip.data.cde.model import Cde
 
-__all__ = ["Count", "FileRecord", "Inventory", "PathologyRecord", "check", "collect", "verify"]
+__all__ = [
+    "Count",
+    "FileRecord",
+    "Inventory",
+    "PathologyRecord",
+    "against_cde",
+    "collect",
+    "verify",
+]
 
 _ABOUT_CHARS = 500
 
@@ -110,35 +119,6 @@ def verify(
     return answer
 
 
-def check(folder: Path, cde: Path | None = None, *, subjectcode: bool = False) -> Findings:
-    """All findings of the CSV files in a folder, with values, for its own data manager.
-
-    ``cde`` is the CDE's file; without it the folder's own, where there is one. Nothing is
-    remembered or written. :class:`DataError` where there is no such folder or file.
-    """
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {files_text.shown(str(folder))}")
-    if cde is not None and not cde.is_file():
-        raise DataError(f"there is no file {files_text.shown(str(cde))}")
-    name = folder.resolve().name
-    listing = folders.csv_files(folder)
-    found = [Finding(problem) for problem in listing.problems]
-    parsed = None
-    try:
-        path = cde or paths.inside(folder, CDE_FILE)
-        if cde is not None or path.exists():
-            parsed = cdes_.parse(folders.content(path), pathology=name)
-    except (cdes_.CdeInvalid, UnsafeName, OSError) as error:
-        found.append(Finding(Problem("CdeInvalid", file=CDE_FILE, about=_message(error))))
-    for file in listing.names:
-        table, stamp = reader.read_stamped(folder / file)
-        of_file = table.findings
-        if parsed is not None and stamp is not None:
-            of_file += _verified(folder / file, table, stamp, parsed, subjectcode=subjectcode)
-        found += [_at(finding, file=file) for finding in of_file]
-    return tuple(_at(finding, pathology=name) for finding in found)
-
-
 class _Collector:
     """One collection of a data path: what it reads, remembers, and writes into reports."""
 
@@ -151,6 +131,7 @@ class _Collector:
         self._now = now
         self._memory = InventoryCache.load(state, data_path=data_path)
         self._findings: dict[str, list[Finding]] = {}
+        self._good: dict[str, dict[str, tuple[int, report.Counts]]] = {}
 
     def pathology(
         self, name: str, *, deep: bool = True, to_come: Cde | None = None
@@ -179,6 +160,20 @@ class _Collector:
             record, of_file = self._file(name, file, digests, reported, rules)
             records.append(record)
             found += [_at(finding, file=file) for finding in of_file]
+        good = self._good[name] = {
+            record.name: (cast("int", record.rows), cast("report.Counts", record.datasets))
+            for record in records
+            if record.name not in {each.problem.file for each in found if each.problem.hard}
+        }
+        codes = {file: datasets for file, (_, datasets) in good.items()}
+        for file, odd in odd_codes(codes, rules.codes(content, codes.values())).items():
+            found += [_at(finding, file=file) for finding in odd]
+            at = {"node": self._node, "pathology": name, "file": file}
+            own_odd = tuple(finding.problem.at(**at) for finding in odd)
+            records = [
+                replace(record, problems=record.problems + own_odd * (record.name == file))
+                for record in records
+            ]
         self._findings[name] = found
         place = {"node": self._node, "pathology": name}
         problems = listing.problems
@@ -200,7 +195,9 @@ class _Collector:
         except OSError as error:
             problems.append(Problem("NotRemembered", about=os.strerror(error.errno or 0)))
         if report_on is not None:
-            problems += report.write(self._data_path, self._findings, known=report_on)
+            problems += report.write(
+                self._data_path, self._findings, known=report_on, good=self._good
+            )
         return tuple(problems)
 
     def _file(
@@ -218,7 +215,7 @@ class _Collector:
             for digest in digests:
                 known = self._memory.verified(table.sha256, digest)
                 if known is None:
-                    known = _verified(
+                    known = against_cde(
                         path, table, stamp, rules.cde(digest), subjectcode=self._subjectcode
                     )
                     if any(finding.problem.rule == "FileChanging" for finding in known):
@@ -246,7 +243,13 @@ class _Collector:
         )
         found = table.findings
         if reported is not None:
-            known = self._memory.verified(table.sha256, reported) if table.sound else None
+            known = self._memory.verified(table.sha256, reported)
+            # of a file that is refused for its form the report shows as many problems as can be
+            if known is None and digests and stamp and not table.sound and rules.has(reported):
+                known = against_cde(
+                    path, table, stamp, rules.cde(reported), subjectcode=self._subjectcode
+                )
+                self._memory.keep_verified(table.sha256, reported, known)
             found += known or ()
         return record, found
 
@@ -292,6 +295,20 @@ class _Rules:
         self._parsed[digest] = cde
         return digest
 
+    def has(self, digest: str) -> bool:
+        return digest in self._parsed or digest in self._contents
+
+    def codes(self, content: bytes | None, of_files: Iterable[report.Counts]) -> list[str]:
+        """The CDE's datasets; [] where the files have no code that it lacks."""
+        codes = {code for datasets in of_files for code, _ in datasets}
+        if content is None or all(json.dumps(code).encode() in content for code in codes):
+            return sorted(codes) if content is not None else []
+        try:
+            parsed = cdes_.parse(content, pathology=self._pathology)
+        except cdes_.CdeInvalid:
+            return []
+        return [code for code, _ in parsed.datasets]
+
     def cde(self, digest: str) -> Cde:
         if digest not in self._parsed:
             content = self._contents[digest]
@@ -302,11 +319,11 @@ class _Rules:
         try:
             parsed = cdes_.parse(content, pathology=self._pathology)
         except cdes_.CdeInvalid as error:
-            return None, _message(error)
+            return None, os_message(error)
         return self.to_come(parsed), None
 
 
-def _verified(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:
+def against_cde(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:
     """What the file is against that CDE, if it is still the one that the table is of."""
     from polars.exceptions import PolarsError
 
@@ -335,7 +352,7 @@ def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:
     except UnsafeName:
         return None, Problem("UnsafeName")
     except OSError as error:
-        return None, Problem("Unreadable", about=_message(error))
+        return None, Problem("Unreadable", about=os_message(error))
 
 
 def _status(data_path: Path, state: Path) -> Status:
@@ -352,7 +369,7 @@ def _unreadable(empty: Inventory, error: OSError) -> Inventory:
     return replace(empty, status="NoDataPath", problems=(problem,))
 
 
-def _message(error: Exception) -> str:
+def os_message(error: Exception) -> str:
     if isinstance(error, OSError):  # without the path that it may name
         return error.strerror or os.strerror(error.errno or 0)
     text = files_text.shown(str(error))

@@ -1,24 +1,32 @@
-"""The report for a hospital's data manager: what is wrong with a pathology's data, with values.
+"""The report for a hospital's data manager: the problems of a pathology's data, with values.
 
 It stands beside the pathologies' folders, on the node alone: ``mip-report-<pathology>.txt``, for
-the folder's group to read. It is written when what it says changes, and goes when nothing is wrong.
+the folder's group to read. It is written when what it says changes, and goes when there are no
+problems. What ``mip.check`` prints is made by the same :func:`file_lines`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
-from itertools import groupby
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from saltext_mip import text as files_text
 from saltext_mip.errors import UnsafeName
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import atomic, paths
+from saltext_mip.text import shown
 
 PREFIX, SUFFIX = "mip-report-", ".txt"
-_HEADING = "What is wrong with the data of "
-_NOTE = "It holds patients' data: keep it here."
+_HEADING = "Problems of the data in "
+# by which a report is known as one: also one of an earlier version
+_HEADINGS = (_HEADING.encode(), b"What is wrong with the data of ")
+_NOTE = "This file holds patients' data: keep it here."
+_SEVERITIES = ("error", "warning", "note")
+_DATASETS = 10  # of a good file that are named
+
+Counts = Sequence[tuple[str, int]]
+Line = tuple[int, str]  # how far in, in steps; the text
 
 
 def name_of(pathology: str) -> str:
@@ -30,16 +38,21 @@ def name_of(pathology: str) -> str:
 
 
 def write(
-    data_path: Path, found: Mapping[str, Iterable[Finding]], *, known: Collection[str]
+    data_path: Path,
+    found: Mapping[str, Iterable[Finding]],
+    *,
+    known: Collection[str],
+    good: Mapping[str, Mapping[str, tuple[int, Counts]]] | None = None,
 ) -> tuple[Problem, ...]:
-    """Write the reports of what was ``found`` by pathology; those of no ``known`` one go.
+    """Make the reports show what was ``found`` by pathology; those of no ``known`` one go.
 
-    A report that could not be written is a problem.
+    ``good`` are rows and datasets of each file that is not refused, by pathology and name. A report
+    that could not be written is a problem.
     """
     problems = []
     for pathology, findings in found.items():
         path = data_path / name_of(pathology)
-        text = render(pathology, findings)
+        text = render(pathology, findings, (good or {}).get(pathology, {}))
         try:
             if text:
                 atomic.replace(path, text.encode("utf-8", "backslashreplace"), mode=0o640)
@@ -57,35 +70,95 @@ def write(
     return tuple(problems)
 
 
-def render(pathology: str, findings: Iterable[Finding]) -> str:
+def render(
+    pathology: str,
+    findings: Iterable[Finding],
+    good: Mapping[str, tuple[int, Counts]] | None = None,
+) -> str:
     """The text; "" where there is nothing that a person must fix."""
-    listed = [finding for finding in findings if finding.problem.severity != "note"]
-    if not listed:
+    by_file: dict[str, list[Finding]] = {name: [] for name in good or {}}
+    for finding in findings:
+        by_file.setdefault(finding.problem.file or "", []).append(finding)
+    severities = {each.problem.severity for of_file in by_file.values() for each in of_file}
+    if severities <= {"note"}:
         return ""
-    lines = [f"{_HEADING}'{files_text.shown(pathology)}'", "", _NOTE]
-    for file, of in groupby(listed, key=lambda finding: finding.problem.file):
-        lines += ["", files_text.shown(file or "(the folder)")]
-        for finding in of:
-            lines += _block(finding)
+    lines = [f"{_HEADING}'{shown(pathology)}'", "", _NOTE]
+    for name, of_file in sorted(by_file.items()):
+        rows, datasets = (good or {}).get(name, (None, ()))
+        lines += ["", shown(name or "(the folder)")]
+        listed = [local(finding) for finding in of_file]
+        lines += ["  " * step + text for step, text in file_lines(listed, rows, datasets)]
     return "\n".join(lines) + "\n"
 
 
-def _block(finding: Finding) -> Iterable[str]:
+def local(finding: Finding) -> dict[str, Any]:
+    """A finding as a value, for this machine: ``examples`` and ``advice`` may hold values."""
+    return {
+        **without_values(finding),
+        "examples": [{"line": line, "value": shown(value)} for line, value in finding.examples],
+        "advice": finding.what_to_do,
+    }
+
+
+def without_values(finding: Finding) -> dict[str, Any]:
+    """A finding as a value that may leave the node."""
     problem = finding.problem
-    rule = problem.definition
-    what = rule.text + (f" ({files_text.shown(problem.about)})" if problem.about else "")
-    yield f"  {problem.severity}: {what} [{problem.rule}]"
-    if problem.column is not None:
-        yield f"    column: {files_text.shown(problem.column)}"
-    if problem.lines or problem.line:
-        shown = problem.lines or (problem.line,)
-        more = ", …" if problem.count > len(shown) else ""
-        yield f"    line: {', '.join(map(str, shown))}{more}"
-    if problem.count > 1:
-        yield f"    count: {problem.count}"
-    for line, value in finding.examples:
-        yield f"    line {line}: {files_text.shown(value)}"
-    yield f"    {rule.hint}"
+    return {
+        **problem.at(file=None, pathology=None).wire(),
+        "severity": problem.severity,
+        "message": problem.definition.text,
+        "hint": problem.definition.hint,
+    }
+
+
+def file_lines(
+    problems: Sequence[Mapping[str, Any]], rows: int | None, datasets: Counts
+) -> Iterator[Line]:
+    """One file's lines: that it is good, or its problems (as of :func:`local`), errors first.
+
+    ``rows`` is ``None`` where the file is refused.
+    """
+    worst = {problem["severity"] for problem in problems}
+    if rows is not None and "error" not in worst:
+        word = "accepted, with warnings" if "warning" in worst else "good"
+        yield 1, f"{word}: {_counted(rows, 'row')}, {_datasets(datasets)}"
+    for severity in _SEVERITIES:
+        for problem in problems:
+            if problem["severity"] == severity:
+                yield from _problem_lines(problem)
+
+
+def _datasets(datasets: Counts) -> str:
+    named = ", ".join(f"{shown(code)} ({rows})" for code, rows in datasets[:_DATASETS])
+    more = f" and {len(datasets) - _DATASETS} more" if len(datasets) > _DATASETS else ""
+    return f"{'dataset' if len(datasets) == 1 else 'datasets'} {named}{more}"
+
+
+def _problem_lines(problem: Mapping[str, Any]) -> Iterator[Line]:
+    about = problem.get("about")
+    what = problem["message"] + (f" ({shown(about)})" if about else "")
+    yield 1, f"{problem['severity']}: {what} [{problem['rule']}]"
+    where = []
+    if (column := problem.get("column")) is not None:
+        where.append(f"column {shown(column)}")
+    first = problem.get("line")
+    lines = problem.get("lines") or ([first] if first else [])
+    examples = problem.get("examples") or []
+    count = problem.get("count", 1)
+    if lines:
+        where.append(("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines)))
+    rest = count - max(len(lines), 1)
+    if rest > 0:
+        where.append(f"and {rest} more" if lines else f"{count} in all")
+    if where:
+        yield 2, " ".join([", ".join(where[:2]), *where[2:]])
+    for example in examples:
+        yield 2, f"line {example['line']}: {example['value']}"
+    yield 2, f"-> {problem.get('advice') or problem['hint']}"
+
+
+def _counted(count: int, one: str) -> str:
+    return f"{count} {one}{'' if count == 1 else 's'}"
 
 
 def _is_report(path: Path) -> bool:
@@ -93,4 +166,4 @@ def _is_report(path: Path) -> bool:
     if path.is_symlink() or not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(len(_HEADING)) == _HEADING.encode()
+        return file.read(max(map(len, _HEADINGS))).startswith(_HEADINGS)

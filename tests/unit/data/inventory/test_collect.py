@@ -12,8 +12,9 @@ import pytest
 from saltext_mip.data.cde.model import CdeInvalid, parse, rules_digest
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.inventory import collect as inventories
-from saltext_mip.data.inventory.collect import check, verify
+from saltext_mip.data.inventory.check import check
 from saltext_mip.data.inventory.collect import collect as look
+from saltext_mip.data.inventory.collect import verify
 from saltext_mip.errors import DataError
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from tests.support import cdes
@@ -355,7 +356,7 @@ def test_the_report_has_the_values_and_nothing_else_has(node):
     found = node.look()
     text = node.report.read_text()
     assert "Smith\\x1b[2J" in text
-    assert "line: 2" in text
+    assert "line 2: x,1,Smith" in text
     assert node.report.stat().st_mode & 0o777 == 0o640
     assert "Smith" not in json.dumps(found.wire(10))
     assert "Smith" not in repr(found)
@@ -405,7 +406,7 @@ def test_check_tells_a_data_manager_all_that_is_wrong_with_values(node):
     node.write("some.csv", "dataset,age\nx\nx,1,2\n")
     node.write("other.csv", "dataset,nonsense\nx,1\n")
     node.write(CDE_FILE, CDE)
-    found = check(node.folder)
+    found = check(node.folder).all_findings
     assert [(f.problem.pathology, f.problem.file, f.problem.rule) for f in found] == [
         ("dementia", "other.csv", "UnknownColumn"),
         ("dementia", "some.csv", "TooFewFields"),
@@ -420,9 +421,9 @@ def test_check_takes_another_cde(node, tmp_path):
     node.write("some.csv", "dataset,age\nx,1\n")
     other = tmp_path / "other.json"
     other.write_bytes(STRICTER)
-    assert rules(f.problem for f in check(node.folder, other)) == ["UnknownColumn"]
+    assert rules(f.problem for f in check(node.folder, other).all_findings) == ["UnknownColumn"]
     other.write_bytes(b"{}")
-    assert rules(f.problem for f in check(node.folder, other)) == ["CdeInvalid"]
+    assert rules(f.problem for f in check(node.folder, other).all_findings) == ["CdeInvalid"]
 
 
 def test_check_of_what_is_not_there_is_an_error(node, tmp_path):

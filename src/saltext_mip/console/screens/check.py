@@ -1,0 +1,54 @@
+"""A data manager's check as a screen: each file as in the report, then a summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from saltext_mip.console.screens.text import Screen, number
+from saltext_mip.data.inventory.report import file_lines
+
+_KEYS = frozenset({"folder", "cde", "files", "problems", "refused", "checked"})
+
+
+def is_check(value: Any) -> bool:
+    """Whether that is what ``mip.check`` returned."""
+    return isinstance(value, Mapping) and value.keys() >= _KEYS
+
+
+def check(screen: Screen, value: Mapping[str, Any]) -> None:
+    screen.title(value["folder"], f"CDE: {value['cde']}" if value["cde"] else "no CDE")
+    accepted = value.get("accepted") or {}
+    for name in ("", *value["checked"]):
+        problems = value["files"].get(name, [])
+        if not name and not problems:
+            continue
+        screen.gap()
+        screen.title(name or "(the folder)", style=_style(problems))
+        good = accepted.get(name, {})
+        counts = list(good.get("datasets", {}).items())
+        for step, text in file_lines(problems, good.get("rows"), counts):
+            screen.text(text, indent=2 * step, hang=2)
+    rest = value["files"].keys() - {"", *value["checked"]}
+    for name in sorted(rest):
+        screen.gap()
+        screen.title(name, style=_style(value["files"][name]))
+        for step, text in file_lines(value["files"][name], None, ()):
+            screen.text(text, indent=2 * step, hang=2)
+    screen.gap()
+    screen.text(_summary(value), style="bad" if value["refused"] else "good")
+
+
+def _style(problems: list[Mapping[str, Any]]) -> str:
+    severities = {problem["severity"] for problem in problems}
+    return "bad" if "error" in severities else "warn" if "warning" in severities else "good"
+
+
+def _summary(value: Mapping[str, Any]) -> str:
+    files = value["checked"]
+    refused = [name for name in value["refused"] if name in files]
+    problems = number(value["problems"], "problem")
+    return (
+        f"{number(len(files), 'file')} checked, {len(files) - len(refused)} accepted, "
+        f"{len(refused)} refused; {problems}."
+    )

@@ -1,0 +1,137 @@
+"""A data manager's check of a folder, or of one file before it is put into the data path.
+
+The files are judged by the functions that the report and the federation's own look use, so that all
+find the same. Nothing is remembered or written, and no rights but to read are needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saltext_mip.data import data_path
+from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
+from saltext_mip.data.csvfile import reader
+from saltext_mip.data.inventory.cache import Findings
+from saltext_mip.data.inventory.collect import against_cde, os_message
+from saltext_mip.data.inventory.dataset_codes import odd_codes
+from saltext_mip.errors import DataError, UnsafeName
+from saltext_mip.federation import CDE_FILE
+from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import paths
+from saltext_mip.text import shown
+
+_NAMED = 10  # things in a folder that are named where no CSV file is
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """``datasets`` are pairs of code and rows; they count only where no finding is hard."""
+
+    name: str
+    rows: int = 0
+    datasets: tuple[tuple[str, int], ...] = ()
+    findings: Findings = ()
+
+    @property
+    def refused(self) -> bool:
+        return any(finding.problem.hard for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """``folder`` is where the files are, ``cde`` the CDE's file, ``None``: only form was checked.
+
+    ``findings`` are those of no CSV file: of the folder, its names, its CDE.
+    """
+
+    folder: Path
+    cde: Path | None = None
+    files: tuple[CheckedFile, ...] = ()
+    findings: Findings = field(default=())
+
+    @property
+    def all_findings(self) -> Findings:
+        return (*self.findings, *(each for file in self.files for each in file.findings))
+
+
+def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -> Checked:
+    """All findings of a folder's CSV files, or of one file, with values.
+
+    ``cde`` is the CDE's file; without it the one in the folder, where there is one.
+    :class:`DataError` where there is no such folder or file.
+    """
+    if not target.exists():
+        raise DataError(f"{shown(str(target))} not found")
+    if cde is not None and not cde.is_file():
+        raise DataError(f"{shown(str(cde))} not found")
+    folder, name = (target, None) if target.is_dir() else (target.parent, target.name)
+    pathology = folder.resolve().name
+    listing = data_path.Listing((name,)) if name else data_path.csv_files(folder)
+    found = [Finding(problem) for problem in listing.problems]
+    parsed, used, problem = _cde(folder, cde, pathology)
+    found += [problem] if problem else []
+    files = []
+    for file in listing.names:
+        table, stamp = reader.read_stamped(folder / file)
+        of_file = table.findings
+        if parsed is not None and stamp is not None:
+            of_file += against_cde(folder / file, table, stamp, parsed, subjectcode=subjectcode)
+        files.append(CheckedFile(file, table.rows, table.datasets, of_file))
+    if not files and not any(each.problem.hard for each in found):
+        found.append(_nothing(folder))
+    known = [code for code, _ in parsed.datasets] if parsed else []
+    odd = odd_codes({file.name: file.datasets for file in files if not file.refused}, known)
+    return Checked(
+        folder,
+        used,
+        tuple(
+            CheckedFile(
+                file.name,
+                file.rows,
+                file.datasets,
+                tuple(
+                    each.at(file=file.name, pathology=pathology)
+                    for each in (*file.findings, *odd.get(file.name, ()))
+                ),
+            )
+            for file in files
+        ),
+        tuple(each.at(pathology=pathology) for each in found),
+    )
+
+
+def _cde(
+    folder: Path, cde: Path | None, pathology: str
+) -> tuple[Cde | None, Path | None, Finding | None]:
+    try:
+        path = cde or paths.inside(folder, CDE_FILE)
+        if cde is None and not path.exists():
+            advice = (
+                f"There is no {CDE_FILE} in {shown(str(folder))}: only the form of the files was "
+                "checked. Name the CDE of the pathology: cde=/data/<federation>/<pathology>/"
+                f"{CDE_FILE}."
+            )
+            return None, None, Finding(Problem("NotChecked"), advice=advice)
+        return parse(data_path.content(path), pathology=pathology), path, None
+    except (CdeInvalid, UnsafeName, OSError) as error:
+        problem = Problem("CdeInvalid", file=CDE_FILE, about=os_message(error))
+        return None, cde or folder / CDE_FILE, Finding(problem)
+
+
+def _nothing(folder: Path) -> Finding:
+    """What was expected in a folder without CSV files, and what is there."""
+    try:
+        there = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+    except OSError as error:
+        return Finding(Problem("Unreadable", about=os_message(error)))
+    names = [f"{each.name}/" if each.is_dir() else each.name for each in there[:_NAMED]]
+    more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
+    what = f"It has: {', '.join(map(shown, names))}{more}." if names else "It is empty."
+    inner = [each.name for each in there if each.is_dir() and any(each.glob("*.csv"))]
+    hint = f" CSV files are in its folder '{shown(inner[0])}': check that." if inner else ""
+    advice = (
+        f"Files whose names end in .csv (small letters) are expected in {shown(str(folder))} "
+        f"itself. {what}{hint}"
+    )
+    return Finding(Problem("NothingToCheck"), advice=advice)

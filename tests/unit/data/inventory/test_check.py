@@ -1,0 +1,114 @@
+"""The data manager's check, and that the report and it find the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from saltext_mip.console.screens.render import render
+from saltext_mip.data.inventory import report
+from saltext_mip.data.inventory.check import check
+from saltext_mip.data.inventory.collect import collect
+from saltext_mip.node import queries
+from tests.support import cdes
+
+CDE = cdes.content(
+    datasets=["edsd"],
+    variables=[
+        cdes.variable("age", "int", minValue=0, maxValue=120),
+        cdes.variable("gender", enumerations=[{"code": "M", "label": "Male"}]),
+    ],
+)
+FILES = {
+    "good.csv": "dataset,age,gender\nedsd,61,M\nedsd,62,\n",
+    "warned.csv": "dataset,age,gender\nedsd,61,Male\nedsd,150,M\n",
+    "refused.csv": "dataset,age,sex\nedsd,seventy,M\n",
+    "ragged.csv": "dataset,age,gender\nedsd,seventy,M\nedsd,1\nedsd,2,Male\n",
+    "semicolons.csv": "dataset;age\nedsd;61\n",
+    "alike.csv": "dataset,age\nEDSD,61\n",
+    "missing.csv": "dataset,age\nNA,61\n",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "data" / "dementia"
+    made.mkdir(parents=True)
+    (made / "CDEsMetadata.json").write_bytes(CDE)
+    for name, text in FILES.items():
+        (made / name).write_text(text)
+    return made
+
+
+def test_the_report_and_the_check_say_the_same_of_each_file(tmp_path, folder):
+    collect(folder.parent, tmp_path / "state", federation="fed", node="node")
+    text = (folder.parent / report.name_of("dementia")).read_text()
+    checked = check(folder)
+    good = {file.name: (file.rows, file.datasets) for file in checked.files if not file.refused}
+    assert text == report.render("dementia", checked.all_findings, good)
+    for name in FILES:
+        assert f"\n{name}\n" in text
+    assert "good: 2 rows, dataset edsd (2)" in text
+    # of a file that is refused for its form the values are checked too
+    assert "line 2: seventy" in text.split("\nragged.csv\n")[1].split("\nrefused.csv\n")[0]
+
+
+def test_one_file_is_checked_where_it_is(tmp_path, folder):
+    file = tmp_path / "export.csv"
+    file.write_text(FILES["warned.csv"])
+    checked = check(file, folder / "CDEsMetadata.json")
+    assert [each.name for each in checked.files] == ["export.csv"]
+    assert {each.problem.rule for each in checked.all_findings} == {"NotEnumerated", "OutOfBounds"}
+    assert [each.problem.rule for each in check(file).findings] == ["NotChecked"]
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "It is empty."),
+        (lambda folder: (folder / "a.xlsx").write_text("x"), "It has: a.xlsx."),
+        (lambda folder: (folder / "A.CSV").write_text("x"), "It has: A.CSV."),
+        (
+            lambda folder: (
+                (folder / "tbi").mkdir(),
+                (folder / "tbi" / "a.csv").write_text("dataset\nx\n"),
+            ),
+            "CSV files are in its folder 'tbi': check that.",
+        ),
+    ],
+)
+def test_nothing_to_check_is_a_problem_that_names_what_is_there(tmp_path, make, words):
+    make(tmp_path)
+    found = queries.check(tmp_path, None, values=True)
+    (nothing,) = [each for each in found["files"][""] if each["rule"] == "NothingToCheck"]
+    assert words in nothing["advice"]
+    assert found["refused"] == [""]
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [("EDSD", "DatasetAlike"), ("edsd ", "DatasetAlike"), ("еdsd", "DatasetAlike")]
+    + [(code, "DatasetMissing") for code in ("-", "NA", "Unknown")],
+)
+def test_a_code_that_is_probably_not_meant_is_a_warning(folder, code, rule):
+    for name in FILES:
+        (folder / name).unlink()
+    (folder / "a.csv").write_text(f"dataset,age\n{code},61\n")
+    (file,) = check(folder).files
+    assert [each.problem.rule for each in file.findings] == [rule]
+    assert not file.refused
+
+
+def test_the_screen_shows_each_file_and_a_summary(folder):
+    text = render("check", queries.check(folder, None, values=True))
+    assert "good.csv\n  good: 2 rows, dataset edsd (2)" in text
+    assert "-> 'Male' is the label of code 'M': write 'M'." in text
+    assert text.endswith("7 files checked, 4 accepted, 3 refused; 10 problems.")
+
+
+def test_what_is_sent_has_neither_values_nor_counts(folder):
+    sent = str(queries.check(folder, None, values=False))
+    assert "Male" not in sent
+    assert "seventy" not in sent
+    assert "rows'" not in sent
