@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from saltext_mip import arguments
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import OWED, PROMPT, REFRESH, Requests
 from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
@@ -513,16 +512,3 @@ def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:
     assert control.resume(fed.pusher)["conditions"] == []
     assert Requests(fed.pusher.state).there() == {PROMPT}
     assert control.resume(fed.pusher)["changed"] is False
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [(90, 90), ("90", 90), ("45m", 2700), ("1.5h", 5400), ("2d", 172800)]
-)
-def test_a_duration_is_a_number_with_a_unit(text: Any, seconds: float) -> None:
-    assert arguments.duration(text).total_seconds() == seconds
-
-
-@pytest.mark.parametrize("text", ["", "0", "-1h", "2 weeks", "1e9", "h", "9" * 30 + "d", None, []])
-def test_anything_else_is_none(text: Any) -> None:
-    with pytest.raises(MipError):
-        arguments.duration(text)

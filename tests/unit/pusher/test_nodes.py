@@ -1,0 +1,143 @@
+"""List, check, enable and disable nodes that are folders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec import to_builtins
+
+from saltext_mip.errors import AmbiguousNode, Misuse, UnknownNode
+from saltext_mip.pusher import nodes
+from tests.support.folders import Folders
+
+MARK = ".mip-data"
+
+
+def listed(fed: Folders) -> Any:
+    return to_builtins(nodes.list_nodes(fed.pusher))["nodes"]
+
+
+def check(fed: Folders, name: str | None = None) -> Any:
+    return to_builtins(nodes.check_nodes(fed.pusher, name))
+
+
+def enable(fed: Folders, name: str | None, *, dry_run: bool = False) -> Any:
+    return to_builtins(nodes.enable(fed.pusher, name, dry_run=dry_run))
+
+
+def disable(fed: Folders, name: str | None, reason: str | None = None, **how: bool) -> Any:
+    return to_builtins(nodes.disable(fed.pusher, name, reason, **{"dry_run": False, **how}))
+
+
+def test_the_list_asks_no_node_and_knows_nothing_before_the_first_check(fed: Folders) -> None:
+    found = listed(fed)
+    assert list(found) == ["fed1-ms", "fed1-ui", "fed1-wk-h1", "fed1-wk-h2"]
+    assert {(of["up"], of["since"], of["enabled"]) for of in found.values()} == {(None, None, True)}
+    assert found["fed1-ui"]["data_path"] is None
+    assert found["fed1-wk-h1"]["data_path"] == str(fed.data("fed1-wk-h1"))
+    assert found["fed1-wk-h1"]["contact"] == "it@h1.example"
+    assert fed.asked == []
+
+
+def test_since_is_when_a_node_went_down_or_came_back(fed: Folders) -> None:
+    check(fed)
+    first = listed(fed)
+    check(fed)
+    assert listed(fed) == first
+    fed.down = {"fed1-wk-h2"}
+    assert check(fed)["retcode"] == 1
+    down = listed(fed)
+    assert down["fed1-wk-h2"]["up"] is False
+    assert down["fed1-wk-h2"]["since"] > first["fed1-wk-h2"]["since"]
+    assert down["fed1-wk-h1"] == first["fed1-wk-h1"]
+
+
+def test_a_check_of_one_node_is_of_that_node_and_names_why_it_is_down(fed: Folders) -> None:
+    fed.down = {"fed1-wk-h2"}
+    result = check(fed, "wk2")
+    assert list(result["nodes"]) == ["fed1-wk-h2"]
+    assert result["nodes"]["fed1-wk-h2"]["reason"] == "it does not answer"
+    assert result["down"] == ["fed1-wk-h2"]
+    assert "retcode" not in check(fed, "h1")
+    assert listed(fed)["fed1-ms"]["up"] is None
+
+
+def test_a_disabled_node_that_is_down_fails_no_check(fed: Folders) -> None:
+    disable(fed, "wk2", "moved")
+    fed.down = {"fed1-wk-h2"}
+    result = check(fed)
+    assert "retcode" not in result
+    assert result["nodes"]["fed1-wk-h2"]["up"] is False
+    assert result["nodes"]["fed1-wk-h2"]["disabled"]["reason"] == "moved"
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [(None, Misuse), ("wk9", UnknownNode), ("fed1", UnknownNode)]
+)
+def test_enable_and_disable_need_a_node_that_there_is(
+    fed: Folders, name: str | None, error: type[Exception]
+) -> None:
+    for change in (enable, disable):
+        with pytest.raises(error):
+            change(fed, name)
+
+
+def test_a_name_that_fits_two_nodes_is_refused(fed: Folders) -> None:
+    fed.declared["nodes"]["fed1-wk-h2"]["hospital"] = "wk1"
+    with pytest.raises(AmbiguousNode, match="fed1-wk-h1, fed1-wk-h2"):
+        disable(fed, "wk1")
+
+
+def test_a_second_disable_changes_nothing_and_keeps_the_first_reason(fed: Folders) -> None:
+    first = disable(fed, "wk1", "its disk")
+    assert (first["changed"], first["plan"][0]["action"]) == (True, "disable")
+    again = disable(fed, "wk1", "another")
+    assert (again["changed"], again["plan"][0]["action"]) == (False, "nothing")
+    assert again["nodes"]["fed1-wk-h1"]["disabled"]["reason"] == "its disk"
+
+
+def test_a_dry_run_has_the_plan_and_changes_nothing(fed: Folders) -> None:
+    result = disable(fed, "wk1", dry_run=True)
+    assert (result["dry_run"], result["changed"]) == (True, False)
+    assert result["plan"][0]["action"] == "disable"
+    assert listed(fed)["fed1-wk-h1"]["enabled"] is True
+    disable(fed, "wk1")
+    plan = enable(fed, "wk1", dry_run=True)["plan"]
+    assert [item["action"] for item in plan] == ["enable", "enrol"]
+    assert listed(fed)["fed1-wk-h1"]["enabled"] is False
+    assert not fed.data("fed1-wk-h1", MARK).exists()
+
+
+def test_enable_enrols_the_data_path_once(fed: Folders) -> None:
+    first = enable(fed, "wk1")
+    assert [item["action"] for item in first["plan"]] == ["nothing", "enrol"]
+    assert first["changed"] is True
+    assert fed.data("fed1-wk-h1", MARK).exists()
+    assert "notes" not in first
+    again = enable(fed, "wk1")
+    assert (again["changed"], len(again["plan"])) == (False, 1)
+
+
+def test_the_ui_has_no_data_path_to_enrol(fed: Folders) -> None:
+    disable(fed, "ui")
+    assert [item["action"] for item in enable(fed, "ui")["plan"]] == ["enable"]
+    assert ("mip_node.enrol", ("fed1-ui",)) not in fed.asked
+
+
+def test_a_node_that_is_enabled_while_it_is_down_has_to_be_enabled_again(fed: Folders) -> None:
+    disable(fed, "wk1")
+    fed.down = {"fed1-wk-h1"}
+    result = enable(fed, "wk1")
+    assert (result["changed"], result["retcode"]) == (True, 1)
+    assert "it does not answer" in result["notes"][0]
+    assert listed(fed)["fed1-wk-h1"]["enabled"] is True
+    fed.down = set()
+    assert enable(fed, "wk1")["plan"][-1]["action"] == "enrol"
+
+
+def test_a_folder_that_is_not_there_and_one_without_pathologies_are_noted(fed: Folders) -> None:
+    fed.declared["nodes"]["fed1-wk-h1"]["data_path"] = str(fed.root / "none")
+    assert "none not found" in enable(fed, "wk1")["notes"][0]
+    (fed.root / "none").mkdir()
+    assert "no pathology folder" in enable(fed, "wk1")["notes"][0]
