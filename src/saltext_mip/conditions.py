@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 Status = Literal["True", "False", "Unknown"]
+Sync = Literal["Synced", "OutOfSync", "Unknown"]
+Health = Literal["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]
 
 # always there, in the order in which they are shown (RolesSynced where it is configured)
 ALWAYS = (
@@ -112,21 +114,9 @@ class Condition:
         """Whether it needs no attention. Work that is going on needs none."""
         return self.type == "Reconciling" or severity(self.type, self.status) == "good"
 
-    def to_json(self) -> dict[str, Any]:
-        """As commands return it."""
-        return {
-            "type": self.type,
-            "status": self.status,
-            "reason": self.reason,
-            "message": self.message,
-            "hint": self.hint,
-            "since": self.since,
-            "generation": self.generation,
-        }
-
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Condition:
-        """What :meth:`to_json` returned."""
+        """A condition as it was stored."""
         return cls(**{key: value[key] for key in cls.__dataclass_fields__})
 
 
@@ -159,7 +149,7 @@ def ready(conditions: Iterable[Condition]) -> Condition:
     return Condition("Ready", status, first.reason, f"{first.type}: {first.message}")
 
 
-def axes(conditions: Iterable[Condition]) -> tuple[str, str]:
+def axes(conditions: Iterable[Condition]) -> tuple[Sync, Health]:
     """``(sync, health)``: Synced|OutOfSync|Unknown, Healthy|Progressing|Degraded|Suspended|Unknown.
 
     The worst wins.
@@ -171,7 +161,7 @@ def axes(conditions: Iterable[Condition]) -> tuple[str, str]:
         health = "Suspended"
     elif health != "Degraded" and "Reconciling" in of:
         health = "Progressing"
-    return sync, health
+    return cast("Sync", sync), cast("Health", health)
 
 
 def _worst(of: Mapping[str, str], types: Iterable[str], bad: str, good: str) -> str:

@@ -96,24 +96,6 @@ class Problem:
             raise BadAnswer("a problem's numbers are none", node=node)
         return cls(node=node, **{**data, "lines": tuple(lines)})
 
-    def shown(self, contact: str | None = None) -> dict[str, Any]:
-        """The form in which people and ``--out=json`` see it: all keys, with text and hint."""
-        return {
-            "rule": self.rule,
-            "severity": self.severity,
-            "node": self.node,
-            "pathology": self.pathology,
-            "file": self.file,
-            "line": self.line,
-            "lines": list(self.lines),
-            "column": self.column,
-            "count": self.count,
-            "about": self.about,
-            "message": self.definition.text,
-            "hint": self.definition.hint,
-            "contact": contact,
-        }
-
 
 @dataclass(frozen=True)
 class Finding:

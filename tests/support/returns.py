@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from msgspec import to_builtins
 
 from saltext_mip.problems import Problem
+from saltext_mip.results import ReportedProblem
 
 SCREENS = Path(__file__).parents[1] / "unit" / "console" / "screens" / "cases"
 NAMES = sorted(path.stem for path in SCREENS.glob("*.yaml"))
@@ -42,4 +44,5 @@ def _expand(value: dict[str, Any]) -> None:
 def shown(contact: str | None = None, **fields: Any) -> dict[str, Any]:
     """A problem as a return has it."""
     fields["lines"] = tuple(fields.get("lines", ()))
-    return Problem(**fields).shown(contact)
+    plain: dict[str, Any] = to_builtins(ReportedProblem.of(Problem(**fields), contact))
+    return plain

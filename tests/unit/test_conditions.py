@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from saltext_mip.conditions import ALWAYS, REASONS, Condition, axes, ready, settled
+from saltext_mip.results import ReportedCondition
 
 GOOD = {
     "WorkersReachable": "AllAnswer",
@@ -75,8 +77,9 @@ def test_the_worst_wins_on_each_axis(
 
 def test_a_condition_survives_its_own_form() -> None:
     one = Condition("Served", "False", "ImagePullFailed", "said", "2026-01-01", 7)
-    assert Condition.from_value(one.to_json()) == one
-    assert one.to_json()["hint"] == REASONS["ImagePullFailed"]
+    stored = to_builtins(ReportedCondition.of(one))
+    assert Condition.from_value(stored) == one
+    assert stored["hint"] == REASONS["ImagePullFailed"]
 
 
 @pytest.mark.parametrize(("kind", "reason"), [("Sunny", "AllAnswer"), ("Served", "Sunshine")])

@@ -8,9 +8,8 @@ import jsonschema
 import pytest
 
 from saltext_mip import results, schemas
-from saltext_mip.problems import Problem
 from saltext_mip.rules import RULES
-from tests.support.returns import NAMES, example
+from tests.support.returns import NAMES, example, shown
 
 COMMANDS = sorted(results.COMMANDS)
 EXAMPLES = [name for name in NAMES if example(name)[0]]
@@ -59,12 +58,12 @@ def test_one_thing_has_one_definition() -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_a_problem_of_any_rule_is_of_the_schema(rule: str) -> None:
     _, value = example("consolidate-unchanged")
-    value["problems"] = [Problem(rule, node="wk1", line=3, lines=(3, 4)).shown("anna")]
+    value["problems"] = [shown(contact="anna", rule=rule, node="wk1", line=3, lines=(3, 4))]
     assert error("consolidate", value) is None
 
 
 @pytest.mark.parametrize("rule", ["", "value: 12"])
 def test_a_problem_without_a_rule_is_not(rule: str) -> None:
     _, value = example("consolidate-unchanged")
-    value["problems"] = [{**Problem("Empty").shown(), "rule": rule}]
+    value["problems"] = [{**shown(rule="Empty"), "rule": rule}]
     assert error("consolidate", value) is not None

@@ -23,9 +23,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
+from msgspec import UNSET
 
 from saltext_mip.bridge import sls
 from saltext_mip.errors import Refused
+from saltext_mip.plans import PlanItem
+from saltext_mip.results import SetupResult
 from saltext_mip.storage import atomic
 
 DROP_IN = "mip.conf"
@@ -79,8 +82,9 @@ class Item:
     mode: int = 0o644
     owner: str = "root"
 
-    def shown(self) -> dict[str, str]:
-        return {"action": self.action, "thing": self.thing, "reason": self.reason}
+    @property
+    def plan_item(self) -> PlanItem:
+        return PlanItem(self.action, self.thing, self.reason)
 
 
 def _fileserver(_: Facts) -> list[Any]:
@@ -294,13 +298,12 @@ def apply(items: Sequence[Item]) -> list[str]:
     return wrote
 
 
-def result(items: Sequence[Item], wrote: Sequence[str]) -> dict[str, Any]:
-    """``{changed, wrote, todo, plan}`` for the runner to return."""
-    return {
-        "changed": bool(wrote),
-        "wrote": list(wrote),
-        "todo": [
-            f"{item.thing.rstrip()}\n({item.reason})" for item in items if item.action == "todo"
-        ],
-        "plan": [item.shown() for item in items],
-    }
+def result(items: Sequence[Item], wrote: Sequence[str], *, dry_run: bool = False) -> SetupResult:
+    """What ``mip.setup`` returns, where ``wrote`` are the paths that were written."""
+    return SetupResult(
+        changed=bool(wrote),
+        wrote=list(wrote),
+        todo=[f"{item.thing.rstrip()}\n({item.reason})" for item in items if item.action == "todo"],
+        plan=[item.plan_item for item in items],
+        dry_run=dry_run or UNSET,
+    )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from saltext_mip.generations.generation import Generation
+from saltext_mip.results import GenerationSummary
 
 
 class Change(NamedTuple):
@@ -28,20 +29,20 @@ def compare(old: Generation | None, new: Generation | None) -> tuple[Change, ...
     return tuple(_changes((), _view(old), _view(new)))
 
 
-def summary(generation: Generation, before: Generation | None) -> dict[str, Any]:
+def summary(generation: Generation, before: Generation | None) -> GenerationSummary:
     """A generation for ``history``: what it brought and took, as (pathology, dataset) pairs."""
     have, had = _datasets(generation), _datasets(before)
-    return {
-        "generation": generation.number,
-        "when": generation.when,
-        "actor": generation.actor,
-        "note": generation.note,
-        "added": [list(pair) for pair in sorted(have - had)],
-        "removed": [list(pair) for pair in sorted(had - have)],
-        "wrote": sorted({node for node, _, _ in generation.wrote}),
-        "pending": list(generation.pending),
-        "problems": len(generation.problems),
-    }
+    return GenerationSummary(
+        generation=generation.number,
+        when=generation.when,
+        actor=generation.actor,
+        note=generation.note,
+        added=[list(pair) for pair in sorted(have - had)],
+        removed=[list(pair) for pair in sorted(had - have)],
+        wrote=sorted({node for node, _, _ in generation.wrote}),
+        pending=list(generation.pending),
+        problems=len(generation.problems),
+    )
 
 
 def _datasets(generation: Generation | None) -> set[tuple[str, str]]:

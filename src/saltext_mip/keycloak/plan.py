@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 from saltext_mip.keycloak.desired import Desired
 from saltext_mip.keycloak.mappers import Mapper, choose
 from saltext_mip.keycloak.observed import Observed
+from saltext_mip.plans import PlanItem
 from saltext_mip.problems import Problem
 
 Action = Literal[
@@ -61,9 +62,10 @@ class Item:
     reason: str
     names: tuple[str, ...] = ()
 
-    def shown(self) -> dict[str, str]:
-        """For people and ``--out=json``."""
-        return {"action": self.action, "thing": self.thing, "reason": self.reason}
+    @property
+    def plan_item(self) -> PlanItem:
+        """As people see it."""
+        return PlanItem(self.action, self.thing, self.reason)
 
 
 @dataclass(frozen=True)

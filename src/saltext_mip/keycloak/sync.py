@@ -16,6 +16,7 @@ from saltext_mip.keycloak.plan import Item, Plan, plan
 from saltext_mip.keycloak.secret_file import SecretFile
 from saltext_mip.keycloak.settings import Settings
 from saltext_mip.problems import Problem
+from saltext_mip.results import RefusedItem, ReportedProblem, SyncedRoles
 
 _CREATES = {"create client", "create mapper", "create role", "create group"}
 _REMOVES = {"remove group", "remove role"}
@@ -31,7 +32,7 @@ def sync(
     only_give: bool = False,
     progress: Callable[[str], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> dict[str, Any]:
+) -> SyncedRoles:
     """Bring roles and groups of the client in step with ``structure``.
 
     ``structure`` is the list that ``mip.export`` returns; ``settings`` the pillar's ``keycloak``.
@@ -39,11 +40,7 @@ def sync(
     ``only_give`` takes no right away, for a federation that is held or suspended. ``progress``
     gets a line for each deed, ``sleep`` waits between the attempts at a request that failed.
 
-    Returned: ``client``, ``dry_run``, ``changed``, ``created``, ``updated``, ``removed``,
-    ``unchanged`` and ``orphans`` (lists of the names of roles, groups, mappers, the client),
-    ``problems`` (as shown), ``failed`` (``{action, thing, message}``: names that the server
-    refused, the rest being done), ``plan`` (``{action, thing, reason}``, in the order of doing)
-    and ``writes`` (requests for a change). With ``dry_run`` they say what would be.
+    The result lists what was done or refused; with ``dry_run`` what would be.
 
     A :class:`~.errors.AccessError` where the server cannot be worked with at all;
     what was done until then stays, and the next run goes on from there.
@@ -78,7 +75,7 @@ def sync(
 
 def _result(
     client_id: str, todo: Plan, outcome: Outcome, *, dry_run: bool, writes: int
-) -> dict[str, Any]:
+) -> SyncedRoles:
     done = outcome.done
     created = _things(item for item in done if item.action in _CREATES)
     removed = _things(item for item in done if item.action in _REMOVES)
@@ -87,23 +84,23 @@ def _result(
         *todo.problems,
         *(Problem("RightsRefused", about=thing) for thing in sorted(failed)),
     ]
-    return {
-        "client": client_id,
-        "dry_run": dry_run,
-        "changed": bool(done) and not dry_run,
-        "created": created,
-        "updated": [thing for thing in _things(done) if thing not in {*created, *removed}],
-        "removed": removed,
-        "unchanged": list(todo.unchanged),
-        "orphans": list(todo.orphans),
-        "problems": [problem.shown() for problem in problems],
-        "failed": [
-            {"action": item.action, "thing": item.thing, "message": message}
+    return SyncedRoles(
+        client=client_id,
+        dry_run=dry_run,
+        changed=bool(done) and not dry_run,
+        created=created,
+        updated=[thing for thing in _things(done) if thing not in {*created, *removed}],
+        removed=removed,
+        unchanged=list(todo.unchanged),
+        orphans=list(todo.orphans),
+        problems=[ReportedProblem.of(problem) for problem in problems],
+        failed=[
+            RefusedItem(action=item.action, thing=item.thing, message=message)
             for item, message in outcome.failed
         ],
-        "plan": [item.shown() for item in todo.items],
-        "writes": writes,
-    }
+        plan=[item.plan_item for item in todo.items],
+        writes=writes,
+    )
 
 
 def _things(items: Any) -> list[str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
+
+from msgspec import UNSET, structs
 
 from saltext_mip import schemas
 from saltext_mip.arguments import pathologies
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
+from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.answers import sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
+from saltext_mip.results import CompileResult, DatabaseResult, Databases, ReportedProblem
 from saltext_mip.text import shown
 
 
@@ -25,7 +29,7 @@ def compile_federation(
     strict: bool = False,
     dry_run: bool = False,
     timeout: float = 300.0,
-) -> dict[str, Any]:
+) -> CompileResult:
     """Compile on the master and all enabled workers, or on one node.
 
     Returns the result of ``mip.compile``. A node that fails does not stop the others; the result
@@ -50,7 +54,7 @@ def compile_databases(
     *,
     force: bool = False,
     strict: bool = False,
-) -> dict[str, Any]:
+) -> CompileResult:
     """The same for a caller that holds the lock."""
     pusher.progress(f"compiling on {', '.join(node.id for node in nodes)}")
     answers = pusher.ask(
@@ -60,40 +64,36 @@ def compile_databases(
         force=force,
         strict=strict,
     )
-    results: dict[str, Any] = {}
+    results: Databases = {}
+    changed = False
     problems = unanswered(answers, nodes, "WorkerMissing", "WorkerFailed")
     for node in nodes:
         if node.id not in answers.values:
             continue
         try:
-            results[node.id] = _decoded(node, answers.values[node.id])
+            results[node.id], made = _decoded(node, answers.values[node.id])
+            changed = changed or made
         except BadAnswer as exc:
             problems.append(Problem("WorkerFailed", node=node.id, about=sanitize(str(exc))))
-    changed = any(of.pop("changed") for node in results.values() for of in node.values())
-    result: dict[str, Any] = {
-        "federation": pusher.federation.name,
-        "changed": changed,
-        "nodes": results,
-        "problems": [
-            problem.shown(pusher.federation.by_id(problem.node or "").contact)
-            for problem in problems
-        ],
-    }
-    failed = any(of["status"] == "failed" for node in results.values() for of in node.values())
-    if failed or problems:
-        result["retcode"] = 1
+    failed = any(of.status == "failed" for node in results.values() for of in node.values())
     if changed:
         pusher.fire("compiled", {"nodes": sorted(results)})
         pusher.record("compiled", about=abbreviated(_compiled_nodes(results)))
-    return result
+    return CompileResult(
+        federation=pusher.federation.name,
+        changed=changed,
+        nodes=results,
+        problems=pusher.report(problems),
+        retcode=1 if failed or problems else UNSET,
+    )
 
 
-def _compiled_nodes(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _compiled_nodes(results: Databases) -> list[str]:
     """The nodes on which a database was compiled."""
     return sorted(
         node
         for node, below in results.items()
-        if any(of["status"] == "compiled" for of in below.values())
+        if any(of.status == "compiled" for of in below.values())
     )
 
 
@@ -118,63 +118,58 @@ def _nodes(pusher: Pusher, name: str | None) -> list[Node]:
 
 def plan_compile(
     pusher: Pusher, nodes: Sequence[Node], names: Collection[str] | None
-) -> dict[str, Any]:
+) -> CompileResult:
     """Which databases are stale, and why, as items of a plan."""
     answers = pusher.ask(
         "databases",
         [node.id for node in nodes],
         pathologies=None if names is None else list(names),
     )
-    plan = []
+    plan: list[PlanItem] = []
     for node in nodes:
         found = answers.values.get(node.id, {})
         if first := schemas.first_error("databases", found):
             raise BadAnswer(f"{first[0]} {first[1]}", node=node.id)
         plan += [
-            {
-                "action": "nothing" if of["current"] else "compile",
-                "thing": name,
-                "node": node.id,
-                "reason": "current" if of["current"] else sanitize(of["reason"] or "stale"),
-            }
+            PlanItem(NOTHING, name, "current", node.id)
+            if of["current"]
+            else PlanItem("compile", name, sanitize(of["reason"] or "stale"), node.id)
             for name, of in sorted(found.items())
         ]
-    return {
-        "federation": pusher.federation.name,
-        "changed": False,
-        "dry_run": True,
-        "nodes": {},
-        "plan": plan,
-        "problems": [
-            problem.shown()
-            for problem in unanswered(answers, nodes, "WorkerMissing", "WorkerFailed")
-        ],
-    }
+    return CompileResult(
+        federation=pusher.federation.name,
+        changed=False,
+        dry_run=True,
+        nodes={},
+        plan=plan,
+        problems=pusher.report(unanswered(answers, nodes, "WorkerMissing", "WorkerFailed")),
+    )
 
 
-def _decoded(node: Node, value: Any) -> dict[str, Any]:
-    """One node's answer, validated, as commands return it."""
+def _decoded(node: Node, value: Any) -> tuple[dict[str, DatabaseResult], bool]:
+    """One node's answer, validated: its databases, and whether any was compiled."""
     if first := schemas.first_error("compiled", value):
         raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=node.id)
     out = {}
     for name, of in sorted(value.items()):
         problems = [
-            Problem.from_wire(node.id, problem).at(pathology=name).shown(node.contact)
+            ReportedProblem.of(Problem.from_wire(node.id, problem).at(pathology=name), node.contact)
             for problem in of["problems"]
         ]
-        out[name] = {**of, "problems": problems}
-    return out
+        facts = {key: each for key, each in of.items() if key != "changed"}
+        out[name] = DatabaseResult(**{**facts, "problems": problems})
+    return out, any(of["changed"] for of in value.values())
 
 
-def _checked_names(given: Any, result: dict[str, Any]) -> dict[str, Any]:
+def _checked_names(given: Any, result: CompileResult) -> CompileResult:
     """The result; :class:`Misuse` if no node has a pathology that was named.
 
     Not if a node did not answer: it may have that pathology.
     """
-    have = {item["thing"] for item in result.get("plan", ())}
-    have |= {name for of in result["nodes"].values() for name in of}
+    have = {item.thing for item in result.plan or ()}
+    have |= {name for of in result.nodes.values() for name in of}
     names = pathologies(given)
-    if names is None or result["problems"]:
+    if names is None or result.problems:
         return result
     if isinstance(given, str) and len(names) > 1 and given in have:
         return result  # a name with a comma in it
@@ -185,4 +180,4 @@ def _checked_names(given: Any, result: dict[str, Any]) -> dict[str, Any]:
     message = f"No node has a pathology {', '.join(repr(shown(name)) for name in unknown)}."
     if len(unknown) == len(wanted):
         raise Misuse(message)
-    return {**result, "notes": [message], "retcode": 1}
+    return structs.replace(result, notes=[message], retcode=1)

@@ -6,7 +6,9 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import get_args
+
+from msgspec import structs
 
 from saltext_mip import wire
 from saltext_mip.data.cde.catalogue import Catalogue
@@ -18,11 +20,13 @@ from saltext_mip.errors import BadAnswer, Busy, Misuse
 from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
+from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import events
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.label_review import ask_labels
 from saltext_mip.pusher.transfer import recover, sender
+from saltext_mip.results import ConsolidateResult, PathologyResult, WorkerResult
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
 
@@ -42,7 +46,7 @@ class Options:
     follow: Follow | None = None
 
 
-def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
+def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
     """Update the federation's CDEs and ``pathologies.json`` to match its data.
 
     Returns the result of ``mip.consolidate``. After a :class:`~saltext_mip.errors.MipError`
@@ -51,10 +55,11 @@ def consolidate(pusher: Pusher, options: Options) -> dict[str, Any]:
     _missing_worker(pusher, options)
     if options.dry_run:
         found = survey(pusher, options)
-        return result(pusher, found, found.number, _interruption_notes(pusher)) | {
-            "dry_run": True,
-            "plan": plan_items(found.plan),
-        }
+        return structs.replace(
+            result(pusher, found, found.number, _interruption_notes(pusher)),
+            dry_run=True,
+            plan=plan_items(found.plan),
+        )
     with pusher.locked("consolidate", options.timeout):
         recovered = recover(pusher)
         found = survey(pusher, options)
@@ -262,51 +267,38 @@ def announce_removals(pusher: Pusher, plan: Plan) -> None:
             pusher.progress(f"removing from {pathology.name}: {', '.join(pathology.removed)}")
 
 
-def plan_items(plan: Plan) -> list[dict[str, Any]]:
-    return [
-        {
-            "action": "write",
-            "thing": f"{write.pathology}/CDEsMetadata.json"
-            if write.kind == "cde"
-            else "pathologies.json",
-            "node": write.node,
-            "reason": write.reason,
-        }
-        for write in plan.writes
-    ]
+def plan_items(plan: Plan) -> list[PlanItem]:
+    """What a commit of the plan would write."""
+    return [write.plan_item for write in plan.writes]
 
 
-def result(pusher: Pusher, found: Survey, number: int | None, notes: list[str]) -> dict[str, Any]:
+def result(
+    pusher: Pusher, found: Survey, number: int | None, notes: list[str]
+) -> ConsolidateResult:
+    """What ``mip.consolidate`` returns; ``number`` is the current generation."""
     plan = found.plan
-    contacts = {node.id: node.contact for node in pusher.federation.nodes}
     written = {(write.node, write.pathology) for write in plan.writes}
-    return {
-        "federation": pusher.federation.name,
-        "generation": number,
-        "changed": found.changed,
-        "pathologies": {
-            pathology.name: {
-                "label": pathology.label,
-                "datasets": {code: list(nodes) for code, nodes in pathology.datasets.items()},
-                "added": list(pathology.added),
-                "removed": list(pathology.removed),
-                "cde_source": pathology.cde_source,
-                "nodes": {
+    ui = pusher.federation.ui
+    return ConsolidateResult(
+        federation=pusher.federation.name,
+        generation=number,
+        changed=found.changed,
+        pathologies={
+            pathology.name: PathologyResult(
+                label=pathology.label,
+                datasets={code: list(nodes) for code, nodes in pathology.datasets.items()},
+                added=list(pathology.added),
+                removed=list(pathology.removed),
+                cde_source=pathology.cde_source,
+                nodes={
                     node: "updated" if (node, pathology.name) in written else "unchanged"
                     for node in pathology.nodes
                 },
-            }
+            )
             for pathology in (*plan.pathologies, *plan.gone)
         },
-        "ui": _ui(pusher, written),
-        "workers": plan.workers,
-        "problems": [problem.shown(contacts.get(problem.node or "")) for problem in plan.problems],
-        "notes": notes,
-    }
-
-
-def _ui(pusher: Pusher, written: set[tuple[str, str | None]]) -> dict[str, str]:
-    ui = pusher.federation.ui
-    if ui is None:
-        return {}
-    return {ui.id: "updated" if (ui.id, None) in written else "unchanged"}
+        ui={} if ui is None else {ui.id: "updated" if (ui.id, None) in written else "unchanged"},
+        workers={node: WorkerResult(**worker) for node, worker in plan.workers.items()},
+        problems=pusher.report(plan.problems),
+        notes=notes,
+    )

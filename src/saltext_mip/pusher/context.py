@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,9 @@ from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Federation, Node
 from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.store import Store
+from saltext_mip.problems import Problem
 from saltext_mip.pusher.answers import Answers
+from saltext_mip.results import ReportedProblem
 from saltext_mip.secret import Secret
 from saltext_mip.text import shown
 
@@ -93,6 +95,11 @@ class Pusher:
         when = self.now().isoformat(timespec="seconds")
         event = Event(when, what, shown(who), shown(about), shown(message), generation)
         self.store.event_log.append(event)
+
+    def report(self, problems: Iterable[Problem]) -> list[ReportedProblem]:
+        """The problems as people and programs see them: with the contact of their node."""
+        contacts = {node.id: node.contact for node in self.federation.nodes}
+        return [ReportedProblem.of(each, contacts.get(each.node or "")) for each in problems]
 
     def ask(
         self, step: str, targets: Sequence[str], *, within: float | None = None, **arguments: Any

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import structs
+
 from saltext_mip import arguments
 from saltext_mip.conditions import Condition
 from saltext_mip.controller import loop
@@ -15,21 +17,30 @@ from saltext_mip.errors import Refused
 from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.overrides import Override
 from saltext_mip.generations.store import Store
+from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.results import (
+    ControllerResult,
+    ControllerState,
+    LastRefresh,
+    ReportedCondition,
+    WakeResult,
+)
 from saltext_mip.text import when
 
 ROLLED_BACK = "RolledBack"
 
 
-def wake(pusher: Pusher) -> dict[str, Any]:
+def wake(pusher: Pusher) -> WakeResult:
     """Ask the controller to look again."""
     Declared.of(pusher.federation).save(pusher.state)
-    return _result(pusher, changed=Requests(pusher.state).leave(PROMPT))
+    changed = Requests(pusher.state).leave(PROMPT)
+    return WakeResult(federation=pusher.federation.name, changed=changed, **_state(pusher))
 
 
 def suspend(
     pusher: Pusher, reason: str | None, duration: Any, *, dry_run: bool = False
-) -> dict[str, Any]:
+) -> ControllerResult:
     """Suspend automatic refreshes, for good or for a while. Commands of an operator still run."""
     now = pusher.now()
     until = None
@@ -44,7 +55,7 @@ def suspend(
     return _result(pusher, changed=True)
 
 
-def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
+def resume(pusher: Pusher, *, dry_run: bool = False) -> ControllerResult:
     """Resume automatic refreshes and look at once."""
     suspended = pusher.store.suspended()
     if dry_run:
@@ -57,7 +68,7 @@ def resume(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
     return _result(pusher, changed=changed)
 
 
-def approve(pusher: Pusher, *, dry_run: bool = False) -> dict[str, Any]:
+def approve(pusher: Pusher, *, dry_run: bool = False) -> ControllerResult:
     """Approve the held removals: exactly these."""
     last = outcomes.load(pusher.state)
     if last is None or last.kind != "held":
@@ -117,22 +128,25 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def to_json(pusher: Pusher) -> dict[str, Any]:
+def controller_state(pusher: Pusher) -> ControllerState:
     """``conditions`` as above, and ``last``: the outcome of the last refresh, since when it is so,
     the number of attempts, and the time of the next one."""
     state = loop.load(pusher.state)
     last = outcomes.load(pusher.state)
-    facts: dict[str, Any] = {"attempts": state.attempts, "next": _iso(state.again)}
+    info = LastRefresh(attempts=state.attempts, next=_iso(state.again))
     if last is not None:
-        facts |= {
-            "ended": last.kind,
-            "actor": last.actor,
-            "when": last.when,
-            "since": last.since,
-            "reason": last.reason,
-            "message": last.message,
-        }
-    return {"conditions": [one.to_json() for one in conditions(pusher)], "last": facts}
+        info = structs.replace(
+            info,
+            ended=last.kind,
+            actor=last.actor,
+            when=last.when,
+            since=last.since,
+            reason=last.reason,
+            message=last.message,
+        )
+    return ControllerState(
+        conditions=[ReportedCondition.of(each) for each in conditions(pusher)], last=info
+    )
 
 
 def _retrying(last: outcomes.Outcome, state: State) -> str:
@@ -146,10 +160,14 @@ def _iso(when: float | None) -> str | None:
     return datetime.fromtimestamp(when, UTC).isoformat(timespec="seconds")
 
 
-def _planned(pusher: Pusher, action: str, reason: str) -> dict[str, Any]:
-    item = {"action": action, "thing": pusher.federation.name, "reason": reason}
-    return _result(pusher, changed=False) | {"dry_run": True, "plan": [item]}
+def _planned(pusher: Pusher, action: str, reason: str) -> ControllerResult:
+    item = PlanItem(action, pusher.federation.name, reason)
+    return structs.replace(_result(pusher, changed=False), dry_run=True, plan=[item])
 
 
-def _result(pusher: Pusher, *, changed: bool) -> dict[str, Any]:
-    return {"federation": pusher.federation.name, "changed": changed, **to_json(pusher)}
+def _result(pusher: Pusher, *, changed: bool) -> ControllerResult:
+    return ControllerResult(federation=pusher.federation.name, changed=changed, **_state(pusher))
+
+
+def _state(pusher: Pusher) -> dict[str, Any]:
+    return structs.asdict(controller_state(pusher))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ from saltext_mip.generations import diff as difference
 from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.results import EventInfo, EventsResult, GenerationSummary
 
 LISTED = 5  # names in a message; further ones are counted
 
@@ -25,7 +26,7 @@ def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> Non
     )
 
 
-def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
+def events(pusher: Pusher, limit: Any = 20) -> EventsResult:
     """The last ``limit`` events, the oldest first. Asks no node.
 
     A generation whose commit was not recorded here (it was finished after a crash, or is older
@@ -36,12 +37,12 @@ def events(pusher: Pusher, limit: Any = 20) -> dict[str, Any]:
     known = {event.generation for event in recorded if event.what in ("consolidated", "rolledback")}
     found = [*_from_history(pusher, known), *recorded]
     found.sort(key=lambda event: (event.when, event.number))
-    return {
-        "federation": pusher.federation.name,
-        "events": [asdict(event) for event in (found[-limit:] if limit else found)],
-        "of": len(found),
-        "record": str(pusher.store.event_log.path),
-    }
+    return EventsResult(
+        federation=pusher.federation.name,
+        events=[EventInfo(**asdict(event)) for event in (found[-limit:] if limit else found)],
+        of=len(found),
+        record=str(pusher.store.event_log.path),
+    )
 
 
 def abbreviated(things: Sequence[str]) -> str:
@@ -75,8 +76,8 @@ def _before(pusher: Pusher, number: int) -> Generation | None:
     return pusher.store.load(older[-1]) if older else None
 
 
-def _changes(line: Mapping[str, Any]) -> str:
+def _changes(line: GenerationSummary) -> str:
     """The datasets that a generation added and removed."""
-    added = [f"+{'/'.join(pair)}" for pair in line["added"]]
-    removed = [f"-{'/'.join(pair)}" for pair in line["removed"]]
+    added = [f"+{'/'.join(pair)}" for pair in line.added]
+    removed = [f"-{'/'.join(pair)}" for pair in line.removed]
     return "; ".join(filter(None, (abbreviated(added), abbreviated(removed))))

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import UNSET, convert
+
 from saltext_mip.arguments import generation_number, limit_or_all
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.consolidate import Options, survey
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.results import DiffResult, ExportedPathology, HistoryResult, ReportedChange
 
 NOW = "now"
 
 
-def export(pusher: Pusher) -> Any:
+def export(pusher: Pusher) -> list[ExportedPathology]:
     """The data structure of the last generation."""
-    return last_generation(pusher).structure
+    return convert(last_generation(pusher).structure, list[ExportedPathology])
 
 
-def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
+def history(pusher: Pusher, dataset: str | None, limit: int) -> HistoryResult:
     """Generations, the newest first; with ``dataset`` only those that changed it."""
     limit = limit_or_all(limit, "generations")
     if dataset is not None:
@@ -32,15 +35,15 @@ def history(pusher: Pusher, dataset: str | None, limit: int) -> dict[str, Any]:
             lines.append(line)
         before = generation
     lines.reverse()
-    return {
-        "federation": pusher.federation.name,
-        "generations": lines[:limit] if limit else lines,
-        "of": len(lines),
-        **({} if dataset is None else {"dataset": dataset}),
-    }
+    return HistoryResult(
+        federation=pusher.federation.name,
+        generations=lines[:limit] if limit else lines,
+        of=len(lines),
+        dataset=UNSET if dataset is None else dataset,
+    )
 
 
-def diff(pusher: Pusher, a: int | None, b: int | None) -> dict[str, Any]:
+def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
     """Compare ``a`` with ``b``, ``a`` with the last generation, or the last with the nodes now."""
     old: Generation | None
     new: Generation | None
@@ -56,22 +59,22 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> dict[str, Any]:
         new = last_generation(pusher) if b is None else pusher.store.load(generation_number(b))
         names = (old.number, new.number)
     changes = difference.compare(old, new)
-    return {
-        "federation": pusher.federation.name,
-        "a": names[0],
-        "b": names[1],
-        "same": not changes,
-        "changes": [
-            {
-                "op": change.op,
-                "thing": "/".join(change.field),
-                "field": list(change.field),
-                "old": change.old,
-                "new": change.new,
-            }
+    return DiffResult(
+        federation=pusher.federation.name,
+        a=names[0],
+        b=names[1],
+        same=not changes,
+        changes=[
+            ReportedChange(
+                op=change.op,
+                thing="/".join(change.field),
+                field=list(change.field),
+                old=change.old,
+                new=change.new,
+            )
             for change in changes
         ],
-    }
+    )
 
 
 def _touches(before: Generation | None, generation: Generation, dataset: str) -> bool:

@@ -8,12 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET, structs
+
 from saltext_mip import host_keys as ssh_host_keys
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
 from saltext_mip.generations.overrides import Override
+from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, sanitize
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.results import Absent, Disabled, MembershipResult, NodeInfo, NodesResult, SshAccess
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder
 from saltext_mip.storage.state import KNOWN_HOSTS, NODES_SEEN, read_state, write_state
@@ -46,19 +50,19 @@ class _Availability:
         return changed
 
 
-def list_nodes(pusher: Pusher) -> dict[str, Any]:
+def list_nodes(pusher: Pusher) -> NodesResult:
     """All nodes with what is known of them, and how ssh reaches them. Asks no node."""
-    return {
-        "federation": pusher.federation.name,
-        "nodes": _nodes_to_json(pusher, _Availability(pusher.state), {}),
-        "ssh": {
+    return NodesResult(
+        federation=pusher.federation.name,
+        nodes=_node_infos(pusher, _Availability(pusher.state), {}),
+        ssh=SshAccess(
             **pusher.federation.settings["ssh"],
-            "known_hosts": str(pusher.state / KNOWN_HOSTS),
-        },
-    }
+            known_hosts=str(pusher.state / KNOWN_HOSTS),
+        ),
+    )
 
 
-def check_nodes(pusher: Pusher, name: str | None) -> dict[str, Any]:
+def check_nodes(pusher: Pusher, name: str | None) -> NodesResult:
     """Check the connection to all nodes, or to one; disabled nodes too, which stay disabled."""
     nodes = _targets(pusher.federation, name)
     answers = pusher.nodes.ask("test.ping", [node.id for node in nodes], timeout=CHECK_TIMEOUT)
@@ -66,17 +70,18 @@ def check_nodes(pusher: Pusher, name: str | None) -> dict[str, Any]:
     record_availability(pusher, ups)
     availability = _Availability(pusher.state)
     only = {node.id for node in nodes}
-    facts_by_node = _nodes_to_json(pusher, availability, _reasons(answers))
-    found = {node: facts for node, facts in facts_by_node.items() if node in only}
-    down = [node for node, facts in found.items() if facts["enabled"] and not facts["up"]]
-    result: dict[str, Any] = {"federation": pusher.federation.name, "nodes": found}
-    if refused := host_keys(pusher, [node for node, up in ups.items() if up]):
-        result["notes"] = [
-            f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()
-        ]
-    if down:
-        result |= {"retcode": 1, "down": down}
-    return result
+    infos = _node_infos(pusher, availability, _reasons(answers))
+    found = {node: info for node, info in infos.items() if node in only}
+    down = [node for node, info in found.items() if info.enabled and not info.up]
+    refused = host_keys(pusher, [node for node, up in ups.items() if up])
+    notes = [f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()]
+    return NodesResult(
+        federation=pusher.federation.name,
+        nodes=found,
+        notes=notes or UNSET,
+        down=down or UNSET,
+        retcode=1 if down else UNSET,
+    )
 
 
 def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
@@ -108,7 +113,9 @@ def record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
         pusher.record("back" if up else "missing", about=node, actor="")
 
 
-def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool) -> Any:
+def disable(
+    pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool
+) -> MembershipResult:
     """Disable a node: it gets no jobs, and the next consolidation removes its datasets."""
     node = _required_node(pusher.federation, name, "disable")
     already = node.id in pusher.store.disabled()
@@ -116,66 +123,63 @@ def disable(pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bo
         when = pusher.now().isoformat(timespec="seconds")
         pusher.store.disable(node.id, Override(pusher.actor, when, reason or ""))
         pusher.record("disabled", about=node.id, message=reason or "")
-    item = {
-        "action": "nothing" if already else "disable",
-        "thing": node.id,
-        "reason": "already disabled" if already else (reason or "requested"),
-    }
+    item = PlanItem(
+        NOTHING if already else "disable",
+        node.id,
+        "already disabled" if already else (reason or "requested"),
+    )
     return _result(pusher, node, [item], dry_run=dry_run)
 
 
-def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> Any:
+def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResult:
     """Enable a node, and enrol its data path as it is now."""
     node = _required_node(pusher.federation, name, "enable")
     disabled = node.id in pusher.store.disabled()
     plan = [
-        {
-            "action": "enable" if disabled else "nothing",
-            "thing": node.id,
-            "reason": "it is disabled" if disabled else "already enabled",
-        }
+        PlanItem("enable", node.id, "it is disabled")
+        if disabled
+        else PlanItem(NOTHING, node.id, "already enabled")
     ]
     if disabled and not dry_run:
         pusher.store.enable(node.id)
         pusher.record("enabled", about=node.id)
     if node.role == "ui":
         return _result(pusher, node, plan, dry_run=dry_run)
-    enrol = {"action": "enrol", "thing": str(node.data_path), "reason": "enrolled as it is now"}
+    enrol = PlanItem("enrol", str(node.data_path), "enrolled as it is now")
     if dry_run:
         return _result(pusher, node, [*plan, enrol], dry_run=True)
     answers = pusher.ask("enrol", [node.id])
-    result = _result(pusher, node, plan, dry_run=False)
-    if node.id in answers.values:
-        value = answers.values[node.id]
-        found = value if isinstance(value, Mapping) else {}
-        if found.get("changed") is True:
-            result["plan"].append(enrol)
-            result["changed"] = True
-        if found.get("there") is not True:
-            result["notes"] = [f"{node.id}: folder {node.data_path} not found yet."]
-        elif found.get("bare") is True:
-            result["notes"] = [
-                f"{node.id}: {node.data_path} has no pathology folder: enrolled as new. "
-                "If a disk should be mounted there, mount it and enable the node again."
-            ]
-        return result
-    why = _reasons(answers)[node.id]
-    record_availability = (
-        f"its data path could not be enrolled: {why}. Run mip.enable again when the node is back."
+    if node.id not in answers.values:
+        why = _reasons(answers)[node.id]
+        note = (
+            f"its data path could not be enrolled: {why}. "
+            "Run mip.enable again when the node is back."
+        )
+        result = _result(pusher, node, plan, dry_run=False)
+        return structs.replace(result, notes=[f"{node.id}: {note}"], retcode=1)
+    value = answers.values[node.id]
+    found = value if isinstance(value, Mapping) else {}
+    done = [enrol] if found.get("changed") is True else []
+    notes: Absent[list[str]] = UNSET
+    if found.get("there") is not True:
+        notes = [f"{node.id}: folder {node.data_path} not found yet."]
+    elif found.get("bare") is True:
+        notes = [
+            f"{node.id}: {node.data_path} has no pathology folder: enrolled as new. "
+            "If a disk should be mounted there, mount it and enable the node again."
+        ]
+    return structs.replace(_result(pusher, node, [*plan, *done], dry_run=False), notes=notes)
+
+
+def _result(pusher: Pusher, node: Node, plan: list[PlanItem], *, dry_run: bool) -> MembershipResult:
+    changed = any(item.action != NOTHING for item in plan)
+    return MembershipResult(
+        federation=pusher.federation.name,
+        changed=changed and not dry_run,
+        nodes={node.id: _node_infos(pusher, _Availability(pusher.state), {})[node.id]},
+        plan=plan,
+        dry_run=dry_run or UNSET,
     )
-    return {**result, "notes": [f"{node.id}: {record_availability}"], "retcode": 1}
-
-
-def _result(pusher: Pusher, node: Node, plan: list[dict[str, Any]], *, dry_run: bool) -> Any:
-    changed = any(item["action"] != "nothing" for item in plan)
-    facts = _nodes_to_json(pusher, _Availability(pusher.state), {})
-    result = {
-        "federation": pusher.federation.name,
-        "changed": changed and not dry_run,
-        "nodes": {node.id: facts[node.id]},
-        "plan": plan,
-    }
-    return {**result, "dry_run": True} if dry_run else result
 
 
 def _targets(federation: Federation, name: str | None) -> tuple[Node, ...]:
@@ -192,25 +196,22 @@ def _reasons(answers: Answers) -> dict[str, str]:
     return {node: sanitize(why) for node, why in {**answers.missing, **answers.failed}.items()}
 
 
-def _nodes_to_json(
+def _node_infos(
     pusher: Pusher, availability: _Availability, reasons: Mapping[str, str]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, NodeInfo]:
     disabled = pusher.store.disabled()
-    out = {}
-    for node in pusher.federation.nodes:
-        facts: dict[str, Any] = {
-            "role": node.role,
-            "short": node.short,
-            "address": node.address,
-            "hospital": node.hospital,
-            "contact": node.contact,
-            "data_path": None if node.role == "ui" else str(node.data_path),
-            "enabled": node.id not in disabled,
+    return {
+        node.id: NodeInfo(
+            role=node.role,
+            short=node.short,
+            address=node.address,
+            hospital=node.hospital,
+            contact=node.contact,
+            data_path=None if node.role == "ui" else str(node.data_path),
+            enabled=node.id not in disabled,
             **availability.of(node.id),
-        }
-        if node.id in reasons:
-            facts["reason"] = reasons[node.id]
-        if node.id in disabled:
-            facts["disabled"] = asdict(disabled[node.id])
-        out[node.id] = facts
-    return out
+            reason=reasons.get(node.id, UNSET),
+            disabled=Disabled(**asdict(disabled[node.id])) if node.id in disabled else UNSET,
+        )
+        for node in pusher.federation.nodes
+    }

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, Requests
@@ -22,6 +24,7 @@ from saltext_mip.data.consolidation.writes import Write
 from saltext_mip.errors import MipError, NodeError
 from saltext_mip.generations.event_log import Event, EventLog
 from saltext_mip.generations.generation import Generation
+from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
 from saltext_mip.pusher import control
@@ -31,6 +34,7 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover
+from saltext_mip.results import Held, RefreshResult, ReportedProblem
 from saltext_mip.text import shown
 
 
@@ -55,10 +59,10 @@ class RefreshRequest:
         return self.run is not None and not self.asked
 
 
-def refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> dict[str, Any]:
-    """Refresh: ``{changed, generation, consolidate, compile, restarted, served, held, …}``.
+def refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> RefreshResult:
+    """Refresh.
 
-    If it is held, or a part failed, the result reports it and has ``retcode: 1``.
+    If it is held, or a part failed, the result reports it and has ``retcode`` 1.
     """
     with pusher.locked("refresh", request.timeout):
         requests = Requests(pusher.state)
@@ -80,48 +84,52 @@ def refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> dict[
         except Exception as exc:
             run.end(Outcome("temporary", reason=type(exc).__name__, message=sanitize(str(exc))))
             raise
-    return {**result, **control.to_json(pusher)}
+    return structs.replace(result, **_controller(pusher))
 
 
-def request_refresh(pusher: Pusher) -> dict[str, Any]:
+def _controller(pusher: Pusher) -> dict[str, Any]:
+    return structs.asdict(control.controller_state(pusher))
+
+
+def request_refresh(pusher: Pusher) -> RefreshResult:
     """Request a refresh from the controller and return at once."""
     Requests(pusher.state).leave(REFRESH)
-    return {
-        "federation": pusher.federation.name,
-        "changed": False,
-        "requested": True,
-        "consolidate": None,
-        "compile": {},
-        "restarted": [],
-        "served": None,
-        "problems": [],
-        **control.to_json(pusher),
-    }
+    return RefreshResult(
+        federation=pusher.federation.name,
+        changed=False,
+        requested=True,
+        consolidate=None,
+        compile={},
+        restarted=[],
+        served=None,
+        problems=[],
+        **_controller(pusher),
+    )
 
 
-def plan_refresh(pusher: Pusher) -> dict[str, Any]:
+def plan_refresh(pusher: Pusher) -> RefreshResult:
     """The plan of a refresh."""
     last = pusher.store.last()
     gathered = gather(pusher, last)
     found = consolidation.plan_survey(pusher, _options(pusher, follow=None), last, gathered)
     consolidated = consolidation.result(pusher, found, found.number, [])
-    stale = compilation.plan_compile(pusher, _present(pusher, gathered), None)["plan"]
-    plan = [*consolidation.plan_items(found.plan), *stale]
+    stale = compilation.plan_compile(pusher, _present(pusher, gathered), None).plan
+    plan = [*consolidation.plan_items(found.plan), *(stale or ())]
     plan += rollout.planned(pusher, found.generation(pusher) or last)
     if too_much := _shrink(pusher, found):
-        plan.append({"action": "hold", "thing": "everything", "reason": "; ".join(too_much.why)})
-    return {
-        "federation": pusher.federation.name,
-        "changed": False,
-        "dry_run": True,
-        "consolidate": consolidated,
-        "compile": {},
-        "restarted": [],
-        "served": None,
-        "plan": plan,
-        "problems": consolidated["problems"],
-        **control.to_json(pusher),
-    }
+        plan.append(PlanItem("hold", "everything", "; ".join(too_much.why)))
+    return RefreshResult(
+        federation=pusher.federation.name,
+        changed=False,
+        dry_run=True,
+        consolidate=consolidated,
+        compile={},
+        restarted=[],
+        served=None,
+        plan=plan,
+        problems=consolidated.problems,
+        **_controller(pusher),
+    )
 
 
 def record_not_started(state: Path, run: str, error: MipError, when: str) -> None:
@@ -189,7 +197,7 @@ class _Refresh:
         self._news = False
         self._services_checked = False
 
-    def execute(self) -> dict[str, Any]:
+    def execute(self) -> RefreshResult:
         pusher = self._pusher
         notes = [text] if (text := recover(pusher)) else []
         last = pusher.store.last()
@@ -205,7 +213,7 @@ class _Refresh:
             return self._held(too_much)
         return self._apply(found, notes)
 
-    def _apply(self, found: Survey, notes: list[str]) -> dict[str, Any]:
+    def _apply(self, found: Survey, notes: list[str]) -> RefreshResult:
         pusher = self._pusher
         consolidation.announce_removals(pusher, found.plan)
         number = consolidation.commit(pusher, found)
@@ -214,7 +222,7 @@ class _Refresh:
         consolidated = consolidation.result(pusher, found, number, notes)
         nodes = _present(pusher, found.gathered)
         compiled = compilation.compile_databases(pusher, nodes, None)
-        uncompiled = [problem for problem in compiled["problems"] if problem.get("node")]
+        uncompiled = sorted({problem.node for problem in compiled.problems if problem.node})
         served = rollout.Serving()
         if not uncompiled:
             self._services_checked = True
@@ -224,57 +232,55 @@ class _Refresh:
                 again=self._before is not None and self._before.reason == rollout.NOT_SERVED,
                 within=self._request.served_within,
             )
-        changed = bool(consolidated["changed"] or compiled["changed"] or served.restarted)
-        result: dict[str, Any] = {
-            "federation": pusher.federation.name,
-            "generation": number,
-            "changed": changed,
-            "consolidate": consolidated,
-            "compile": compiled["nodes"],
-            "restarted": list(served.restarted),
-            "served": served.proven,
-            "differences": list(served.differences),
-            "problems": _merged(consolidated["problems"], compiled["problems"]),
-            "notes": [*notes, *served.notes],
-        }
+        changed = bool(consolidated.changed or compiled.changed or served.restarted)
+        result = RefreshResult(
+            federation=pusher.federation.name,
+            generation=number,
+            changed=changed,
+            consolidate=consolidated,
+            compile=compiled.nodes,
+            restarted=list(served.restarted),
+            served=served.proven,
+            differences=list(served.differences),
+            problems=_merged(consolidated.problems, compiled.problems),
+            notes=[*notes, *served.notes],
+            **_controller(pusher),
+        )
         if uncompiled:
-            names = ", ".join(sorted({problem["node"] for problem in uncompiled}))
-            self.end(Outcome("temporary", reason="NotCompiled", message=f"not compiled: {names}"))
-            return result | {"retcode": 1}
+            message = f"not compiled: {', '.join(uncompiled)}"
+            self.end(Outcome("temporary", reason="NotCompiled", message=message))
+            return structs.replace(result, retcode=1)
         if served.proven is False:
             message = "; ".join(served.differences)
             self.end(
                 Outcome("temporary", reason=rollout.NOT_SERVED, message=message, changed=changed)
             )
-            return result | {"retcode": 1}
+            return structs.replace(result, retcode=1)
         self.end(Outcome("done", changed=changed))
         if changed:
             pusher.fire("refreshed", {"generation": number})
             pusher.record("refreshed", generation=number)
         return result
 
-    def _held(self, too_much: Shrink) -> dict[str, Any]:
+    def _held(self, too_much: Shrink) -> RefreshResult:
         message = shown(f"it would remove {', '.join(too_much.why)}")
         outcome = Outcome("held", reason="ShrinkGuard", message=message, goes=too_much.goes)
         self.end(outcome)
         back = self.restore_services()
-        return {
-            "federation": self._pusher.federation.name,
-            "changed": bool(back),
-            "consolidate": None,
-            "compile": {},
-            "restarted": list(back),
-            "served": None,
-            "held": {
-                "revision": self._revision,
-                "goes": list(too_much.goes),
-                "why": list(too_much.why),
-            },
-            "problems": [],
-            "retcode": 1,
-        }
+        return RefreshResult(
+            federation=self._pusher.federation.name,
+            changed=bool(back),
+            consolidate=None,
+            compile={},
+            restarted=list(back),
+            served=None,
+            held=Held(revision=self._revision, goes=list(too_much.goes), why=list(too_much.why)),
+            problems=[],
+            retcode=1,
+            **_controller(self._pusher),
+        )
 
-    def restore_services(self) -> tuple[dict[str, str], ...]:
+    def restore_services(self) -> tuple[PlanItem, ...]:
         """Restore missing services although the data are not refreshed."""
         if self._services_checked:
             return ()
@@ -349,8 +355,8 @@ def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:
     return [node for node in compilation.with_databases(pusher) if node.id in gathered.inventories]
 
 
-def _merged(*of: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    out: list[dict[str, Any]] = []
+def _merged(*of: list[ReportedProblem]) -> list[ReportedProblem]:
+    out: list[ReportedProblem] = []
     for problem in (problem for problems in of for problem in problems):
         if problem not in out:
             out.append(problem)

@@ -7,16 +7,18 @@ granted, never revoked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from saltext_mip.errors import MipError, Misuse
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.history import last_generation
+from saltext_mip.results import SyncRolesResult
 from saltext_mip.storage.state import ROLES_SYNCED, read_state, write_state
 
 
@@ -52,11 +54,11 @@ def sync_roles(
     prune: bool = False,
     copy_from: str | None = None,
     timeout: float = 300.0,
-) -> dict[str, Any]:
+) -> SyncRolesResult:
     """Synchronise roles and groups of the federation's Keycloak client.
 
-    Returns its dict with ``federation`` and ``generation``; ``retcode: 1`` if the server refused a
-    part. An error is recorded for the condition ``RolesSynced`` before it is raised.
+    The result has ``retcode`` 1 if the server refused a part. An error is recorded for the
+    condition ``RolesSynced`` before it is raised.
     """
     if not configured(pusher):
         raise Misuse(
@@ -72,19 +74,19 @@ def sync_roles(
         except MipError as exc:
             _remember(pusher, number, str(exc), permanent=exc.permanent)
             raise
-        refused = [sanitize(failure["message"]) for failure in result["failed"]]
+        refused = [sanitize(failure.message) for failure in result.failed]
         _remember(pusher, number, "; ".join(refused), permanent=True)
-        if result["changed"]:
+        if result.changed:
             pusher.record("roles", message=_counted(result), generation=number)
-        return result | {"retcode": 1} if refused else result
+        return structs.replace(result, retcode=1) if refused else result
 
 
-def _synced(pusher: Pusher, **options: Any) -> dict[str, Any]:
+def _synced(pusher: Pusher, **options: Any) -> SyncRolesResult:
     from saltext_mip.keycloak import sync  # a costly import
 
     last = last_generation(pusher)
     suspended = pusher.store.suspended()
-    result = sync(
+    synced = sync(
         last.structure,
         dict(pusher.federation.settings["keycloak"]),
         only_give=suspended is not None,
@@ -94,17 +96,17 @@ def _synced(pusher: Pusher, **options: Any) -> dict[str, Any]:
     notes = []
     if suspended is not None:
         notes = [f"The federation is suspended ({suspended.reason}): no right was revoked."]
-    return {
-        "federation": pusher.federation.name,
-        "generation": last.number,
-        **result,
-        "notes": notes,
-    }
+    return SyncRolesResult(
+        federation=pusher.federation.name,
+        generation=last.number,
+        notes=notes,
+        **structs.asdict(synced),
+    )
 
 
-def _counted(result: Mapping[str, Any]) -> str:
-    parts = ("created", "updated", "removed")
-    return ", ".join(f"{len(result[part])} {part}" for part in parts if result[part])
+def _counted(result: SyncRolesResult) -> str:
+    parts = {"created": result.created, "updated": result.updated, "removed": result.removed}
+    return ", ".join(f"{len(names)} {part}" for part, names in parts.items() if names)
 
 
 def _remember(pusher: Pusher, generation: int, message: str, *, permanent: bool) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+
+from msgspec import UNSET, structs
 
 from saltext_mip.arguments import generation_number
 from saltext_mip.errors import MipError
@@ -18,13 +19,14 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import gather
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover, sender
+from saltext_mip.results import RollbackResult
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
 
 
 def rollback(
     pusher: Pusher, number: int | None, *, dry_run: bool, timeout: float
-) -> dict[str, Any]:
+) -> RollbackResult:
     """Restore a generation's files on all nodes, as a new generation, and suspend."""
     if dry_run:
         return _result(pusher, *_planned(pusher, number), dry_run=True)
@@ -49,17 +51,18 @@ def rollback(
             events.record_commit(pusher, plan.generation, note)
         result = _result(pusher, old, plan, dry_run=False)
         compiled = compile_databases(pusher, with_databases(pusher), tuple(old.cdes))
-        uncompiled = {problem["node"] for problem in compiled["problems"] if problem.get("node")}
+        uncompiled = {problem.node for problem in compiled.problems if problem.node}
         served = rollout.serve(pusher, absent=uncompiled)
-        return result | {
-            "compile": compiled["nodes"],
-            "restarted": list(served.restarted),
-            "served": served.proven,
-            "differences": list(served.differences),
-            "problems": compiled["problems"],
-            "notes": [*([recovered] if recovered else []), *served.notes],
-            **({"retcode": 1} if "retcode" in compiled or served.proven is False else {}),
-        }
+        return structs.replace(
+            result,
+            compile=compiled.nodes,
+            restarted=list(served.restarted),
+            served=served.proven,
+            differences=list(served.differences),
+            problems=compiled.problems,
+            notes=[*([recovered] if recovered else []), *served.notes],
+            retcode=1 if compiled.retcode or served.proven is False else UNSET,
+        )
 
 
 @contextmanager
@@ -100,30 +103,20 @@ def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, planner.Ro
 
 def _result(
     pusher: Pusher, old: Generation, plan: planner.Rollback, *, dry_run: bool
-) -> dict[str, Any]:
+) -> RollbackResult:
     last = pusher.store.last()
     written = {write.node for write in plan.writes}
-    result: dict[str, Any] = {
-        "federation": pusher.federation.name,
-        "generation": last.number if last else None,
-        "restored": old.number,
-        "changed": plan.generation is not None and not dry_run,
-        "nodes": {
+    return RollbackResult(
+        federation=pusher.federation.name,
+        generation=last.number if last else None,
+        restored=old.number,
+        changed=plan.generation is not None and not dry_run,
+        nodes={
             node: "updated" if node in written else "unchanged" for node in pusher.federation.ids
         },
-        "plan": [
-            {
-                "action": "write",
-                "thing": "pathologies.json"
-                if write.kind == "pathologies"
-                else f"{write.pathology}/CDEsMetadata.json",
-                "node": write.node,
-                "reason": write.reason,
-            }
-            for write in plan.writes
-        ],
-    }
-    return result | {"dry_run": True} if dry_run else result
+        plan=[write.plan_item for write in plan.writes],
+        dry_run=dry_run or UNSET,
+    )
 
 
 def _when(pusher: Pusher) -> str:

@@ -33,6 +33,7 @@ from saltext_mip.results.controller import (
     RefreshResult,
     RefusedItem,
     SetupResult,
+    SyncedRoles,
     SyncRolesResult,
     WakeResult,
 )
@@ -121,6 +122,7 @@ __all__ = [
     "SshAccess",
     "StatusResult",
     "SyncRolesResult",
+    "SyncedRoles",
     "TmuxResult",
     "TmuxWindow",
     "WakeResult",

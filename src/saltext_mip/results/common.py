@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from saltext_mip.conditions import REASONS, Condition
+from saltext_mip.conditions import REASONS, Condition, Status
 from saltext_mip.plans import PlanItem
 from saltext_mip.problems import Problem
 
@@ -91,7 +91,7 @@ class ReportedCondition(Facts, kw_only=True, frozen=True):
     """A condition as people and programs see it: with the hint of its reason."""
 
     type: str
-    status: Literal["True", "False", "Unknown"]
+    status: Status
     reason: str
     message: str
     hint: str

@@ -96,11 +96,9 @@ class RefusedItem(Facts, kw_only=True, frozen=True):
     message: str
 
 
-class SyncRolesResult(Planned, kw_only=True, frozen=True):
-    """What ``mip.sync_roles`` returns; the lists hold names of roles and groups."""
+class SyncedRoles(Planned, kw_only=True, frozen=True):
+    """What was changed in one client of Keycloak; the lists hold names of roles and groups."""
 
-    federation: str
-    generation: GenerationNumber
     client: Absent[str] = UNSET
     changed: bool
     created: list[str]
@@ -111,7 +109,14 @@ class SyncRolesResult(Planned, kw_only=True, frozen=True):
     failed: list[RefusedItem]
     problems: list[ReportedProblem]
     plan: list[PlanItem]
-    writes: Absent[Natural] = UNSET
+    writes: Annotated[Absent[Natural], Meta(description="requests for a change")] = UNSET
+
+
+class SyncRolesResult(SyncedRoles, kw_only=True, frozen=True):
+    """What ``mip.sync_roles`` returns."""
+
+    federation: str
+    generation: GenerationNumber
     notes: Absent[list[str]] = UNSET
 
 

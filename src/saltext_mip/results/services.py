@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import UNSET, Meta
 
+from saltext_mip.conditions import Health, Sync
 from saltext_mip.results.common import (
     Absent,
     Datasets,
@@ -77,8 +78,8 @@ class StatusResult(Result, kw_only=True, frozen=True):
 
     federation: str
     ok: bool
-    sync: Literal["Synced", "OutOfSync", "Unknown"]
-    health: Literal["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]
+    sync: Sync
+    health: Health
     conditions: list[ReportedCondition]
     generation: int | None
     nodes: dict[str, MemberInfo]

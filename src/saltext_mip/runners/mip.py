@@ -188,8 +188,8 @@ def setup(dry_run=False):
         salt-run mip.setup
     """
     items = pusher_setup.plan(pusher_setup.inspect_master(__opts__, tuple(declared(__opts__))))
-    result = pusher_setup.result(items, [] if dry_run else pusher_setup.apply(items))
-    return {**result, "dry_run": True} if dry_run else result
+    wrote = [] if dry_run else pusher_setup.apply(items)
+    return pusher_setup.result(items, wrote, dry_run=dry_run)
 
 
 def _asking(wanted):

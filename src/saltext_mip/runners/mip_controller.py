@@ -11,6 +11,7 @@ from saltext_mip.federation import STATE_ROOT
 from saltext_mip.pusher import control, roles
 from saltext_mip.pusher import events as pusher_events
 from saltext_mip.pusher import refresh as pusher_refresh
+from saltext_mip.results import WakeResult
 
 __virtualname__ = "mip"
 
@@ -93,7 +94,7 @@ def wake(federation=None, tag=None):
             Requests(state).leave(request)
             for state, request in addressed(str(tag), Path(__opts__["root_dir"]) / STATE_ROOT)
         ]
-        return {"changed": any(left)}
+        return WakeResult(changed=any(left))
     with open_pusher(__opts__, federation) as pusher:
         return control.wake(pusher)
 

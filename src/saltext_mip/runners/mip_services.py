@@ -4,6 +4,8 @@ The federation's services in the Swarm, their state, and the operator's session 
 
 import sys
 
+from msgspec import structs
+
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
 from saltext_mip.console.tmux import open as tmux_open
@@ -284,4 +286,4 @@ def tmux(federation=None, force=False, attach=True):
         )
     terminal = __opts__.get("__cli") == "salt-run" and sys.stdin.isatty() and sys.stdout.isatty()
     attached = bool(attach and terminal and attach_to(made.attach) == 0)
-    return {**made.value, "attached": attached}
+    return structs.replace(made.value, attached=attached)

@@ -15,6 +15,7 @@ import requests
 
 from saltext_mip.federation import Federation
 from saltext_mip.generations.generation import Generation
+from saltext_mip.plans import PlanItem
 
 PORT = 9090
 TIMEOUT = 5.0  # seconds, for one question
@@ -120,13 +121,9 @@ class Item:
     node: str
     reason: str
 
-    def shown(self) -> dict[str, str]:
-        return {
-            "action": self.action,
-            "thing": self.thing,
-            "node": self.node,
-            "reason": self.reason,
-        }
+    @property
+    def plan_item(self) -> PlanItem:
+        return PlanItem(self.action, self.thing, self.reason, self.node)
 
 
 def restarts(

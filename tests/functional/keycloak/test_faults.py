@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from saltext_mip.keycloak import Settings, sync
+from saltext_mip.keycloak import Settings
 from saltext_mip.keycloak.errors import (
     AccessError,
     KeycloakAway,
@@ -26,6 +26,7 @@ from saltext_mip.keycloak.errors import (
 )
 from tests.functional.keycloak.conftest import SECRET
 from tests.functional.keycloak.worlds import data
+from tests.support.commands import sync
 from tests.support.fault_proxy import Fault, every_write, everything, in_front_of, nth_write
 from tests.support.keycloak import free_port
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip.keycloak import sync
 from tests.functional.keycloak.worlds import data, picture, researcher
+from tests.support.commands import sync
 from tests.support.fault_proxy import Fault, every_write, nth_write
 
 BEFORE = data(

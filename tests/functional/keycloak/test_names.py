@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from saltext_mip.keycloak import sync
 from tests.functional.keycloak.worlds import data, researcher
+from tests.support.commands import sync
 from tests.support.keycloak import OLD
 
 ODD = [

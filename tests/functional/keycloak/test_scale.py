@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from saltext_mip.keycloak import sync
 from tests.functional.keycloak.worlds import data
+from tests.support.commands import sync
 
 
 def test_two_hundred_datasets_on_thirty_nodes(realm, pillar, proxy, capsys):

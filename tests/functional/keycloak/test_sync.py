@@ -7,9 +7,9 @@ import stat
 import pytest
 
 from saltext_mip.errors import Misuse
-from saltext_mip.keycloak import sync
 from saltext_mip.keycloak.errors import NoSuchClient, SecretNotKept
 from tests.functional.keycloak.worlds import PROCESSOR, controller, data, picture, researcher
+from tests.support.commands import sync
 
 DEMENTIA = {"wk1": ["edsd", "ppmi"], "wk2": ["edsd"]}
 TWO = data(dementia=DEMENTIA, tbi={"wk1": ["center"]})

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import salt.config
 import yaml
+from msgspec import to_builtins
 
 from saltext_mip import federation
 from saltext_mip.bridge import setup, sls
@@ -47,7 +48,7 @@ class Pusher(SimpleNamespace):
 
     def run(self, *federations: str) -> dict[str, Any]:
         items = self.plan(*federations)
-        return setup.result(items, setup.apply(items))
+        return to_builtins(setup.result(items, setup.apply(items)))
 
     def files(self) -> dict[str, tuple[bytes, int]]:
         found = [path for path in self.folder.rglob("*") if path.is_file()]

@@ -69,8 +69,8 @@ def test_against_nothing_everything_is_added_by_its_name():
 def test_a_line_of_history_says_what_came_and_went():
     before = replace(FIRST, pathologies={"dementia": {"edsd": (), "ppmi": ()}})
     line = summary(FIRST, before)
-    assert line["added"] == [["dementia", "few"]]
-    assert line["removed"] == [["dementia", "ppmi"]]
-    assert line["wrote"] == ["fed1-ms", "fed1-ui"]
-    assert (line["generation"], line["note"], line["problems"]) == (1, "rollback to 3", 1)
-    assert summary(before, None)["added"] == [["dementia", "edsd"], ["dementia", "ppmi"]]
+    assert line.added == [["dementia", "few"]]
+    assert line.removed == [["dementia", "ppmi"]]
+    assert line.wrote == ["fed1-ms", "fed1-ui"]
+    assert (line.generation, line.note, line.problems) == (1, "rollback to 3", 1)
+    assert summary(before, None).added == [["dementia", "edsd"], ["dementia", "ppmi"]]

@@ -145,7 +145,7 @@ def test_a_client_without_confidence_is_a_problem_and_left():
 
 def test_users_are_not_in_what_is_shown():
     item = Item("add members", "FED1_PROCESSOR", "1 of the other client's", ("user-id",))
-    assert "user-id" not in str(item.shown())
+    assert "user-id" not in str(item.plan_item)
 
 
 # -- the order, for any way from any state to any other

@@ -14,8 +14,8 @@ from saltext_mip.node import queries
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.databases import states
 from saltext_mip.pusher import nodes
-from saltext_mip.pusher.compile import compile_federation
-from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.consolidate import Options
+from tests.support.commands import compile_federation, consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 

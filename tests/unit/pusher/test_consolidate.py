@@ -14,16 +14,16 @@ import pytest
 from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.data.consolidation.planner import CdeGone
 from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissing, Refused
-from saltext_mip.pusher import nodes
-from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.context import LIMITS
 from saltext_mip.transaction.coordinator import CommitUnfinished
+from tests.support import commands
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
 
 def run(fed: Folders, **options: Any) -> dict[str, Any]:
-    return consolidate(fed.pusher, Options(**options))
+    return commands.consolidate(fed.pusher, Options(**options))
 
 
 def offered(fed: Folders) -> dict[str, list[str]]:
@@ -167,13 +167,13 @@ def test_without_master_or_ui_there_is_no_consolidation(fed: Folders, node: str)
 
 def test_a_disabled_worker_is_not_asked_and_its_datasets_leave(fed: Folders) -> None:
     run(fed)
-    nodes.disable(fed.pusher, "wk2", "disk", dry_run=False)
+    commands.disable(fed.pusher, "wk2", "disk", dry_run=False)
     fed.asked.clear()
     result = run(fed)
     assert all("fed1-wk-h2" not in asked for _, asked in fed.asked)
     assert result["workers"]["fed1-wk-h2"]["status"] == "disabled"
     assert offered(fed) == {"dementia": ["edsd"]}
-    nodes.enable(fed.pusher, "h2", dry_run=False)
+    commands.enable(fed.pusher, "h2", dry_run=False)
     run(fed)
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
 
@@ -211,7 +211,7 @@ def test_enable_takes_a_new_disk_for_the_federations(fed: Folders) -> None:
     fed.data("fed1-wk-h2", ".mip-data").unlink()
     with pytest.raises(NodesMissing):
         run(fed)
-    nodes.enable(fed.pusher, "wk2", dry_run=False)
+    commands.enable(fed.pusher, "wk2", dry_run=False)
     assert rules(run(fed)) == []
 
 
@@ -222,7 +222,7 @@ def test_a_disk_that_is_new_and_bare_is_taken_when_a_person_says_so(fed: Folders
     data.mkdir()
     with pytest.raises(NodesMissing, match="enable"):
         run(fed)
-    enabled = nodes.enable(fed.pusher, "wk2", dry_run=False)
+    enabled = commands.enable(fed.pusher, "wk2", dry_run=False)
     assert "If a disk should be mounted there" in enabled["notes"][0]
     result = run(fed)
     assert result["workers"]["fed1-wk-h2"] == {"status": "ok", "datasets": {}}
@@ -544,18 +544,18 @@ def test_a_header_alone_is_no_dataset(fed: Folders) -> None:
 
 
 def test_with_the_ui_disabled_no_worker_is_taken_for_it(fed: Folders) -> None:
-    nodes.disable(fed.pusher, "ui", None, dry_run=False)
+    commands.disable(fed.pusher, "ui", None, dry_run=False)
     result = run(fed)
     assert result["pathologies"]["dementia"]["nodes"]["fed1-wk-h1"] == "updated"
     assert not list(fed.root.glob("*/data/**/pathologies.json"))
     assert not (fed.root / "fed1-ui/ui/config/pathologies.json").exists()
-    nodes.enable(fed.pusher, "ui", dry_run=False)
+    commands.enable(fed.pusher, "ui", dry_run=False)
     assert run(fed)["ui"] == {"fed1-ui": "updated"}
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
 
 
 def test_with_the_master_disabled_there_is_no_consolidation(fed: Folders) -> None:
-    nodes.disable(fed.pusher, "ms", None, dry_run=False)
+    commands.disable(fed.pusher, "ms", None, dry_run=False)
     with pytest.raises(Refused, match="fed1-ms"):
         run(fed)
 

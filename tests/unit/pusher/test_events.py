@@ -8,15 +8,17 @@ import pytest
 
 from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.errors import Misuse
-from saltext_mip.pusher import control, events, nodes, refresh, rollback
-from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher import control, nodes, refresh, rollback
+from saltext_mip.pusher.consolidate import Options
 from saltext_mip.storage.state import EVENTS
+from tests.support import commands
+from tests.support.commands import consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
 
 def told(fed: Folders, limit: int = 0) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = events.events(fed.pusher, limit)["events"]
+    found: list[dict[str, Any]] = commands.events(fed.pusher, limit)["events"]
     return found
 
 
@@ -25,7 +27,7 @@ def words(fed: Folders) -> list[tuple[str, str, str]]:
 
 
 def test_before_anything_happened_there_is_nothing(fed: Folders) -> None:
-    assert events.events(fed.pusher) | {"record": ""} == {
+    assert commands.events(fed.pusher) | {"record": ""} == {
         "federation": "fed1",
         "events": [],
         "of": 0,
@@ -134,9 +136,9 @@ def test_a_failure_is_told_once_while_it_fails_in_the_same_way(fed: Folders) -> 
 def test_the_last_ones_are_shown(fed: Folders) -> None:
     for nth in range(5):
         control.suspend(fed.pusher, f"reason {nth}", None)
-    value = events.events(fed.pusher, 2)
+    value = commands.events(fed.pusher, 2)
     assert [each["message"] for each in value["events"]] == ["reason 3", "reason 4"]
     assert value["of"] == 5
     for wrong in (-1, "x", True):
         with pytest.raises(Misuse):
-            events.events(fed.pusher, wrong)
+            commands.events(fed.pusher, wrong)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Misuse, NodesFailed, Refused
-from saltext_mip.pusher import history, rollback
-from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.consolidate import Options
+from tests.support import commands
+from tests.support.commands import consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import rows
 
@@ -18,7 +19,7 @@ def run(fed: Folders) -> dict[str, Any]:
 
 
 def back(fed: Folders, number: int | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-    return rollback.rollback(fed.pusher, number, dry_run=dry_run, timeout=0)
+    return commands.rollback(fed.pusher, number, dry_run=dry_run, timeout=0)
 
 
 @pytest.fixture
@@ -32,11 +33,11 @@ def twice(fed: Folders) -> Folders:
 
 def test_before_the_first_generation_there_is_nothing_to_export(fed: Folders) -> None:
     with pytest.raises(Refused, match=r"mip\.consolidate federation=fed1"):
-        history.export(fed.pusher)
+        commands.export(fed.pusher)
 
 
 def test_the_data_structure_names_hosts_and_datasets(twice: Folders) -> None:
-    assert history.export(twice.pusher) == [
+    assert commands.export(twice.pusher) == [
         {
             "name": "dementia",
             "nodes": [
@@ -48,25 +49,25 @@ def test_the_data_structure_names_hosts_and_datasets(twice: Folders) -> None:
 
 
 def test_history_is_the_newest_first_and_may_be_of_one_dataset(twice: Folders) -> None:
-    lines = history.history(twice.pusher, None, 0)["generations"]
+    lines = commands.history(twice.pusher, None, 0)["generations"]
     assert [line["generation"] for line in lines] == [2, 1]
     assert lines[0]["added"] == [["dementia", "late"]]
-    only = history.history(twice.pusher, "late", 0)["generations"]
+    only = commands.history(twice.pusher, "late", 0)["generations"]
     assert [line["generation"] for line in only] == [2]
-    assert len(history.history(twice.pusher, None, 1)["generations"]) == 1
+    assert len(commands.history(twice.pusher, None, 1)["generations"]) == 1
 
 
 def test_differences_of_two_generations_and_of_now(twice: Folders) -> None:
-    things = [change["thing"] for change in history.diff(twice.pusher, 1, 2)["changes"]]
+    things = [change["thing"] for change in commands.diff(twice.pusher, 1, 2)["changes"]]
     assert "pathologies/dementia/late" in things
-    assert history.diff(twice.pusher, None, None)["same"]
+    assert commands.diff(twice.pusher, None, None)["same"]
     twice.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
-    now = history.diff(twice.pusher, None, None)
+    now = commands.diff(twice.pusher, None, None)
     assert (now["a"], now["b"], now["same"]) == (2, "now", False)
     with pytest.raises(Misuse):
-        history.diff(twice.pusher, None, 1)
+        commands.diff(twice.pusher, None, 1)
     with pytest.raises(Misuse, match="number"):
-        history.diff(twice.pusher, "last", None)  # type: ignore[arg-type]
+        commands.diff(twice.pusher, "last", None)  # type: ignore[arg-type]
 
 
 def test_a_rollback_puts_the_files_back_as_a_new_generation_and_suspends(twice: Folders) -> None:
@@ -108,11 +109,11 @@ def test_a_rollback_that_changed_nothing_suspends_nothing(twice: Folders) -> Non
 @pytest.mark.parametrize("limit", ["few", -1, None, True, 1.5])
 def test_a_limit_is_a_number(twice: Folders, limit: Any) -> None:
     with pytest.raises(Misuse, match="limit"):
-        history.history(twice.pusher, None, limit)
+        commands.history(twice.pusher, None, limit)
 
 
 def test_a_dataset_of_digits_is_found_as_salts_command_line_gives_it(twice: Folders) -> None:
     twice.write("fed1-wk-h1", "dementia", "year.csv", rows("2024"))
     run(twice)
-    found = history.history(twice.pusher, 2024, 0)["generations"]  # type: ignore[arg-type]
+    found = commands.history(twice.pusher, 2024, 0)["generations"]  # type: ignore[arg-type]
     assert [line["added"] for line in found] == [[["dementia", "2024"]]]

@@ -12,9 +12,9 @@ import pytest
 from saltext_mip.console.tmux import open as tmux_open
 from saltext_mip.console.tmux.session import Session
 from saltext_mip.errors import Misuse, UnknownNode
-from saltext_mip.pusher import logs, nodes
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Pusher
+from tests.support import commands
 from tests.support.folders import Folders
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID05unRfUF2SsjlF9npe8lB4b5Vv3jZdmdhyXb6LzjQ8"
@@ -61,7 +61,7 @@ def test_logs_are_merged_by_time(fed: Folders) -> None:
         },
         {"fed1-ui": "it does not answer"},
     )
-    value = logs.logs(pusher(fed, told), None, None, None, None)
+    value = commands.logs(pusher(fed, told), None, None, None, None)
     assert [line["text"] for line in value["lines"]] == ["b", "a", "d", "c"]
     assert value["lines"][1]["node"] == "fed1-ms"
     assert value["nodes"]["fed1-ui"]["reason"] == "it does not answer"
@@ -70,7 +70,7 @@ def test_logs_are_merged_by_time(fed: Folders) -> None:
 
 def test_no_more_lines_come_than_were_asked_for(fed: Folders) -> None:
     told = Told({node: lines("x", "y") for node in fed.federation.ids})
-    value = logs.logs(pusher(fed, told), None, None, 3, "10m")
+    value = commands.logs(pusher(fed, told), None, None, 3, "10m")
     assert len(value["lines"]) == 3
     assert told.asked[0][2]["lines"] == 3
     assert told.asked[0][2]["since"] == "10m"
@@ -80,9 +80,9 @@ def test_no_more_lines_come_than_were_asked_for(fed: Folders) -> None:
 def test_a_disabled_node_is_asked_only_when_it_is_named(fed: Folders) -> None:
     told = Told({node: lines("x") for node in fed.federation.ids})
     asking = pusher(fed, told)
-    nodes.disable(asking, "h1", None, dry_run=False)
-    logs.logs(asking, None, None, None, None)
-    logs.logs(asking, "h1", None, None, None)
+    commands.disable(asking, "h1", None, dry_run=False)
+    commands.logs(asking, None, None, None, None)
+    commands.logs(asking, "h1", None, None, None)
     assert "fed1-wk-h1" not in told.asked[0][1]
     assert told.asked[1][1] == ("fed1-wk-h1",)
 
@@ -100,14 +100,14 @@ def test_a_disabled_node_is_asked_only_when_it_is_named(fed: Folders) -> None:
 )
 def test_what_is_no_log_is_not_believed(fed: Folders, forged: Any) -> None:
     told = Told({"fed1-wk-h1": forged})
-    value = logs.logs(pusher(fed, told), "h1", None, None, None)
+    value = commands.logs(pusher(fed, told), "h1", None, None, None)
     assert "invalid response" in value["nodes"]["fed1-wk-h1"]["reason"]
     assert value["lines"] == []
 
 
 def test_a_nodes_log_steers_no_terminal(fed: Folders) -> None:
     told = Told({"fed1-wk-h1": lines("\x1b[2J")})
-    value = logs.logs(pusher(fed, told), "h1", None, None, None)
+    value = commands.logs(pusher(fed, told), "h1", None, None, None)
     assert value["lines"][0]["text"] == "\\x1b[2J"
 
 
@@ -116,9 +116,9 @@ def test_a_wrong_argument_is_refused_before_anybody_is_asked(fed: Folders, wrong
     told = Told({})
     asked = {"component": None, "lines": None, "since": None, **wrong}
     with pytest.raises(Misuse):
-        logs.logs(pusher(fed, told), None, **asked)
+        commands.logs(pusher(fed, told), None, **asked)
     with pytest.raises(UnknownNode):
-        logs.logs(pusher(fed, told), "fed1-wk", None, None, None)
+        commands.logs(pusher(fed, told), "fed1-wk", None, None, None)
     assert told.asked == []
 
 
@@ -126,7 +126,7 @@ def test_a_check_takes_host_keys_and_says_whose_it_could_not(fed: Folders) -> No
     keys = {node: [KEY] for node in fed.federation.ids}
     told = Told({**keys, "fed1-wk-h2": ["no key"]})
     asking = pusher(fed, told)
-    result = nodes.check_nodes(asking, None)
+    result = commands.check_nodes(asking, None)
     known = (asking.state / "known_hosts").read_text()
     assert known.splitlines() == [f"{node} {KEY}" for node in ("fed1-ms", "fed1-ui", "fed1-wk-h1")]
     assert (asking.state / "known_hosts").stat().st_mode & 0o777 == 0o600
@@ -137,11 +137,11 @@ def test_a_check_takes_host_keys_and_says_whose_it_could_not(fed: Folders) -> No
 def test_keys_of_who_does_not_answer_stay_as_they_were(fed: Folders) -> None:
     told = Told({node: [KEY] for node in fed.federation.ids})
     asking = pusher(fed, told)
-    nodes.check_nodes(asking, None)
+    commands.check_nodes(asking, None)
     before = (asking.state / "known_hosts").read_text()
     told.missing["fed1-wk-h1"] = "it does not answer"
     told.values.pop("fed1-wk-h1")
-    assert nodes.check_nodes(asking, None)["down"] == ["fed1-wk-h1"]
+    assert commands.check_nodes(asking, None)["down"] == ["fed1-wk-h1"]
     assert (asking.state / "known_hosts").read_text() == before
 
 
@@ -181,14 +181,14 @@ def notes_of(session: Session) -> set[str]:
 
 
 def test_a_session_says_who_is_disabled(fed: Folders) -> None:
-    nodes.disable(fed.pusher, "h2", "disk is replaced", dry_run=False)
+    commands.disable(fed.pusher, "h2", "disk is replaced", dry_run=False)
     terminal = Terminal()
     made = tmux_open.session(fed.pusher, terminal, config="/etc/salt", force=False, inside=False)
-    assert made.value["changed"] is True
+    assert made.value.changed is True
     assert made.attach[1] == "attach-session"
     assert len(notes_of(terminal.sessions["fed1"])) == 2
     again = tmux_open.session(fed.pusher, terminal, config=None, force=False, inside=True)
-    assert again.value["changed"] is False
+    assert again.value.changed is False
     assert again.attach[1] == "switch-client"
 
 
@@ -198,8 +198,8 @@ def test_a_session_that_lacks_a_hospital_says_how_to_have_it(tmp_path: Path) -> 
     tmux_open.session(small.pusher, terminal, config=None, force=False, inside=False)
     large = Folders(tmp_path / "large", workers=2)
     made = tmux_open.session(large.pusher, terminal, config=None, force=False, inside=False)
-    assert made.value["notes"] == [
-        "The session has no window for fed1-wk-h2: force=True makes it anew."
+    assert made.value.notes == [
+        "The session has no window for fed1-wk-h2: force=True recreates it."
     ]
     made = tmux_open.session(large.pusher, terminal, config=None, force=True, inside=False)
-    assert made.value["notes"] == []
+    assert made.value.notes == []

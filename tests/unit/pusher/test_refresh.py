@@ -12,14 +12,16 @@ from saltext_mip.controller.requests import OWED, PROMPT, REFRESH, Requests
 from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
 from saltext_mip.generations.overrides import Override
 from saltext_mip.node import watch_data
+from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import control
-from saltext_mip.pusher.consolidate import Options, consolidate
-from saltext_mip.pusher.refresh import RefreshRequest, StillStalled, plan_refresh, refresh
-from saltext_mip.pusher.refresh import request_refresh as wanted
+from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.refresh import RefreshRequest, StillStalled
 from saltext_mip.pusher.services import client, lifecycle, wait
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
 from saltext_mip.swarm.engine import Datasets, Item, Served, differences
+from tests.support import commands
+from tests.support.commands import consolidate, plan_refresh, refresh, request_refresh
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -40,7 +42,7 @@ class Engines:
         self.swarm = True
         self.deaf: set[str] = set()
         self.words: dict[str, dict[str, str]] = {}
-        self.gone: list[dict[str, str]] = []
+        self.gone: list[PlanItem] = []
         self.refused: str | None = None
         self.mends = 0
         self.served: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -59,7 +61,7 @@ class Engines:
             self.refused,
         )
 
-    def restore_missing(self, pusher: Any, *, dry: bool = False) -> tuple[dict[str, str], ...]:
+    def restore_missing(self, pusher: Any, *, dry: bool = False) -> tuple[PlanItem, ...]:
         if dry:
             return tuple(self.gone)
         self.mends += 1
@@ -251,7 +253,7 @@ def test_a_master_without_docker_has_no_services_until_it_had(
 
 def test_what_is_gone_comes_back_and_is_told(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
-    engines.gone = [GONE]
+    engines.gone = [PlanItem(**GONE)]
     would = plan_refresh(fed.pusher)["plan"]
     assert GONE in would
     result = automatic(fed)
@@ -264,7 +266,7 @@ def test_what_is_gone_comes_back_though_the_data_are_held(fed: Folders, engines:
     settled(fed)
     refresh(fed.pusher)
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
-    engines.gone = [GONE]
+    engines.gone = [PlanItem(**GONE)]
     result = automatic(fed)
     assert (last(fed).kind, result["restarted"], engines.gone) == ("held", [GONE], [])
 
@@ -276,7 +278,7 @@ def test_what_is_gone_comes_back_though_the_data_are_stalled(
     refresh(fed.pusher)
     fed.write("fed1-ms", "dementia", "CDEsMetadata.json", b"{")
     for _ in range(2):
-        engines.gone = [GONE]
+        engines.gone = [PlanItem(**GONE)]
         with pytest.raises(MipError):
             automatic(fed)
         assert (last(fed).kind, engines.gone) == ("permanent", [])
@@ -286,19 +288,19 @@ def test_where_all_is_gone_that_never_served_nothing_was_deployed(
     fed: Folders, engines: Engines
 ) -> None:
     every = [{**GONE, "thing": name} for name in SERVICES]
-    engines.gone = list(every)
+    engines.gone = [PlanItem(**each) for each in every]
     result = refresh(fed.pusher)
     assert (result["served"], engines.mends) == (None, 0)
     assert NO_SERVICES in result["notes"]
     engines.gone = []
     refresh(fed.pusher)
-    engines.gone = list(every)
+    engines.gone = [PlanItem(**each) for each in every]
     assert refresh(fed.pusher)["restarted"] == every
 
 
 def test_beside_what_is_not_ours_nothing_is_brought_back(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
-    engines.gone, engines.refused = [GONE], "service x has our name"
+    engines.gone, engines.refused = [PlanItem(**GONE)], "service x has our name"
     result = refresh(fed.pusher)
     assert (engines.mends, result["notes"]) == (0, ["service x has our name"])
 
@@ -491,7 +493,7 @@ def test_files_that_are_being_copied_wait_and_hold_nobody_up(
 
 
 def test_a_wish_that_does_not_wait_leaves_a_request(fed: Folders) -> None:
-    assert wanted(fed.pusher)["requested"] is True
+    assert request_refresh(fed.pusher)["requested"] is True
     assert Requests(fed.pusher.state).there() == {REFRESH}
 
 
@@ -506,9 +508,9 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(fed: Folders, engine
 
 
 def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:
-    told = control.suspend(fed.pusher, "the disks are moved", "2h")["conditions"]
+    told = commands.suspend(fed.pusher, "the disks are moved", "2h")["conditions"]
     assert told[0]["reason"] == "SuspendedByPerson"
     assert "operator until 2026-03-12T05:00" in told[0]["message"]
-    assert control.resume(fed.pusher)["conditions"] == []
+    assert commands.resume(fed.pusher)["conditions"] == []
     assert Requests(fed.pusher.state).there() == {PROMPT}
-    assert control.resume(fed.pusher)["changed"] is False
+    assert commands.resume(fed.pusher)["changed"] is False

@@ -15,9 +15,8 @@ from saltext_mip import results, schemas
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.jobs import overview
 from saltext_mip.pusher.answers import Answers
-from saltext_mip.pusher.compile import compile_federation
-from saltext_mip.pusher.consolidate import Options, consolidate
-from saltext_mip.pusher.status.report import status
+from saltext_mip.pusher.consolidate import Options
+from tests.support.commands import compile_federation, consolidate, status
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 

@@ -18,7 +18,7 @@ Problem = Mapping[str, Any]
 
 
 def trouble(screen: Screen, problems: Sequence[Problem], *, federation: str) -> None:
-    """All ``problems`` (as ``Problem.shown()``), places with the same fault together."""
+    """All ``problems`` (as ``results.ReportedProblem``), places with the same fault together."""
     if not problems:
         return
     screen.gap()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from saltext_mip.console.tmux import session as sessions
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.nodes import list_nodes
+from saltext_mip.results import Disabled, NodeInfo, TmuxResult, TmuxWindow
 from saltext_mip.text import shown, when
 
 
@@ -23,9 +24,9 @@ class Terminal(Protocol):
 
 @dataclass(frozen=True)
 class Made:
-    """The return of ``mip.tmux``, and the command that brings a person there."""
+    """The return of ``mip.tmux`` where nobody was attached, and the command that attaches."""
 
-    value: dict[str, Any]
+    value: TmuxResult
     attach: tuple[str, ...]
 
 
@@ -36,40 +37,39 @@ def session(
     wanted = sessions.of(
         pusher.federation,
         state=pusher.state,
-        notes=notes(list_nodes(pusher)["nodes"]),
+        notes=notes(list_nodes(pusher).nodes),
         program=sessions.Program(config=config),
     )
     made = tmux.ensure(wanted, force=force)
     there = tmux.windows(pusher.federation.name)
     attach = tmux.attach_argv(pusher.federation.name, inside=inside)
-    value: dict[str, Any] = {
-        "federation": pusher.federation.name,
-        "session": wanted.name,
-        "changed": made,
-        "windows": [{"index": index, "name": name, "panes": panes} for index, name, panes in there],
-        "attach": f"tmux attach -t {wanted.name}",
-        "notes": [],
-    }
-    named = {window.name for window in wanted.windows}
-    if missing := sorted(named - {name for _, name, _ in there}):
-        value["notes"] = [
-            f"The session has no window for {', '.join(missing)}: force=True makes it anew."
-        ]
+    missing = sorted({window.name for window in wanted.windows} - {name for _, name, _ in there})
+    value = TmuxResult(
+        federation=pusher.federation.name,
+        session=wanted.name,
+        changed=made,
+        attached=False,
+        windows=[TmuxWindow(index=index, name=name, panes=panes) for index, name, panes in there],
+        attach=f"tmux attach -t {wanted.name}",
+        notes=[f"The session has no window for {', '.join(missing)}: force=True recreates it."]
+        if missing
+        else [],
+    )
     return Made(value, attach)
 
 
-def notes(nodes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def notes(nodes: Mapping[str, NodeInfo]) -> dict[str, str]:
     """What is to be said of nodes in their windows: that one is disabled, or did not answer."""
     found = {}
     for node, facts in nodes.items():
         said = []
-        if not facts["enabled"]:
-            why = facts.get("disabled") or {}
-            by = f" by {why['actor']}" if why.get("actor") else ""
-            reason = f": {why['reason']}" if why.get("reason") else ""
+        if not facts.enabled:
+            why = facts.disabled or Disabled()
+            by = f" by {why.actor}" if why.actor else ""
+            reason = f": {why.reason}" if why.reason else ""
             said.append(f"This node is disabled{by}{reason}.")
-        if facts["up"] is False:
-            said.append(f"It has not answered since {when(str(facts['since']))}.")
+        if facts.up is False:
+            said.append(f"It has not answered since {when(str(facts.since))}.")
         if said:
             found[node] = shown(" ".join(said))
     return found

@@ -13,6 +13,8 @@ from saltext_mip.data.cde.model import Cde, CdeFound
 from saltext_mip.data.consolidation import manifest
 from saltext_mip.data.consolidation.participants import Presence
 from saltext_mip.data.inventory.model import Inventory
+from saltext_mip.federation import CDE_FILE
+from saltext_mip.plans import PlanItem
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,12 @@ class Write:
     sha256: str
     reason: str
     replaces: str | None = None
+
+    @property
+    def plan_item(self) -> PlanItem:
+        """The write in a plan, as people see it."""
+        file = "pathologies.json" if self.kind == "pathologies" else f"{self.pathology}/{CDE_FILE}"
+        return PlanItem("write", file, self.reason, self.node)
 
 
 def have(inventory: Inventory, pathology: str) -> str | None:

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, ValidationError, convert, structs
+
 from saltext_mip import schemas
 from saltext_mip.errors import BadAnswer, NodesFailed
+from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.swarm.engine import Served
@@ -45,7 +48,7 @@ class ServicesView:
     served: Served
     nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    plan: tuple[Mapping[str, str], ...] = ()
+    plan: tuple[PlanItem, ...] = ()
     refused: str | None = None
     ending: tuple[str, ...] = ()
 
@@ -64,6 +67,13 @@ class ServicesView:
             else:
                 out[name] = of.get("error") or f"its task is {of.get('state', 'not there')}"
         return out
+
+
+class Enforced(Struct, frozen=True):
+    """What the master node did, or would do: whether anything changed, and the plan."""
+
+    plan: tuple[PlanItem, ...]
+    changed: bool = False
 
 
 def _because(error: str) -> str:
@@ -117,7 +127,7 @@ def decode_services(master: str, value: Any) -> ServicesView:
         served=Served.from_wire(value["served"]),
         nodes=value["nodes"],
         overrides=value["words"],
-        plan=tuple({key: sanitize(text) for key, text in item.items()} for item in value["plan"]),
+        plan=tuple(map(_plan_item, value["plan"])),
         refused=value["refused"] and sanitize(value["refused"]),
         ending=tuple(value["ending"]),
     )
@@ -129,22 +139,26 @@ def _sanitized(value: Any) -> Any:
     return [sanitize(each) for each in value] if isinstance(value, list) else value
 
 
-def enforce(pusher: Pusher, request: ServiceRequest) -> Mapping[str, Any]:
-    """Have the master node apply the request: ``{"changed", "plan"}``."""
+def enforce(pusher: Pusher, request: ServiceRequest) -> Enforced:
+    """Have the master node apply the request."""
     master = pusher.federation.master.id
     answers = pusher.ask(
         "enforce", [master], within=rolling_update_limit(pusher), request=request.to_json()
     )
     _require_master(answers, master)
-    value = answers.values[master]
-    if not isinstance(value, Mapping) or not isinstance(value.get("plan"), list):
-        raise BadAnswer("unexpected format of what it did", node=master)
-    plan = [
-        {str(key): sanitize(str(text)) for key, text in item.items()}
-        for item in value["plan"]
-        if isinstance(item, Mapping)
-    ]
-    return {"changed": bool(value.get("changed")), "plan": plan}
+    try:
+        done = convert(answers.values[master], Enforced)
+    except ValidationError as exc:
+        raise BadAnswer(f"unexpected format of what it did: {exc}", node=master) from None
+    return structs.replace(done, plan=tuple(map(_sanitized_item, done.plan)))
+
+
+def _plan_item(value: Any) -> PlanItem:
+    return _sanitized_item(convert(value, PlanItem))
+
+
+def _sanitized_item(item: PlanItem) -> PlanItem:
+    return PlanItem(*map(sanitize, (item.action, item.thing, item.reason, item.node)))
 
 
 def rolling_update_limit(pusher: Pusher) -> float:
@@ -152,14 +166,14 @@ def rolling_update_limit(pusher: Pusher) -> float:
     return BACK * (len(pusher.federation.workers) + 2)
 
 
-def restore_missing(pusher: Pusher, *, dry: bool = False) -> tuple[Mapping[str, str], ...]:
+def restore_missing(pusher: Pusher, *, dry: bool = False) -> tuple[PlanItem, ...]:
     """Restore services that are missing, label nodes that joined, and restart engines that the
     keystore lost; returns the items of the plan. Running services and disabled nodes are not
     changed."""
     disabled = pusher.store.disabled()
     nodes = [node for node in pusher.federation.ids if node not in disabled]
     request = ServiceRequest.on_nodes("restore_missing", nodes, dry_run=dry)
-    done = enforce(pusher, request)["plan"]
+    done = enforce(pusher, request).plan
     if done and not dry:
-        pusher.progress(f"restored: {', '.join(item.get('thing', '') for item in done)}")
-    return tuple(done)
+        pusher.progress(f"restored: {', '.join(item.thing for item in done)}")
+    return done

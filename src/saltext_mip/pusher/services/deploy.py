@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from msgspec import UNSET
+
 from saltext_mip.errors import BadAnswer, Misuse, NodeError, Refused
 from saltext_mip.federation import Node
+from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
@@ -16,6 +19,7 @@ from saltext_mip.pusher.services import client, join_token, wait
 from saltext_mip.pusher.services import rollout as serve
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.result import services_result
+from saltext_mip.results import DeployedNode, ServicesResult
 from saltext_mip.swarm import engine
 from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.request import ServiceRequest
@@ -25,7 +29,7 @@ SWARM_WAIT = 60.0  # seconds for the Swarm to know a node that joined
 
 def deploy(
     pusher: Pusher, *, node: str | None = None, dry_run: bool = False, timeout: float = 300.0
-) -> dict[str, Any]:
+) -> ServicesResult:
     """Apply the states of all nodes, or of one, and wait until the services serve."""
     chosen = _targets(pusher, node)
     desired_services(pusher.federation)  # a missing password is named before anything is done
@@ -71,7 +75,7 @@ def _refuse_foreign(chosen: Sequence[Node], ready: Answers) -> None:
 
 def _deploy(
     pusher: Pusher, chosen: Sequence[Node], timeout: float, ready: Answers, *, whole: bool
-) -> dict[str, Any]:
+) -> ServicesResult:
     deadline = time.monotonic() + timeout
     master = pusher.federation.master
     answers = _apply_all(pusher, chosen, ready)
@@ -85,7 +89,7 @@ def _deploy(
     request = ServiceRequest.on_nodes(
         "enforce", only, actor=pusher.actor, swarm_ids=swarm_ids, restore_removed=True
     )
-    done: Mapping[str, Any] = {"changed": False, "plan": []}
+    done = client.Enforced(plan=())
     removed = any(each["word"] == "removed" for each in before.overrides.values())
     unchanged = not (before.plan or removed or before.waiting())
     if not unchanged:
@@ -99,7 +103,7 @@ def _deploy(
 
     def enforce_again() -> None:
         repeated = replace(request, restore_removed=False)
-        changed_later.append(client.enforce(pusher, repeated)["changed"])
+        changed_later.append(client.enforce(pusher, repeated).changed)
 
     now, waiting = wait.wait_up(
         pusher,
@@ -112,34 +116,34 @@ def _deploy(
     if now.plan:  # such as an old entry of a node, which is down by now
         enforce_again()
         now = client.observe_services(pusher, swarm_ids)
-    changed = done["changed"] or any(of["changed"] for of in nodes.values()) or any(changed_later)
-    result = services_result(pusher, now, waiting, changed=changed)
-    result["nodes"] = nodes
-    result["problems"] += [
-        problem.shown(pusher.federation.by_id(problem.node or "").contact)
-        for problem in unanswered(answers, chosen, "NodeMissing", "NodeFailed")
-    ]
-    if any(of.get("failed") for of in nodes.values()) or absent:
-        result["retcode"] = 1
-    _remember_served(pusher, _created(done["plan"], nodes), now)
+    changed = done.changed or any(of.changed for of in nodes.values()) or any(changed_later)
+    _remember_served(pusher, _created(done.plan, nodes), now)
     if changed:
         pusher.fire("deployed", {"services": sorted(now.services)})
-        pusher.record("deployed", message=_summary(done["plan"], nodes))
-    return result
+        pusher.record("deployed", message=_summary(done.plan, nodes))
+    return services_result(
+        pusher,
+        now,
+        waiting,
+        changed=changed,
+        nodes=nodes,
+        problems=unanswered(answers, chosen, "NodeMissing", "NodeFailed"),
+        failed=bool(absent) or any(of.failed for of in nodes.values()),
+    )
 
 
-def _created(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def _created(plan: Sequence[PlanItem], nodes: Mapping[str, DeployedNode]) -> set[str]:
     """Services that were created just now, by this plan or by the master's states before it."""
-    made = {item["thing"] for item in plan if item["action"] == "create"}
+    made = {item.thing for item in plan if item.action == "create"}
     for of in nodes.values():
-        made |= {thing for thing, text in of["changes"].items() if text.endswith(" -> create")}
+        made |= {thing for thing, text in of.changes.items() if text.endswith(" -> create")}
     return made
 
 
-def _summary(plan: Sequence[Mapping[str, str]], nodes: Mapping[str, Mapping[str, Any]]) -> str:
+def _summary(plan: Sequence[PlanItem], nodes: Mapping[str, DeployedNode]) -> str:
     """What was changed, in short."""
-    done = [f"{item['action']} {item['thing']}" for item in plan if item["action"] != "nothing"]
-    changed = [f"states of {node}" for node, of in nodes.items() if of["changed"]]
+    done = [f"{item.action} {item.thing}" for item in plan if item.action != NOTHING]
+    changed = [f"states of {node}" for node, of in nodes.items() if of.changed]
     return abbreviated([*done, *changed])
 
 
@@ -226,14 +230,14 @@ def _states(node: Node, value: Any) -> list[dict[str, Any]]:
     return [dict(state) for state in states]
 
 
-def _node_result(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]:
+def _node_result(answers: Answers, node: Node, ready: Answers) -> DeployedNode:
     """The result of one node."""
     findings = [each["text"] for each in _preflight_issues(node, ready)]
     if node.id not in answers.values:
         why = answers.missing.get(node.id) or sanitize(
             answers.failed.get(node.id, "no reason given")
         )
-        return {"changed": False, "failed": True, "changes": {}, "error": why, "findings": findings}
+        return DeployedNode(changed=False, failed=True, changes={}, error=why, findings=findings)
     value = answers.values[node.id]
     states = _states(node, value)
     wrong = [sanitize(state["comment"]) for state in states if state["result"] is False]
@@ -247,15 +251,13 @@ def _node_result(answers: Answers, node: Node, ready: Answers) -> dict[str, Any]
         for state in states
         for thing, each in state["changes"].items()
     }
-    found = {
-        "changed": bool(changes),
-        "failed": bool(wrong),
-        "changes": changes,
-        "findings": findings,
-    }
-    if wrong:
-        found["error"] = "; ".join(own or wrong)
-    return found
+    return DeployedNode(
+        changed=bool(changes),
+        failed=bool(wrong),
+        changes=changes,
+        error="; ".join(own or wrong) if wrong else UNSET,
+        findings=findings,
+    )
 
 
 def _swarm_ids(pusher: Pusher, answers: Answers) -> dict[str, str]:
@@ -292,27 +294,22 @@ def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]
 
 def _dry_run(
     pusher: Pusher, answers: Answers, chosen: Sequence[Node], ready: Answers
-) -> dict[str, Any]:
-    plan = []
+) -> ServicesResult:
+    plan: list[PlanItem] = []
     nodes = {each.id: _node_result(answers, each, ready) for each in chosen}
     for node_id, of in nodes.items():
-        plan += [
-            {"action": "change", "thing": thing, "reason": reason, "node": node_id}
-            for thing, reason in of["changes"].items()
-        ]
-        if of["failed"]:
-            plan.append({"action": "fail", "thing": node_id, "reason": of["error"]})
-    return {
-        "federation": pusher.federation.name,
-        "changed": False,
-        "dry_run": True,
-        "nodes": nodes,
-        "services": {},
-        "plan": plan,
-        "problems": [
-            problem.shown() for problem in unanswered(answers, chosen, "NodeMissing", "NodeFailed")
-        ],
-    }
+        plan += [PlanItem("change", thing, reason, node_id) for thing, reason in of.changes.items()]
+        if of.failed:
+            plan.append(PlanItem("fail", node_id, of.error or ""))
+    return ServicesResult(
+        federation=pusher.federation.name,
+        changed=False,
+        dry_run=True,
+        nodes=nodes,
+        services={},
+        plan=plan,
+        problems=pusher.report(unanswered(answers, chosen, "NodeMissing", "NodeFailed")),
+    )
 
 
 def _targets(pusher: Pusher, name: str | None) -> list[Node]:

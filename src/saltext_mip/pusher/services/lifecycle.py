@@ -12,28 +12,29 @@ from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView, enforce, observe_services
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.pusher.services.wait import wait_up
+from saltext_mip.results import ServicesResult
 from saltext_mip.swarm.engine import Item
 from saltext_mip.swarm.request import BACK, ServiceRequest, Target
 
 _EVENTS = {"start": "started", "stop": "stopped", "remove": "removed", "restart": "restarted"}
 
 
-def start(pusher: Pusher, **how: Any) -> dict[str, Any]:
+def start(pusher: Pusher, **how: Any) -> ServicesResult:
     """Start services that an operator stopped or removed; the override is deleted."""
     return _change(pusher, "start", **how)
 
 
-def stop(pusher: Pusher, **how: Any) -> dict[str, Any]:
+def stop(pusher: Pusher, **how: Any) -> ServicesResult:
     """Stop services and keep their definition; they stay stopped until :func:`start`."""
     return _change(pusher, "stop", **how)
 
 
-def remove(pusher: Pusher, **how: Any) -> dict[str, Any]:
+def remove(pusher: Pusher, **how: Any) -> ServicesResult:
     """Remove services until :func:`start` or ``deploy``."""
     return _change(pusher, "remove", **how)
 
 
-def restart(pusher: Pusher, **how: Any) -> dict[str, Any]:
+def restart(pusher: Pusher, **how: Any) -> ServicesResult:
     """Replace tasks, workers one at a time; the declared state is 'running' throughout."""
     return _change(pusher, "restart", **how)
 
@@ -45,7 +46,7 @@ def _change(
     node: str | None = None,
     dry_run: bool = False,
     timeout: float = 300.0,
-) -> dict[str, Any]:
+) -> ServicesResult:
     ids = [pusher.federation.node(node).id] if node else list(pusher.federation.ids)
     request = ServiceRequest.on_nodes(
         action,
@@ -58,15 +59,15 @@ def _change(
         deadline = time.monotonic() + timeout
         done = client.enforce(pusher, request)
         if dry_run:
-            return {
-                "federation": pusher.federation.name,
-                "changed": False,
-                "dry_run": True,
-                "nodes": {},
-                "services": {},
-                "plan": done["plan"],
-                "problems": [],
-            }
+            return ServicesResult(
+                federation=pusher.federation.name,
+                changed=False,
+                dry_run=True,
+                nodes={},
+                services={},
+                plan=list(done.plan),
+                problems=[],
+            )
         up: Sequence[str] = () if request.ends_services else ids
         if action == "restart" and pusher.federation.master.id in ids:
             up = pusher.federation.ids  # engines restart after their keystore
@@ -76,9 +77,9 @@ def _change(
             timeout=max(deadline - time.monotonic(), 1.0),
             done=lambda view: not request.ends_services or _ended(view, ids),
         )
-        if done["changed"]:
+        if done.changed:
             pusher.record(_EVENTS[action], about=ids[0] if node else "")
-    return services_result(pusher, now, waiting, changed=done["changed"])
+    return services_result(pusher, now, waiting, changed=done.changed)
 
 
 def _ended(now: ServicesView, ids: Sequence[str]) -> bool:

@@ -2,57 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from msgspec import UNSET
 
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.results import Absent, DeployedNode, ServiceInfo, ServicesResult
 from saltext_mip.swarm.engine import differences, expected
 
 
 def services_result(
-    pusher: Pusher, now: ServicesView, waiting: Mapping[str, str], *, changed: bool
-) -> dict[str, Any]:
+    pusher: Pusher,
+    now: ServicesView,
+    waiting: Mapping[str, str],
+    *,
+    changed: bool,
+    nodes: Mapping[str, DeployedNode] | None = None,
+    problems: Iterable[Problem] = (),
+    failed: bool = False,
+) -> ServicesResult:
     """The result of a command that changes services, with empty ``nodes``.
 
     ``waiting``: why a service does not serve, by name.
     """
-    value: dict[str, Any] = {
-        "federation": pusher.federation.name,
-        "changed": changed,
-        "nodes": {},
-        "services": {name: service_to_json(of) for name, of in now.services.items()},
-        "problems": [
-            Problem(
-                "ServiceNotServing",
-                node=now.services[name]["node"] or None,
-                about=f"{name}: {why}",
-            ).shown(_contact(pusher, now.services[name]["node"]))
-            for name, why in sorted(waiting.items())
-        ],
-    }
     generation = pusher.store.last()
+    notes: Absent[list[str]] = UNSET
     if now.swarm and now.served.datasets is not None and generation is not None:
         wrong = differences(expected(pusher.federation, generation), now.served)
         if wrong and not waiting and not now.overrides:
-            value["notes"] = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
-    if waiting:
-        value["retcode"] = 1
-    return value
+            notes = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
+    not_serving = [
+        Problem(
+            "ServiceNotServing", node=now.services[name]["node"] or None, about=f"{name}: {why}"
+        )
+        for name, why in sorted(waiting.items())
+    ]
+    return ServicesResult(
+        federation=pusher.federation.name,
+        changed=changed,
+        nodes=dict(nodes or {}),
+        services={name: service_info(of) for name, of in now.services.items()},
+        problems=pusher.report([*not_serving, *problems]),
+        notes=notes,
+        retcode=1 if waiting or failed else UNSET,
+    )
 
 
-def _contact(pusher: Pusher, node_id: str) -> str | None:
-    return next((node.contact for node in pusher.federation.nodes if node.id == node_id), None)
-
-
-def service_to_json(of: Mapping[str, Any]) -> dict[str, Any]:
+def service_info(of: Mapping[str, Any]) -> ServiceInfo:
     """One service as commands return it."""
-    keys = ("node", "image", "replicas", "serving", "since")
-    out = {key: of[key] for key in keys}
-    out |= {key: of[key] for key in ("error", "state", "log") if key in of}
-    if of["up"] is None:
-        out["stopped"] = True
-    if not of["declared"]:
-        out["undeclared"] = True
-    return out
+    return ServiceInfo(
+        node=of["node"],
+        image=of["image"],
+        replicas=of["replicas"],
+        serving=of["serving"],
+        since=of["since"],
+        error=of.get("error", UNSET),
+        state=of.get("state", UNSET),
+        log=of.get("log", UNSET),
+        stopped=True if of["up"] is None else UNSET,
+        undeclared=UNSET if of["declared"] else True,
+    )

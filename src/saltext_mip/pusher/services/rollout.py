@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from saltext_mip.errors import NodesFailed
 from saltext_mip.federation import Federation
 from saltext_mip.generations.generation import Generation
+from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.storage.state import SERVED, read_state, write_state
 from saltext_mip.swarm.engine import (
@@ -41,7 +44,7 @@ class Serving:
     ``restarted`` has also what was brought back."""
 
     proven: bool | None = None
-    restarted: tuple[dict[str, str], ...] = ()
+    restarted: tuple[PlanItem, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -85,32 +88,35 @@ def serve(
     differences = tuple(
         wait.wait_served(pusher, wanted, within, again=lambda: client.restore_missing(pusher))
     )
-    did = (*mended, *(item.shown() for item in items))
+    did = (*mended, *(item.plan_item for item in items))
     return Serving(not differences, did, differences, notes)
 
 
-def mended(pusher: Pusher) -> tuple[dict[str, str], ...]:
+def mended(pusher: Pusher) -> tuple[PlanItem, ...]:
     """What is served goes on being served, whatever became of the data: bring back what is gone."""
     look = _deployed(pusher)
     return () if look is None else _mended(pusher, look)
 
 
-def _mended(pusher: Pusher, look: ServicesView, *, dry: bool = False) -> tuple[dict[str, str], ...]:
+def _mended(pusher: Pusher, look: ServicesView, *, dry: bool = False) -> tuple[PlanItem, ...]:
     from saltext_mip.pusher.services import client
 
     if look.refused or not (look.plan or look.waiting()):
         return ()
     master = pusher.federation.master.id
-    return tuple({"node": master, **item} for item in client.restore_missing(pusher, dry=dry))
+    return tuple(
+        structs.replace(item, node=item.node or master)
+        for item in client.restore_missing(pusher, dry=dry)
+    )
 
 
-def planned(pusher: Pusher, generation: Generation | None) -> list[dict[str, Any]]:
+def planned(pusher: Pusher, generation: Generation | None) -> list[PlanItem]:
     """What would come back or start again for that generation, as items of a plan."""
     look = _deployed(pusher)
     if generation is None or look is None:
         return []
     items = _items(pusher, generation, ())
-    return [*_mended(pusher, look, dry=True), *(item.shown() for item in items)]
+    return [*_mended(pusher, look, dry=True), *(item.plan_item for item in items)]
 
 
 def _deployed(pusher: Pusher) -> ServicesView | None:
@@ -128,7 +134,7 @@ def _deployed(pusher: Pusher) -> ServicesView | None:
         if _seen(pusher) is not None:
             raise
         return None
-    gone = {item["thing"] for item in look.plan if item["action"] == "create"}
+    gone = {item.thing for item in look.plan if item.action == "create"}
     there = look.swarm and (_seen(pusher) is not None or not gone.issuperset(look.services))
     return look if there else None
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec import UNSET, structs, to_builtins
+
 from saltext_mip import conditions
 from saltext_mip.conditions import Condition
 from saltext_mip.federation import Node
@@ -19,14 +21,21 @@ from saltext_mip.pusher import nodes as members
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
-from saltext_mip.pusher.services.result import service_to_json
+from saltext_mip.pusher.services.result import service_info
 from saltext_mip.pusher.status.snapshot import Snapshot, take_snapshot
+from saltext_mip.results import (
+    MemberInfo,
+    PathologyStatus,
+    ReportedCondition,
+    ServiceInfo,
+    StatusResult,
+)
 from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
 from saltext_mip.swarm import engine
 from saltext_mip.swarm.observed import NODE_DOWN
 
 
-def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dict[str, Any]:
+def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> StatusResult:
     """The result of ``mip.status``. A node that is down is reported; it is not an error."""
     snapshot = take_snapshot(pusher, timeout)
     found = [
@@ -41,23 +50,21 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> dic
     ]
     settled = _since(pusher, [conditions.ready(found), *found], snapshot.generation)
     sync, health = conditions.axes(settled)
-    problems = list(_problems(pusher, snapshot))
     ready = next(condition for condition in settled if condition.type == "Ready")
-    result: dict[str, Any] = {
-        "federation": pusher.federation.name,
-        "ok": ready.status == "True",
-        "sync": sync,
-        "health": health,
-        "conditions": [condition.to_json() for condition in settled],
-        "generation": snapshot.generation.number if snapshot.generation else None,
-        "nodes": _nodes(pusher, snapshot),
-        "services": _services(snapshot),
-        "pathologies": _pathologies(pusher, snapshot),
-        "problems": problems,
-    }
-    if check and not result["ok"]:
-        result["retcode"] = 1
-    return result
+    ok = ready.status == "True"
+    return StatusResult(
+        federation=pusher.federation.name,
+        ok=ok,
+        sync=sync,
+        health=health,
+        conditions=list(map(ReportedCondition.of, settled)),
+        generation=snapshot.generation.number if snapshot.generation else None,
+        nodes=_nodes(pusher, snapshot),
+        services=_services(snapshot),
+        pathologies=_pathologies(pusher, snapshot),
+        problems=pusher.report(_problems(snapshot)),
+        retcode=1 if check and not ok else UNSET,
+    )
 
 
 def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
@@ -170,7 +177,7 @@ def _deployed(snapshot: Snapshot) -> Condition:
     if services.refused:
         return Condition("Deployed", "False", "ServicesDiffer", services.refused)
     if services.plan:
-        message = "; ".join(f"{item['thing']}: {item['reason']}" for item in services.plan[:5])
+        message = "; ".join(f"{item.thing}: {item.reason}" for item in services.plan[:5])
         return Condition("Deployed", "False", "ServicesDiffer", message)
     if services.overrides:
         message = "; ".join(
@@ -273,66 +280,62 @@ def _since(
         )
         for c in conditions.settled(before, found, when)
     )
-    write_state(path, [condition.to_json() for condition in settled])
+    write_state(path, to_builtins(list(map(ReportedCondition.of, settled))))
     return settled
 
 
-def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
-    contacts = {node.id: node.contact for node in pusher.federation.nodes}
+def _problems(snapshot: Snapshot) -> Iterator[Problem]:
     for node in snapshot.asked:
         if node.id in snapshot.answers.missing:
             rule = "WorkerMissing" if node.role == "worker" else "NodeMissing"
-            problem = Problem(rule, node=node.id, about=sanitize(snapshot.answers.missing[node.id]))
-            yield problem.shown(node.contact)
+            yield Problem(rule, node=node.id, about=sanitize(snapshot.answers.missing[node.id]))
         elif node.id in snapshot.answers.failed:
-            problem = Problem(
-                "NodeFailed", node=node.id, about=sanitize(snapshot.answers.failed[node.id])
-            )
-            yield problem.shown(node.contact)
+            about = sanitize(snapshot.answers.failed[node.id])
+            yield Problem("NodeFailed", node=node.id, about=about)
     for node, value in snapshot.answered():
         if (state := (value.get("data") or {}).get("status", "ok")) in ("MountGone", "NoDataPath"):
-            yield Problem(state, node=node.id).shown(node.contact)
+            yield Problem(state, node=node.id)
     if snapshot.services is not None:
         for name, why in sorted({**snapshot.services.waiting(), **_unsure(snapshot)}.items()):
             node_id = snapshot.services.services[name]["node"]
-            problem = Problem("ServiceNotServing", node=node_id or None, about=f"{name}: {why}")
-            yield problem.shown(contacts.get(node_id))
+            yield Problem("ServiceNotServing", node=node_id or None, about=f"{name}: {why}")
     if snapshot.generation is not None:
-        for problem in _data_problems(snapshot.generation):
-            yield problem.shown(contacts.get(problem.node or ""))
+        yield from _data_problems(snapshot.generation)
 
 
-def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, Any]:
-    found: dict[str, Any] = members.list_nodes(pusher)["nodes"]
+def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:
     entries = snapshot.services.nodes if snapshot.services else {}
-    for node_id, of in found.items():
-        of["swarm"] = entries.get(node_id, {}).get("state") if snapshot.services else "unknown"
-        if node_id in snapshot.unreachable:
-            of["reason"] = snapshot.unreachable[node_id]
+    unreachable = snapshot.unreachable
+    found = {}
+    for node_id, info in members.list_nodes(pusher).nodes.items():
+        swarm = entries.get(node_id, {}).get("state") if snapshot.services else "unknown"
+        facts = {**structs.asdict(info), "reason": unreachable.get(node_id, info.reason)}
+        found[node_id] = MemberInfo(**facts, swarm=swarm)
     return found
 
 
-def _services(snapshot: Snapshot) -> dict[str, Any]:
+def _services(snapshot: Snapshot) -> dict[str, ServiceInfo]:
     if snapshot.services is None:
         return {}
     unsure = _unsure(snapshot)
     found = {}
     for name, of in snapshot.services.services.items():
-        found[name] = service_to_json(of)
+        found[name] = service_info(of)
         if name in unsure:
-            wanted = of["replicas"].partition("/")[2]
-            found[name] |= {
-                "replicas": f"0/{wanted}",
-                "serving": False,
-                "since": None,
-                "error": unsure[name],
-            }
+            desired = of["replicas"].partition("/")[2]
+            found[name] = structs.replace(
+                found[name],
+                replicas=f"0/{desired}",
+                serving=False,
+                since=None,
+                error=unsure[name],
+            )
     return found
 
 
-def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, Any]:
+def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, PathologyStatus]:
     """By name: its datasets, where it is compiled or stale, and whether all is served."""
-    found: dict[str, Any] = {}
+    found = {}
     generation = snapshot.generation
     names = set(generation.pathologies if generation else ())
     databases = {
@@ -347,20 +350,16 @@ def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, Any]:
         if snapshot.services is not None and snapshot.services.served.datasets is not None:
             have = snapshot.services.served.datasets.get(name, {})
             served = bool(generation) and have == expected.get(name, {})
-        found[sanitize(name)] = {
-            "datasets": {
-                code: list(nodes)
-                for code, nodes in (generation.pathologies if generation else {})
-                .get(name, {})
-                .items()
-            },
-            "compiled": sorted(n for n, of in databases.items() if of.get(name, {}).get("current")),
-            "stale": {
+        datasets = generation.pathologies.get(name, {}) if generation else {}
+        found[sanitize(name)] = PathologyStatus(
+            datasets={code: list(nodes) for code, nodes in datasets.items()},
+            compiled=sorted(n for n, of in databases.items() if of.get(name, {}).get("current")),
+            stale={
                 node: sanitize(str(of[name].get("reason") or "stale"))
                 for node, of in databases.items()
                 if name in of and not of[name].get("current")
             },
-            "generation": generation.number if generation and served else None,
-            "served": served,
-        }
+            generation=generation.number if generation and served else None,
+            served=served,
+        )
     return found

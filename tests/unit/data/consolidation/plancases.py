@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import to_builtins
+
 from saltext_mip.data.cde.model import parse, rules_digest
 from saltext_mip.data.consolidation.planner import (
     CdeFound,
@@ -25,6 +27,7 @@ from saltext_mip.data.inventory.model import FileRecord, Inventory, PathologyRec
 from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation
 from saltext_mip.problems import Problem
+from saltext_mip.results import ReportedProblem
 from tests.support import cdes
 
 NODES = {
@@ -195,7 +198,11 @@ def words_of(made: Plan) -> dict[str, Any]:
         },
         "structure": made.structure,
         "problems": [
-            {key: value for key, value in problem.shown().items() if value not in (None, [], 1)}
+            {
+                key: value
+                for key, value in to_builtins(ReportedProblem.of(problem)).items()
+                if value not in (None, [], 1)
+            }
             for problem in made.problems
         ],
         "workers": {
