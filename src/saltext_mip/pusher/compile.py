@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Meta, Struct, structs
 
-from saltext_mip import schemas
 from saltext_mip.arguments import pathologies
+from saltext_mip.data.inventory.sent import Count, Name, Problems
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
 from saltext_mip.plans import NOTHING, PlanItem
@@ -17,7 +17,32 @@ from saltext_mip.pusher.answers import sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
 from saltext_mip.results import CompileResult, DatabaseResult, Databases, ReportedProblem
+from saltext_mip.schemas.decoding import decode
 from saltext_mip.text import shown
+
+
+class SentState(Struct, frozen=True):
+    """What a node sends of one database: whether compiling would change it, and why."""
+
+    current: bool
+    reason: Annotated[str, Meta(max_length=10_000)] | None
+
+
+class SentDatabase(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a node sends of one database that it compiled."""
+
+    status: Literal["compiled", "current", "failed"]
+    changed: bool
+    reason: Annotated[str, Meta(max_length=10_000)] | None
+    rows: Count
+    datasets: Annotated[tuple[Name, ...], Meta(max_length=100_000)]
+    seconds: Annotated[float, Meta(ge=0)]
+    files: Annotated[dict[Name, Literal["compiled", "kept", "out"]], Meta(max_length=100_000)]
+    problems: Problems
+
+
+SentStates = Annotated[dict[str, SentState], Meta(max_length=100_000)]
+SentDatabases = Annotated[dict[Name, SentDatabase], Meta(max_length=100_000)]
 
 
 def compile_federation(
@@ -127,13 +152,11 @@ def plan_compile(
     )
     plan: list[PlanItem] = []
     for node in nodes:
-        found = answers.values.get(node.id, {})
-        if first := schemas.first_error("databases", found):
-            raise BadAnswer(f"{first[0]} {first[1]}", node=node.id)
+        found = decode(SentStates, answers.values.get(node.id, {}), node=node.id)
         plan += [
             PlanItem(NOTHING, name, "current", node.id)
-            if of["current"]
-            else PlanItem("compile", name, sanitize(of["reason"] or "stale"), node.id)
+            if of.current
+            else PlanItem("compile", name, sanitize(of.reason or "stale"), node.id)
             for name, of in sorted(found.items())
         ]
     return CompileResult(
@@ -148,17 +171,20 @@ def plan_compile(
 
 def _decoded(node: Node, value: Any) -> tuple[dict[str, DatabaseResult], bool]:
     """One node's answer, validated: its databases, and whether any was compiled."""
-    if first := schemas.first_error("compiled", value):
-        raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=node.id)
+    sent = decode(SentDatabases, value, node=node.id)
     out = {}
-    for name, of in sorted(value.items()):
-        problems = [
-            ReportedProblem.of(Problem.from_wire(node.id, problem).at(pathology=name), node.contact)
-            for problem in of["problems"]
-        ]
-        facts = {key: each for key, each in of.items() if key != "changed"}
-        out[name] = DatabaseResult(**{**facts, "problems": problems})
-    return out, any(of["changed"] for of in value.values())
+    for name, of in sorted(sent.items()):
+        problems = [problem.problem(node.id, pathology=name) for problem in of.problems]
+        out[name] = DatabaseResult(
+            status=of.status,
+            reason=of.reason,
+            rows=of.rows,
+            datasets=list(of.datasets),
+            seconds=of.seconds,
+            files=of.files,
+            problems=[ReportedProblem.of(problem, node.contact) for problem in problems],
+        )
+    return out, any(of.changed for of in sent.values())
 
 
 def _checked_names(given: Any, result: CompileResult) -> CompileResult:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Meta, Struct
 
 from saltext_mip.arguments import LIMIT, limit, moment
-from saltext_mip.errors import Misuse
+from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import LogLine, LogsResult, NodeLog
+from saltext_mip.schemas.decoding import decode
 from saltext_mip.text import shown
 
-STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
+Stamp = Annotated[
+    str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z$(?!\n)")
+]
+
+
+class SentLog(Struct, frozen=True):
+    """The last lines of a component, as a node sends them: pairs of time (UTC) and text."""
+
+    component: str
+    lines: list[tuple[Stamp, str]]
 
 
 def logs(
@@ -38,18 +46,21 @@ def logs(
     nodes: dict[str, NodeLog] = {}
     merged: list[LogLine] = []
     for node in chosen:
-        why = answers.missing.get(node.id) or answers.failed.get(node.id)
-        value: Any = answers.values.get(node.id)
-        if why is None and not _is_valid(value):
-            why = "invalid response: unexpected format of log lines"
-        if why is not None:
+        if node.id not in answers.values:
+            why = answers.missing.get(node.id) or answers.failed.get(node.id, "no response")
             nodes[node.id] = NodeLog(short=node.short, lines=0, reason=sanitize(why))
             continue
-        which = shown(value["component"])
-        nodes[node.id] = NodeLog(short=node.short, component=which, lines=len(value["lines"]))
+        try:
+            sent = decode(SentLog, answers.values[node.id], node=node.id)
+        except BadAnswer as exc:
+            why = f"invalid response: {exc.facts['message']}"
+            nodes[node.id] = NodeLog(short=node.short, lines=0, reason=sanitize(why))
+            continue
+        which = shown(sent.component)
+        nodes[node.id] = NodeLog(short=node.short, component=which, lines=len(sent.lines))
         merged += [
             LogLine(time=time, node=node.id, component=which, text=shown(text))
-            for time, text in value["lines"]
+            for time, text in sent.lines
         ]
     merged.sort(key=lambda line: line.time)
     return LogsResult(
@@ -66,20 +77,3 @@ def _targets(pusher: Pusher, name: str | None) -> tuple[Node, ...]:
         return (pusher.federation.node(name),)
     disabled = pusher.store.disabled()
     return tuple(node for node in pusher.federation.nodes if node.id not in disabled)
-
-
-def _is_valid(value: Any) -> bool:
-    """Whether a node's answer has the expected format."""
-    return (
-        isinstance(value, Mapping)
-        and isinstance(value.get("component"), str)
-        and isinstance(value.get("lines"), list)
-        and all(
-            isinstance(line, list)
-            and len(line) == 2
-            and isinstance(line[0], str)
-            and isinstance(line[1], str)
-            and STAMP.fullmatch(line[0])
-            for line in value["lines"]
-        )
-    )

@@ -53,7 +53,7 @@ class Served:
 
     @classmethod
     def from_wire(cls, value: Mapping[str, Any]) -> Served:
-        """What :meth:`wire` gave; ``schemas/services.json`` has checked it."""
+        """What :meth:`wire` gave; its receiver has validated it."""
         active, datasets = value["active"], value["datasets"]
         return cls(
             None if active is None else tuple(active),

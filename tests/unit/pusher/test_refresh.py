@@ -17,10 +17,10 @@ from saltext_mip.pusher import control
 from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.refresh import RefreshRequest, StillStalled
 from saltext_mip.pusher.services import client, lifecycle, wait
-from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
 from saltext_mip.swarm.engine import Datasets, Item, Served, differences
-from tests.support import commands
+from tests.support import commands, views
 from tests.support.commands import consolidate, plan_refresh, refresh, request_refresh
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
@@ -41,7 +41,7 @@ class Engines:
         self.fed = fed
         self.swarm = True
         self.deaf: set[str] = set()
-        self.words: dict[str, dict[str, str]] = {}
+        self.words: dict[str, ServiceOverride] = {}
         self.gone: list[PlanItem] = []
         self.refused: str | None = None
         self.mends = 0
@@ -49,7 +49,7 @@ class Engines:
         self.restarts: list[list[tuple[str, str, str]]] = []
 
     def observe_services(self, pusher: Any, swarm_ids: Any = None) -> ServicesView:
-        up = {"declared": True, "serving": True, "up": True}
+        up = views.service()
         return ServicesView(
             self.swarm,
             "c" if self.swarm else "",
@@ -221,7 +221,7 @@ def test_what_is_not_served_is_tried_again_and_then_restarted(
 
 def test_what_an_operator_stopped_is_not_waited_for(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
-    engines.words = {"fed1-wk-h2": {"word": "stopped", "actor": "anna", "when": ""}}
+    engines.words = {"fed1-wk-h2": ServiceOverride("stopped", "anna", "")}
     engines.served["dementia"] = {"edsd": ("fed1-wk-h1",)}
     fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
     assert refresh(fed.pusher)["served"] is True

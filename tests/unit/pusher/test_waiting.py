@@ -6,12 +6,13 @@ from typing import Any
 
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.swarm.engine import Served
+from tests.support import views
 
 
 def waiting(of_node: str, /, **service: Any) -> dict[str, str]:
-    facts = {"node": "wk", "declared": True, "serving": False, "up": False, **service}
-    nodes = {"wk": {"state": of_node}}
-    return ServicesView(True, "c", {"s": facts}, Served(error="silence"), nodes).waiting()
+    state = views.service(**{"serving": False, "up": False, **service})
+    nodes = {"wk": views.swarm_node(of_node)}
+    return ServicesView(True, "c", {"s": state}, Served(error="silence"), nodes).waiting()
 
 
 def test_a_node_that_is_down_is_said_before_what_follows_from_it() -> None:

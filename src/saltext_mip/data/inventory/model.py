@@ -2,29 +2,23 @@
 
 What leaves a node is made by :meth:`Inventory.wire`: no cell's value but the codes of datasets, and
 small counts of rows masked. What comes back is checked by :meth:`Inventory.from_wire` like any
-input, against ``schemas/inventory.json`` and by name.
+input, against the types of :mod:`saltext_mip.data.inventory.sent` and by name.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from saltext_mip import schemas, text
-from saltext_mip.errors import BadAnswer, UnsafeName
 from saltext_mip.problems import Problem
-from saltext_mip.storage import paths
 
 # rows: a number; "<10" for one below min_count; ">474" where the exact sum would tell a small part
 Count = int | str
 Status = Literal["ok", "MountGone", "NoDataPath"]
 
 FORM = 1  # of the wire
-_NAME_CHARS = 255
 _LIMIT = 50  # problems of a file that are sent one by one
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PLACE: dict[str, Any] = {"node": None, "pathology": None, "file": None}
 
 
@@ -118,19 +112,9 @@ class Inventory:
     @classmethod
     def from_wire(cls, node_id: str, federation: str, value: Any) -> Inventory:
         """What node ``node_id`` answered about ``federation``; :class:`BadAnswer` if it is not."""
-        if first := schemas.first_error("inventory", value):
-            raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=node_id)
-        if (value["federation"], value["node"]) != (federation, node_id):
-            raise BadAnswer("it speaks of another federation or node", node=node_id)
-        reader = _Reader(node_id, [_header(node_id, names) for names in value["headers"]])
-        return cls(
-            federation=federation,
-            node=node_id,
-            status=value["status"],
-            enrolled=value["enrolled"],
-            pathologies=reader.pathologies(value["pathologies"]),
-            problems=tuple(Problem.from_wire(node_id, found) for found in value["problems"]),
-        )
+        from saltext_mip.data.inventory.sent import read  # a node decodes nothing
+
+        return read(node_id, federation, value)
 
 
 def _masked(count: Count, min_count: int) -> Count:
@@ -185,95 +169,3 @@ def _limited(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
         for rule, alike in rest.items()
     )
     return (*problems[:_LIMIT], *more)
-
-
-def _header(node: str, names: Sequence[Any]) -> tuple[str, ...]:
-    # by hand: there may be a million, and a schema takes microseconds for each
-    fit = all(type(name) is str and len(name) <= _NAME_CHARS for name in names)
-    if not fit or _CONTROL.search("".join(names)):
-        raise BadAnswer("headers hold something that is no column's name", node=node)
-    return tuple(names)
-
-
-def _count(value: Any) -> Count:
-    return value if isinstance(value, str) else int(value)  # to a schema, 3.0 is an integer
-
-
-class _Reader:
-    """What a node sent, of the schema's shape, turned into records."""
-
-    def __init__(self, node: str, headers: Sequence[tuple[str, ...]]) -> None:
-        self._node = node
-        self._headers = headers
-
-    def pathologies(self, values: Iterable[Mapping[str, Any]]) -> tuple[PathologyRecord, ...]:
-        return tuple(self._pathology(value) for value in self._ordered(values, _is_folder))
-
-    def _pathology(self, value: Mapping[str, Any]) -> PathologyRecord:
-        name = value["name"]
-        cde_problem = value.get("cde_problem")
-        return PathologyRecord(
-            name=name,
-            files=tuple(self._file(name, file) for file in self._ordered(value["files"], _is_csv)),
-            cde=value["cde"],
-            cde_problem=self._problem(cde_problem, pathology=name) if cde_problem else None,
-            problems=self._problems(value["problems"], pathology=name),
-        )
-
-    def _file(self, pathology: str, value: Mapping[str, Any]) -> FileRecord:
-        place = {"pathology": pathology, "file": value["name"]}
-        header = value.get("header")
-        if header is not None and header >= len(self._headers):
-            raise BadAnswer("a file names a header that is not there", node=self._node)
-        datasets = tuple((code, _count(count)) for code, count in value["datasets"])
-        codes = [code for code, _ in datasets]
-        if len(set(codes)) < len(codes) or _CONTROL.search("".join(codes)):
-            raise BadAnswer("a file's datasets are not of the shape", node=self._node)
-        record = FileRecord(
-            name=value["name"],
-            size=int(value["size"]),
-            sha256=value["sha256"],
-            rows=_count(value["rows"]),
-            datasets=datasets,
-            header=() if header is None else self._headers[int(header)],
-            problems=self._problems(value["problems"], **place),
-            verified={
-                digest: self._problems(found, **place)
-                for digest, found in value["verified"].items()
-            },
-        )
-        if record.sound and not (record.sha256 and record.header):
-            raise BadAnswer("a file without a problem has no content", node=self._node)
-        return record
-
-    def _problems(self, values: Iterable[Mapping[str, Any]], **place: str) -> tuple[Problem, ...]:
-        return tuple(self._problem(value, **place) for value in values)
-
-    def _problem(self, value: Mapping[str, Any], **place: str) -> Problem:
-        return Problem.from_wire(self._node, value).at(**place)
-
-    def _ordered(
-        self, values: Iterable[Mapping[str, Any]], is_data: Callable[[str], bool]
-    ) -> Iterable[Mapping[str, Any]]:
-        """Each checked by name; they come sorted, and none twice."""
-        before = ""
-        for value in values:
-            name = value["name"]
-            try:
-                paths.check_name(name)
-            except UnsafeName as error:
-                raise BadAnswer(str(error), node=self._node) from None
-            if not is_data(name):
-                raise BadAnswer(f"'{text.shown(name)}' is no name of data", node=self._node)
-            if name <= before:
-                raise BadAnswer(f"'{text.shown(name)}' is twice, or not in order", node=self._node)
-            before = name
-            yield value
-
-
-def _is_folder(name: str) -> bool:
-    return not name.startswith(".")
-
-
-def _is_csv(name: str) -> bool:
-    return name.endswith(".csv") and not name.startswith(".")

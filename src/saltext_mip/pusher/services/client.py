@@ -5,17 +5,17 @@ Callers hold the federation's lock; :func:`observe_services` needs none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, ValidationError, convert, structs
+from msgspec import Meta, Struct, structs
 
-from saltext_mip import schemas
-from saltext_mip.errors import BadAnswer, NodesFailed
+from saltext_mip.errors import NodesFailed
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.schemas.decoding import decode
 from saltext_mip.swarm.engine import Served
 from saltext_mip.swarm.observed import NODE_DOWN
 from saltext_mip.swarm.request import BACK, ServiceRequest
@@ -33,21 +33,88 @@ PERMANENT_ERRORS = {
 }
 
 
+Text = Annotated[str, Meta(max_length=1000)]
+
+
+class ServiceState(Struct, frozen=True):
+    """One service as the master node observes it.
+
+    ``up`` says whether its task runs, ``serving`` whether it serves; ``None``: an operator stopped
+    it. ``task`` is the id of the task, ``log`` the last lines of one that does not run.
+    """
+
+    node: str
+    short: str
+    image: str
+    replicas: Annotated[str, Meta(pattern="^[0-9]+/-?[0-9]+$")]
+    up: bool | None
+    serving: bool | None
+    declared: bool
+    since: str | None
+    task: str | None
+    once: bool
+    task_running: bool
+    state: str | None = None
+    error: str | None = None
+    log: (
+        Annotated[tuple[Annotated[str, Meta(max_length=2000)], ...], Meta(max_length=20)] | None
+    ) = None
+
+
+class SwarmNode(Struct, frozen=True):
+    """One entry of the Swarm's list of nodes."""
+
+    id: Text
+    availability: Text
+    state: Text
+    address: Text
+
+
+class ServiceOverride(Struct, frozen=True):
+    """What an operator did to the services of a node."""
+
+    word: Literal["stopped", "removed"]
+    actor: Text
+    when: Annotated[str, Meta(max_length=100)]
+
+
+class SentServed(Struct, frozen=True):
+    """What the engine serves, as the master node sends it."""
+
+    active: list[str] | None
+    datasets: dict[str, dict[str, list[str]]] | None
+    error: Text
+
+
+class SentServices(Struct, frozen=True):
+    """The answer of the master node about the federation's services."""
+
+    swarm: Annotated[str, Meta(max_length=100)]
+    cluster: Annotated[str, Meta(max_length=100)]
+    refused: str | None
+    ending: tuple[Text, ...]
+    nodes: dict[str, SwarmNode]
+    words: dict[str, ServiceOverride]
+    plan: tuple[PlanItem, ...]
+    served: SentServed
+    services: dict[str, ServiceState]
+
+
 @dataclass(frozen=True)
 class ServicesView:
-    """The services as the master node observed them. ``swarm``: it manages one.
+    """The services as the master node observes them, safe to show. ``swarm``: it manages one.
 
-    ``services`` by name (``schemas/services.json``), ``plan`` the differences from the declaration,
-    ``overrides`` of operators by minion id, ``nodes`` the Swarm's entries by minion id. ``ending``
-    are the nodes that still run tasks of a service that was removed.
+    ``services`` by name, ``plan`` what differs from the declaration, ``overrides`` of operators by
+    minion id, ``nodes`` the Swarm's entries by minion id; on the nodes ``ending`` a task still runs
+    whose service is gone.
     """
 
     swarm: bool
     cluster: str
-    services: Mapping[str, Mapping[str, Any]]
+    services: Mapping[str, ServiceState]
     served: Served
-    nodes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    overrides: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    nodes: Mapping[str, SwarmNode] = field(default_factory=dict)
+    overrides: Mapping[str, ServiceOverride] = field(default_factory=dict)
     plan: tuple[PlanItem, ...] = ()
     refused: str | None = None
     ending: tuple[str, ...] = ()
@@ -56,16 +123,16 @@ class ServicesView:
         """The reason why a declared service does not serve, by name; on these nodes, or on all."""
         out = {}
         for name, of in self.services.items():
-            if not of["declared"] or of["serving"] or of["up"] is None:
+            if not of.declared or of.serving or of.up is None:
                 continue
-            if only is not None and of["node"] not in only:
+            if only is not None and of.node not in only:
                 continue
-            if of["up"]:
+            if of.up:
                 out[name] = f"it runs, but does not serve yet{_because(self.served.error)}"
-            elif self.nodes.get(of["node"], {}).get("state") == "down":
+            elif of.node in self.nodes and self.nodes[of.node].state == "down":
                 out[name] = NODE_DOWN
             else:
-                out[name] = of.get("error") or f"its task is {of.get('state', 'not there')}"
+                out[name] = of.error or f"its task is {of.state or 'not there'}"
         return out
 
 
@@ -114,29 +181,30 @@ def _require_master(answers: Answers, master: str) -> None:
 
 def decode_services(master: str, value: Any) -> ServicesView:
     """The master node's answer, validated."""
-    if first := schemas.first_error("services", value):
-        raise BadAnswer(f"{first[0] or 'all of it'} {first[1]}", node=master)
-    services = {
-        sanitize(name): {key: _sanitized(each) for key, each in of.items()}
-        for name, of in value["services"].items()
-    }
+    sent = decode(SentServices, value, node=master)
     return ServicesView(
-        swarm=value["swarm"] == "active" and bool(value["cluster"]),
-        cluster=value["cluster"],
-        services=services,
-        served=Served.from_wire(value["served"]),
-        nodes=value["nodes"],
-        overrides=value["words"],
-        plan=tuple(map(_plan_item, value["plan"])),
-        refused=value["refused"] and sanitize(value["refused"]),
-        ending=tuple(value["ending"]),
+        swarm=sent.swarm == "active" and bool(sent.cluster),
+        cluster=sent.cluster,
+        services={sanitize(name): _sanitized(of) for name, of in sent.services.items()},
+        served=Served.from_wire(structs.asdict(sent.served)),
+        nodes=sent.nodes,
+        overrides=sent.words,
+        plan=tuple(map(_sanitized_item, sent.plan)),
+        refused=sent.refused and sanitize(sent.refused),
+        ending=sent.ending,
     )
 
 
-def _sanitized(value: Any) -> Any:
-    if isinstance(value, str):
-        return sanitize(value)
-    return [sanitize(each) for each in value] if isinstance(value, list) else value
+def _sanitized(service: ServiceState) -> ServiceState:
+    texts = {key: sanitize(of) for key, of in _texts(service)}
+    log = None if service.log is None else tuple(map(sanitize, service.log))
+    return structs.replace(service, **texts, log=log)
+
+
+def _texts(service: ServiceState) -> Iterator[tuple[str, str]]:
+    for key, value in structs.asdict(service).items():
+        if isinstance(value, str):
+            yield key, value
 
 
 def enforce(pusher: Pusher, request: ServiceRequest) -> Enforced:
@@ -146,15 +214,8 @@ def enforce(pusher: Pusher, request: ServiceRequest) -> Enforced:
         "enforce", [master], within=rolling_update_limit(pusher), request=request.to_json()
     )
     _require_master(answers, master)
-    try:
-        done = convert(answers.values[master], Enforced)
-    except ValidationError as exc:
-        raise BadAnswer(f"unexpected format of what it did: {exc}", node=master) from None
+    done = decode(Enforced, answers.values[master], node=master)
     return structs.replace(done, plan=tuple(map(_sanitized_item, done.plan)))
-
-
-def _plan_item(value: Any) -> PlanItem:
-    return _sanitized_item(convert(value, PlanItem))
 
 
 def _sanitized_item(item: PlanItem) -> PlanItem:

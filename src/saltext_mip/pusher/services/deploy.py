@@ -90,7 +90,7 @@ def _deploy(
         "enforce", only, actor=pusher.actor, swarm_ids=swarm_ids, restore_removed=True
     )
     done = client.Enforced(plan=())
-    removed = any(each["word"] == "removed" for each in before.overrides.values())
+    removed = any(each.word == "removed" for each in before.overrides.values())
     unchanged = not (before.plan or removed or before.waiting())
     if not unchanged:
         pusher.progress("enforcing the services")
@@ -153,7 +153,7 @@ def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
     engines = {
         name
         for name, of in now.services.items()
-        if of["short"] in (engine.MASTER, engine.WORKER) and of["declared"]
+        if of.short in (engine.MASTER, engine.WORKER) and of.declared
     }
     if generation is None or not engines or not engines <= made:
         return
@@ -273,7 +273,7 @@ def _swarm_ids(pusher: Pusher, answers: Answers) -> dict[str, str]:
 
 def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]) -> None:
     """Nodes that report to be in the Swarm, but that its manager does not know, join again."""
-    known = {entry["id"] for entry in now.nodes.values()}
+    known = {entry.id for entry in now.nodes.values()}
     master = _master(pusher)
     unknown = [node for node, own in swarm_ids.items() if own not in known and node != master]
     deadline = time.monotonic() + SWARM_WAIT
@@ -286,7 +286,7 @@ def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]
             swarm_ids[node] = value["id"]
     observer = wait.Observer(pusher, deadline, swarm_ids, resolved=True)
     while time.monotonic() < deadline:
-        known = {entry["id"] for entry in observer.observe().nodes.values()}
+        known = {entry.id for entry in observer.observe().nodes.values()}
         if all(swarm_ids[node] in known for node in unknown):
             return
         time.sleep(wait.POLL_INTERVAL)

@@ -86,7 +86,7 @@ def _ended(now: ServicesView, ids: Sequence[str]) -> bool:
     """Whether no task of these nodes runs any more."""
     if any(node in ids for node in now.ending):
         return False
-    return not any(of["node"] in ids and of["task_running"] for of in now.services.values())
+    return not any(of.node in ids and of.task_running for of in now.services.values())
 
 
 def restart_components(
@@ -107,9 +107,9 @@ def restart_components(
         pusher.progress(f"restarting {', '.join(f'{i.thing} on {i.node}' for i in restarts)}")
         asked = {(item.thing, item.node) for item in restarts}
         before = {
-            name: of["task"]
+            name: of.task
             for name, of in observe_services(pusher).services.items()
-            if of["up"] and (of["short"], of["node"]) in asked
+            if of.up and (of.short, of.node) in asked
         }
         enforce(
             pusher,
@@ -121,10 +121,9 @@ def restart_components(
     return tuple(items)
 
 
-def _all_replaced(now: ServicesView, before: Mapping[str, str]) -> bool:
+def _all_replaced(now: ServicesView, before: Mapping[str, str | None]) -> bool:
     """Whether new tasks replaced those of ``before``, of all services that should still run."""
     remaining = {name: now.services[name] for name in before if name in now.services}
     return all(
-        of["up"] is None or (of["up"] and of["task"] != before[name])
-        for name, of in remaining.items()
+        of.up is None or (of.up and of.task != before[name]) for name, of in remaining.items()
     )

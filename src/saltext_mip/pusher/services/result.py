@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from msgspec import UNSET
 
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.pusher.services.client import ServiceState, ServicesView
 from saltext_mip.results import Absent, DeployedNode, ServiceInfo, ServicesResult
 from saltext_mip.swarm.engine import differences, expected
 
@@ -35,9 +34,7 @@ def services_result(
         if wrong and not waiting and not now.overrides:
             notes = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
     not_serving = [
-        Problem(
-            "ServiceNotServing", node=now.services[name]["node"] or None, about=f"{name}: {why}"
-        )
+        Problem("ServiceNotServing", node=now.services[name].node or None, about=f"{name}: {why}")
         for name, why in sorted(waiting.items())
     ]
     return ServicesResult(
@@ -51,17 +48,17 @@ def services_result(
     )
 
 
-def service_info(of: Mapping[str, Any]) -> ServiceInfo:
+def service_info(of: ServiceState) -> ServiceInfo:
     """One service as commands return it."""
     return ServiceInfo(
-        node=of["node"],
-        image=of["image"],
-        replicas=of["replicas"],
-        serving=of["serving"],
-        since=of["since"],
-        error=of.get("error", UNSET),
-        state=of.get("state", UNSET),
-        log=of.get("log", UNSET),
-        stopped=True if of["up"] is None else UNSET,
-        undeclared=UNSET if of["declared"] else True,
+        node=of.node,
+        image=of.image,
+        replicas=of.replicas,
+        serving=of.serving,
+        since=of.since,
+        error=UNSET if of.error is None else of.error,
+        state=UNSET if of.state is None else of.state,
+        log=UNSET if of.log is None else list(of.log),
+        stopped=True if of.up is None else UNSET,
+        undeclared=UNSET if of.declared else True,
     )

@@ -181,7 +181,7 @@ def _deployed(snapshot: Snapshot) -> Condition:
         return Condition("Deployed", "False", "ServicesDiffer", message)
     if services.overrides:
         message = "; ".join(
-            f"{node}: {override['word']} by {sanitize(override['actor'])} since {override['when']}"
+            f"{node}: {override.word} by {sanitize(override.actor)} since {override.when}"
             for node, override in services.overrides.items()
         )
         return Condition("Deployed", "True", "Stopped", message)
@@ -199,10 +199,8 @@ def _served(pusher: Pusher, snapshot: Snapshot) -> Condition:
         reasons = [client.condition_reason(why) for why in down.values()]
         reason = next((one for one in reasons if one), None)
         if reason is None:
-            unreachable = any(
-                services.services[name]["node"] in snapshot.unreachable for name in down
-            )
-            runs = all(services.services[name]["up"] for name in down)
+            unreachable = any(services.services[name].node in snapshot.unreachable for name in down)
+            runs = all(services.services[name].up for name in down)
             if unreachable or NODE_DOWN in down.values():
                 reason = "NodeDown"
             else:
@@ -233,7 +231,7 @@ def _unsure(snapshot: Snapshot) -> dict[str, str]:
     return {
         name: "its node does not respond; the Swarm may not have noticed yet"
         for name, of in snapshot.services.services.items()
-        if of["node"] in snapshot.unreachable and of["up"] and hosts.get(of["node"]) not in active
+        if of.node in snapshot.unreachable and of.up and hosts.get(of.node) not in active
     }
 
 
@@ -297,7 +295,7 @@ def _problems(snapshot: Snapshot) -> Iterator[Problem]:
             yield Problem(state, node=node.id)
     if snapshot.services is not None:
         for name, why in sorted({**snapshot.services.waiting(), **_unsure(snapshot)}.items()):
-            node_id = snapshot.services.services[name]["node"]
+            node_id = snapshot.services.services[name].node
             yield Problem("ServiceNotServing", node=node_id or None, about=f"{name}: {why}")
     if snapshot.generation is not None:
         yield from _data_problems(snapshot.generation)
@@ -308,7 +306,8 @@ def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:
     unreachable = snapshot.unreachable
     found = {}
     for node_id, info in members.list_nodes(pusher).nodes.items():
-        swarm = entries.get(node_id, {}).get("state") if snapshot.services else "unknown"
+        swarm = entries[node_id].state if node_id in entries else None
+        swarm = swarm if snapshot.services else "unknown"
         facts = {**structs.asdict(info), "reason": unreachable.get(node_id, info.reason)}
         found[node_id] = MemberInfo(**facts, swarm=swarm)
     return found
@@ -322,7 +321,7 @@ def _services(snapshot: Snapshot) -> dict[str, ServiceInfo]:
     for name, of in snapshot.services.services.items():
         found[name] = service_info(of)
         if name in unsure:
-            desired = of["replicas"].partition("/")[2]
+            desired = of.replicas.partition("/")[2]
             found[name] = structs.replace(
                 found[name],
                 replicas=f"0/{desired}",
