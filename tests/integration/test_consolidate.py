@@ -28,10 +28,17 @@ def cde(code: str, *columns: str) -> bytes:
             "label": "Dataset",
             "sql_type": "text",
             "isCategorical": True,
+            "type": "nominal",
             "enumerations": [],
         },
         *(
-            {"code": column, "label": column, "sql_type": "real", "isCategorical": False}
+            {
+                "code": column,
+                "label": column,
+                "sql_type": "real",
+                "isCategorical": False,
+                "type": "real",
+            }
             for column in columns
         ),
     ]

@@ -8,9 +8,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+_TYPES = {"int": "integer"}
+
 
 def variable(code: str, sql_type: str = "text", **more: Any) -> dict[str, Any]:
-    """``variable("age", "int", minValue=0)``; ``enumerations=["m", "f"]`` makes it categorical."""
+    """``variable("age", "int", minValue=0)``; ``enumerations=["m", "f"]`` makes it categorical.
+
+    ``type`` is there unless it is given as None.
+    """
     made: dict[str, Any] = {
         "isCategorical": "enumerations" in more,
         "code": code,
@@ -22,7 +27,8 @@ def variable(code: str, sql_type: str = "text", **more: Any) -> dict[str, Any]:
             {"code": entry, "label": entry.upper()} if isinstance(entry, str) else entry
             for entry in more.pop("enumerations")
         ]
-    return {**made, **more}
+    made["type"] = "nominal" if "enumerations" in made else _TYPES.get(sql_type, sql_type)
+    return {key: value for key, value in {**made, **more}.items() if (key, value) != ("type", None)}
 
 
 def group(
@@ -126,7 +132,8 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     own.insert(draw(st.integers(0, cut)), dataset)
     below: list[dict[str, Any]] = []
     for leaf in leaves[cut:]:
-        below = [{"code": "g", "label": "", "variables": [leaf], "groups": below, **draw(_extra)}]
+        group = {"code": f"group of {leaf['code']}", "label": "", "variables": [leaf]}
+        below = [{**group, "groups": below, **draw(_extra)}]
     made = {"code": draw(names), "label": draw(_labels), "variables": own, "groups": below}
     made.update(draw(_extra))
     keys = draw(st.permutations(list(made)))

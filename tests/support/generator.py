@@ -42,11 +42,13 @@ def variable(code: str, sql_type: str, label: str = "", **more: Any) -> dict[str
         "code": code,
         "sql_type": sql_type,
         "label": label or code.capitalize(),
+        "type": {"int": "integer"}.get(sql_type.lower(), sql_type.lower()),
         "description": "",
         "methodology": "synthetic",
         **more,
     }
     if choices is not None:
+        made["type"] = "nominal"
         made["enumerations"] = [{"code": key, "label": text} for key, text in choices.items()]
     return made
 

@@ -142,6 +142,7 @@ def plan_survey(
             strict=options.strict,
             online_cdes=options.online_cdes,
             nowhere=not_found,
+            kept_cdes=_last_cdes(pusher, last, cdes),
         )
 
     made = plan(remembered)
@@ -149,6 +150,15 @@ def plan_survey(
         remembered = ask_labels(made, remembered, options.ask)
         made = plan(remembered)
     return Survey(last, gathered, made, remembered)
+
+
+def _last_cdes(
+    pusher: Pusher, last: Generation | None, cdes: Mapping[str, CdeFound]
+) -> dict[str, bytes]:
+    """The last generation's CDEs of pathologies whose CDE cannot be used now."""
+    known = dict(last.cdes) if last else {}
+    names = [name for name in planner.unusable(pusher.federation, cdes) if name in known]
+    return {name: pusher.store.blob(known[name]) for name in names}
 
 
 def commit(pusher: Pusher, found: Survey) -> int | None:

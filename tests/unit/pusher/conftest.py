@@ -22,10 +22,23 @@ def cde(*datasets: str, code: str = "dementia", **more: Any) -> str:
             "label": "Dataset",
             "sql_type": "text",
             "isCategorical": True,
+            "type": "nominal",
             "enumerations": [{"code": name, "label": name.upper()} for name in datasets],
         },
-        {"code": "age", "label": "Age", "sql_type": "int", "isCategorical": False},
-        {"code": "mmse", "label": "MMSE", "sql_type": "REAL", "isCategorical": False},
+        {
+            "code": "age",
+            "label": "Age",
+            "sql_type": "int",
+            "type": "integer",
+            "isCategorical": False,
+        },
+        {
+            "code": "mmse",
+            "label": "MMSE",
+            "sql_type": "REAL",
+            "type": "real",
+            "isCategorical": False,
+        },
     ]
     tree = {"code": code, "label": code.capitalize(), "variables": variables, "groups": []}
     return json.dumps({**tree, **more}, indent=2) + "\n"

@@ -231,10 +231,32 @@ def test_a_disk_that_is_new_and_bare_is_taken_when_a_person_says_so(fed: Folders
     assert run(fed)["pathologies"]["dementia"]["added"] == ["ppmi"]
 
 
+def test_a_cde_that_cannot_be_used_leaves_its_pathology_as_it_was(fed: Folders) -> None:
+    run(fed)
+    before = fed.files()
+    broken = '{"code": "dementia",\n "label" 1}'
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", broken)
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    result = run(fed)
+    assert not result["changed"]
+    [problem, kept] = result["problems"]
+    assert (problem["rule"], kept["rule"]) == ("CdeInvalid", "CdeKept")
+    assert "line 2" in problem["about"]
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    after = fed.files()
+    assert {name for name in before if before[name] != after[name]} == {
+        "fed1-ms/data/dementia/CDEsMetadata.json"
+    }
+    with pytest.raises(Refused, match="line 2"):
+        run(fed, strict=True)
+
+
 def test_a_cde_that_cannot_be_read_ends_the_run_with_nothing_written(fed: Folders) -> None:
     before = fed.files()
-    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", '{"code": "dementia",\n "label" 1}')
-    with pytest.raises(CdeInvalid, match="line 2"):
+    cde = fed.data("fed1-ms", "dementia", "CDEsMetadata.json")
+    cde.unlink()
+    cde.mkdir()
+    with pytest.raises(CdeInvalid, match="cannot be read"):
         run(fed)
     assert {name: before[name] for name in before if "fed1-ms" not in name} == {
         name: content for name, content in fed.files().items() if "fed1-ms" not in name

@@ -12,34 +12,60 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
-from saltext_mip.data.cde import strict_json
+from saltext_mip.data.cde import strict_json, structure
+from saltext_mip.data.cde.structure import Mistake
 from saltext_mip.errors import DataError
 from saltext_mip.federation import CDE_FILE
+from saltext_mip.problems import Problem
 
 SqlType = Literal["text", "real", "int"]
 Number = int | float
-Steps = tuple[str | int, ...]
 
 # Grows when the same file and CDE may have another outcome than before: what was verified by an
 # earlier version is verified again, what was compiled is compiled again.
 RULES_VERSION = 2
 _RULING = ("min", "max", "minValue", "maxValue", "type")  # keys that values are judged by, too
 
-SQL_TYPES = ("text", "real", "int")
-DATASET = "dataset"
+MAX_VARIABLES = 2000  # columns of a table: SQLite, as it is built everywhere
+DATASET = structure.DATASET
+
+_MOST = 50  # mistakes of a CDE that are reported one by one
 
 # A surrogate pair is two such escapes; only lower-case digits are known to be meant so.
 _ESCAPE = re.compile(r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\u[0-9a-f]{4}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 
 
 class CdeInvalid(DataError):
     """The CDE of '{pathology}' on {node} cannot be used: {file}, {where}: {message}. {hint}"""
+
+    def __init__(self, message: str, /, *, mistakes: Sequence[Mistake] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        #: All that keep it from being used; the first is the one of the message.
+        self.mistakes = tuple(mistakes) or (Mistake(facts["where"], message, facts["hint"]),)
+
+    def __str__(self) -> str:
+        more = len(self.mistakes) - 1
+        return super().__str__() + (f" ({more} more mistakes)" if more else "")
+
+    @classmethod
+    def of(cls, mistakes: Sequence[Mistake], **facts: Any) -> CdeInvalid:
+        """The error of these mistakes, one at least."""
+        first = mistakes[0]
+        return cls(first.message, where=first.where, hint=first.hint, mistakes=mistakes, **facts)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """A problem for each mistake; of very many the first, and how many more there are."""
+        found = [
+            Problem("CdeInvalid", file=CDE_FILE, about=str(of)) for of in self.mistakes[:_MOST]
+        ]
+        if rest := len(self.mistakes) - len(found):
+            found.append(Problem("CdeInvalid", file=CDE_FILE, count=rest, about="more mistakes"))
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -101,16 +127,6 @@ class CdeFound:
     about: str | None = None
 
 
-class _Invalid(Exception):
-    """Something in the tree that is not as it should be."""
-
-    def __init__(self, path: Steps, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.path = path
-        self.message = message
-        self.hint = hint
-
-
 def parse(content: bytes, *, pathology: str, node: str | None = None) -> Cde:
     """Read a CDE.
 
@@ -124,7 +140,7 @@ def parse(content: bytes, *, pathology: str, node: str | None = None) -> Cde:
     Raises :class:`CdeInvalid` with the node, the file, the line (of a JSON error) or the place in
     the tree, what is wrong there and what to do.
     """
-    facts = {
+    facts: dict[str, Any] = {
         "pathology": pathology,
         "node": node or "this node",
         "file": f"{pathology}/{CDE_FILE}",
@@ -136,11 +152,10 @@ def parse(content: bytes, *, pathology: str, node: str | None = None) -> Cde:
         hint = "Write the file again as UTF-8 JSON."
         raise CdeInvalid(error.message, where=where, hint=hint, **facts) from None
     tree = _repaired(tree)
-    try:
-        variables = _variables(tree)
-    except _Invalid as wrong:
-        where = place(tree, wrong.path)
-        raise CdeInvalid(wrong.message, where=where, hint=wrong.hint, **facts) from None
+    leaves, mistakes = structure.examine(tree)
+    if mistakes:
+        raise CdeInvalid.of(mistakes, **facts)
+    variables = tuple(map(_variable, leaves))
     return Cde(
         content=content,
         pathology=pathology,
@@ -164,7 +179,7 @@ def edit(cde: Cde, codes: Sequence[str], labels: Mapping[str, str] | None = None
     old = cde.tree["variables"][index]
     kept: dict[str, dict[str, Any]] = {}
     for entry in old.get("enumerations") or ():
-        code = entry["code"]
+        code = as_text(entry["code"])
         if code in wanted and code not in kept:
             kept[code] = {**entry, "label": labels.get(code, entry["label"])}
     added = [
@@ -223,20 +238,6 @@ def rules_digest(cde: Cde, *, subjectcode: bool) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def place(tree: Any, path: Steps) -> str:
-    """A place in the tree for people: ``groups[1].variables[0] ('mmse')``."""
-    if not path:
-        return "at the root"
-    text = ""
-    code = None
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
-        tree = tree[part]
-        if isinstance(tree, dict) and isinstance(tree.get("code"), str):
-            code = tree["code"]
-    return f"at {text[1:]}" + (f" ({code!r})" if code else "")
-
-
 def _repaired(value: Any) -> Any:
     """The value with escapes that were escaped once too often as what they mean, in place.
 
@@ -257,107 +258,7 @@ def _character(escape: re.Match[str]) -> str:
     if len(units) == 2:
         return chr(0x10000 + ((units[0] - 0xD800) << 10) + (units[1] - 0xDC00))
     char = chr(units[0])
-    return escape.group() if 0xD800 <= units[0] <= 0xDFFF or _CONTROL.match(char) else char
-
-
-def _variables(tree: Any) -> tuple[Variable, ...]:
-    """The variables in tree order, everything checked; :class:`_Invalid`."""
-    found: dict[str, Steps] = {}
-    made = []
-    for path, source in _leaves(tree):
-        code = source["code"]
-        if (first := found.setdefault(_column(code), path)) is not path:
-            message = f"its code is that of {place(tree, first)} already"
-            hint = "A code names one variable (capitals do not count: they are one column)."
-            raise _Invalid(path, message, hint)
-        made.append(_variable(source))
-    where = found.get(DATASET)
-    hint = "Give the root's own variables a variable 'dataset' with sql_type 'text'."
-    if where is None or all(variable.code != DATASET for variable in made):
-        raise _Invalid((), "it has no variable 'dataset'", hint)
-    if len(where) != 2:
-        raise _Invalid(where, "the variable 'dataset' is not at the root", hint)
-    if next(variable for variable in made if variable.code == DATASET).sql_type != "text":
-        raise _Invalid((*where, "sql_type"), "the variable 'dataset' is not of type text", hint)
-    if tree.get("longitudinal"):
-        codes = {variable.code for variable in made}
-        if missing := [code for code in ("subjectid", "visitid") if code not in codes]:
-            message = f"it is longitudinal and has no variable {' and '.join(map(repr, missing))}"
-            raise _Invalid((), message, "Add the variable, or remove 'longitudinal'.")
-    return tuple(made)
-
-
-def _column(code: str) -> str:
-    """What a database takes for the same column: letters A to Z in either case."""
-    return "".join(char.lower() if char.isascii() else char for char in code)
-
-
-def _leaves(tree: Any) -> Iterator[tuple[Steps, dict[str, Any]]]:
-    """Path and source of each variable in tree order, each group and variable checked."""
-    waiting: list[tuple[Steps, Any]] = [((), tree)]
-    while waiting:
-        path, group = waiting.pop()
-        _check_group(path, group)
-        for index, variable in enumerate(group.get("variables", ())):
-            where = (*path, "variables", index)
-            _check_variable(where, variable)
-            yield where, variable
-        groups = group.get("groups", ())
-        waiting += [((*path, "groups", i), groups[i]) for i in reversed(range(len(groups)))]
-
-
-def _check_group(path: Steps, group: Any) -> None:
-    _object(path, group, "a group")
-    _strings(path, group, "a group", "code", "label")
-    for key in ("variables", "groups"):
-        if not isinstance(group.get(key, []), list):
-            raise _Invalid((*path, key), "it is not a list", f"Write {key} as a list.")
-    if path:
-        return
-    if not isinstance(group.get("version", ""), str):
-        raise _Invalid(("version",), "it is not a string", "Write the version in quotes.")
-    if not isinstance(group.get("longitudinal", False), bool):
-        raise _Invalid(("longitudinal",), "it is not true or false", "Write true, or leave it out.")
-
-
-def _check_variable(path: Steps, variable: Any) -> None:
-    _object(path, variable, "a variable")
-    _strings(path, variable, "a variable", "code", "label", "sql_type")
-    if _CONTROL.search(variable["code"]):
-        message = "its code has a control character"
-        raise _Invalid((*path, "code"), message, "Use a code that can be shown on a line.")
-    if variable["sql_type"].lower() not in SQL_TYPES:
-        message = "its sql_type is none of text, real and int"
-        raise _Invalid((*path, "sql_type"), message, "Use one of text, real and int.")
-    if not isinstance(variable.get("isCategorical"), bool):
-        message = "its isCategorical is not true or false"
-        raise _Invalid(path, message, "Say whether it is: true or false, without quotes.")
-    if "enumerations" not in variable:
-        if variable["isCategorical"]:
-            message = "it is categorical and has no enumerations"
-            raise _Invalid(path, message, "List its enumerations, or set isCategorical to false.")
-        return
-    below = (*path, "enumerations")
-    if not isinstance(variable["enumerations"], list):
-        raise _Invalid(below, "it is not a list", "Write a list of {code, label}.")
-    for index, entry in enumerate(variable["enumerations"]):
-        _object((*below, index), entry, "an entry of an enumeration")
-        _strings((*below, index), entry, "an entry of an enumeration", "code", "label")
-
-
-def _object(path: Steps, value: Any, what: str) -> None:
-    if not isinstance(value, dict):
-        raise _Invalid(path, f"{what} is not an object", "Write it as {…}.")
-
-
-def _strings(path: Steps, value: dict[str, Any], what: str, *keys: str) -> None:
-    for key in keys:
-        if key not in value:
-            raise _Invalid(path, f"{what} lacks {key!r}", f"Add {key!r}.")
-        if not isinstance(value[key], str):
-            raise _Invalid((*path, key), "it is not a string", "Write it in quotes.")
-    if not value["code"]:
-        raise _Invalid((*path, "code"), "it is empty", "Give it a code.")
+    return escape.group() if 0xD800 <= units[0] <= 0xDFFF or structure.CONTROL.match(char) else char
 
 
 def _variable(source: dict[str, Any]) -> Variable:
@@ -367,13 +268,20 @@ def _variable(source: dict[str, Any]) -> Variable:
         label=source["label"],
         sql_type=cast("SqlType", source["sql_type"].lower()),
         is_categorical=source["isCategorical"],
-        enumerations=None if entries is None else tuple((e["code"], e["label"]) for e in entries),
+        enumerations=None
+        if entries is None
+        else tuple((as_text(e["code"]), as_text(e["label"])) for e in entries),
         min=_number(source.get("min")),
         max=_number(source.get("max")),
         min_value=_number(source.get("minValue")),
         max_value=_number(source.get("maxValue")),
         source=source,
     )
+
+
+def as_text(value: str | Number) -> str:
+    """A code or label of an enumeration: a JSON number means its text."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _number(value: Any) -> Number | None:

@@ -59,14 +59,3 @@ def shared(offered: Offered) -> Iterator[Problem]:
         if len(names) > 1:
             about = f"'{code}' in {', '.join(names)}"
             yield Problem("SharedCode", pathology=names[0], count=len(names), about=about)
-
-
-def same_codes(codes: Mapping[str, str]) -> Iterator[Problem]:
-    """Folders whose CDEs have the same root code; ``codes`` is code by folder."""
-    folders: dict[str, list[str]] = {}
-    for folder, code in codes.items():
-        folders.setdefault(code, []).append(folder)
-    for code, names in folders.items():
-        if len(names) > 1:
-            about = f"'{code}' is the root code of {', '.join(names)}"
-            yield Problem("DuplicatePathology", pathology=names[0], count=len(names), about=about)

@@ -15,8 +15,6 @@ from saltext_mip.federation import Federation
 
 #: A root label that stands for the folder's name.
 UNLABELLED = "/"
-#: A root code that stands for the folder's name.
-UNNAMED = "root"
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,8 @@ class Entry:
 
     @property
     def code(self) -> str:
-        return code(self.name, self.cde)
-
-
-def code(name: str, cde: Cde) -> str:
-    """The code by which a pathology is asked for."""
-    return name if cde.code == UNNAMED else cde.code
+        """The code by which a pathology is requested: an engine knows its folder's name only."""
+        return self.name
 
 
 def label(name: str, cde: Cde) -> str:

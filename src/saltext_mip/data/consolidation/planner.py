@@ -13,7 +13,7 @@ labels for datasets to come.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -100,22 +100,17 @@ def unverified(
     """Whom to ask to verify which pathologies against the CDE to come, before :func:`plan`.
 
     Node id to pathologies; empty where every sound file was verified against the same rules before.
-    Raises :class:`~.model.CdeInvalid`.
     """
-    digests: dict[str, str] = {}
+    made, _ = base_cdes.sort(federation, cdes)
+    digests = {name: base_cdes.digest(federation, cde) for name, cde in made.items()}
     asked: dict[str, tuple[str, ...]] = {}
     for worker in federation.workers:
         names = []
         inventory = inventories.get(worker.id)
         for record in inventory.pathologies if inventory else ():
-            found = cdes.get(record.name)
-            if found is None or not any(file.sound for file in record.files):
+            digest = digests.get(record.name)
+            if digest is None:
                 continue
-            if record.name not in digests:
-                digests[record.name] = base_cdes.digest(
-                    federation, base_cdes.parsed(federation, record.name, found)
-                )
-            digest = digests[record.name]
             if any(file.sound and digest not in file.verified for file in record.files):
                 names.append(record.name)
         if names:
@@ -136,6 +131,7 @@ def plan(
     strict: bool = False,
     online_cdes: bool = False,
     nowhere: Mapping[str, str] | None = None,
+    kept_cdes: Mapping[str, bytes] | None = None,
 ) -> Plan:
     """What to do about the federation as it is.
 
@@ -160,38 +156,48 @@ def plan(
         the data catalogue was asked: a CDE that is not from there is a problem
     nowhere
         why the data catalogue has no CDE of a pathology that is not in ``cdes``
+    kept_cdes
+        the last generation's CDEs, of those pathologies at least that :func:`unusable` names
 
-    Raises :class:`~saltext_mip.errors.NodesMissing`, :class:`~.model.CdeInvalid`,
-    :class:`CdeGone`, and :class:`~saltext_mip.errors.Refused` where ``strict`` or where the master
-    is disabled.
+    Raises :class:`~saltext_mip.errors.NodesMissing`, :class:`~.model.CdeInvalid` (a CDE cannot be
+    read from the disk), :class:`CdeGone`, and :class:`~saltext_mip.errors.Refused` where ``strict``
+    or where the master is disabled.
     """
     presence = Presence.of(federation, inventories, absent)
     problems = [*presence.missing(missing_worker), *_of_nodes(presence)]
     before = tuple(previous.pathologies) if previous else ()
     used = base_cdes.used(presence, before)
-    based = base_cdes.of_used(presence, used, cdes, previous)
-    problems += base_cdes.lacking(presence, used, based, nowhere or {})
+    based, invalid = base_cdes.of_used(presence, used, cdes, previous)
+    last = base_cdes.of_last(federation, invalid, kept_cdes or {}, previous)
+    problems += base_cdes.lacking(presence, used, cdes, nowhere or {})
+    problems += base_cdes.problems(presence, cdes, based, invalid, last)
     problems += base_cdes.of_unused(presence, used, cdes)
     kept = presence.kept(missing_worker, previous)
-    files = {**_served(presence, based, previous, problems), **kept}
+    files = {**_served(presence, based, last, previous, problems), **kept}
+    based = dict(sorted({**based, **last}.items()))
+    cdes = {**cdes, **{name: CdeFound(cde.content) for name, cde in last.items()}}
     offered = {
         name: owners for name in based if (owners := manifest.owners(files, presence.workers, name))
     }
-    problems += _suspect(offered, based, cdes if online_cdes else {})
+    problems += _suspect(offered, cdes if online_cdes else {})
     if strict:
         _refuse(problems)
 
     labels = Labels.declared(federation).over(labels or Labels())
-    left = [name for name in before if name not in offered]
+    left = [name for name in before if name not in offered and name in based]
     final = {
-        name: _final(presence, based[name], cdes[name], tuple(offered.get(name, ())), labels)
+        name: based[name]
+        if name in last
+        else _final(presence, based[name], cdes[name], tuple(offered.get(name, ())), labels)
         for name in [*offered, *left]
     }
+    # also where no file is good yet: with the CDE a hospital finds out why
+    others = {name: cde for name, cde in based.items() if name in last or name not in final}
     entries = [_entry(labels, final[name], owners) for name, owners in offered.items()]
     content = pathologies_.make(entries)
     sha256 = hashlib.sha256(content).hexdigest()
     writes = (
-        *distribution.of_cdes(presence, based, final, cdes),
+        *distribution.of_cdes(presence, based, final, others, cdes),
         *distribution.of_pathologies(presence, sha256, ui_sha256),
     )
     listed = manifest.only(files, offered)
@@ -201,7 +207,10 @@ def plan(
             _planned(presence, _entry(labels, final[name], {}), cdes, previous) for name in left
         ),
         writes=writes,
-        blobs={sha256: content, **{cde.sha256: cde.content for cde in final.values()}},
+        blobs={
+            sha256: content,
+            **{cde.sha256: cde.content for cde in (*final.values(), *others.values())},
+        },
         files=listed,
         structure=pathologies_.structure(federation, entries),
         problems=tuple(problems),
@@ -210,6 +219,11 @@ def plan(
         pathologies_json=sha256,
         changed=bool(writes) or previous is None or listed != manifest.only(previous.files, before),
     )
+
+
+def unusable(federation: Federation, cdes: Mapping[str, CdeFound]) -> tuple[str, ...]:
+    """The pathologies whose CDE cannot be used: :func:`plan` goes on with their last one."""
+    return tuple(base_cdes.sort(federation, cdes)[1])
 
 
 def _of_nodes(presence: Presence) -> Iterator[Problem]:
@@ -223,16 +237,23 @@ def _of_nodes(presence: Presence) -> Iterator[Problem]:
 def _served(
     presence: Presence,
     parsed: Mapping[str, Cde],
+    last: Collection[str],
     previous: Previous | None,
     problems: list[Problem],
 ) -> dict[str, dict[str, tuple[ServedFile, ...]]]:
-    """What the workers that are there serve; the problems of their files go to ``problems``."""
+    """What the workers that are there serve; the problems of their files go to ``problems``.
+
+    Of the ``last`` pathologies that is what they served in the last generation.
+    """
     digests = {name: base_cdes.digest(presence.federation, cde) for name, cde in parsed.items()}
     served: dict[str, dict[str, tuple[ServedFile, ...]]] = {}
     for inventory in presence.there:
         own = served[inventory.node] = {}
         until_now = previous.files.get(inventory.node, {}) if previous else {}
         for name in sorted({*until_now, *(record.name for record in inventory.pathologies)}):
+            if name in last:
+                own[name] = until_now.get(name, ())
+                continue
             files, found = manifest.judge(
                 inventory, name, digests.get(name), until_now.get(name, ())
             )
@@ -241,9 +262,7 @@ def _served(
     return served
 
 
-def _suspect(
-    offered: clashes.Offered, based: Mapping[str, Cde], online: Mapping[str, CdeFound]
-) -> Iterator[Problem]:
+def _suspect(offered: clashes.Offered, online: Mapping[str, CdeFound]) -> Iterator[Problem]:
     """What is allowed and probably not meant. ``online``: the CDEs, if the catalogue was asked."""
     for name in offered:
         if name in online and online[name].source == "master":
@@ -251,7 +270,6 @@ def _suspect(
     yield from clashes.duplicates(offered)
     yield from clashes.ambiguous(offered)
     yield from clashes.shared(offered)
-    yield from clashes.same_codes({name: pathologies_.code(name, based[name]) for name in offered})
 
 
 def _final(

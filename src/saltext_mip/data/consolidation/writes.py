@@ -55,14 +55,19 @@ def of_cdes(
     presence: Presence,
     parsed: Mapping[str, Cde],
     final: Mapping[str, Cde],
+    others: Mapping[str, Cde],
     cdes: Mapping[str, CdeFound],
 ) -> Iterator[Write]:
     """The CDEs to write: master first, then the workers in the pillar's order.
 
-    ``parsed`` are the CDEs as they were found, ``final`` as they shall be.
+    ``parsed`` are the CDEs as they were found, ``final`` as they shall be; ``others`` are left on
+    the master as they are, and go to the workers that have the pathology's folder.
     """
     master = presence.federation.master.id
+    final = {**final, **others}
     wanted = {name: set(holders(presence, name)) for name in sorted(final)}
+    for name in others:
+        wanted[name].discard(master)
     for node in (master, *(inventory.node for inventory in presence.there)):
         for name, nodes in wanted.items():
             if node not in nodes:

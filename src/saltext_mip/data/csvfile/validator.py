@@ -16,7 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from saltext_mip.data.cde.model import Cde, Variable
+from saltext_mip.data.cde.model import MAX_VARIABLES, Cde, Variable
+from saltext_mip.data.cde.structure import Mistake
 from saltext_mip.data.csvfile.blocks import Block, blocks
 from saltext_mip.data.csvfile.column_checks import Check, named, plain
 from saltext_mip.data.csvfile.diagnosis.columns import unknown_columns
@@ -53,6 +54,16 @@ def added_variables(cde: Cde, *, subjectcode: bool) -> tuple[Variable, ...]:
     known = {variable.code for variable in cde.variables}
     wanted = LONGITUDINAL if cde.longitudinal else LONGITUDINAL[:1]
     return tuple(variable for variable in wanted if variable.code not in known)
+
+
+def too_wide(cde: Cde, *, subjectcode: bool) -> Mistake | None:
+    """Why a table cannot hold the CDE's variables, if it cannot."""
+    count = len(cde.variables) + len(added_variables(cde, subjectcode=subjectcode))
+    if count <= MAX_VARIABLES:
+        return None
+    added = " with those that 'compile: subjectcode' adds" if count > len(cde.variables) else ""
+    message = f"it has {count} variables{added}; a database can hold {MAX_VARIABLES}"
+    return Mistake("at the root", message, f"Remove {count - MAX_VARIABLES} variables.")
 
 
 def check_header(header: Sequence[str], cde: Cde, *, subjectcode: bool) -> tuple[Finding, ...]:

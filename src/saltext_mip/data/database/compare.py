@@ -62,8 +62,7 @@ def verify(
     except FileNotFoundError:
         return (Finding(Problem("CdeMissing", pathology=name)),)
     except CdeInvalid as error:
-        about = f"{error.facts['where']}: {error.facts['message']}"
-        return (Finding(Problem("CdeInvalid", pathology=name, about=about)),)
+        return tuple(Finding(problem.at(pathology=name)) for problem in error.problems())
     except (OSError, UnsafeName) as error:
         about = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         return (Finding(Problem("CdeInvalid", pathology=name, about=about)),)

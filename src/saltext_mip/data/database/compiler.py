@@ -18,6 +18,7 @@ from typing import Literal
 
 from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
+from saltext_mip.data.csvfile.validator import too_wide
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import BuildRecords, Record, State
 from saltext_mip.data.database.builder import Build, put, sealed
@@ -26,6 +27,7 @@ from saltext_mip.data.database.rows import finish
 from saltext_mip.data.database.sqlite import Layout, NotWritten
 from saltext_mip.data.database.staleness import BuildState
 from saltext_mip.errors import UnsafeName
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import atomic
 
@@ -192,18 +194,15 @@ class _Run:
         try:
             cde = self._state.cde(self._name)
         except CdeInvalid as error:
-            where, message = error.facts["where"], error.facts["message"]
-            return Problem("CdeInvalid", about=f"{where}: {message}")
+            return error.problems()[0].at(count=len(error.mistakes))
         except OSError as error:
             return Problem("CdeInvalid", about=os.strerror(error.errno or 0))
         except UnsafeName as error:
             return Problem("CdeInvalid", about=str(error))
         if cde is None:
             return Problem("CdeMissing")
-        layout = Layout.of(cde, subjectcode=self._subjectcode)
-        if layout.too_wide:
-            about = f"{len(layout.columns)} variables; a database can hold {database.MAX_COLUMNS}"
-            return Problem("CdeInvalid", about=about)
+        if mistake := too_wide(cde, subjectcode=self._subjectcode):
+            return Problem("CdeInvalid", file=CDE_FILE, about=str(mistake))
         return cde
 
     def without_rows(self, problem: Problem) -> Compiled:

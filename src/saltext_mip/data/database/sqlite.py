@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saltext_mip.data.cde.model import DATASET, Cde, Variable
+from saltext_mip.data.cde.model import DATASET, MAX_VARIABLES, Cde, Variable
 from saltext_mip.data.csvfile.validator import added_variables
 from saltext_mip.errors import DataError
 from saltext_mip.problems import Problem
@@ -26,7 +26,6 @@ from saltext_mip.problems import Problem
 if TYPE_CHECKING:
     import polars as pl
 
-MAX_COLUMNS = 2000  # of a table of SQLite as it is built everywhere
 ROW_IDS = ("rowid", "oid", "_rowid_")  # SQLite's names for a row's id; a column can hide each
 
 _PAGE = 16384  # bytes; of the usual 4096 a row of 170 columns leaves a quarter empty
@@ -67,7 +66,7 @@ class Layout:
     @property
     def too_wide(self) -> bool:
         """Whether no database can have so many columns."""
-        return len(self.columns) > MAX_COLUMNS
+        return len(self.columns) > MAX_VARIABLES
 
     @property
     def row_id(self) -> str | None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from saltext_mip.data import data_path
-from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
+from saltext_mip.data.cde.advice import problems as advice_of
+from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.inventory.cache import Findings
-from saltext_mip.data.inventory.collect import against_cde, os_message
+from saltext_mip.data.inventory.collect import against_cde, os_message, parsed_cde
 from saltext_mip.data.inventory.dataset_codes import odd_codes
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
@@ -69,8 +70,8 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     pathology = folder.resolve().name
     listing = data_path.Listing((name,)) if name else data_path.csv_files(folder)
     found = [Finding(problem) for problem in listing.problems]
-    parsed, used, problem = _cde(folder, cde, pathology)
-    found += [problem] if problem else []
+    parsed, used, of_cde = _cde(folder, cde, subjectcode=subjectcode)
+    found += of_cde
     files = []
     for file in listing.names:
         table, stamp = reader.read_stamped(folder / file)
@@ -102,8 +103,8 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
 
 
 def _cde(
-    folder: Path, cde: Path | None, pathology: str
-) -> tuple[Cde | None, Path | None, Finding | None]:
+    folder: Path, cde: Path | None, *, subjectcode: bool
+) -> tuple[Cde | None, Path | None, list[Finding]]:
     try:
         path = cde or paths.inside(folder, CDE_FILE)
         if cde is None and not path.exists():
@@ -112,11 +113,15 @@ def _cde(
                 "checked. Name the CDE of the pathology: cde=/data/<federation>/<pathology>/"
                 f"{CDE_FILE}."
             )
-            return None, None, Finding(Problem("NotChecked"), advice=advice)
-        return parse(data_path.content(path), pathology=pathology), path, None
-    except (CdeInvalid, UnsafeName, OSError) as error:
+            return None, None, [Finding(Problem("NotChecked"), advice=advice)]
+        pathology = path.resolve().parent.name
+        parsed = parsed_cde(data_path.content(path), pathology, subjectcode=subjectcode)
+        return parsed, path, list(map(Finding, advice_of(parsed)))
+    except CdeInvalid as error:
+        return None, cde or folder / CDE_FILE, list(map(Finding, error.problems()))
+    except (UnsafeName, OSError) as error:
         problem = Problem("CdeInvalid", file=CDE_FILE, about=os_message(error))
-        return None, cde or folder / CDE_FILE, Finding(problem)
+        return None, cde or folder / CDE_FILE, [Finding(problem)]
 
 
 def _nothing(folder: Path) -> Finding:

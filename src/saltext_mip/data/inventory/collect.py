@@ -317,10 +317,21 @@ class _Rules:
 
     def _judged(self, content: bytes) -> tuple[str | None, str | None]:
         try:
-            parsed = cdes_.parse(content, pathology=self._pathology)
+            parsed = parsed_cde(content, self._pathology, subjectcode=self._subjectcode)
         except cdes_.CdeInvalid as error:
             return None, os_message(error)
         return self.to_come(parsed), None
+
+
+def parsed_cde(content: bytes, pathology: str, *, subjectcode: bool) -> Cde:
+    """The CDE; :class:`CdeInvalid` also where a database cannot hold its variables."""
+    from saltext_mip.data.csvfile import validator
+
+    cde = cdes_.parse(content, pathology=pathology)
+    if mistake := validator.too_wide(cde, subjectcode=subjectcode):
+        facts = {"pathology": pathology, "node": "this node", "file": f"{pathology}/{CDE_FILE}"}
+        raise cdes_.CdeInvalid.of([mistake], **facts)
+    return cde
 
 
 def against_cde(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:

@@ -175,7 +175,10 @@ def changed(path: str, value: Any) -> bytes:
         ("groups.0.variables.0.enumerations", None, "enumerations"),
         ("groups.0.variables.1.enumerations.0", "m", "enumerations[0]"),
         ("groups.0.variables.1.enumerations.1.label", ..., "enumerations[1] ('f')"),
-        ("groups.0.variables.1.enumerations.0.code", 1, "enumerations[0].code"),
+        ("groups.0.variables.1.enumerations.0.code", True, "enumerations[0].code"),
+        ("groups.0.variables.1.enumerations.0.label", ["M"], "enumerations[0].label"),
+        ("groups.0.groups.0.code", "demographics", "that of a group around it"),
+        ("groups.0.groups.0.code", "dementia", "that of a group around it"),
         ("groups.0.variables.0.code", "a\x1b[31m", "control character"),
         ("groups.0.variables.0.code", "volume", "at groups[0].variables[0] ('volume') already"),
         ("groups.0.variables.0.code", "VOLUME", "already"),
@@ -335,9 +338,8 @@ def digest(**asked: Any) -> str:
 def test_datasets_labels_and_words_do_not_change_the_rules() -> None:
     base = digest(variables=[variable("a", "int", min=1)])
     assert base == digest(datasets=["edsd"], variables=[variable("a", "int", min=1)])
-    assert base == digest(
-        label="other", variables=[variable("a", "INT", label="A!", min=1, description="d")]
-    )
+    other = variable("a", "INT", label="A!", min=1, description="d", type="integer")
+    assert base == digest(label="other", variables=[other])
 
 
 @pytest.mark.parametrize(
@@ -385,3 +387,59 @@ def test_thousands_of_variables_arrive_whole() -> None:
     found = read(cdes.many(5000))
     assert len(found.variables) == 5002
     assert len(parse(edit(found, ["edsd"]).content, pathology="p").variables) == 5002
+
+
+@pytest.mark.parametrize(("code", "text"), [(0, "0"), (17, "17"), (-1, "-1"), (1.5, "1.5")])
+def test_a_number_in_an_enumeration_means_its_text_and_stays_in_the_file(code, text):
+    entries = [{"code": code, "label": 2}, {"code": "b", "label": "B"}]
+    tree = cdes.tree(variables=[cdes.variable("x", enumerations=entries)], datasets=[5, "b"])
+    tree["variables"][0]["enumerations"][0] = {"code": 5, "label": 5}
+    found = parse(cdes.content(tree), pathology="dementia")
+    assert found.variables[1].enumerations == ((text, "2"), ("b", "B"))
+    assert found.datasets == (("5", "5"), ("b", "B"))
+    assert edit(found, ["5", "b"]) is found
+    edited = edit(found, ["b", "5", "7"])
+    assert edited.datasets == (("5", "5"), ("b", "B"), ("7", "7"))
+    assert json.loads(edited.content)["variables"][0]["enumerations"][0] == {"code": 5, "label": 5}
+    assert json.loads(edited.content)["variables"][1]["enumerations"] == entries
+
+
+def test_all_mistakes_are_found_in_one_run():
+    tree = cdes.tree(longitudinal="yes", version=1)
+    age, gender = tree["groups"][0]["variables"]
+    age["sql_type"], gender["isCategorical"] = "date", "no"
+    gender["enumerations"].append("x")
+    del tree["groups"][0]["groups"][0]["label"]
+    tree["groups"].append(None)
+    tree["groups"].append({"code": "more", "label": "", "variables": {}})
+    with pytest.raises(CdeInvalid) as raised:
+        parse(cdes.content(tree), pathology="dementia")
+    found = [(mistake.where, mistake.message) for mistake in raised.value.mistakes]
+    assert sorted(found) == [
+        ("at groups[0].groups[0] ('brain')", "a group lacks 'label'"),
+        (
+            "at groups[0].variables[0].sql_type ('age')",
+            "its sql_type is none of text, real and int",
+        ),
+        ("at groups[0].variables[1] ('gender')", "its isCategorical is not true or false"),
+        (
+            "at groups[0].variables[1].enumerations[2] ('gender')",
+            "an entry of an enumeration is not an object",
+        ),
+        ("at groups[1]", "a group is not an object"),
+        ("at groups[2].variables ('more')", "it is not a list"),
+        ("at longitudinal", "it is not true or false"),
+        ("at version", "it is not a string"),
+    ]
+    assert "(7 more mistakes)" in str(raised.value)
+    problems = raised.value.problems()
+    assert {problem.rule for problem in problems} == {"CdeInvalid"}
+    assert len(problems) == 8
+
+
+def test_of_very_many_mistakes_the_rest_is_counted():
+    variables = [cdes.variable(f"v{number}", "date") for number in range(200)]
+    with pytest.raises(CdeInvalid) as raised:
+        parse(cdes.content(variables=variables), pathology="dementia")
+    *named, rest = raised.value.problems()
+    assert (len(named), rest.count, rest.about) == (50, 150, "more mistakes")

@@ -14,7 +14,7 @@ from tests.support import cdes
 from tests.support.soak import examples
 
 #: What a schema cannot say, in the words of the check by hand.
-BEYOND = ("already", "'dataset'", "it is longitudinal")
+BEYOND = ("already", "'dataset'", "it is longitudinal", "that of a group around it")
 
 junk = st.sampled_from([None, True, False, 0, 1, "", "text", "int\n", "x\x00", [], {}, ["x"], [{}]])
 

@@ -48,7 +48,10 @@ def federation(pillar: Mapping[str, Any] | None = None) -> Federation:
 
 
 def cde_found(pathology: str, words: Any) -> CdeFound:
-    """``{edsd: EDSD}``: a CDE with these datasets; or ``{datasets, root, source, raw}``."""
+    """``{edsd: EDSD}``, its datasets; ``{datasets, root, source, raw}``; or ``{wide: 2000}``."""
+    if isinstance(words, dict) and "wide" in words:
+        variables = [cdes.variable(f"v{number}", "int") for number in range(words["wide"] - 1)]
+        return CdeFound(cdes.content(pathology=pathology, variables=variables))
     if not isinstance(words, dict) or not words.keys() & {"datasets", "root", "source", "raw"}:
         words = {"datasets": words or {}}
     datasets = [{"code": c, "label": label} for c, label in words.get("datasets", {}).items()]
@@ -150,6 +153,7 @@ def inputs(case: Mapping[str, Any]) -> dict[str, Any]:
         "ui_sha256": None,
         "labels": Labels(labels.get("pathologies", {}), labels.get("datasets", {})),
         "previous": previous(case.get("previous")),
+        "kept_cdes": {n: cde_found(n, words).content for n, words in case.get("kept", {}).items()},
         **case.get("options", {}),
     }
 

@@ -43,7 +43,7 @@ def test_pathologies_are_sorted_by_code_points_of_the_folder() -> None:
     assert [p["name"] for p in structure(plancases.federation(), entries)] == [
         "Z", "a", "a-b", "b", "é",
     ]  # fmt: skip
-    assert [p["code"] for p in json.loads(make(entries))] == ["Z", "a", "a-b", "0", "é"]
+    assert [p["code"] for p in json.loads(make(entries))] == ["Z", "a", "a-b", "b", "é"]
 
 
 def test_datasets_are_in_the_given_order_not_that_of_the_enumeration() -> None:

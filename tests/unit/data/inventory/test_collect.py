@@ -423,7 +423,16 @@ def test_check_takes_another_cde(node, tmp_path):
     other.write_bytes(STRICTER)
     assert rules(f.problem for f in check(node.folder, other).all_findings) == ["UnknownColumn"]
     other.write_bytes(b"{}")
-    assert rules(f.problem for f in check(node.folder, other).all_findings) == ["CdeInvalid"]
+    found = check(node.folder, other).all_findings
+    assert [(f.problem.rule, f.problem.about) for f in found] == [
+        ("CdeInvalid", "at the root: a group lacks 'code'. Add 'code'."),
+        ("CdeInvalid", "at the root: a group lacks 'label'. Add 'label'."),
+        (
+            "CdeInvalid",
+            "at the root: it has no variable 'dataset'. Give the root's own variables a variable"
+            " 'dataset' with sql_type 'text'.",
+        ),
+    ]
 
 
 def test_check_of_what_is_not_there_is_an_error(node, tmp_path):
