@@ -349,7 +349,7 @@ def test_odd_names_work_and_do_no_harm(fed: Folders) -> None:
     odd = ["a b", "a'b\"c", "-rf", "x;y", "$(touch pwned)", "`id`", "{{ 7*7 }}", "dementia2", "é,ü"]
     for name in odd:
         fed.write("fed1-ms", name, "CDEsMetadata.json", cde(code="root", label="/"))
-        fed.write("fed1-wk-h1", name, f"{name}.csv", rows("d"))
+        fed.write("fed1-wk-h1", name, f"{name}.csv", rows(f"d{odd.index(name)}"))
     result = run(fed)
     assert rules(result) == []
     assert sorted(result["pathologies"]) == sorted([*odd, "dementia"])
