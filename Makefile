@@ -66,6 +66,7 @@ test-federation: $(INSTALLED)  ## hosts of their own, with Docker; needs root, e
 
 soak: $(INSTALLED)  ## what gains by running long: chance and faults, for an hour; needs root
 	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/unit
+	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/integration/test_follow.py
 	MIP_SOAK=1 $(PYTEST) tests/federation/test_nemesis.py
 
 federation: $(INSTALLED)  ## bring up hosts of their own: [WORKERS=3] [KEYCLOAK=1] [SETTLE=2]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.bed import Bed
+from tests.support.waiting import until
 
 COMPONENTS = {"fed1-ms": "exareme-master", "fed1-wk-h1": "exareme"}
 
@@ -28,14 +28,6 @@ def session(deployed: Bed) -> Iterator[Bed]:
     deployed.run("pusher", "mip", "tmux", "--force")
     yield deployed
     deployed.run("pusher", "tmux", "kill-session", "-t", "fed1", check=False)
-
-
-def until(seen: Callable[[], object], what: str, seconds: float = 60) -> None:
-    for _ in range(int(seconds / 0.2)):
-        if seen():
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"not seen: {what}")
 
 
 def tmux(bed: Bed, *argv: str) -> str:
@@ -80,7 +72,7 @@ def test_host_keys_are_those_that_salt_told(deployed: Bed) -> None:
 def test_a_shell_on_a_node_is_the_operators_in_the_data_folder(session: Bed) -> None:
     tmux(session, "send-keys", "-t", "fed1:5", "echo $(whoami) at $(hostname) in $PWD", "Enter")
     wanted = "mipadmin at fed1-wk-h1 in /data/fed1"
-    until(lambda: wanted in shown(session, "fed1:5"), wanted)
+    until(lambda: wanted in shown(session, "fed1:5"), what=wanted)
 
 
 def test_nobody_is_asked_about_a_key_and_a_wrong_one_is_refused(session: Bed) -> None:
@@ -109,53 +101,57 @@ def test_a_line_of_a_log_is_in_its_pane_within_two_seconds(
 ) -> None:
     pane = pane_of(session, short)
     component = COMPONENTS[node]
-    until(lambda: f"{component} | " in shown(session, pane), f"a first line of {component}")
+    until(lambda: f"{component} | " in shown(session, pane), what=f"a first line of {component}")
     say(session, node, component, f"hello of {short}")
-    until(lambda: f"{component} | hello of {short}" in shown(session, pane), "the line", seconds=2)
+    until(
+        lambda: f"{component} | hello of {short}" in shown(session, pane),
+        what="the line",
+        seconds=2,
+    )
 
 
 def test_a_pane_goes_on_after_the_service_was_restarted(session: Bed) -> None:
     pane = pane_of(session, "wk2")
-    until(lambda: "exareme | " in shown(session, pane), "a first line")
+    until(lambda: "exareme | " in shown(session, pane), what="a first line")
     before = container(session, "fed1-wk-h2", "exareme")
     session.run("pusher", "mip", "restart", "--node", "wk2", timeout=300)
     until(
         lambda: container(session, "fed1-wk-h2", "exareme") not in (None, before),
-        "another container",
+        what="another container",
     )
     say(session, "fed1-wk-h2", "exareme", "hello of the next")
-    until(lambda: "exareme | hello of the next" in shown(session, pane), "the line", seconds=5)
+    until(lambda: "exareme | hello of the next" in shown(session, pane), what="the line", seconds=5)
 
 
 def test_a_log_steers_no_terminal(session: Bed) -> None:
     pane = pane_of(session, "wk1")
     say(session, "fed1-wk-h1", "exareme", "before \x1b[2J\x07\u202eafter")
-    until(lambda: r"before \x1b[2J\x07\u202eafter" in shown(session, pane), "the line")
+    until(lambda: r"before \x1b[2J\x07\u202eafter" in shown(session, pane), what="the line")
 
 
 def test_the_second_window_has_the_tasks_and_what_is_wrong(session: Bed) -> None:
-    until(lambda: "mip data consolidate" in shown(session, "fed1:2.0"), "the tasks")
-    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), "the status", seconds=90)
+    until(lambda: "mip data consolidate" in shown(session, "fed1:2.0"), what="the tasks")
+    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), what="the status", seconds=90)
 
 
 def test_the_second_window_changes_by_itself_when_a_worker_goes_and_comes(session: Bed) -> None:
-    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), "the status", seconds=90)
+    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), what="the status", seconds=90)
     session.fault("fed1-wk-h3", "kill-minion")
     session.fault("fed1-wk-h3", "cut")
     try:
-        until(lambda: "WorkerMissing" in shown(session, "fed1:2.1"), "it is gone", seconds=120)
+        until(lambda: "WorkerMissing" in shown(session, "fed1:2.1"), what="it is gone", seconds=120)
     finally:
         session.fault("fed1-wk-h3", "heal")
     gone = lambda: "WorkerMissing" not in shown(session, "fed1:2.1")  # noqa: E731
-    until(gone, "it is back", seconds=180)
+    until(gone, what="it is back", seconds=180)
     tmux(session, "send-keys", "-t", "fed1:2.1", "C-c")
     dead = "#{pane_dead} #{pane_dead_status}"
     until(
         lambda: tmux(session, "display-message", "-p", "-t", "fed1:2.1", dead) == "1 130",
-        "its end",
+        what="its end",
     )
     tmux(session, "respawn-pane", "-k", "-t", "fed1:2.1")
-    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), "it again", seconds=90)
+    until(lambda: "federation fed1: " in shown(session, "fed1:2.1"), what="it again", seconds=90)
 
 
 def test_salt_run_attaches_at_a_terminal_and_switches_inside_tmux(deployed: Bed) -> None:
@@ -167,17 +163,17 @@ def test_salt_run_attaches_at_a_terminal_and_switches_inside_tmux(deployed: Bed)
     outer = ("tmux", "-L", "outer")
     deployed.run("pusher", *outer, "new-session", "-d", "-x", "100", "-y", "30", f"TMUX= {run}")
     try:
-        until(lambda: tmux(deployed, *clients) == "fed1", "the client")
+        until(lambda: tmux(deployed, *clients) == "fed1", what="the client")
     finally:
         deployed.run("pusher", *outer, "kill-server", check=False)
-    until(lambda: tmux(deployed, *clients) == "", "nobody")
+    until(lambda: tmux(deployed, *clients) == "", what="nobody")
     tmux(deployed, "new-session", "-d", "-s", "own")
     attach = "TMUX= tmux attach -t own"
     deployed.run("pusher", *outer, "new-session", "-d", "-x", "100", "-y", "30", attach)
     try:
-        until(lambda: tmux(deployed, *clients) == "own", "the client in a session of its own")
+        until(lambda: tmux(deployed, *clients) == "own", what="the client in a session of its own")
         tmux(deployed, "send-keys", "-t", "own:", run, "Enter")
-        until(lambda: tmux(deployed, *clients) == "fed1", "the client in the federation's")
+        until(lambda: tmux(deployed, *clients) == "fed1", what="the client in the federation's")
     finally:
         deployed.run("pusher", *outer, "kill-server", check=False)
         tmux(deployed, "kill-session", "-t", "own")
@@ -187,7 +183,7 @@ def test_a_disabled_node_has_its_window_and_it_says_so(deployed: Bed) -> None:
     deployed.run("pusher", "mip", "node", "disable", "--node", "wk2", "--reason", "disk replaced")
     try:
         deployed.run("pusher", "mip", "tmux", "--force")
-        until(lambda: "disk replaced" in shown(deployed, "fed1:6"), "the reason")
+        until(lambda: "disk replaced" in shown(deployed, "fed1:6"), what="the reason")
         titles = tmux(deployed, "list-panes", "-t", "fed1:1", "-F", "#{@mip_pane}")
         assert "wk2 fed1-wk-h2 This node is disabled by root: disk replaced." in titles
     finally:
@@ -198,12 +194,12 @@ def test_a_node_that_is_not_reached_has_its_window_and_comes_again_by_a_key(sess
     session.fault("fed1-wk-h2", "cut")
     try:
         tmux(session, "respawn-pane", "-k", "-t", "fed1:6")
-        until(lambda: "No connection" in shown(session, "fed1:6"), "that it is not reached")
+        until(lambda: "No connection" in shown(session, "fed1:6"), what="that it is not reached")
         assert tmux(session, "list-panes", "-t", "fed1:6", "-F", "#{pane_dead}") == "1"
     finally:
         session.fault("fed1-wk-h2", "heal")
     tmux(session, "respawn-pane", "-k", "-t", "fed1:6")
-    until(lambda: "$" in shown(session, "fed1:6"), "a shell")
+    until(lambda: "$" in shown(session, "fed1:6"), what="a shell")
 
 
 def test_logs_of_all_nodes_come_merged_by_time(deployed: Bed) -> None:
@@ -226,7 +222,7 @@ def test_a_person_follows_all_nodes_and_ends_it_by_ctrl_c(deployed: Bed) -> None
     tmux(deployed, "new-session", "-d", "-s", "follower", program)
     until(
         lambda: "wk1 exareme | " in deployed.run("pusher", "cat", "/tmp/followed").stdout,
-        "a first line",
+        what="a first line",
         seconds=20,
     )
     say(deployed, "fed1-wk-h1", "exareme", "while it is followed")
@@ -235,10 +231,10 @@ def test_a_person_follows_all_nodes_and_ends_it_by_ctrl_c(deployed: Bed) -> None
             "wk1 exareme | while it is followed"
             in deployed.run("pusher", "cat", "/tmp/followed").stdout
         ),
-        "the line",
+        what="the line",
         seconds=10,
     )
-    until(lambda: deployed.run("pusher", "cat", "/tmp/ended", check=False).stdout, "the end")
+    until(lambda: deployed.run("pusher", "cat", "/tmp/ended", check=False).stdout, what="the end")
     assert deployed.run("pusher", "cat", "/tmp/ended").stdout.strip() in ("130", "124")
     assert "Traceback" not in deployed.run("pusher", "cat", "/tmp/followed").stdout
 
@@ -258,7 +254,7 @@ def test_a_node_restarts_its_own_and_names_the_pushers_command_for_the_rest(depl
     deployed.run("fed1-wk-h1", "mip", "restart", "--component", "exareme")
     until(
         lambda: container(deployed, "fed1-wk-h1", "exareme") not in (None, before),
-        "another container",
+        what="another container",
     )
     stop = deployed.run("fed1-wk-h1", "mip", "stop", check=False)
     assert stop.returncode == 1

@@ -11,7 +11,7 @@ from tests.federation.deployed import Deployed
 from tests.support import expected, generator, manual
 from tests.support.bed import Bed
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(3000)
 
 WORKER = "fed1-wk-h1"
 LAST = "fed1-wk-h3"  # whose data goes, so that something is held

@@ -17,7 +17,7 @@ import pytest
 from tests.support import compile_scenario as scenario
 from tests.support.crash import CannotTrace, Outcome, Victims
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 #: How a folder is before, and what may be in its database then and after.
 BEFORE = {

@@ -18,7 +18,7 @@ from tests.support import scenario
 from tests.support.crash import CannotTrace, Victims
 from tests.support.places import Places
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture

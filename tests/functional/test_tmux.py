@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from saltext_mip.console.tmux.server import Tmux
 from saltext_mip.console.tmux.session import Pane, Program, Session, Window, of
 from saltext_mip.errors import Refused
 from saltext_mip.federation import Federation
+from tests.support import waiting
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
 
@@ -29,14 +29,6 @@ def tmux(*argv: str, server: str = "default", check: bool = True) -> str:
         ["tmux", "-L", server, *argv], capture_output=True, text=True, check=check, timeout=20
     )
     return done.stdout.rstrip("\n")
-
-
-def until(seen: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if seen():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"it was not seen:\n{screen()}")
 
 
 @pytest.fixture
@@ -99,6 +91,10 @@ def attached(name: str = "fed1") -> None:
 
 def press(*keys: str) -> None:
     tmux("send-keys", "-t", ":", *keys, server="outer")
+
+
+def until(seen: Callable[[], bool]) -> None:
+    waiting.until(seen, instead=screen)
 
 
 def screen() -> str:

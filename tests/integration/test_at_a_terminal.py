@@ -12,7 +12,7 @@ from tests.support import manual, salthost
 from tests.support.local import LocalFederation
 from tests.support.person import Person, fill
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(900)
 
 WORKERS = 2
 INTERRUPTED = 130

@@ -33,7 +33,7 @@ def real_data(fed: LocalFederation, shared: Path) -> None:
 
 
 def compiled(fed: LocalFederation, *args: str, code: int = 0) -> Any:
-    ran = fed.salt_run("mip.compile", "federation=fed1", *args)
+    ran = fed.run("mip.compile", "federation=fed1", *args)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.json
 
@@ -95,7 +95,7 @@ def test_a_node_compiles_and_tells_by_itself(fed: LocalFederation) -> None:
     told = fed.salt("fed1-wk-h2", "mip.compiled", out_json=False)
     assert told.returncode != 0
     assert "the database is empty" in told.stdout
-    assert fed.salt("fed1-wk-h2", "mip.compile").json["fed1-wk-h2"]["tbi"]["status"] == "compiled"
+    assert fed.ask(["fed1-wk-h2"], "mip.compile")["fed1-wk-h2"]["tbi"]["status"] == "compiled"
     verified = fed.salt("fed1-wk-h*", "mip.compiled", "verify=True", wait=60)
     assert verified.returncode == 0, verified.stdout
     assert verified.json["fed1-wk-h1"]["dementia"]["same"] is True
@@ -106,8 +106,8 @@ def test_the_state_compiles_what_is_stale_and_again_changes_nothing(fed: LocalFe
     database.write_bytes(b"no database")
 
     def state(*more: str) -> dict[str, Any]:
-        ran = fed.salt("fed1-wk-h2", "state.single", "mip.compiled", "databases", *more)
-        (value,) = ran.json["fed1-wk-h2"].values()
+        ran = fed.ask(["fed1-wk-h2"], "state.single", "mip.compiled", "databases", *more)
+        (value,) = ran["fed1-wk-h2"].values()
         return value
 
     assert state("test=True")["result"] is None

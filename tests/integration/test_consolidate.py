@@ -70,7 +70,7 @@ def two_datasets(fed: LocalFederation) -> None:
 
 
 def consolidate(fed: LocalFederation, *args: str, code: int = 0) -> Any:
-    ran = fed.salt_run("mip.consolidate", "federation=fed1", *args)
+    ran = fed.run("mip.consolidate", "federation=fed1", *args)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.json
 
@@ -121,8 +121,8 @@ def test_the_json_is_one_document_of_the_schema_and_progress_is_elsewhere(
 ) -> None:
     ran = fed.salt_run("mip.consolidate", "federation=fed1")
     assert schemas.first_error(results.schema("consolidate"), ran.json) is None
-    assert "asking 4 nodes" in ran.stderr
-    assert "asking" not in ran.stdout
+    assert "the inventories of 4 nodes" in ran.stderr
+    assert "gathering" not in ran.stdout
 
 
 def test_a_person_sees_one_screen(fed: LocalFederation) -> None:
@@ -174,22 +174,22 @@ def test_a_worker_that_is_down_is_named_and_skipped_or_kept(fed: LocalFederation
 
 
 def test_a_node_is_taken_out_and_in_again(fed: LocalFederation) -> None:
-    assert fed.salt_run("mip.disable", "federation=fed1").returncode == 1
-    assert fed.salt_run("mip.disable", "federation=fed1", "node=wk2", "reason=disk").returncode == 0
-    checked = fed.salt_run("mip.check_nodes", "federation=fed1")
+    assert fed.run("mip.disable", "federation=fed1").returncode == 1
+    assert fed.run("mip.disable", "federation=fed1", "node=wk2", "reason=disk").returncode == 0
+    checked = fed.run("mip.check_nodes", "federation=fed1")
     assert checked.returncode == 0
     assert checked.json["nodes"]["fed1-wk-h2"]["up"] is True
     assert checked.json["nodes"]["fed1-wk-h2"]["enabled"] is False
     consolidate(fed)
     assert offered(fed) == {"dementia": ["edsd"]}
-    assert fed.salt_run("mip.enable", "federation=fed1", "node=h2").returncode == 0
+    assert fed.run("mip.enable", "federation=fed1", "node=h2").returncode == 0
     consolidate(fed)
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
 
 
 def test_a_changed_pillar_reaches_the_nodes_by_itself(fed: LocalFederation) -> None:
     fed.declare({"min_count": 3}, refresh=False)
-    ran = fed.salt_run("mip.consolidate", "federation=fed1")
+    ran = fed.run("mip.consolidate", "federation=fed1")
     assert ran.returncode == 0
     assert "refreshing the pillar" in ran.stderr
 
@@ -217,7 +217,7 @@ def test_a_large_worker_is_listed_whole_and_a_large_cde_arrives_whole(
     arrived = json.loads((fed.data_path("fed1-wk-h1") / "large/CDEsMetadata.json").read_bytes())
     assert [variable["code"] for variable in arrived["variables"][1:]] == columns
     assert len(arrived["variables"][0]["enumerations"]) == 2000
-    headers = fed.salt("fed1-wk-h1", "mip.prototypes", wait=60).json["fed1-wk-h1"]["large"]
+    headers = fed.ask(["fed1-wk-h1"], "mip.prototypes")["fed1-wk-h1"]["large"]
     assert "VALUE_TRIMMED" not in json.dumps(headers)
     assert len(headers) == 40
     assert sum(len(each["files"]) for each in headers) == 2000
@@ -300,16 +300,16 @@ def test_generations_are_listed_compared_and_put_back(fed: LocalFederation) -> N
     consolidate(fed)
     fed.write_data("fed1-wk-h1", "dementia", "more.csv", csv("more"))
     number = consolidate(fed)["generation"]
-    compared = fed.salt_run("mip.diff", "federation=fed1", f"a={number - 1}").json
+    compared = fed.run("mip.diff", "federation=fed1", f"a={number - 1}").json
     assert "pathologies/dementia/more" in [change["thing"] for change in compared["changes"]]
-    newest = fed.salt_run("mip.history", "federation=fed1", "dataset=more").json["generations"][0]
+    newest = fed.run("mip.history", "federation=fed1", "dataset=more").json["generations"][0]
     assert newest["generation"] == number
     assert newest["added"] == [["dementia", "more"]]
-    back = fed.salt_run("mip.rollback", "federation=fed1")
+    back = fed.run("mip.rollback", "federation=fed1")
     assert back.returncode == 0, back.stdout
     assert back.json["restored"] == number - 1
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
-    structure = fed.salt_run("mip.export", "federation=fed1").json
+    structure = fed.run("mip.export", "federation=fed1").json
     assert structure == [
         {
             "name": "dementia",

@@ -13,7 +13,7 @@ from tests.support.person import fill, typed
 LINES = manual.lines("loopback", "salt-run", "salt", "salt-call")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_line_ends_as_it_should_and_shows_it(fed: LocalFederation) -> None:
     fill(fed)
     consolidate = "salt-run mip.consolidate"

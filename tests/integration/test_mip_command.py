@@ -34,7 +34,7 @@ def person(
 LINES = manual.lines("loopback", "mip")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_every_line_of_the_manual_ends_as_it_should_and_shows_it(person: Person) -> None:
     wrong = []
     for line in LINES:

@@ -42,7 +42,7 @@ def returns(fed: LocalFederation) -> list[tuple[str, Any]]:
         generator.write(fed.data_path(node), generator.hospital(number, bad=number == 2))
     found = []
     for command, args in COMMANDS:
-        found.append((command, fed.salt_run(f"mip.{command}", "federation=fed1", *args).json))
+        found.append((command, fed.run(f"mip.{command}", "federation=fed1", *args).json))
     return found
 
 

@@ -8,12 +8,14 @@ import pytest
 
 from saltext_mip import results, schemas
 from tests.support import expected, manual
-from tests.support.following import Following, until
+from tests.support.following import Following
 from tests.support.keycloak import NEW, Realm, Unavailable, running
 from tests.support.local import LocalFederation
 from tests.support.person import typed
+from tests.support.waiting import until
 from tests.unit.pusher.conftest import cde, rows
 
+ALONE = True
 DECLARE = {"reactor": {"settle": 1, "resync": 600, "max_removed": 1}, "min_count": 0}
 SECRET = "administration-secret"
 FED = "federation=fed1"
@@ -57,15 +59,15 @@ def test_an_operator_brings_them_in_step_and_again_changes_nothing(
     following: Following, realm: Realm
 ) -> None:
     fed = following.fed
-    fed.salt_run("mip.consolidate", FED, check=True)
-    planned = fed.salt_run("mip.sync_roles", FED, "dry_run=True", check=True).json
+    fed.run("mip.consolidate", FED, check=True)
+    planned = fed.run("mip.sync_roles", FED, "dry_run=True", check=True).json
     assert planned["plan"]
     assert roles(realm) == set()
     done = fed.salt_run("mip.sync_roles", FED, check=True)
     assert schemas.first_error(results.schema("sync_roles"), done.json) is None
     assert SECRET not in done.stdout + done.stderr
     assert {"FED1_RESEARCHER_dementia", "FED1_DC_HOSPITAL_fed1-wk-h1"} <= roles(realm)
-    again = fed.salt_run("mip.sync_roles", FED, check=True).json
+    again = fed.run("mip.sync_roles", FED, check=True).json
     assert (again["changed"], again["writes"]) == (False, 0)
 
 
@@ -89,8 +91,8 @@ def test_they_follow_new_data_with_nobody_typing(following: Following, realm: Re
     realm.join(user, "FED1_RESEARCHER_dementia")
     assert "RESEARCH_DATASET_lasi" not in realm.authorities("researcher", "fed1")
     fed.write_data("fed1-wk-h2", "dementia", "lasi.csv", rows("lasi").encode())
-    until(lambda: "RESEARCH_DATASET_lasi" in realm.authorities("researcher", "fed1"), 90)
-    found = {each["type"]: each for each in fed.salt_run("mip.status", FED).json["conditions"]}
+    until(lambda: "RESEARCH_DATASET_lasi" in realm.authorities("researcher", "fed1"), seconds=90)
+    found = {each["type"]: each for each in fed.run("mip.status", FED).json["conditions"]}
     assert found["RolesSynced"]["status"] == "True"
 
 
@@ -101,8 +103,8 @@ def test_a_server_that_is_away_fails_nothing_else(following: Following) -> None:
     following.settled(lambda: "late" in following.offered["dementia"], 90)
 
     def away() -> bool:
-        found = fed.salt_run("mip.status", FED).json["conditions"]
+        found = fed.run("mip.status", FED).json["conditions"]
         return any(each["type"] == "RolesSynced" and each["status"] == "False" for each in found)
 
-    until(away, 90)
+    until(away, seconds=90)
     assert following.last["kind"] == "done"

@@ -8,6 +8,7 @@ from saltext_mip import results, schemas
 from saltext_mip.bridge import sls
 from tests.support.local import PUSHER, LocalFederation
 
+ALONE = True
 WORKERS = 1
 
 

@@ -13,7 +13,7 @@ OTHERS = {"fed2": 1}
 
 
 def consolidate(fed: LocalFederation, name: str) -> Any:
-    return fed.salt_run("mip.consolidate", f"federation={name}", check=True).json
+    return fed.run("mip.consolidate", f"federation={name}", check=True).json
 
 
 def offered(fed: LocalFederation, name: str) -> list[str]:
@@ -32,14 +32,14 @@ def test_what_one_has_and_is_told_does_not_concern_the_other(fed: LocalFederatio
     assert consolidate(fed, "fed2")["generation"] == first["generation"] == 1
     assert (offered(fed, "fed1"), offered(fed, "fed2")) == (["edsd"], ["ppmi"])
 
-    ran = fed.salt_run("mip.consolidate")
+    ran = fed.run("mip.consolidate")
     assert ran.returncode == 1
     assert "fed1, fed2" in ran.json
-    other = fed.salt_run("mip.disable", "federation=fed1", f"node={fed.workers('fed2')[0]}")
+    other = fed.run("mip.disable", "federation=fed1", f"node={fed.workers('fed2')[0]}")
     assert other.returncode == 1
     assert "has no node" in other.json
 
-    assert fed.salt_run("mip.disable", "federation=fed1", "node=wk1").returncode == 0
+    assert fed.run("mip.disable", "federation=fed1", "node=wk1").returncode == 0
     assert consolidate(fed, "fed1")["workers"][fed.workers("fed1")[0]]["status"] == "disabled"
     again = consolidate(fed, "fed2")
     assert again["changed"] is False

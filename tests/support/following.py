@@ -7,24 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tests.support.local import PUSHER, LocalFederation
+from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def until(what: Callable[[], Any], within: float = 60.0) -> Any:
-    """The value of ``what`` once it is true."""
-    end = time.monotonic() + within
-    while not (value := what()):
-        if time.monotonic() > end:
-            raise AssertionError("it did not come about in time")
-        time.sleep(0.2)
-    return value
 
 
 class Following:
@@ -34,10 +24,10 @@ class Following:
         self.fed = fed
 
     def install(self) -> None:
-        self.fed.salt_run("mip.setup", check=True)
+        self.fed.run("mip.setup", check=True)
         self.fed.stop_node(PUSHER)
         self.fed.start_node(PUSHER)
-        applied = self.fed.salt("*", "state.apply", "mip.beacons").json
+        applied = self.fed.ask(self.fed.nodes(), "state.apply", "mip.beacons", wait=120)
         failed = [
             state["comment"]
             for states in applied.values()
@@ -78,16 +68,16 @@ class Following:
 
     def settled(self, what: Callable[[], Any], within: float = 60.0) -> None:
         """Until ``what`` is so and the controller has nothing more to do."""
-        until(what, within)
-        until(self.idle, within)
+        until(what, seconds=within)
+        until(self.idle, seconds=within)
 
     def compiled(self, node: str) -> dict[str, Any]:
-        value: dict[str, Any] = self.fed.salt(node, "mip.compiled").json[node]
+        value: dict[str, Any] = self.fed.ask([node], "mip.compiled")[node]
         return value
 
     def conditions(self) -> dict[str, dict[str, Any]]:
         """By type, as a wake tells them."""
-        found = self.fed.salt_run("mip.suspend", "federation=fed1", "dry_run=True").json
+        found = self.fed.run("mip.suspend", "federation=fed1", "dry_run=True").json
         return {each["type"]: each for each in found["conditions"]}
 
     # -- what is done to it

@@ -28,6 +28,12 @@ class Daemon:
         self._init: subprocess.Popen[bytes] | None = None
 
     @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The init that it runs below, once it was started."""
+        assert self._init is not None
+        return self._init
+
+    @property
     def running(self) -> bool:
         return self._init is not None and self._init.poll() is None
 

@@ -55,7 +55,12 @@ class Host:
         """Write the configuration; to another folder than the host's own where one is named."""
         config = config or self.config
         config.mkdir(parents=True, exist_ok=True)
-        common = {
+        text = yaml.safe_dump({**self.common(), **settings}, sort_keys=False)
+        (config / self.role).write_text(text, encoding="utf-8")
+
+    def common(self) -> dict[str, Any]:
+        """Settings of master and minion alike."""
+        return {
             "root_dir": str(self.root),
             "user": getpass.getuser(),
             # sockets have short paths: /tmp/x/fed1-wk-h10/run stays well below 108 bytes
@@ -65,8 +70,6 @@ class Host:
             "enable_fqdns_grains": False,
             "enable_gpu_grains": False,
         }
-        text = yaml.safe_dump({**common, **settings}, sort_keys=False)
-        (config / self.role).write_text(text, encoding="utf-8")
 
     @property
     def pki(self) -> Path:
@@ -106,6 +109,8 @@ def master_settings(
         "publish_port": ports[0],
         "ret_port": ports[1],
         "worker_threads": 3,
+        # a minion that was killed is missing after two rounds of this, longer on a busy machine
+        "gather_job_timeout": 4,
         "file_roots": {"base": [str(states)]},
         "pillar_roots": {"base": [str(pillar)]},
     }

@@ -3,11 +3,12 @@
 This is the only place that publishes to minions. An event on the master's bus can be forged by
 any minion, so it only says 'look'; the answer is read from the job cache, where the master attests
 who sent it, and where an answer is found whose event was lost. A minion that is busy is waited for
-until the deadline; one that does not say within a few seconds that it runs the job is missing.
+until the deadline; who is missing is decided by :mod:`~saltext_mip.bridge.liveness`.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,13 +18,12 @@ import salt.utils.event
 import salt.utils.jid
 
 from saltext_mip import wire
+from saltext_mip.bridge.liveness import Liveness, is_running
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Progress
 
-GRACE = 1.0  # seconds after which a silent minion is asked whether it runs the job
-SILENCE = 4.0  # seconds without a word after which it is missing
+REMEMBERED = 3  # rounds of questions to which late answers are looked for
 WORD = 2.0  # seconds between two words to a person who waits
-AGAIN = 10.0  # seconds between two questions to one that runs on
 
 
 class Nodes:
@@ -97,10 +97,18 @@ class Nodes:
             return job.run(targets, arguments, keywords)
 
     def publish(
-        self, function: str, targets: Sequence[str], arguments: Sequence[Any], keywords: Any
+        self,
+        function: str,
+        targets: Sequence[str],
+        arguments: Sequence[Any],
+        keywords: Any,
+        jid: str | None = None,
     ) -> tuple[str, frozenset[str]]:
-        """Send a job; its id, and the targets that have an accepted key."""
-        jid = salt.utils.jid.gen_jid(self.opts)
+        """Send a job; its id, and the targets that have an accepted key.
+
+        With the ``jid`` of a job that was sent before, a minion that has had it does nothing.
+        """
+        jid = jid or salt.utils.jid.gen_jid(self.opts)
         sent = self._client.run_job(
             list(targets),
             function,
@@ -133,8 +141,8 @@ class _Job:
         self._failed: dict[str, str] = {}
         self._missing: dict[str, str] = {}
         self._pending: set[str] = set()
-        self._heard: dict[str, float] = {}
-        self._idle_since: dict[str, float] = {}
+        self._signs: set[tuple[str, str]] = set()
+        self._liveness = Liveness(time.monotonic(), float(nodes.opts["gather_job_timeout"]))
         self._next_word = time.monotonic() + WORD
 
     def run(self, targets: Sequence[str], arguments: Sequence[Any], keywords: Any) -> Answers:
@@ -143,21 +151,22 @@ class _Job:
             if target not in sent:
                 self._missing[target] = "the Salt master has no accepted key of that name"
         self._pending = {target for target in targets if target in sent}
-        start = time.monotonic()
-        self._heard = dict.fromkeys(self._pending, start)
-        asked, find = start - AGAIN + GRACE, ""
+        finds: list[tuple[str, float]] = []
         while self._pending:
             now = time.monotonic()
-            self._collect(jid)
-            if find:
-                self._listen_to(find)
-            self._give_up(now)
+            self._collect(jid, now)
+            for find, asked in finds[-REMEMBERED:]:
+                self._listen_to(find, asked, now)
+            verdicts = self._liveness.end(now, self._pending, _load())
+            self._give_up(now, verdicts.missing)
+            if again := sorted(verdicts.again & self._pending):
+                self._nodes.publish(self._function, again, arguments, keywords, jid)
             # A look reads the answers of all minions: with a thousand, not once for each event.
             rest = now + 2 * (time.monotonic() - now)
-            if self._pending and now - asked >= AGAIN:
-                asked = now
-                self._heard.update(dict.fromkeys(self._pending, now - GRACE))
+            if self._pending and self._liveness.due(now):
+                self._liveness.begin(now, self._pending)
                 find, _ = self._nodes.publish("saltutil.find_job", sorted(self._pending), [jid], {})
+                finds.append((find, now))
             if self._pending:
                 self._say(now)
                 self._wait(rest)
@@ -175,37 +184,38 @@ class _Job:
         while (left := rest - time.monotonic()) > 0:
             self._bus.get_event(wait=left, tag="salt/job/", auto_reconnect=True)
 
-    def _collect(self, jid: str) -> None:
+    def _collect(self, jid: str, now: float) -> None:
         for node, answer in self._nodes.returned(jid).items():
             if node not in self._pending or "return" not in answer:
                 continue
             self._pending.discard(node)
+            self._liveness.answered(now)
             value = answer["return"]
             if answer.get("retcode", 0) or answer.get("success") is False:
                 self._failed[node] = str(value).strip().removeprefix("ERROR: ") or "no reason given"
             else:
                 self._values[node] = value
 
-    def _listen_to(self, find: str) -> None:
-        now = time.monotonic()
+    def _listen_to(self, find: str, asked: float, now: float) -> None:
         for node, answer in self._nodes.returned(find).items():
-            if node not in self._pending:
+            if node not in self._pending or "return" not in answer or (find, node) in self._signs:
                 continue
-            self._heard[node] = now
-            if answer.get("return"):
-                self._idle_since.pop(node, None)
-            else:
-                # Not running: it is through (its answer is on the way), or it never began.
-                self._idle_since.setdefault(node, now)
+            self._signs.add((find, node))
+            # one that could not tell is there, and the job is not known to be lost
+            runs = is_running(answer["return"]) is not False
+            self._liveness.sign(node, now, asked=asked, runs=runs)
 
-    def _give_up(self, now: float) -> None:
+    def _give_up(self, now: float, missing: Mapping[str, str]) -> None:
         for node in sorted(self._pending):
             if now >= self._deadline:
                 self._missing[node] = "it did not answer in time"
-            elif now - self._heard[node] >= SILENCE + GRACE:
-                self._missing[node] = "it does not answer"
-            elif now - self._idle_since.get(node, now) >= SILENCE:
-                self._missing[node] = "it runs, but lost the job"
+            elif node in missing:
+                self._missing[node] = missing[node]
             else:
                 continue
             self._pending.discard(node)
+
+
+def _load() -> float:
+    """How many processes want each processor of the pusher, over the last minute."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)

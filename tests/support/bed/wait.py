@@ -1,24 +1,17 @@
-"""Waiting until something is as it should be, and saying what was not."""
+"""Waiting until hosts are as they should be: :func:`until`, and for what of a bed."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
 
 import docker
 import requests
 
 from tests.support.bed.host import Host
+from tests.support.waiting import NotSeen, until
 
-
-def until(question: Callable[[], object], *, seconds: float, every: float = 0.1, what: str) -> None:
-    """Back when `question` answers something true; TimeoutError says `what` did not come."""
-    deadline = time.monotonic() + seconds
-    while not (answer := question()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds} s (last: {answer!r})")
-        time.sleep(every)
+__all__ = ["for_docker", "for_minions", "until"]
 
 
 def for_docker(connect: Callable[[], docker.DockerClient], seconds: float = 60) -> None:
@@ -53,5 +46,5 @@ def for_minions(pusher: Host, minions: Sequence[str], seconds: float = 90) -> No
 
     try:
         until(answered, seconds=seconds, every=0.5, what="minions")
-    except TimeoutError as error:
-        raise TimeoutError(f"{error}; silent: {', '.join(sorted(missing))}") from None
+    except NotSeen as error:
+        raise NotSeen(f"{error}; silent: {', '.join(sorted(missing))}") from None
