@@ -129,7 +129,7 @@ def test_the_session_says_how_to_attach_where_there_is_no_terminal(person: Perso
 
 
 def test_progress_is_left_out_on_request(person: Person) -> None:
-    assert "asking" in person.types("consolidate").err
+    assert "the inventories of" in person.types("consolidate").err
     assert person.types("-q", "consolidate").err == ""
 
 

@@ -154,7 +154,7 @@ class _Job:
         finds: list[tuple[str, float]] = []
         while self._pending:
             now = time.monotonic()
-            self._collect(jid, now)
+            self._collect(jid)
             for find, asked in finds[-REMEMBERED:]:
                 self._listen_to(find, asked, now)
             verdicts = self._liveness.end(now, self._pending, _load())
@@ -184,12 +184,11 @@ class _Job:
         while (left := rest - time.monotonic()) > 0:
             self._bus.get_event(wait=left, tag="salt/job/", auto_reconnect=True)
 
-    def _collect(self, jid: str, now: float) -> None:
+    def _collect(self, jid: str) -> None:
         for node, answer in self._nodes.returned(jid).items():
             if node not in self._pending or "return" not in answer:
                 continue
             self._pending.discard(node)
-            self._liveness.answered(now)
             value = answer["return"]
             if answer.get("retcode", 0) or answer.get("success") is False:
                 self._failed[node] = str(value).strip().removeprefix("ERROR: ") or "no reason given"
@@ -198,7 +197,7 @@ class _Job:
 
     def _listen_to(self, find: str, asked: float, now: float) -> None:
         for node, answer in self._nodes.returned(find).items():
-            if node not in self._pending or "return" not in answer or (find, node) in self._signs:
+            if "return" not in answer or (find, node) in self._signs:
                 continue
             self._signs.add((find, node))
             # one that could not tell is there, and the job is not known to be lost

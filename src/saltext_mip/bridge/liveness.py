@@ -38,7 +38,6 @@ class Liveness:
 
     def __init__(self, start: float, round_seconds: float) -> None:
         self._base = round_seconds
-        self._start = start
         self._next = start + GRACE
         self._began: float | None = None
         self._asked: frozenset[str] = frozenset()
@@ -47,10 +46,6 @@ class Liveness:
         self._without: dict[str, int] = {}
         self._resent: set[str] = set()
         self._slowest = 0.0
-
-    def answered(self, now: float) -> None:
-        """A node answered the job itself: others may need as long."""
-        self._slowest = max(self._slowest, now - self._start)
 
     def due(self, now: float) -> bool:
         """Whether a round has to begin now."""
@@ -63,7 +58,10 @@ class Liveness:
         self._signs = {}
 
     def sign(self, node: str, now: float, *, asked: float, runs: bool) -> None:
-        """A node answered whether it runs the job; a late answer to an earlier round is one too."""
+        """A node answered whether it runs the job; a late answer to an earlier round is one too.
+
+        So is that of a node that has answered the job meanwhile: it tells how slow nodes are now.
+        """
         self._slowest = max(self._slowest, now - asked)
         self._signs[node] = runs
 
