@@ -2,8 +2,7 @@
 
 A plan is a list of :class:`PlanItem` in the order of doing. It is what ``dry_run`` returns, what a
 node reports that it did, and what tests compare. A planner that needs more to carry an item out
-keeps those facts beside the item (``swarm.plan.Change``), never in it: an item is shown and sent as
-it is.
+adds those facts in a subclass; :attr:`PlanItem.plan_item` is the item without them.
 """
 
 from __future__ import annotations
@@ -23,3 +22,8 @@ class PlanItem(Struct, frozen=True, omit_defaults=True):
     thing: str
     reason: str
     node: str = ""
+
+    @property
+    def plan_item(self) -> PlanItem:
+        """The item alone, without the facts that a subclass adds: what is shown and sent."""
+        return PlanItem(self.action, self.thing, self.reason, self.node)

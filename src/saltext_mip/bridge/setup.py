@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from msgspec import UNSET
@@ -70,21 +70,13 @@ class Facts:
     reactors: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Item:
-    """One item of the plan: ``write`` a file, ``nothing``, or ``todo``: a manual step."""
+class SetupItem(PlanItem, frozen=True, kw_only=True):
+    """``write`` a file, ``nothing`` is to be done, or ``todo``: left to the operator."""
 
-    action: Literal["write", "nothing", "todo"]
-    thing: str
-    reason: str
     path: Path | None = None
     content: bytes = b""
     mode: int = 0o644
     owner: str = "root"
-
-    @property
-    def plan_item(self) -> PlanItem:
-        return PlanItem(self.action, self.thing, self.reason)
 
 
 def _fileserver(_: Facts) -> list[Any]:
@@ -179,7 +171,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def plan(facts: Facts) -> tuple[Item, ...]:
+def plan(facts: Facts) -> tuple[SetupItem, ...]:
     """The files to write, those that are up to date, and the manual steps."""
     wanted: dict[str, Any] = {}
     todo = []
@@ -206,7 +198,7 @@ def _owner(facts: Facts, key: str, entries: list[Any]) -> Source | None:
     return None if theirs or key not in facts.main.keys else facts.main
 
 
-def _manual_steps(owner: Source, needed: Needed, entries: list[Any]) -> list[Item]:
+def _manual_steps(owner: Source, needed: Needed, entries: list[Any]) -> list[SetupItem]:
     value = owner.keys[needed.key]
     missing = [e for e in entries if not isinstance(value, list) or e not in value]
     if not missing:
@@ -216,35 +208,37 @@ def _manual_steps(owner: Source, needed: Needed, entries: list[Any]) -> list[Ite
     else:
         thing = f"add to '{needed.key}' in {owner.path}:"
     reason = f"{needed.why}; if setup wrote it, the existing entries would be switched off"
-    return [Item("todo", f"{thing}\n{_yaml(missing)}", reason)]
+    return [SetupItem("todo", f"{thing}\n{_yaml(missing)}", reason)]
 
 
-def _configuration(facts: Facts, wanted: Mapping[str, Any]) -> list[Item]:
+def _configuration(facts: Facts, wanted: Mapping[str, Any]) -> list[SetupItem]:
     if not wanted and facts.mine is None:
-        return [Item("nothing", str(facts.conf_file), "is complete")]
+        return [SetupItem("nothing", str(facts.conf_file), "is complete")]
     content = (MARK + (_yaml(wanted) if wanted else "{}\n")).encode()
     if facts.drop_in is None:
         reason = f"the default_include of {facts.conf_file} does not match {DROP_IN}"
-        return [Item("todo", f"include a file with:\n{_yaml(wanted)}", reason)]
+        return [SetupItem("todo", f"include a file with:\n{_yaml(wanted)}", reason)]
     path = facts.drop_in
     if facts.mine is not None and not facts.mine.startswith(MARK.encode()):
         reason = f"{path} was not written by setup and is not changed"
-        return [Item("todo", f"move {path} to another name, and run setup again", reason)]
+        return [SetupItem("todo", f"move {path} to another name, and run setup again", reason)]
     if facts.mine == content:
-        return [Item("nothing", str(path), "is up to date")]
+        return [SetupItem("nothing", str(path), "is up to date")]
     reason = "; ".join(needed.why for needed in NEEDED if needed.key in wanted)
     if facts.mine is not None:
         reason = f"is outdated: {reason}" if reason else "is no longer needed"
     return [
-        Item("write", str(path), reason, path, content),
-        Item("todo", "restart the master: systemctl restart salt-master", f"it reads {path} then"),
+        SetupItem("write", str(path), reason, path=path, content=content),
+        SetupItem(
+            "todo", "restart the master: systemctl restart salt-master", f"it reads {path} then"
+        ),
     ]
 
 
-def _pillar(facts: Facts) -> list[Item]:
+def _pillar(facts: Facts) -> list[SetupItem]:
     root = facts.pillar_root
     declaring = [name for name in facts.example if name != "top.sls" and not _secret(name)]
-    edit = Item(
+    edit = SetupItem(
         "todo",
         f"declare your federation in {root / declaring[0]}, and its nodes in {root / 'top.sls'}",
         "the example is still there",
@@ -252,20 +246,22 @@ def _pillar(facts: Facts) -> list[Item]:
     if any(facts.pillar.get(name) == facts.example[name] for name in declaring):
         return [edit]
     if facts.federations:
-        return [Item("nothing", str(root), f"declares {', '.join(facts.federations)}")]
+        return [SetupItem("nothing", str(root), f"declares {', '.join(facts.federations)}")]
     if facts.has_pillar:
         thing = f"declare your federation in {root}, as the example in {sls.root() / 'pillar'} does"
-        return [Item("todo", thing, "a pillar exists, but declares no federation")]
+        return [SetupItem("todo", thing, "a pillar exists, but declares no federation")]
     return [*(_copy(facts, name, content) for name, content in facts.example.items()), edit]
 
 
-def _copy(facts: Facts, name: str, content: bytes) -> Item:
+def _copy(facts: Facts, name: str, content: bytes) -> SetupItem:
     path = facts.pillar_root / name
     if name == "top.sls":
         content = content.replace(EXAMPLE_ID.encode(), facts.master_id.replace("'", "''").encode())
     mode = 0o600 if _secret(name) else 0o644
     reason = "no pillar found: the example, to be edited"
-    return Item("write", str(path), reason, path, content, mode, facts.user)
+    return SetupItem(
+        "write", str(path), reason, path=path, content=content, mode=mode, owner=facts.user
+    )
 
 
 def _secret(name: str) -> bool:
@@ -277,7 +273,7 @@ def _yaml(value: Any) -> str:
     return text
 
 
-def apply(items: Sequence[Item]) -> list[str]:
+def apply(items: Sequence[SetupItem]) -> list[str]:
     """Apply the plan; returns the paths of the files written.
 
     :class:`~saltext_mip.errors.Refused` if one cannot be written; a rerun continues from there.
@@ -298,7 +294,9 @@ def apply(items: Sequence[Item]) -> list[str]:
     return wrote
 
 
-def result(items: Sequence[Item], wrote: Sequence[str], *, dry_run: bool = False) -> SetupResult:
+def result(
+    items: Sequence[SetupItem], wrote: Sequence[str], *, dry_run: bool = False
+) -> SetupResult:
     """What ``mip.setup`` returns, where ``wrote`` are the paths that were written."""
     return SetupResult(
         changed=bool(wrote),

@@ -25,7 +25,7 @@ from saltext_mip.keycloak.errors import (
 )
 from saltext_mip.keycloak.mappers import Mapper, choose
 from saltext_mip.keycloak.observed import Ids, Observed, find_client, read_groups, read_roles
-from saltext_mip.keycloak.plan import Item, Plan, corrected
+from saltext_mip.keycloak.plan import Plan, RolesItem, corrected
 from saltext_mip.text import shown
 
 # so many roles in one request: a server takes a tenth of a second for them
@@ -38,8 +38,8 @@ _IN_A_ROW = 3
 class Outcome:
     """``failed``: what was not done, and why. ``done`` has the items that were."""
 
-    done: list[Item] = field(default_factory=list)
-    failed: list[tuple[Item, str]] = field(default_factory=list)
+    done: list[RolesItem] = field(default_factory=list)
+    failed: list[tuple[RolesItem, str]] = field(default_factory=list)
 
 
 class Applier:
@@ -61,7 +61,7 @@ class Applier:
         self._mappers = {mapper.kind: mapper for mapper in mappers}
         self._descriptions = descriptions
         self._write_secret = write_secret
-        self._deeds: dict[str, Callable[[Item], None]] = {
+        self._deeds: dict[str, Callable[[RolesItem], None]] = {
             "create client": self._create_client,
             "create mapper": self._create_mapper,
             "correct mapper": self._correct_mapper,
@@ -99,7 +99,7 @@ class Applier:
 
     # -- what gives
 
-    def _create_client(self, item: Item) -> None:
+    def _create_client(self, item: RolesItem) -> None:
         payload = {
             "clientId": item.thing,
             "name": item.thing,
@@ -121,7 +121,7 @@ class Applier:
         except Conflict:
             self._ids.client = (find_client(self._server, item.thing) or {}).get("id")
 
-    def _create_mapper(self, item: Item) -> None:
+    def _create_mapper(self, item: RolesItem) -> None:
         payload = self._mappers[item.names[0]].representation()
         taken = {mapper["name"] for mapper in self._actual.mappers}
         while payload["name"] in taken:
@@ -130,7 +130,7 @@ class Applier:
         with suppress(Conflict):
             self._server.make(lambda admin: admin.add_mapper_to_client(client, payload))
 
-    def _correct_mapper(self, item: Item) -> None:
+    def _correct_mapper(self, item: RolesItem) -> None:
         mapper = self._mappers[item.names[0]]
         found = choose(mapper, self._actual.mappers)
         if found is None:
@@ -138,7 +138,7 @@ class Applier:
         client, payload = self._client(), corrected(mapper, found)
         self._server.change(lambda a: a.update_client_mapper(client, payload["id"], payload))
 
-    def _create_role(self, item: Item) -> None:
+    def _create_role(self, item: RolesItem) -> None:
         client = self._client()
         payload = {"name": item.thing, "description": self._descriptions.get(item.thing, "")}
         try:
@@ -148,11 +148,11 @@ class Applier:
             if item.thing not in self._ids.roles:
                 raise
 
-    def _extend_role(self, item: Item) -> None:
+    def _extend_role(self, item: RolesItem) -> None:
         for batch in self._batches(item.names):
             self._server.send("post", f"roles-by-id/{self._role(item.thing)}/composites", batch)
 
-    def _create_group(self, item: Item) -> None:
+    def _create_group(self, item: RolesItem) -> None:
         payload = {"name": item.thing}
         try:
             group = self._server.make(lambda admin: admin.create_group(payload))
@@ -161,11 +161,11 @@ class Applier:
         if group:
             self._ids.groups[item.thing] = group
 
-    def _extend_group(self, item: Item) -> None:
+    def _extend_group(self, item: RolesItem) -> None:
         for batch in self._batches(item.names):
             self._server.send("post", self._mapping(item.thing), batch)
 
-    def _add_members(self, item: Item) -> None:
+    def _add_members(self, item: RolesItem) -> None:
         group = self._group(item.thing)
         for user in item.names:
             with suppress(Gone):  # a user deleted since
@@ -175,19 +175,19 @@ class Applier:
 
     # -- what takes
 
-    def _reduce_group(self, item: Item) -> None:
+    def _reduce_group(self, item: RolesItem) -> None:
         for batch in self._batches(item.names):
             self._server.send("delete", self._mapping(item.thing), batch)
 
-    def _reduce_role(self, item: Item) -> None:
+    def _reduce_role(self, item: RolesItem) -> None:
         for batch in self._batches(item.names):
             self._server.send("delete", f"roles-by-id/{self._role(item.thing)}/composites", batch)
 
-    def _remove_group(self, item: Item) -> None:
+    def _remove_group(self, item: RolesItem) -> None:
         with suppress(Gone):
             self._server.send("delete", f"groups/{self._group(item.thing)}")
 
-    def _remove_role(self, item: Item) -> None:
+    def _remove_role(self, item: RolesItem) -> None:
         with suppress(Gone):
             self._server.send("delete", f"roles-by-id/{self._role(item.thing)}")
 

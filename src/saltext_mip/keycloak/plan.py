@@ -53,31 +53,22 @@ _ACTIONS = {
 _TAKING = {action for actions in _ACTIONS.values() for action in (actions.reduce, actions.remove)}
 
 
-@dataclass(frozen=True)
-class Item:
-    """One deed. ``names`` are the roles (or, of members, the users' ids) that it is about."""
+class RolesItem(PlanItem, frozen=True, kw_only=True):
+    """One change; ``names`` are the roles (or, of members, the users' ids) that it is about."""
 
-    action: Action
-    thing: str
-    reason: str
     names: tuple[str, ...] = ()
-
-    @property
-    def plan_item(self) -> PlanItem:
-        """As people see it."""
-        return PlanItem(self.action, self.thing, self.reason)
 
 
 @dataclass(frozen=True)
 class Plan:
     """``orphans`` are those that stay; ``unchanged`` is what is as it should be already."""
 
-    items: tuple[Item, ...]
+    items: tuple[RolesItem, ...]
     unchanged: tuple[str, ...]
     orphans: tuple[str, ...]
     problems: tuple[Problem, ...]
 
-    def and_item(self, item: Item) -> Plan:
+    def and_item(self, item: RolesItem) -> Plan:
         """The same with one more that gives, before those that take."""
         giving = [i for i in self.items if i.action not in _TAKING]
         taking = [i for i in self.items if i.action in _TAKING]
@@ -102,10 +93,10 @@ def plan(
     should, there = wanted.rights, actual.rights
     problems = list(wanted.problems)
     unchanged: list[str] = []
-    give: list[Item] = []
+    give: list[RolesItem] = []
 
     if actual.ids.client is None:
-        give.append(Item("create client", client_id, "it is not there"))
+        give.append(RolesItem("create client", client_id, "it is not there"))
     else:
         unchanged.append(client_id)
         if actual.public:
@@ -119,7 +110,7 @@ def plan(
     for name, users in (copies or {}).items():
         if name in should.groups:
             reason = f"{len(users)} of the other client's are not in it"
-            give.append(Item("add members", name, reason, users))
+            give.append(RolesItem("add members", name, reason, names=users))
         else:
             problems.append(Problem("MembersNotCopied", about=f"group {name}", count=len(users)))
     if prune:
@@ -138,10 +129,10 @@ def plan(
 
 @dataclass(frozen=True)
 class _Difference:
-    create: list[Item]
-    extend: list[Item]
-    reduce: list[Item]
-    remove: list[Item]
+    create: list[RolesItem]
+    extend: list[RolesItem]
+    reduce: list[RolesItem]
+    remove: list[RolesItem]
     same: list[str]
     orphans: list[str]
 
@@ -159,35 +150,39 @@ def _compare(
     actions = _ACTIONS[kind]
     for name, gives in should.items():
         if name not in there:
-            found.create.append(Item(actions.create, name, "it is not there"))
+            found.create.append(RolesItem(actions.create, name, "it is not there"))
         has = there.get(name, frozenset())
         if lacks := sorted(gives - has):
-            found.extend.append(Item(actions.extend, name, _few("it lacks", lacks), tuple(lacks)))
+            found.extend.append(
+                RolesItem(actions.extend, name, _few("it lacks", lacks), names=tuple(lacks))
+            )
         if excess := sorted(has - gives):
             reason = _few("it should not give", excess)
-            found.reduce.append(Item(actions.reduce, name, reason, tuple(excess)))
+            found.reduce.append(RolesItem(actions.reduce, name, reason, names=tuple(excess)))
         if has == gives and name in there:
             found.same.append(name)
     for name in sorted(set(there) - set(should)):
         if prune and name not in kept:
-            found.remove.append(Item(actions.remove, name, _ORPHAN))
+            found.remove.append(RolesItem(actions.remove, name, _ORPHAN))
             continue
         found.orphans.append(name)
         if there[name]:
-            found.reduce.append(Item(actions.reduce, name, _ORPHAN, tuple(sorted(there[name]))))
+            found.reduce.append(
+                RolesItem(actions.reduce, name, _ORPHAN, names=tuple(sorted(there[name])))
+            )
     return found
 
 
-def _mapper(mapper: Mapper, actual: Observed, unchanged: list[str]) -> list[Item]:
+def _mapper(mapper: Mapper, actual: Observed, unchanged: list[str]) -> list[RolesItem]:
     found = choose(mapper, actual.mappers)
     if found is None:
-        return [Item("create mapper", mapper.name, "it is not there", (mapper.kind,))]
+        return [RolesItem("create mapper", mapper.name, "it is not there", names=(mapper.kind,))]
     wrong = mapper.differs(found.get("config", {}))
     if not wrong:
         unchanged.append(str(found["name"]))
         return []
     reason = ", ".join(f"{key} differs: '{old}' -> '{new}'" for key, (old, new) in wrong.items())
-    return [Item("correct mapper", str(found["name"]), reason, (mapper.kind,))]
+    return [RolesItem("correct mapper", str(found["name"]), reason, names=(mapper.kind,))]
 
 
 def corrected(mapper: Mapper, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from saltext_mip.keycloak.apply import Applier, Outcome
 from saltext_mip.keycloak.client import Keycloak
 from saltext_mip.keycloak.desired import desired_rights
 from saltext_mip.keycloak.mappers import desired_mappers
-from saltext_mip.keycloak.plan import Item, Plan, plan
+from saltext_mip.keycloak.plan import Plan, RolesItem, plan
 from saltext_mip.keycloak.secret_file import SecretFile
 from saltext_mip.keycloak.settings import Settings
 from saltext_mip.problems import Problem
@@ -62,7 +62,9 @@ def sync(
         )
         secret_file = SecretFile(settings.client_secret_file, server)
         if not there.public and (reason := secret_file.differs(there.ids.client)):
-            todo = todo.and_item(Item("write secret", str(settings.client_secret_file), reason))
+            todo = todo.and_item(
+                RolesItem("write secret", str(settings.client_secret_file), reason)
+            )
         if dry_run:
             outcome = Outcome(done=list(todo.items))
         else:

@@ -12,15 +12,15 @@ from docker.types import ServiceMode
 
 from saltext_mip.swarm import docker_api as specs
 from saltext_mip.swarm.engine import KEYSTORE, WORKER
-from saltext_mip.swarm.plan import Item
+from saltext_mip.swarm.plan import ServiceItem
 
 # waits until the item's service is back; raises where it does not come back
-Settled = Callable[[Item], None]
+Settled = Callable[[ServiceItem], None]
 
 
 def apply(
-    client: Any, items: Sequence[Item], networks: Mapping[str, str], settled: Settled
-) -> tuple[Item, ...]:
+    client: Any, items: Sequence[ServiceItem], networks: Mapping[str, str], settled: Settled
+) -> tuple[ServiceItem, ...]:
     """Do all of ``items`` in their order; what was done. ``networks`` has ids by name."""
     done = []
     rolling = [i for i in items if i.replaces_task and i.service and i.service.short == WORKER]
@@ -40,11 +40,11 @@ def apply(
     return tuple(done)
 
 
-def _is_keystore(item: Item) -> bool:
+def _is_keystore(item: ServiceItem) -> bool:
     return item.service is not None and item.service.short == KEYSTORE and item.replaces_task
 
 
-def _create(client: Any, item: Item, networks: Mapping[str, str]) -> None:
+def _create(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None:
     spec = specs.build(_goal(item), networks)
     client.api.create_service(
         spec["TaskTemplate"],
@@ -55,7 +55,7 @@ def _create(client: Any, item: Item, networks: Mapping[str, str]) -> None:
     )
 
 
-def _update(client: Any, item: Item, networks: Mapping[str, str]) -> None:
+def _update(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None:
     running = item.running
     if running is None:
         raise ValueError(f"{item.thing} is not there to be changed")
@@ -74,7 +74,7 @@ def _update(client: Any, item: Item, networks: Mapping[str, str]) -> None:
     )
 
 
-def _goal(item: Item) -> Any:
+def _goal(item: ServiceItem) -> Any:
     if item.service is None:
         raise ValueError(f"nothing says what {item.thing} shall be")
     return item.service

@@ -7,13 +7,13 @@ its old installation. :func:`membership` is pure; the rest does what it returns.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from docker.types import IPAMConfig, IPAMPool
 
 from saltext_mip.errors import NodeError, Refused
 from saltext_mip.federation import Federation, Node
+from saltext_mip.plans import PlanItem
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import FEDERATION_LABEL
 from saltext_mip.swarm.model import PLACE_LABEL
@@ -23,17 +23,17 @@ from saltext_mip.swarm.plan import NetworkItem
 PORT = 2377
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What is done with one entry of the Swarm's list of nodes."""
+class EntryItem(PlanItem, frozen=True, kw_only=True):
+    """What is done with one entry of the Swarm's list of nodes; ``place`` is its host name."""
 
-    action: Literal["label", "unlabel", "forget"]
     id: str
-    thing: str
-    reason: str
+    place: str
 
-    def shown(self) -> dict[str, str]:
-        return {"action": self.action, "thing": f"Swarm node {self.thing}", "reason": self.reason}
+    @classmethod
+    def of(
+        cls, action: Literal["label", "unlabel", "forget"], id_: str, place: str, reason: str
+    ) -> EntryItem:
+        return cls(action, f"Swarm node {place}", reason, id=id_, place=place)
 
 
 def state(client: Any) -> Mapping[str, Any]:
@@ -146,7 +146,7 @@ def membership(
     swarm_ids: Mapping[str, str] | None = None,
     *,
     whole: bool = True,
-) -> tuple[Entry, ...]:
+) -> tuple[EntryItem, ...]:
     """What is to be done so that each node's entry, and no other, has its label.
 
     An entry of a node that is no longer declared is removed from the Swarm, with all that it may
@@ -162,16 +162,16 @@ def membership(
             continue
         if entry.place != node.hostname or entry.labels.get(FEDERATION_LABEL) != federation.name:
             reason = f"label {PLACE_LABEL} differs: {entry.place or 'none'} -> {node.hostname}"
-            out.append(Entry("label", entry.id, node.hostname, reason))
+            out.append(EntryItem.of("label", entry.id, node.hostname, reason))
         for old in candidates(federation, node, observed):
             if old.id in chosen or old.manager:
                 continue
             if old.state == "down":
                 reason = "the node was reinstalled, and this is its old entry"
-                out.append(Entry("forget", old.id, old.hostname, reason))
+                out.append(EntryItem.of("forget", old.id, old.hostname, reason))
             elif old.place == node.hostname:
                 out.append(
-                    Entry("unlabel", old.id, old.hostname, "another entry is the node's now")
+                    EntryItem.of("unlabel", old.id, old.hostname, "another entry is the node's now")
                 )
     for entry in observed.nodes:
         mine = entry.labels.get(FEDERATION_LABEL) == federation.name
@@ -182,9 +182,9 @@ def membership(
         reason = "the node is no longer declared"
         if foreign := _foreign(observed, entry):
             reason += f"; {', '.join(foreign)}, not ours, may run there, so it stays in the Swarm"
-            out.append(Entry("unlabel", entry.id, entry.hostname, reason))
+            out.append(EntryItem.of("unlabel", entry.id, entry.hostname, reason))
         else:
-            out.append(Entry("forget", entry.id, entry.hostname, reason))
+            out.append(EntryItem.of("forget", entry.id, entry.hostname, reason))
     return tuple({one.id: one for one in out}.values())
 
 
@@ -198,7 +198,7 @@ def _foreign(observed: Observed, entry: SwarmNode) -> list[str]:
     )
 
 
-def keep(client: Any, federation: str, items: Iterable[Entry]) -> None:
+def keep(client: Any, federation: str, items: Iterable[EntryItem]) -> None:
     """Do what :func:`membership` returned."""
     for item in items:
         if item.action == "forget":
@@ -209,7 +209,7 @@ def keep(client: Any, federation: str, items: Iterable[Entry]) -> None:
         for key in (PLACE_LABEL, FEDERATION_LABEL):
             labels.pop(key, None)
         if item.action == "label":
-            labels |= {PLACE_LABEL: item.thing, FEDERATION_LABEL: federation}
+            labels |= {PLACE_LABEL: item.place, FEDERATION_LABEL: federation}
         spec = {**found["Spec"], "Labels": labels}
         client.api.update_node(item.id, found["Version"]["Index"], spec)
 

@@ -9,16 +9,17 @@ such a thing has a name or a port of ours, :func:`plan` raises
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, Protocol
+from dataclasses import fields, replace
+from typing import Any, Literal
 
+from msgspec import structs
+
+from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Network, Observed, Running
-
-Action = Literal["create", "update", "remove", "restart", "nothing"]
 
 # the keystore forgets engines when it restarts, so they come after it; workers one at a time
 ORDER = (KEYSTORE, MASTER, WORKER, "portalbackend_db", "create_dbs")
@@ -27,24 +28,14 @@ _IDENTITY = {"name", "short", "node", "hostname", "once"}
 AS_DECLARED = "it is as declared"
 
 
-@dataclass(frozen=True)
-class Item:
-    """One thing to do. ``service`` is the desired one, ``running`` the observed one."""
+class ServiceItem(PlanItem, frozen=True):
+    """``create``, ``update``, ``remove`` or ``restart`` a service, or ``nothing``.
 
-    action: Action
-    thing: str
-    reason: str
-    node: str
+    ``service`` is the desired one, ``running`` the observed one.
+    """
+
     service: Service | None = None
     running: Running | None = None
-
-    def shown(self) -> dict[str, str]:
-        return {
-            "action": self.action,
-            "thing": self.thing,
-            "node": self.node,
-            "reason": self.reason,
-        }
 
     @property
     def replaces_task(self) -> bool:
@@ -58,26 +49,21 @@ class Item:
         return self.action == "restart" or bool(differences(will, kept))
 
 
-@dataclass(frozen=True)
-class NetworkItem:
-    """``create`` or ``recreate`` the network, or ``nothing``."""
+class NetworkItem(PlanItem, frozen=True, kw_only=True):
+    """``create`` or ``recreate`` the network, or ``nothing``; ``old`` is the id of the old one."""
 
-    action: Literal["create", "recreate", "nothing"]
-    thing: str
-    reason: str
     network: Network
     old: str | None = None
 
-    def shown(self) -> dict[str, str]:
-        return {"action": self.action, "thing": f"network {self.thing}", "reason": self.reason}
-
-
-class Shown(Protocol):
-    """An item of a plan."""
-
-    @property
-    def action(self) -> str: ...
-    def shown(self) -> dict[str, str]: ...
+    @classmethod
+    def of(
+        cls,
+        action: Literal["create", "recreate", "nothing"],
+        network: Network,
+        reason: str,
+        old: str | None = None,
+    ) -> NetworkItem:
+        return cls(action, f"network {network.name}", reason, network=network, old=old)
 
 
 def plan(
@@ -86,7 +72,7 @@ def plan(
     *,
     overrides: Mapping[str, str] | None = None,
     nodes: Collection[str] | None = None,
-) -> tuple[Item, ...]:
+) -> tuple[ServiceItem, ...]:
     """What makes the observed services the desired ones; :class:`NotOurs` on a conflict.
 
     ``overrides`` are operators' decisions by minion id: ``stopped`` or ``removed``. ``nodes`` are
@@ -104,17 +90,17 @@ def plan(
     for name, service in wanted.items():
         running = observed.services.get(name)
         if running is None:
-            items.append(Item("create", name, "it is not there", service.node, service))
+            items.append(ServiceItem("create", name, "it is not there", service.node, service))
         elif reasons := differences(service, running.service):
             reason = "; ".join(reasons)
-            items.append(Item("update", name, reason, service.node, service, running))
+            items.append(ServiceItem("update", name, reason, service.node, service, running))
         else:
-            items.append(Item("nothing", name, AS_DECLARED, service.node, service, running))
+            items.append(ServiceItem("nothing", name, AS_DECLARED, service.node, service, running))
     for name, running in observed.services.items():
         if running.ours and name not in wanted:
             node = running.service.node
             reason = "an operator removed it" if node in overrides else "it is not declared"
-            items.append(Item("remove", name, reason, node, None, running))
+            items.append(ServiceItem("remove", name, reason, node, None, running))
     return tuple(
         sorted(
             (item for item in items if nodes is None or item.node in nodes or not item.node),
@@ -123,7 +109,7 @@ def plan(
     )
 
 
-def _rank(item: Item) -> tuple[int, int]:
+def _rank(item: ServiceItem) -> tuple[int, int]:
     short = item.service.short if item.service else ""
     return (
         0 if item.action == "remove" else 1,
@@ -210,8 +196,8 @@ def _listed(values: Iterable[Any]) -> str:
 
 
 def with_restarts(
-    items: Sequence[Item], others: Mapping[str, str] | None = None
-) -> tuple[Item, ...]:
+    items: Sequence[ServiceItem], others: Mapping[str, str] | None = None
+) -> tuple[ServiceItem, ...]:
     """The plan with the engines that must restart because the keystore does.
 
     ``others`` are further services to restart, and why, by name.
@@ -223,7 +209,7 @@ def with_restarts(
             if item.service and item.service.short in (MASTER, WORKER):
                 why.setdefault(item.thing, "the keystore restarts and forgets it")
     return tuple(
-        replace(item, action="restart", reason=why[item.thing])
+        structs.replace(item, action="restart", reason=why[item.thing])
         if (item.action == "nothing" or (item.action == "update" and not item.replaces_task))
         and item.thing in why
         and item.service is not None
@@ -233,7 +219,9 @@ def with_restarts(
     )
 
 
-def only_restoring(items: Iterable[Item], members: Collection[str]) -> tuple[Item, ...]:
+def only_restoring(
+    items: Iterable[ServiceItem], members: Collection[str]
+) -> tuple[ServiceItem, ...]:
     """Of a plan, what brings back a service of which nothing runs; none that runs is changed.
 
     ``members`` are the minion ids of nodes that are in the Swarm.
@@ -241,13 +229,13 @@ def only_restoring(items: Iterable[Item], members: Collection[str]) -> tuple[Ite
     return tuple(
         item
         if _restores(item, members)
-        else replace(item, action="nothing", reason="left to a deployment")
+        else structs.replace(item, action="nothing", reason="left to a deployment")
         for item in items
         if item.service is not None
     )
 
 
-def _restores(item: Item, members: Collection[str]) -> bool:
+def _restores(item: ServiceItem, members: Collection[str]) -> bool:
     if item.service is None or item.service.replicas == 0:
         return False
     if item.running is None:
@@ -262,25 +250,25 @@ def network_plan(desired: Network, observed: Observed) -> NetworkItem:
     """
     now = observed.networks.get(desired.name)
     if now is None:
-        return NetworkItem("create", desired.name, "it is not there", desired)
+        return NetworkItem.of("create", desired, "it is not there")
     reasons = [
         f"{name} differs: {getattr(now, name)} -> {getattr(desired, name)}"
         for name in ("driver", "subnet", "gateway", "encrypted", "mtu")
         if getattr(now, name) != getattr(desired, name)
     ]
     if not reasons:
-        return NetworkItem("nothing", desired.name, AS_DECLARED, now)
+        return NetworkItem.of("nothing", now, AS_DECLARED)
     if now.used_by:
         raise NetworkInUse("; ".join(reasons), network=desired.name, users=", ".join(now.used_by))
-    return NetworkItem("recreate", desired.name, "; ".join(reasons), desired, now.id)
+    return NetworkItem.of("recreate", desired, "; ".join(reasons), now.id)
 
 
-def to_json(
-    nodes: Iterable[Shown], network: NetworkItem, services: Iterable[Item]
-) -> list[dict[str, str]]:
+def plan_items(
+    nodes: Iterable[PlanItem], network: NetworkItem, services: Iterable[ServiceItem]
+) -> list[PlanItem]:
     """A plan as commands return it: what is done to the Swarm's nodes, its network, services."""
-    items: list[Shown] = [*nodes, network, *services]
-    return [item.shown() for item in items if item.action != "nothing"]
+    items = [each.plan_item for each in (*nodes, network, *services)]
+    return [item for item in items if item.action != NOTHING]
 
 
 def desired_network(settings: Mapping[str, Any]) -> Network:

@@ -40,7 +40,7 @@ class Pusher(SimpleNamespace):
         defaults = {"id": "fed_master", "pillar_roots": {"base": [str(self.folder / "pillar")]}}
         path.write_text(yaml.safe_dump({**(defaults if name == "master" else {}), **keys}))
 
-    def plan(self, *federations: str) -> tuple[setup.Item, ...]:
+    def plan(self, *federations: str) -> tuple[setup.SetupItem, ...]:
         return setup.plan(setup.inspect_master(self.opts, federations))
 
     def drop_in_keys(self) -> set[str]:

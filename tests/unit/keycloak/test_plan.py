@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from saltext_mip.keycloak.desired import desired_rights
 from saltext_mip.keycloak.mappers import desired_mappers
 from saltext_mip.keycloak.observed import Ids, Observed
-from saltext_mip.keycloak.plan import Item, Plan, plan
+from saltext_mip.keycloak.plan import Plan, RolesItem, plan
 from saltext_mip.keycloak.rights import Rights
 from tests.support.soak import examples
 
@@ -128,8 +128,11 @@ def test_members_of_a_group_that_is_not_here_are_a_problem():
     copies = {"FED1_PROCESSOR": ("u1", "u2"), "FED1_RESEARCHER_other": ("u3",)}
     found = way(state(ONE), ONE, copies=copies)
     assert found.items == (
-        Item(
-            "add members", "FED1_PROCESSOR", "2 of the other client's are not in it", ("u1", "u2")
+        RolesItem(
+            "add members",
+            "FED1_PROCESSOR",
+            "2 of the other client's are not in it",
+            names=("u1", "u2"),
         ),
     )
     assert [(problem.rule, problem.count) for problem in found.problems] == [
@@ -144,7 +147,7 @@ def test_a_client_without_confidence_is_a_problem_and_left():
 
 
 def test_users_are_not_in_what_is_shown():
-    item = Item("add members", "FED1_PROCESSOR", "1 of the other client's", ("user-id",))
+    item = RolesItem("add members", "FED1_PROCESSOR", "1 of the other client's", names=("user-id",))
     assert "user-id" not in str(item.plan_item)
 
 
@@ -158,7 +161,7 @@ class Server:
         self.roles = {name: set(parts) for name, parts in rights.roles.items()}
         self.groups = {name: set(gives) for name, gives in rights.groups.items()}
 
-    def do(self, item: Item) -> None:
+    def do(self, item: RolesItem) -> None:
         things = self.roles if item.action.endswith("role") else self.groups
         match item.action.split()[0]:
             case "create":

@@ -63,7 +63,7 @@ def test_an_address_that_two_nodes_share_says_nothing() -> None:
     new = entry("4", "some-server", labels={}, address="10.0.0.2")
     assert membership(shared, swarm(new), {}) == ()
     told = membership(shared, swarm(new), {"b": "4"})
-    assert [(item.action, item.id, item.thing) for item in told] == [("label", "4", "b")]
+    assert [(item.action, item.id, item.place) for item in told] == [("label", "4", "b")]
 
 
 def test_of_two_entries_of_one_host_the_one_that_it_says_it_is_gets_the_label() -> None:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import to_builtins
+
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.services.keystore import delete_worker_keys, forgotten, older_than_keystore
@@ -48,14 +50,14 @@ def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> 
             raise NotInSwarm(state=observed.state)
         overrides = updated_overrides(context, request)
         left, network, services = make_plan(context, desired, observed, request, kinds(overrides))
-        plan = plans.to_json(left, network, services)
+        plan = to_builtins(plans.plan_items(left, network, services))
         if request.dry_run:
             return {"changed": False, "plan": plan}
         if overrides != read_overrides(context):
             write_overrides(context, overrides)
         membership.keep(client, context.federation.name, left)
         ids = {name: each.id for name, each in observed.networks.items()}
-        ids[network.thing] = membership.keep_network(client, network)
+        ids[network.network.name] = membership.keep_network(client, network)
         wait = _wait_until_back(context, client, engine.look().active or ())
         delete_worker_keys(context, client, apply(client, services, ids, wait))
         return {"changed": bool(plan), "plan": plan}
@@ -67,7 +69,7 @@ def make_plan(
     observed: Observed,
     request: ServiceRequest,
     overrides: Mapping[str, str],
-) -> tuple[tuple[membership.Entry, ...], plans.NetworkItem, tuple[plans.Item, ...]]:
+) -> tuple[tuple[membership.EntryItem, ...], plans.NetworkItem, tuple[plans.ServiceItem, ...]]:
     """What is done to the Swarm's nodes, to its network and to services, in this order."""
     nodes = _scope(context, request)
     left = membership.membership(
@@ -106,7 +108,7 @@ def _network(
     except NetworkInUse:
         if not request.ends_services:
             raise
-        return plans.NetworkItem("nothing", desired.name, "in use", observed.networks[desired.name])
+        return plans.NetworkItem.of("nothing", observed.networks[desired.name], "in use")
 
 
 def _restarts(
@@ -132,10 +134,10 @@ def _restarts(
 
 def _wait_until_back(
     context: NodeContext, client: Any, active: Collection[str]
-) -> Callable[[plans.Item], None]:
+) -> Callable[[plans.ServiceItem], None]:
     """Waits until what was replaced is back, and an engine that was active is active again."""
 
-    def wait(item: plans.Item) -> None:
+    def wait(item: plans.ServiceItem) -> None:
         service = item.service
         if service is None or service.replicas == 0:
             return

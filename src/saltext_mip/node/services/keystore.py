@@ -11,18 +11,12 @@ from typing import Any
 
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
-from saltext_mip.swarm.components import (
-    FEDERATION_LABEL,
-    KEYSTORE,
-    MASTER,
-    SERVICE_LABEL,
-    WORKER,
-)
+from saltext_mip.swarm.components import FEDERATION_LABEL, KEYSTORE, MASTER, SERVICE_LABEL, WORKER
 from saltext_mip.swarm.engine import Served
 from saltext_mip.swarm.errors import NotServing
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Observed
-from saltext_mip.swarm.plan import Item
+from saltext_mip.swarm.plan import ServiceItem
 from saltext_mip.swarm.request import LOST
 from saltext_mip.text import shown
 
@@ -79,7 +73,7 @@ def delete_keys(context: NodeContext, keys: Sequence[str]) -> list[str]:
         return deleted
 
 
-def delete_worker_keys(context: NodeContext, client: Any, done: Sequence[Item]) -> None:
+def delete_worker_keys(context: NodeContext, client: Any, done: Sequence[ServiceItem]) -> None:
     """Delete what workers announced whose services were removed; nothing else does."""
     removed = [each.running.service for each in done if each.action == "remove" and each.running]
     prefixes = [f"data/{each.hostname}/" for each in removed if each.short == WORKER]

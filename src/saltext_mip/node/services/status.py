@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import to_builtins
+
 from saltext_mip.errors import Refused
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
@@ -82,7 +84,7 @@ def view(
         )
         services = plans.plan(desired, observed, overrides=kinds(overrides))
         left = membership.membership(context.federation, observed, swarm_ids)
-        value["plan"] = plans.to_json(left, network, services)
+        value["plan"] = to_builtins(plans.plan_items(left, network, services))
     except Refused as exc:
         value["refused"] = str(exc)
     served = engine.look()
