@@ -1,0 +1,151 @@
+"""What a wait costs, when it ends, and what it returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from saltext_mip.errors import NodesMissing
+from saltext_mip.pusher.services import client, wait
+from saltext_mip.swarm.request import ServiceRequest
+from tests.support.services import Services
+
+ENGINE = "fed1-wk-h1_exareme"
+OTHER = "fed1-wk-h2_exareme"
+MASTER = "fed1-ms"
+
+
+def restart(fed: Services, *nodes: str, slow: int) -> None:
+    """Restart the services of these nodes; each is up after ``slow`` observations."""
+    fed.slow = slow
+    client.enforce(fed.pusher, ServiceRequest.on_nodes("restart", nodes))
+    fed.asked.clear()
+    fed.compiled = fed.refreshed = 0
+
+
+def jobs(fed: Services, function: str) -> int:
+    return [name for name, _ in fed.asked].count(function)
+
+
+def test_pillar_and_secrets_are_resolved_once_however_long_it_waits(fed: Services) -> None:
+    restart(fed, "fed1-wk-h1", slow=20)
+    view, waiting = wait.wait_up(fed.pusher, timeout=60)
+    assert waiting == {}
+    assert view.services[ENGINE].serving is True
+    assert jobs(fed, "mip_node.services") == 20
+    assert (fed.compiled, fed.refreshed) == (1, 1)
+
+
+def test_no_pillar_is_refreshed_where_nothing_is_waited_for(fed: Services) -> None:
+    wait.wait_up(fed.pusher, timeout=60)
+    assert (jobs(fed, "mip_node.services"), fed.compiled, fed.refreshed) == (1, 1, 0)
+
+
+def test_a_view_of_a_moment_ago_has_resolved_them(fed: Services) -> None:
+    restart(fed, "fed1-wk-h1", slow=5)
+    first = client.observe_services(fed.pusher)
+    wait.wait_up(fed.pusher, timeout=60, first=first)
+    assert (jobs(fed, "mip_node.services"), fed.compiled, fed.refreshed) == (5, 1, 1)
+
+
+def test_waiting_for_datasets_resolves_them_once_too(fed: Services) -> None:
+    restart(fed, "fed1-wk-h1", slow=20)
+    wanted = {"dementia": {"edsd": ("fed1-wk-h1",), "ppmi": ("fed1-wk-h2",)}}
+    assert wait.wait_served(fed.pusher, wanted, 60) == ()
+    assert (jobs(fed, "mip_node.services"), fed.compiled, fed.refreshed) == (20, 1, 1)
+
+
+def test_a_copy_that_cannot_be_refreshed_is_not_used(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fed, "_refresh_pillar", lambda node, **_: False)
+    restart(fed, "fed1-wk-h1", slow=5)
+    assert wait.wait_up(fed.pusher, timeout=60)[1] == {}
+    assert (jobs(fed, "mip_node.services"), fed.compiled) == (5, 5)
+
+
+def test_a_master_that_is_busy_is_asked_again(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe, silent = client.observe_services, iter(range(3))
+
+    def busy(*arguments: Any, **keywords: Any) -> client.ServicesView:
+        if next(silent, None) is not None:
+            raise NodesMissing("it does not answer in time", nodes=MASTER)
+        return observe(*arguments, **keywords)
+
+    monkeypatch.setattr(client, "observe_services", busy)
+    assert wait.wait_up(fed.pusher, timeout=60)[1] == {}
+
+
+def test_a_master_that_stays_away_ends_the_wait(fed: Services) -> None:
+    fed.down = {MASTER}
+    with pytest.raises(NodesMissing):
+        wait.wait_up(fed.pusher, timeout=0)
+
+
+def test_time_that_is_up_returns_why_each_does_not_serve(fed: Services) -> None:
+    restart(fed, "fed1-wk-h1", "fed1-wk-h2", slow=1000)
+    _, waiting = wait.wait_up(fed.pusher, timeout=0)
+    assert set(waiting) == {ENGINE, OTHER}
+    assert set(wait.wait_up(fed.pusher, timeout=0, only=["fed1-wk-h2"])[1]) == {OTHER}
+
+
+def test_an_error_that_waiting_does_not_fix_ends_the_wait(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "PERMANENT_ERROR_WAIT", 0.001)
+    fed.broken_tasks = {ENGINE: "No such image: exareme:0"}
+    _, waiting = wait.wait_up(fed.pusher, timeout=3600)
+    assert waiting == {ENGINE: "No such image: exareme:0"}
+    assert client.condition_reason(waiting[ENGINE]) == "ImagePullFailed"
+
+
+def test_it_does_not_end_the_wait_for_others(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "PERMANENT_ERROR_WAIT", 0.001)
+    fed.broken_tasks = {ENGINE: "No such image: exareme:0"}
+    restart(fed, "fed1-wk-h2", slow=10)
+    view, waiting = wait.wait_up(fed.pusher, timeout=3600)
+    assert set(waiting) == {ENGINE}
+    assert view.services[OTHER].serving is True
+
+
+def test_another_error_is_waited_for(fed: Services) -> None:
+    fed.broken_tasks = {ENGINE: "starting container failed"}
+    assert wait.wait_up(fed.pusher, timeout=0)[1] == {ENGINE: "starting container failed"}
+    assert client.condition_reason("starting container failed") is None
+
+
+def test_what_an_operator_stopped_is_not_waited_for(fed: Services) -> None:
+    client.enforce(fed.pusher, ServiceRequest.on_nodes("stop", ["fed1-wk-h1"]))
+    view, waiting = wait.wait_up(fed.pusher, timeout=60)
+    assert waiting == {}
+    assert view.overrides["fed1-wk-h1"].word == "stopped"
+
+
+def test_now_and_then_something_is_done_while_it_waits(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "RETRY_INTERVAL", 0.0)
+    restart(fed, "fed1-wk-h1", slow=4)
+    done: list[int] = []
+    wait.wait_up(fed.pusher, timeout=60, again=lambda: done.append(1))
+    assert len(done) == 3
+
+
+def test_datasets_that_are_not_served_in_time_are_named(fed: Services) -> None:
+    wanted = {"dementia": {"adni": ("fed1-wk-h1",)}}
+    assert "dementia, dataset adni: not served by fed1-wk-h1" in wait.wait_served(
+        fed.pusher, wanted, 0
+    )
+
+
+def test_each_reason_to_wait_is_reported_once(fed: Services) -> None:
+    restart(fed, "fed1-wk-h1", slow=10)
+    fed.said.clear()
+    wait.wait_up(fed.pusher, timeout=60)
+    assert len(fed.said) == 1
+    assert ENGINE in fed.said[0]
