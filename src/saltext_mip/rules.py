@@ -239,6 +239,27 @@ RULES: dict[str, Rule] = _rules(
         "no CDE: only the form of the files was checked",
         "Name the CDE: cde=/data/<federation>/<pathology>/CDEsMetadata.json.",
     ),
+    Rule(
+        "MarkInside",
+        "error",
+        True,
+        "a value that begins with a byte order mark: files were pasted together",
+        "Export the data as one file. If that line is a header, delete it; else delete the mark.",
+    ),
+    Rule(
+        "EmptyRows",
+        "note",
+        False,
+        "rows of separators or blanks alone are not rows, and were skipped",
+        "Nothing to do.",
+    ),
+    Rule(
+        "DatasetOdd",
+        "warning",
+        False,
+        "a dataset of one row, called like a column, a label, a total or a note",
+        "A label, a total or a note: delete the line. A patient: write the code of its dataset.",
+    ),
     Rule("NoRows", "warning", False, "a header and no rows", "Add rows, or remove the file."),
     Rule(
         "FileChanging",

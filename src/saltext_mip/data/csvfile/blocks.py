@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import csv
 import re
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from saltext_mip.data.cde.model import DATASET
+from saltext_mip.data.csvfile.joined import empty_lines, without_empty
 from saltext_mip.data.csvfile.scanner import ROW_BYTES
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ BLOCK = 8 << 20  # bytes
 
 _LONGEST = 2 * ROW_BYTES  # that a piece must be to hold a whole row
 _BOM = b"\xef\xbb\xbf"
-_BLANK = re.compile(rb"(?<=\n)(?:\r?\n)+")
 _BLANK_FIRST = re.compile(rb"(?:\r?\n)+")
 
 
@@ -46,14 +45,23 @@ class Block:
 
     def read(self, types: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
         """Those columns, each of its type. What is not of it is null; an empty string is ''."""
+        from polars.exceptions import PolarsError
+
         body = self.raw
         if body.startswith((b"\n", b"\r\n")):
-            body = _without_blank(body)
-        frame = self._frame(body, types)
-        # a blank line is taken for a row in which all is empty, and no row has an empty dataset
+            body = without_empty(body)
+        try:
+            frame = self._frame(body, types)
+        except PolarsError:  # a line of nothing may have another number of separators
+            body, before = without_empty(body), body
+            if len(body) == len(before):
+                raise
+            return self._frame(body, types)
+        # a line of nothing is taken for a row in which all is empty, and no row's dataset is
         first = DATASET if DATASET in types else next(iter(types))
-        if _has_empty(frame[first]) and _has_blank(body):
-            frame = self._frame(_without_blank(body), types)
+        if _has_empty(frame[first]):
+            rows = without_empty(body)
+            frame = frame if len(rows) == len(body) else self._frame(rows, types)
         return frame
 
     def _frame(self, body: bytes, types: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
@@ -84,9 +92,10 @@ class Block:
 
     def lines(self, rows: Sequence[int]) -> list[int]:
         """The 1-based physical lines of the file where these rows (from 0) begin."""
-        if b'"' not in self.raw and not _has_blank(self.raw):
+        empty = [self.raw.count(b"\n", 0, begin) for begin, _ in empty_lines(self.raw)]
+        if b'"' not in self.raw and not empty:
             return [self.line + row for row in rows]
-        starts = _starts(self.raw)
+        starts = _starts(self.raw, frozenset(empty))
         return [self.line + starts[row] for row in rows]
 
 
@@ -165,55 +174,28 @@ def _header_end(raw: bytes) -> int:
             return end
 
 
-def _has_blank(body: bytes) -> bool:
-    """Whether there may be blank lines; a quoted field can look like it."""
-    return b"\n\n" in body or b"\n\r\n" in body or body.startswith((b"\n", b"\r\n"))
-
-
-def _without_blank(body: bytes) -> bytes:
-    """Without the blank lines that are outside quotes: every other stretch between quotes."""
-    stretches = body.split(b'"')
-    stretches[::2] = [_BLANK.sub(b"", stretch) for stretch in stretches[::2]]
-    stretches[0] = _BLANK_FIRST.sub(b"", stretches[0], count=1) if _leads(body) else stretches[0]
-    return b'"'.join(stretches)
-
-
-def _leads(body: bytes) -> bool:
-    return body.startswith((b"\n", b"\r\n"))
-
-
-def _starts(raw: bytes) -> list[int]:
-    """For each row of ``raw`` how many lines are before it."""
-    ends: list[int] = []  # of the rows: how many line ends up to and with theirs
-    blank: list[int] = []
-    lines = 0
-    at_start = True
-    for index, stretch in enumerate(raw.split(b'"')):
-        if index & 1:
+def _starts(raw: bytes, empty: Collection[int]) -> list[int]:
+    """For each row of ``raw`` how many lines are before it; ``empty`` are lines of no row."""
+    starts: list[int] = []
+    lines, begins = 0, True
+    stretches = raw.split(b'"')
+    for index, stretch in enumerate(stretches):
+        if index & 1:  # within quotes
             lines += stretch.count(b"\n")
-            at_start = False
             continue
         *whole, rest = stretch.split(b"\n")
-        for text in whole:
+        quote_follows = index < len(stretches) - 1
+        for part in whole:
+            if begins and part and lines not in empty:
+                starts.append(lines)
             lines += 1
-            if at_start and text in (b"", b"\r"):
-                blank.append(lines)
-            else:
-                ends.append(lines)
-            at_start = True
-        at_start = at_start and not rest
-    starts = [0, *ends]
-    return [_skip(start, blank) for start in starts]
-
-
-def _skip(start: int, blank: list[int]) -> int:
-    """The line after ``start`` that is not blank."""
-    at = bisect_left(blank, start + 1)
-    while at < len(blank) and blank[at] == start + 1:
-        start += 1
-        at += 1
-    return start
+            begins = True
+        if begins and (rest or quote_follows) and lines not in empty:
+            starts.append(lines)
+            begins = False
+    return starts
 
 
 def _has_empty(column: pl.Series) -> bool:
-    return bool(column.null_count()) or bool((column.cast(str) == "").any())
+    texts = column.cast(str).str.strip_chars(" \t")
+    return bool(column.null_count()) or bool((texts == "").any())

@@ -15,6 +15,13 @@ from collections import Counter
 from saltext_mip.data.csvfile.diagnosis.ragged import Widths
 from saltext_mip.data.csvfile.fast_scan import Proof, Proved, by_deletion
 from saltext_mip.data.csvfile.findings import FindingCollector
+from saltext_mip.data.csvfile.joined import (
+    BOM,
+    begins_with_mark,
+    is_empty,
+    is_header,
+    is_odd_code,
+)
 from saltext_mip.problems import Finding
 
 DATASET = b"dataset"
@@ -23,8 +30,6 @@ COLUMNS = 32_767  # what SQLite can hold at most
 NAME_CHARS = 255  # of a column's name
 CODE_CHARS = 64  # of a dataset's code: it is a name, not data
 DATASETS = 1_000  # distinct ones in a file: more is a column of something else
-
-_BOM = b"\xef\xbb\xbf"
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _PLAIN = re.compile(rb'[^",\r\n]*+')
@@ -67,7 +72,7 @@ class Scan:
             return
         if not self._begun:
             data = self._tail + data
-            if len(data) < len(_BOM):
+            if len(data) < len(BOM):
                 self._tail = data
                 return
             self._begin(data)
@@ -93,7 +98,11 @@ class Scan:
             self._found.add("Empty")
         elif not self.rows:
             self._found.add("NoRows")
-        elif self.rows > _MANY_ROWS and self._codes_are_data():
+        names = {name.strip().casefold() for name in self.header}
+        for code, rows in self.datasets.items():
+            if rows == 1 and len(self.datasets) > 1 and is_odd_code(code, names):
+                self._found.add("DatasetOdd", example=code, column="dataset")
+        if self.rows > _MANY_ROWS and self._codes_are_data():
             self._found.add("DatasetNotNames", column="dataset", count=len(self.datasets))
 
     def _codes_are_data(self) -> bool:
@@ -108,8 +117,8 @@ class Scan:
         """The file's first bytes, three or all there are."""
         self._begun = True
         self._tail = b""
-        if data.startswith(_BOM):
-            data = data[len(_BOM) :]
+        if data.startswith(BOM):
+            data = data[len(BOM) :]
         if data:
             self.feed(data)
 
@@ -136,7 +145,7 @@ class Scan:
     def _take_proved(self, proved: Proved) -> bool:
         """Take these rows, unless some break another rule: then they are left as they were."""
         codes = {code.decode(): rows for code, rows in proved.datasets.items()}
-        if not all(_is_code(code) for code in codes):
+        if not all(_is_code(code) and code.strip().lower() != "dataset" for code in codes):
             return False
         if len(self.datasets.keys() | codes.keys()) > DATASETS:
             return False
@@ -192,6 +201,9 @@ class Scan:
             wrong = "LineTooLong"
         if raw in (b"\n", b"\r\n"):
             return
+        if self._commas >= 0 and is_empty(raw):
+            self._found.add("EmptyRows", line)
+            return
         if not _is_utf8(raw):
             wrong = "NotUtf8"
         elif b"\x00" in raw:
@@ -209,7 +221,15 @@ class Scan:
                     self.widths.open_line = line
             self._found.add(wrong, line, _text(raw))
             return
-        self._take_code(line, fields[self._at].decode())
+        self._take_fields(line, raw, fields)
+
+    def _take_fields(self, line: int, raw: bytes, fields: list[bytes]) -> None:
+        if not raw.isascii() and begins_with_mark(fields):
+            self._found.add("MarkInside", line, _text(raw))
+        elif fields[self._at].strip().lower() == DATASET and is_header(fields, self.header):
+            self._found.add("SecondHeader", line, _text(raw))
+        else:
+            self._take_code(line, fields[self._at].decode())
 
     def _take_code(self, line: int, code: str) -> None:
         if not code.strip():
@@ -250,7 +270,9 @@ class Scan:
 
 
 def _is_text(body: bytes) -> bool:
-    return b"\x00" not in body and _is_utf8(body)
+    if b"\x00" in body:
+        return False
+    return body.isascii() or (BOM not in body and _is_utf8(body))
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -26,6 +26,7 @@ from saltext_mip.data.csvfile.diagnosis.sample import sample
 from saltext_mip.data.csvfile.diagnosis.values import ADVISED, Marks, advise
 from saltext_mip.data.csvfile.duplicate_visits import Visits
 from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
+from saltext_mip.data.csvfile.joined import is_odd_label
 from saltext_mip.data.csvfile.reader import Table
 from saltext_mip.problems import Finding, Problem
 
@@ -88,7 +89,7 @@ def check_file(
     ``table`` is what :func:`.reader.read` returned; where the file has no rows
     to be read for what is wrong with its form, only the header is checked. Memory is bounded.
     """
-    found = check_header(table.header, cde, subjectcode=subjectcode)
+    found = check_header(table.header, cde, subjectcode=subjectcode) + _labels(table, cde)
     if not readable(table):
         return strictly(found + _as_far_as_possible(path, table, cde), strict=strict)
     validator = Validator(table.header, cde, subjectcode=subjectcode)
@@ -96,6 +97,17 @@ def check_file(
         for block in blocks(file, table.header):
             validator.values(block)
         return strictly(found + validator.findings(file), strict=strict)
+
+
+def _labels(table: Table, cde: Cde) -> tuple[Finding, ...]:
+    """Datasets of one row that are called like the label of a column: of a row of labels."""
+    names = {name.strip().casefold() for name in table.header}
+    labels = {v.label.strip().casefold() for v in cde.variables if v.code in table.header}
+    return tuple(
+        Finding(Problem("DatasetOdd", column="dataset"), ((1, code),))
+        for code, rows in table.datasets
+        if rows == 1 and len(table.datasets) > 1 and is_odd_label(code, labels - names)
+    )
 
 
 def _as_far_as_possible(path: Path, table: Table, cde: Cde) -> tuple[Finding, ...]:

@@ -39,7 +39,7 @@ def expected(raw: bytes) -> tuple[list[str], list[list[str]], list[int]]:
     reader = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
     rows, lines, line = [], [], 1
     for row in reader:
-        if row:
+        if any(cell.strip(" \t") for cell in row):
             rows.append(row)
             lines.append(line)
         line = reader.line_num + 1

@@ -142,7 +142,7 @@ def found(tmp_path: Path, content: str):
 def test_a_second_header_is_one_problem_with_its_line(tmp_path):
     content = "dataset,gender,score\nDataset,Sex,Total score\nedsd,M,3\nedsd,M,4\n"
     told = found(tmp_path, content)
-    assert list(told) == ["SecondHeader"]
+    assert list(told) == ["DatasetOdd", "SecondHeader"]
     assert told["SecondHeader"].advice.endswith("delete line 2.")
 
 
