@@ -1,7 +1,7 @@
-"""Asking minions: one job to all that are meant, answers read from the job cache.
+"""Ask minions: one job to all targets, answers read from the job cache.
 
 This is the only place that publishes to minions. An event on the master's bus can be forged by
-any minion, so it only says 'look'; the answer is read from the job cache, where the master attests
+any minion, so it only means 'look'; the answer is read from the job cache, where the master attests
 who sent it, and where an answer is found whose event was lost. A minion that is busy is waited for
 until the deadline; who is missing is decided by :mod:`~saltext_mip.bridge.liveness`.
 """
@@ -23,7 +23,7 @@ from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Progress
 
 REMEMBERED = 3  # rounds of questions to which late answers are looked for
-WORD = 2.0  # seconds between two words to a person who waits
+PROGRESS_INTERVAL = 2.0  # seconds between two lines of progress
 
 
 class Nodes:
@@ -143,7 +143,7 @@ class _Job:
         self._pending: set[str] = set()
         self._signs: set[tuple[str, str]] = set()
         self._liveness = Liveness(time.monotonic(), float(nodes.opts["gather_job_timeout"]))
-        self._next_word = time.monotonic() + WORD
+        self._next_progress = time.monotonic() + PROGRESS_INTERVAL
 
     def run(self, targets: Sequence[str], arguments: Sequence[Any], keywords: Any) -> Answers:
         jid, sent = self._nodes.publish(self._function, targets, arguments, keywords)
@@ -156,7 +156,7 @@ class _Job:
             now = time.monotonic()
             self._collect(jid)
             for find, asked in finds[-REMEMBERED:]:
-                self._listen_to(find, asked, now)
+                self._take_signs(find, asked, now)
             verdicts = self._liveness.end(now, self._pending, _load())
             self._give_up(now, verdicts.missing)
             if again := sorted(verdicts.again & self._pending):
@@ -168,14 +168,14 @@ class _Job:
                 find, _ = self._nodes.publish("saltutil.find_job", sorted(self._pending), [jid], {})
                 finds.append((find, now))
             if self._pending:
-                self._say(now)
+                self._report_progress(now)
                 self._wait(rest)
         return Answers(self._values, self._missing, self._failed)
 
-    def _say(self, now: float) -> None:
+    def _report_progress(self, now: float) -> None:
         """Now and then, whom we wait for."""
-        if self._progress and now >= self._next_word:
-            self._next_word = now + WORD
+        if self._progress and now >= self._next_progress:
+            self._next_progress = now + PROGRESS_INTERVAL
             self._progress(f"waiting for {', '.join(sorted(self._pending))}")
 
     def _wait(self, rest: float) -> None:
@@ -195,7 +195,7 @@ class _Job:
             else:
                 self._values[node] = value
 
-    def _listen_to(self, find: str, asked: float, now: float) -> None:
+    def _take_signs(self, find: str, asked: float, now: float) -> None:
         for node, answer in self._nodes.returned(find).items():
             if "return" not in answer or (find, node) in self._signs:
                 continue
