@@ -23,7 +23,7 @@ def _values(info: types.Type) -> st.SearchStrategy[Any]:
     match info:
         case types.Metadata():
             return _values(info.type)
-        case types.StructType():
+        case types.StructType() | types.DataclassType():
             return _struct(info)
         case types.UnionType():
             return st.one_of([_values(each) for each in info.types])
@@ -62,7 +62,7 @@ def _scalar(info: types.Type) -> st.SearchStrategy[Any]:
     raise TypeError(info)
 
 
-def _struct(info: types.StructType) -> st.SearchStrategy[Any]:
+def _struct(info: types.StructType | types.DataclassType) -> st.SearchStrategy[Any]:
     required = {one.name: _values(one.type) for one in info.fields if one.required}
     optional = {one.name: _values(one.type) for one in info.fields if not one.required}
     return st.fixed_dictionaries(required, optional=optional).map(lambda all_: info.cls(**all_))

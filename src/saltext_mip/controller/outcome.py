@@ -38,7 +38,7 @@ class Outcome:
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Outcome:
-        return cls(**{**value, "goes": tuple(value["goes"])})
+        return storage_state.decode_state(cls, value)
 
     def like(self, other: Outcome | None) -> bool:
         """Whether another outcome was the same."""
@@ -51,7 +51,7 @@ def load(state: Path) -> Outcome | None:
     try:
         value = storage_state.read_state(state / storage_state.LAST_REFRESH)
         return None if value is None else Outcome.from_value(value)
-    except (storage_state.StateBroken, KeyError, TypeError):
+    except (storage_state.StateBroken, ValueError):
         return None
 
 

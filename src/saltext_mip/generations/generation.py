@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from saltext_mip.data.consolidation.manifest import Manifest, Previous, ServedFile
+from saltext_mip.storage.state import decode_state
 
 if TYPE_CHECKING:
     from saltext_mip.data.consolidation.planner import Plan, Write
@@ -107,29 +108,8 @@ class Generation:
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Generation:
-        """What :meth:`value` gave."""
-        return cls(
-            number=value["number"],
-            when=value["when"],
-            actor=value["actor"],
-            files={
-                node: {name: _served(files) for name, files in below.items()}
-                for node, below in value["files"].items()
-            },
-            pathologies={
-                name: {code: tuple(ids) for code, ids in datasets.items()}
-                for name, datasets in value["pathologies"].items()
-            },
-            cdes=value["cdes"],
-            pathologies_json=value["pathologies_json"],
-            structure=value["structure"],
-            labels=value["labels"],
-            workers=value["workers"],
-            wrote=tuple((node, kind, name) for node, kind, name in value["wrote"]),
-            problems=tuple(value["problems"]),
-            pending=tuple(value["pending"]),
-            note=value["note"],
-        )
+        """What :meth:`value` returned; ``ValueError`` if it is not that."""
+        return decode_state(cls, value)
 
 
 def wrote(writes: Iterable[Write]) -> tuple[tuple[str, str, str | None], ...]:
@@ -146,17 +126,3 @@ def _file_value(file: ServedFile) -> dict[str, Any]:
         "datasets": [list(pair) for pair in file.datasets],
         "kept": file.kept,
     }
-
-
-def _served(files: Iterable[Mapping[str, Any]]) -> tuple[ServedFile, ...]:
-    return tuple(
-        ServedFile(
-            name=file["name"],
-            size=file["size"],
-            sha256=file["sha256"],
-            rows=file["rows"],
-            datasets=tuple((code, rows) for code, rows in file["datasets"]),
-            kept=file["kept"],
-        )
-        for file in files
-    )

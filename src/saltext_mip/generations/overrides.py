@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from saltext_mip.storage.state import decode_state
+
 
 @dataclass(frozen=True)
 class Override:
@@ -18,4 +20,4 @@ class Override:
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Override:
-        return cls(value["actor"], value["when"], value["reason"], value["until"])
+        return decode_state(cls, value)

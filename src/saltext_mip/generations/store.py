@@ -86,8 +86,8 @@ class Store:
             raise NoGeneration(number=number, there=there)
         try:
             return Generation.from_value(value)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise state_files.StateBroken(type(error).__name__, path=path) from None
+        except ValueError as error:
+            raise state_files.StateBroken(str(error), path=path) from None
 
     def history(self) -> tuple[Generation, ...]:
         """All generations, the oldest first."""

@@ -19,7 +19,7 @@ from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.history import last_generation
 from saltext_mip.results import SyncRolesResult
-from saltext_mip.storage.state import ROLES_SYNCED, read_state, write_state
+from saltext_mip.storage.state import ROLES_SYNCED, decode_state, read_state, write_state
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RolesState:
     @classmethod
     def load(cls, state: Path) -> RolesState | None:
         value = read_state(_path(state))
-        return None if value is None else cls(**value)
+        return None if value is None else decode_state(cls, value)
 
 
 def configured(pusher: Pusher) -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from saltext_mip.errors import MipError
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder, sync_folder
+
+T = TypeVar("T")
 
 # -- on the pusher
 FEDERATION_LOCK = "lock"  # of the command that changes the federation
@@ -74,6 +76,19 @@ def read_state(path: Path) -> Any:
         return json.loads(content.decode("utf-8", "surrogatepass"))
     except ValueError as error:
         raise StateBroken(type(error).__name__, path=path) from error
+
+
+def decode_state(kind: type[T], value: Any) -> T:
+    """A JSON value that :func:`read_state` returned, validated, as a value of the type ``kind``.
+
+    ``ValueError`` where it does not fit. Keys that ``kind`` does not have are ignored.
+    """
+    import msgspec  # a node that only writes pays no import
+
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
 
 
 def remove_state(path: Path) -> None:

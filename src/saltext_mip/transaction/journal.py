@@ -46,16 +46,8 @@ class Pending:
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Pending:
-        """What :meth:`value` gave."""
-        made = value["generation"]
-        return cls(
-            txn=value["txn"],
-            phase=value["phase"],
-            actor=value["actor"],
-            when=value["when"],
-            nodes=tuple(value["nodes"]),
-            generation=Generation.from_value(made) if made else None,
-        )
+        """What :meth:`value` returned; ``ValueError`` if it is not that."""
+        return state_files.decode_state(cls, value)
 
 
 class Journal:
