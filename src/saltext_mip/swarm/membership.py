@@ -72,7 +72,8 @@ def joined(now: Mapping[str, Any], manager: str) -> str | None:
         return "it is in no Swarm"
     if local == "locked" or now["ControlAvailable"]:
         raise Refused("Docker manages a Swarm of its own. To leave it: docker swarm leave --force")
-    hosts = {each["Addr"].rpartition(":")[0] for each in now["RemoteManagers"] or ()}
+    addresses = (each["Addr"].rpartition(":")[0] for each in now["RemoteManagers"] or ())
+    hosts = {address.strip("[]") for address in addresses}
     if local == "active" and not now["Error"] and (manager in hosts or not _is_address(manager)):
         return None
     if local == "active" and not now["Error"]:
@@ -92,7 +93,7 @@ def join(client: Any, manager: str, address: str, secret: Secret) -> None:
     if state(client)["LocalNodeState"] != "inactive":
         client.swarm.leave(force=True)
     client.swarm.join(
-        remote_addrs=[f"{manager}:{PORT}"],
+        remote_addrs=[f"[{manager}]:{PORT}" if ":" in manager else f"{manager}:{PORT}"],
         join_token=secret.reveal(),
         advertise_addr=address,
         listen_addr=f"0.0.0.0:{PORT}",

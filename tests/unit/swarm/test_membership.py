@@ -137,3 +137,40 @@ def test_a_refresh_gives_places_and_takes_none_of_a_node_that_left_the_pillar() 
     left = [entry("4", "some-server"), entry("5", "another-server", "down")]
     found = membership(FED, swarm(*again, *left), whole=False)
     assert [(item.action, item.id) for item in found] == [("label", "3"), ("forget", "2")]
+
+
+def of_manager(*addresses: str) -> dict[str, Any]:
+    """What Docker reports of a worker whose Swarm has these managers."""
+    managers = [{"Addr": address} for address in addresses]
+    return {
+        "LocalNodeState": "active",
+        "ControlAvailable": False,
+        "Error": "",
+        "RemoteManagers": managers,
+    }
+
+
+@pytest.mark.parametrize(
+    ("address", "manager"),
+    [
+        ("10.0.0.1:2377", "10.0.0.1"),
+        ("[fd00::1]:2377", "fd00::1"),
+        # a name is not resolved: where it points is not known here
+        ("10.0.0.1:2377", "pusher.example"),
+    ],
+)
+def test_a_worker_is_in_the_swarm_of_the_manager_that_is_declared(
+    address: str, manager: str
+) -> None:
+    assert joined(of_manager(address), manager) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "manager"),
+    [("10.0.0.2:2377", "10.0.0.1"), ("[fd00::2]:2377", "fd00::1"), ("10.0.0.2:2377", "fd00::1")],
+)
+def test_a_worker_in_the_swarm_of_another_manager_is_left_to_its_operator(
+    address: str, manager: str
+) -> None:
+    with pytest.raises(Refused, match=f"not of {manager}"):
+        joined(of_manager(address), manager)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 
 import pytest
@@ -258,3 +259,14 @@ def test_a_node_speaks_of_itself_alone():
     assert arrived.problems[0].node == "wk"
     (problem,) = arrived.pathologies[0].files[0].problems
     assert (problem.node, problem.pathology, problem.file) == ("wk", "dementia", "a.csv")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [file(), PathologyRecord("dementia"), Inventory("fed1", "wk")],
+    ids=lambda record: type(record).__name__,
+)
+def test_what_a_node_sent_is_changed_by_nobody(record: object) -> None:
+    name = dataclasses.fields(record)[0].name  # type: ignore[arg-type]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(record, name, "another")
