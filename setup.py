@@ -32,7 +32,8 @@ class BuildWithSls(build_py):
         return [
             (path, package / path.relative_to(HERE))
             for folder in FOLDERS
-            for path in sorted((HERE / folder).rglob("*.sls"))
+            for kind in ("*.sls", "*.jinja")
+            for path in sorted((HERE / folder).rglob(kind))
         ]
 
 

@@ -1,4 +1,4 @@
-{#- A consolidation made something new: a request to sync roles. Never to a refresh. -#}
+{#- A consolidation changed something: request a synchronisation of roles, never a refresh. -#}
 # on: mip/*/consolidated
 mip_roles:
   runner.mip.wake:

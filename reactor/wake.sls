@@ -1,5 +1,5 @@
-{#- The data of a node settled into something new: look again. Nothing of an event but its tag goes
-    on, as JSON; who could forge one could make the federation look, and no more. -#}
+{#- Data of a node settled in a new state, or a node is back: wake the controller. Only the event's tag
+    is passed on, as JSON: a forged event can wake the controller, and no more. -#}
 # on: salt/beacon/*/mip_data/*
 # on: salt/beacon/*/mip_services/*
 # on: salt/minion/*/start

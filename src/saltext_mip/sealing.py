@@ -1,4 +1,4 @@
-"""A secret on its way over a bus that all can read: sealed for one key's owner.
+"""A secret on a bus that others can read: sealed for the owner of one key.
 
 A fresh AES key encrypts (GCM), RSA (OAEP, SHA-256) wraps it for the recipient: for the pusher,
 whose public key every minion has.
@@ -25,7 +25,7 @@ def sealed(secret: Secret, public_pem: bytes) -> str:
     """``secret`` for the owner of that RSA key, in base 64 with a dot between its two parts."""
     key = serialization.load_pem_public_key(public_pem)
     if not isinstance(key, rsa.RSAPublicKey):
-        raise NodeError("the Salt master's public key is no RSA key")
+        raise NodeError("the Salt master's public key is not an RSA key")
     inner, nonce = AESGCM.generate_key(256), os.urandom(_NONCE)
     body = nonce + AESGCM(inner).encrypt(nonce, secret.reveal().encode(), None)
     parts = (key.encrypt(inner, _OAEP), body)

@@ -1,4 +1,4 @@
-"""A secret value that does not get out by accident.
+"""A secret value that is not shown or serialised by accident.
 
 Passwords and tokens travel in this type from where they are read to the one place that needs them.
 It prints as ``***``, is refused by pickle and by every serialiser that asks an object for its
@@ -18,7 +18,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str) or not value:
-            raise ValueError("a secret is a text that is not empty")
+            raise ValueError("a secret must be a non-empty text")
         self._value = value
 
     def reveal(self) -> str:

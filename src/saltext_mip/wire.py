@@ -80,12 +80,12 @@ def unpack(parts: Sequence[str]) -> Any:
 
 
 def is_page(value: Any) -> bool:
-    """Whether the value is a page of a packed value, by its look."""
+    """Whether the value has the shape of a page of a packed value."""
     return isinstance(value, Mapping) and value.get("mip") == 1
 
 
 def check_page(value: Any) -> Mapping[str, Any]:
-    """One page as it arrived; :class:`Damaged` if it is not of the shape."""
+    """One page as it arrived; :class:`Damaged` if its format is invalid."""
     if not is_page(value):
         raise Damaged("not a packed value")
     pages, parts = value.get("pages"), value.get("parts")

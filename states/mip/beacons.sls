@@ -1,4 +1,4 @@
-{#- What tells the pusher that data changed here: salt '*' state.apply mip.beacons -#}
+{#- The beacons that report changes of this node's data: salt '*' state.apply mip.beacons -#}
 {%- set federations = pillar.get('mip', {}).get('federations', {}) %}
 {%- for name in federations %}
 mip-beacons-{{ name }}:

@@ -38,7 +38,11 @@ def carried(wheel: Path) -> set[str]:
 
 @pytest.mark.parametrize("folder", ["states", "pillar"])
 def test_every_sls_of_the_tree_is_in_the_wheel(carried: set[str], folder: str) -> None:
-    here = {f"saltext_mip/_sls/{path.relative_to(HERE)}" for path in (HERE / folder).rglob("*.sls")}
+    here = {
+        f"saltext_mip/_sls/{path.relative_to(HERE)}"
+        for path in (HERE / folder).rglob("*")
+        if path.suffix in (".sls", ".jinja")
+    }
     assert here
     assert here <= carried
 

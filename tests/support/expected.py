@@ -82,8 +82,8 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
     "mip data consolidate --help": (0, "--review-dataset-labels"),
     "mip status --problems": (0, "federation fed1: "),
     "mip data consolidate --export-data-structure": (0, '"name": "dementia"'),
-    "salt-run mip.diff federation=fed1 a=3 b=7": (1, "There is no generation"),
-    "salt-run mip.rollback federation=fed1 generation=12": (1, "There is no generation 12"),
+    "salt-run mip.diff federation=fed1 a=3 b=7": (1, "not found; known"),
+    "salt-run mip.rollback federation=fed1 generation=12": (1, "Generation 12 not found"),
     "salt-run mip.export federation=fed1 --out=json": (0, '"name": "dementia"'),
     "salt-run mip.consolidate federation=fed1 --out=json 2>/dev/null | jq .changed": (0, "false"),
 }

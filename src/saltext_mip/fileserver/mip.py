@@ -1,5 +1,5 @@
 """
-Serve the extension's own SLS files, as they came with the package, below ``salt://mip/``.
+Serve the SLS files of the package below ``salt://mip/``.
 
 States are ``salt://mip/<name>.sls``, so that ``state.apply mip.<name>`` works; reactors are
 ``salt://mip/reactor/<name>.sls``. Nothing is copied, and an upgrade of the package on the pusher is
@@ -26,13 +26,13 @@ from saltext_mip.bridge import sls
 
 __virtualname__ = "mip"
 
-# what is served under which path: longer paths first, since the first that fits decides
+# prefixes of paths and the folders behind them; the first that matches counts
 SERVED = (("mip/reactor/", "reactor"), ("mip/", "states/mip"))
 
 
 def __virtual__():
     if not sls.root().is_dir():
-        return False, f"the package's SLS files are not there: {sls.root()}"
+        return False, f"the package's SLS files were not found: {sls.root()}"
     return __virtualname__
 
 

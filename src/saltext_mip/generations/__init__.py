@@ -1,6 +1,5 @@
-"""What was committed: staged on every node and then committed, recorded, compared, put back.
+"""Committed consolidations: recorded, compared, restored; recent events and operators' overrides.
 
-On a node: ``enrolment`` (is the disk there), ``staging`` (write beside, then rename). On the
-pusher: ``transaction`` (all nodes or none, finished or undone after a crash by what ``journal``
-says), ``record`` and ``store`` (the generations), ``diff`` and ``rollback``.
+``generation`` and ``store`` keep the generations and the contents that they distributed, ``diff``
+compares two, ``rollback`` plans to restore one.
 """

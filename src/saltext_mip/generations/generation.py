@@ -1,8 +1,8 @@
-"""A generation: one committed consolidation, as it is remembered.
+"""A generation: one committed consolidation, as it is recorded.
 
 Its manifest answers 'what exactly was served on 12 March'; with the blobs of the store it can be
-put back. ``labels`` are the pathology labels that a person gave in a review: the last generation's
-are what the next run begins with.
+restored. ``labels`` are the pathology labels that an operator gave in a review: the next run begins
+with the last generation's.
 """
 
 from __future__ import annotations

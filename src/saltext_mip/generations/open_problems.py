@@ -1,7 +1,7 @@
-"""What the last look at the data found, where that made no new generation.
+"""Problems that the last gather found, where it made no new generation.
 
-A file that was good and is bad now goes on being served as it was, and a new one that is bad is not
-served: the generation stays, and what is wrong is remembered beside it, for the status.
+A file that was valid and is invalid now continues to be served as it was, and a new invalid one is
+not served: the generation is kept, and the problems are recorded beside it, for the status.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from saltext_mip.storage.state import OPEN_PROBLEMS, StateBroken, read_state, wr
 
 
 def remember(state: Path, number: int, problems: Iterable[Problem], files: Manifest) -> None:
-    """``number``: the generation that stands; ``files``: what is served, and what of it is kept."""
+    """``number``: the current generation; ``files``: what is served, and what of it is kept."""
     kept = [
         [node, pathology, file.name]
         for node, below in files.items()
@@ -34,14 +34,14 @@ def remember(state: Path, number: int, problems: Iterable[Problem], files: Manif
 
 
 def known(state: Path, generation: Generation | None) -> Generation | None:
-    """The generation with what the last look found, where that was of it."""
+    """The generation with the problems that were recorded for it, if any."""
     try:
         value = read_state(state / OPEN_PROBLEMS)
         if generation is None or value is None or value["generation"] != generation.number:
             return generation
         kept = {tuple(each) for each in value["kept"]}
         problems = tuple(value["problems"])
-    except (StateBroken, KeyError, TypeError):  # of another version; the next look writes it anew
+    except (StateBroken, KeyError, TypeError):  # of another version; the next gather rewrites it
         return generation
     files = {
         node: {

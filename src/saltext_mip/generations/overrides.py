@@ -1,17 +1,29 @@
-"""Operators' decisions, which automation respects until they are taken back."""
+"""Operators' overrides on the pusher, which automation respects until an operator ends them.
+
+Disabled nodes take no part in the federation's work; a suspended federation changes only by an
+operator's command. Overrides of services are in the master node's state (``node/services``).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from saltext_mip.storage.state import decode_state
+from saltext_mip.storage.state import (
+    DISABLED_NODES,
+    SUSPENDED,
+    decode_state,
+    read_state,
+    remove_state,
+    write_state,
+)
 
 
 @dataclass(frozen=True)
 class Override:
-    """What a person said: who, when (ISO 8601, UTC), why; and until when it holds, if it ends."""
+    """A decision: by whom, when (ISO 8601, UTC), why; ``until`` when it is in force, if it ends."""
 
     actor: str
     when: str
@@ -21,3 +33,48 @@ class Override:
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Override:
         return decode_state(cls, value)
+
+
+class Overrides:
+    """The overrides in the folder ``state``."""
+
+    def __init__(self, state: Path) -> None:
+        self._disabled = state / DISABLED_NODES
+        self._suspended = state / SUSPENDED
+
+    def disabled(self) -> dict[str, Override]:
+        """The disabled nodes, by minion id."""
+        found = read_state(self._disabled) or {}
+        return {node: Override.from_value(value) for node, value in found.items()}
+
+    def disable(self, node: str, override: Override) -> bool:
+        """Disable a node; False if it is disabled, and then the first override is kept."""
+        found = self.disabled()
+        if node in found:
+            return False
+        return self._write_disabled({**found, node: override})
+
+    def enable(self, node: str) -> bool:
+        """Enable a node; False if it is enabled."""
+        found = self.disabled()
+        if node not in found:
+            return False
+        return self._write_disabled({name: each for name, each in found.items() if name != node})
+
+    def suspended(self) -> Override | None:
+        """The suspension; whether it expired (``until``) is for the caller to check."""
+        found = read_state(self._suspended)
+        return None if found is None else Override.from_value(found)
+
+    def suspend(self, override: Override) -> bool:
+        """Suspend the federation; False if the same suspension is in force."""
+        return write_state(self._suspended, asdict(override))
+
+    def resume(self) -> bool:
+        """End the suspension; False if there is none."""
+        found = self.suspended() is not None
+        remove_state(self._suspended)
+        return found
+
+    def _write_disabled(self, overrides: Mapping[str, Override]) -> bool:
+        return write_state(self._disabled, {node: asdict(each) for node, each in overrides.items()})

@@ -1,8 +1,8 @@
-"""Putting an old generation back: its CDEs and its ``pathologies.json``, as a new generation.
+"""Restore an old generation's CDEs and ``pathologies.json`` as a new generation.
 
-Numbers only grow and records never change: what is put back is committed again, by the same
-transaction, with a note. Hospitals' files are not ours to put back; its manifest is remembered as
-it was, so that the next plan tells truly what came since.
+Numbers only grow and records never change: the old content is committed by the same transaction,
+with a note. Hospitals' files are not ours to restore; the old manifest is recorded as it was, so
+that the next plan reports correctly what was added since.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Rollback:
 
 
 def target(store: Store, number: int | None = None) -> Generation:
-    """The generation to put back: that number, or the one before the last."""
+    """The generation to restore: that number, or the one before the last."""
     if number is not None:
         return store.load(number)
     numbers = store.numbers()
     if len(numbers) < 2:
-        raise Refused("There is no generation before the last one to go back to.")
+        raise Refused("No generation found before the last one.")
     return store.load(numbers[-2])
 
 
@@ -76,7 +76,7 @@ def _writes(
     cdes: Mapping[str, Mapping[str, str | None]],
     ui_sha256: str | None,
 ) -> Iterator[Write]:
-    reason = f"generation {old.number} is put back"
+    reason = f"generation {old.number} is restored"
     for node in (federation.master, *federation.workers):
         if node.id not in cdes:
             continue

@@ -1,9 +1,7 @@
-"""The pusher's memory of a federation: its generations, and what a person said.
+"""The pusher's record of a federation: its generations, contents, overrides and event log.
 
-``generations/000001.json``… are there whole or not at all, ``blobs/<sha256>`` hold what they
-distributed, each content once. Beside them ``disabled.json`` and ``suspended.json``: an operator's
-word stands until the operator takes it back; and :mod:`.chronicle`, what happened lately. All of it
-is 0600 in folders of 0700.
+``generations/000001.json``… exist as a whole or not at all, ``blobs/<sha256>`` hold what they
+distributed, each content once. All of it is 0600 in folders of 0700.
 """
 
 from __future__ import annotations
@@ -12,13 +10,12 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from pathlib import Path
 
 from saltext_mip.errors import MipError, Refused
 from saltext_mip.generations.event_log import EventLog
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.overrides import Override
+from saltext_mip.generations.overrides import Overrides
 from saltext_mip.storage import atomic, paths
 from saltext_mip.storage import state as state_files
 from saltext_mip.storage.lock import lock
@@ -27,22 +24,21 @@ _NUMBER = re.compile(r"([0-9]{6,})\.json")
 
 
 class NoGeneration(Refused):
-    """There is no generation {number}; there are: {there}."""
+    """Generation {number} not found; known: {there}."""
 
 
 class BlobDamaged(MipError):
-    """{path} is not what was put there: what it held cannot be put back."""
+    """{path} is corrupt: its content cannot be restored."""
 
 
-class Store:
-    """The memory in the folder ``state``, which need not be there yet."""
+class Store(Overrides):
+    """The record in the folder ``state``, which need not exist yet."""
 
     def __init__(self, state: Path) -> None:
+        super().__init__(state)
         self._state = state
         self._generations = state / state_files.GENERATIONS
         self._blobs = state / state_files.BLOBS
-        self._disabled = state / state_files.DISABLED_NODES
-        self._suspended = state / state_files.SUSPENDED
         self.event_log = EventLog(state)
 
     def lock(
@@ -55,7 +51,7 @@ class Store:
     ) -> AbstractContextManager[None]:
         """The federation's lock: one command at a time changes it. ``Busy`` after ``wait`` s.
 
-        ``waiting`` is told for whom it waits.
+        ``waiting`` is called with the holder that it waits for.
         """
         path = self._state / state_files.FEDERATION_LOCK
         return lock(path, federation=federation, holder=holder, wait=wait, waiting=waiting)
@@ -121,48 +117,7 @@ class Store:
             raise BlobDamaged(path=path)
         return content
 
-    # -- a person's word
-
     def labels(self) -> dict[str, str]:
-        """The labels that a person gave to pathologies in a review."""
+        """The labels that an operator gave to pathologies in a review."""
         last = self.last()
         return dict(last.labels) if last else {}
-
-    def disabled(self) -> dict[str, Override]:
-        """The nodes that are taken out of the federation's work, by minion id."""
-        found = state_files.read_state(self._disabled) or {}
-        return {node: Override.from_value(value) for node, value in found.items()}
-
-    def disable(self, node: str, word: Override) -> bool:
-        """Take a node out; False if it is out already, and then the first word stands."""
-        found = self.disabled()
-        if node in found:
-            return False
-        return self._write_words(self._disabled, {**found, node: word})
-
-    def enable(self, node: str) -> bool:
-        """Take a node in again; False if it is in."""
-        found = self.disabled()
-        if node not in found:
-            return False
-        return self._write_words(
-            self._disabled, {name: word for name, word in found.items() if name != node}
-        )
-
-    def suspended(self) -> Override | None:
-        """Why nothing is to be done without a person's command; ``until`` is for the caller."""
-        found = state_files.read_state(self._suspended)
-        return None if found is None else Override.from_value(found)
-
-    def suspend(self, word: Override) -> bool:
-        """False if the same was said before."""
-        return state_files.write_state(self._suspended, asdict(word))
-
-    def resume(self) -> bool:
-        """False if nothing was suspended."""
-        was = self.suspended() is not None
-        state_files.remove_state(self._suspended)
-        return was
-
-    def _write_words(self, path: Path, words: Mapping[str, Override]) -> bool:
-        return state_files.write_state(path, {name: asdict(word) for name, word in words.items()})

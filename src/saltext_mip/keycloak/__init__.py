@@ -1,7 +1,7 @@
 """Keycloak in step with the data: who may see what, from what hospitals have.
 
-Data goes one way: ``wanted`` (the data structure → roles and groups), ``actual`` (the server → the
-same shape), ``plan`` (the difference, as data), ``apply``. :func:`sync` is the whole way.
+Data flows one way: ``desired`` (the data structure → roles and groups), ``observed`` (the server →
+the same type), ``plan`` (the difference, as data), ``apply``. :func:`sync` does all of it.
 """
 
 from saltext_mip.keycloak.settings import Settings

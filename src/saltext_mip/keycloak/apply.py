@@ -1,8 +1,8 @@
-"""Do what a plan says, item by item, on the server.
+"""Apply a plan on the server, item by item.
 
-Any item may have been done before, by a run that was killed or by a request whose answer was lost:
-what is there already is taken as made, what is gone already as removed. A single name that a server
-refuses is noted and the rest goes on; a server that fails altogether ends the run.
+Any item may have been applied before, by a run that was killed or by a request whose response was
+lost: what exists counts as created, what is gone as removed. A name that the server refuses is
+recorded and the rest continues; a server that fails altogether ends the run.
 """
 
 from __future__ import annotations

@@ -78,11 +78,11 @@ class Keycloak:
         return self._repeat(lambda: question(self._admin))
 
     def make(self, deed: Callable[[KeycloakAdmin], T]) -> T:
-        """Make one thing; a :class:`Conflict` says that it is there already."""
+        """Create one thing; :class:`Conflict` where it exists."""
         return self._write(deed, Conflict)
 
     def change(self, deed: Callable[[KeycloakAdmin], T]) -> T:
-        """Do one thing that may be done twice; a conflict is with somebody else who works there."""
+        """Do one thing that may be done twice; a conflict is with a concurrent change."""
         return self._write(deed, ChangedMeanwhile)
 
     def _write(self, deed: Callable[[KeycloakAdmin], T], conflict: type[AccessError]) -> T:
@@ -157,7 +157,7 @@ class Keycloak:
 
 
 class _Connection(KeycloakOpenIDConnection):
-    """``python-keycloak``'s connection, which logs in anew where that would refresh a session.
+    """``python-keycloak``'s connection, which logs in where that would refresh a session.
 
     It follows no redirect (a login must not be sent on to wherever an answer points) and does not
     repeat requests by itself.
@@ -235,20 +235,20 @@ class _Connection(KeycloakOpenIDConnection):
 
 
 def _message(body: bytes | None) -> str:
-    """What an answer says about itself, for a person."""
+    """The error message in the body of a response."""
     try:
-        said = json.loads(body or b"")
+        value = json.loads(body or b"")
     except ValueError:
         return ""
-    if not isinstance(said, dict):
+    if not isinstance(value, dict):
         return ""
-    parts = [said.get(key) for key in ("error", "errorMessage", "error_description", "message")]
+    parts = [value.get(key) for key in ("error", "errorMessage", "error_description", "message")]
     text = ": ".join(part for part in parts if isinstance(part, str))
     return shown(text)[:_LONGEST_MESSAGE]
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause in words, without what libraries put around it."""
+    """The innermost cause, without what libraries put around it."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return "no connection in time"
     if isinstance(error, requests.exceptions.Timeout):

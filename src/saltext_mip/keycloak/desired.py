@@ -3,7 +3,7 @@
 Names come from hospitals' data, and the portal does not take them as they are: it joins a token's
 ``authorities`` into one text, takes ASCII blanks, brackets and plus signs out of it (but not out of
 the dataset that it looks for), lowers the case and splits at commas. So a dataset called
-``x,RESEARCH_DATASET_ALL`` or ``A LL`` would open everything to whoever may see it. Such names get
+``x,RESEARCH_DATASET_ALL`` or ``A LL`` would open everything to users who may see it. Such names get
 no role at all; names that only look alike keep their roles, since they open one another and nothing
 else. Both are problems.
 """

@@ -5,7 +5,7 @@
     AccessError
     ├── KeycloakAway        no answer, or not in time          (temporary)
     ├── KeycloakFailed      it answered, and failed            (temporary)
-    ├── ChangedMeanwhile    somebody else took it away         (temporary)
+    ├── ChangedMeanwhile    it was removed meanwhile           (temporary)
     ├── NotTrusted          its TLS certificate
     ├── NoRealm             no such realm at this address
     ├── Redirected          the address leads elsewhere
@@ -41,7 +41,7 @@ class KeycloakAway(AccessError):
 
 
 class KeycloakFailed(AccessError):
-    """Keycloak at {server} failed: {message}. Its log says more."""
+    """Keycloak at {server} failed: {message}. See its log."""
 
     permanent = False
 

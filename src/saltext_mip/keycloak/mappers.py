@@ -72,7 +72,7 @@ def desired_mappers(client_id: str) -> tuple[Mapper, Mapper]:
 def choose(wanted: Mapper, there: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Which of a client's mappers does, or should do, what ``wanted`` does.
 
-    One for another client's roles, into another claim, is somebody else's.
+    One for another client's roles, into another claim, is not ours.
     """
 
     def fitness(mapper: Mapping[str, Any]) -> int:

@@ -15,7 +15,7 @@ _PAGE = 500
 
 @dataclass
 class Ids:
-    """Keycloak's own names for things: what requests need, and nobody else."""
+    """Keycloak's own ids of things, which requests need."""
 
     client: str | None = None
     roles: dict[str, str] = field(default_factory=dict)

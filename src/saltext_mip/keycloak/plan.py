@@ -1,7 +1,7 @@
 """What is, what should be, and the difference as data. Pure.
 
 The order is the promise: all that gives is done before anything that takes, and a right is moved
-by giving it anew first, so that at no moment a user lacks a right that they had and keep. What is
+by giving it again first, so that at no moment a user lacks a right that they had and keep. What is
 not wanted any longer (an *orphan*) stands with its members until it is pruned; but it gives
 nothing any more, since a dataset's name may mean something else elsewhere by then. Should the
 pathology come back, its group gives again, to the same members.
@@ -192,6 +192,6 @@ def corrected(mapper: Mapper, found: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "config": config}
 
 
-def _few(words: str, names: list[str]) -> str:
+def _few(verb: str, names: list[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{words} {', '.join(names[:_SHOWN])}{more}"
+    return f"{verb} {', '.join(names[:_SHOWN])}{more}"

@@ -1,7 +1,7 @@
 """The shape that both sides are brought into: what a client's roles, groups and mappers are.
 
 ``wanted`` makes it from the data structure, ``actual`` from the server, ``plan`` compares the two.
-Only what is of this scheme is in it; all else in the realm is somebody else's and not seen.
+Only names of this scheme are ours; everything else in the realm is ignored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The client's secret, kept in a file where the pillar says, for whoever deploys the portal."""
+"""The client's secret in the file that the pillar names, for the deployment of the portal."""
 
 from __future__ import annotations
 

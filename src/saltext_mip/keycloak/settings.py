@@ -92,7 +92,7 @@ def _address(url: str) -> str:
 def addresses(server_url: str) -> tuple[str, str]:
     """The two places where that server may answer: as given, and with or without ``/auth``.
 
-    Keycloak up to 16 (and later ones told so) answers below ``/auth``, newer ones do not.
+    Keycloak up to 16 (and later ones so configured) is below ``/auth``, newer ones are not.
     """
     other = server_url.removesuffix("/auth") if server_url.endswith("/auth") else None
     return (server_url + "/", (server_url + "/auth" if other is None else other) + "/")

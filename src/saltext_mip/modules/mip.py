@@ -179,7 +179,7 @@ def compiled(pathology=None, federation=None, verify=False):
         The federation's name.
 
     verify
-        Compare each database with its sources, cell by cell, whoever made it.
+        Compare each database with its sources, cell by cell.
 
     Returns ``{pathology: {"current", "reason"}}``, with ``verify`` also ``"same"`` and
     ``"differences": [{"file", "line", "column", "rule", "count"}]``; exits with 1 when one is not

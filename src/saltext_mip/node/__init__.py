@@ -1,5 +1,5 @@
-"""What a node does when the pusher asks: one function a step, over its own folders.
+"""What a node does when the pusher asks: one function per step, on its own folders and Docker.
 
-A node goes by its own pillar for where things are, and by the pusher's word for what should be
-there. Nothing here knows Salt; ``modules/mip_node.py`` hands the steps to it.
+Where things are comes from the node's own pillar, what they should be from the pusher. Nothing here
+imports Salt; ``modules/mip_node.py`` calls the steps.
 """

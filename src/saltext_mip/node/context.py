@@ -1,4 +1,4 @@
-"""Where a step runs: the federation as this node's pillar declares it, the node, its state."""
+"""The context of a step: the federation as this node's pillar declares it, the node, its state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saltext_mip.federation import Federation, Node, federations, pick
 
 @dataclass(frozen=True)
 class NodeContext:
-    """This node of that federation, and the folder of its state."""
+    """A federation, this node of it, and the folder of its state."""
 
     federation: Federation
     node: Node
@@ -23,7 +23,7 @@ class NodeContext:
     def from_pillar(
         cls, pillar: Mapping[str, Any], name: str | None, node_id: str, root: Path
     ) -> NodeContext:
-        """For people: the whole pillar is checked; without a name the node's only federation."""
+        """For people: the whole pillar is validated; without a name, the node's only federation."""
         federation = pick(federations(pillar), name)
         return cls(federation, federation.by_id(node_id), federation.state(root))
 
@@ -31,7 +31,7 @@ class NodeContext:
     def as_declared(
         cls, pillar: Mapping[str, Any], name: str, node_id: str, root: Path, declaration: str
     ) -> NodeContext | None:
-        """For the pusher, which has checked: ``None`` where this node's pillar is not the same."""
+        """For the pusher, which validated it; ``None`` where this node's pillar differs."""
         try:
             declared = pillar["mip"]["federations"][name]
             federation = Federation.from_pillar(name, declared, check=False)
@@ -43,7 +43,7 @@ class NodeContext:
 
     @classmethod
     def all(cls, pillar: Mapping[str, Any], opts: Mapping[str, Any]) -> Iterator[NodeContext]:
-        """This node of each federation with a data path that its pillar declares, unchecked."""
+        """This node of each federation for which it has a data path; the pillar is not checked."""
         mip = pillar.get("mip")
         declared = mip.get("federations") if isinstance(mip, Mapping) else None
         for name, value in declared.items() if isinstance(declared, Mapping) else ():

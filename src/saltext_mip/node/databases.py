@@ -1,4 +1,4 @@
-"""This node's databases: compile what is stale, tell what is, compare with the sources."""
+"""This node's databases: compile the stale ones, report them, compare them with the sources."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def compile_all(
     force: bool = False,
     strict: bool = False,
 ) -> dict[str, Any]:
-    """Bring databases up to date, of all pathologies or of those named that are here.
+    """Compile stale databases, of all pathologies or of those named that this node has.
 
     ``{pathology: {"status": compiled|current|failed, "changed", "reason", "rows", "datasets",
     "seconds", "files": {name: compiled|kept|out}, "problems": [wire form]}}``; no values, small
-    counts masked. What is wrong, with values, stands in the reports in the data path.
+    counts masked. The reports in the data path have the problems with their values.
     """
     done = {
         name: compiler.compile(
@@ -43,14 +43,14 @@ def compile_all(
         for name, folder in _folders(context, pathologies)
     }
     if any(compiled.problems or _reported(context, name) for name, compiled in done.items()):
-        collect_inventory(context)  # it writes the reports, and takes them away
+        collect_inventory(context)  # it writes the reports and removes old ones
     return {name: _to_json(context, compiled) for name, compiled in done.items()}
 
 
 def states(
     context: NodeContext, pathologies: Collection[str] | None = None, *, verify: bool = False
 ) -> dict[str, Any]:
-    """``{pathology: {"current", "reason"}}``: what compiling would find; reads no file anew.
+    """``{pathology: {"current", "reason"}}``: what compiling would find; reads no unchanged file.
 
     With ``verify`` each database is compared with its sources cell by cell, too: ``"same"`` and
     ``"differences"`` (problems, without values).

@@ -1,4 +1,4 @@
-"""What this node has, looked at with what its pillar says of data paths and databases."""
+"""This node's inventory, with the data path and database settings of its pillar."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from saltext_mip.node.context import NodeContext
 
 
 def collect_inventory(context: NodeContext) -> Inventory:
-    """The node's inventory, unmasked; the reports in the data path follow what is found."""
+    """The node's inventory, unmasked; updates the reports in the data path."""
     return inventory.collect(
         context.data_path,
         context.state,

@@ -110,7 +110,7 @@ def abort(context: NodeContext, transaction: str) -> dict[str, Any]:
 
 
 def enrol(context: NodeContext) -> dict[str, bool]:
-    """A person's word that the data path is as it should be: ``{"changed", "bare", "there"}``."""
+    """Enrol the data path as it is: ``{"changed", "bare", "there"}``."""
     if not context.has_data:
         return {"changed": False, "bare": False, "there": False}
     changed = data_path.enrol_again(

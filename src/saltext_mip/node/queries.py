@@ -1,4 +1,4 @@
-"""What a node shows to people: datasets, headers, CDEs, and every problem of a folder."""
+"""What a node shows to people: datasets, headers, CDEs, and all problems of a folder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def prototypes(context: NodeContext) -> dict[str, Any]:
 
 
 def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
-    """All CDEs in short, or one as its tree; one that cannot be read is said in its place."""
+    """A summary of all CDEs, or the tree of one; for one that cannot be read, its problem."""
     if not context.has_data:
         return {}
     if pathology is not None:
@@ -71,7 +71,7 @@ def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
 def check(target: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
     """Every problem of a folder's CSV files, or of one file.
 
-    ``values``: with values and counts, only for whoever is at this machine.
+    ``values``: with values and counts, only for a user of this machine.
     """
     checked = checks.check(target, cde)
     shown_ = report.local if values else report.without_values
@@ -96,7 +96,7 @@ def check(target: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
 
 
 def _usable(context: NodeContext) -> Inventory:
-    """This node's inventory; of the ui an empty one. A data path that is not there is an error."""
+    """This node's inventory; of the ui an empty one. A missing data path is an error."""
     if not context.has_data:
         return Inventory(context.federation.name, context.node.id, "ok", enrolled=False)
     seen = collect_inventory(context)
@@ -110,7 +110,7 @@ def _parsed(context: NodeContext, pathology: str) -> Cde:
     try:
         content = data_path.cde_content(inside(context.data_path, pathology))
     except (FileNotFoundError, NotADirectoryError):
-        raise Misuse(f"There is no {CDE_FILE} of '{shown(pathology)}' here.") from None
+        raise Misuse(f"{CDE_FILE} of '{shown(pathology)}' not found on this node.") from None
     return parse(content, pathology=pathology, node=context.node.id)
 
 

@@ -1,4 +1,4 @@
-"""This node as a part of the Swarm: the manager makes it, the others join it."""
+"""This node's place in the Swarm: the manager initialises it, the others join it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saltext_mip.node.context import NodeContext
 from saltext_mip.secret import Secret
 from saltext_mip.swarm import membership
 
-# the node's token, from a pillar that is compiled for it anew; None where there is none yet
+# fetches the join token for this node; None where the pusher has none yet
 Token = Callable[[], Secret | None]
 
 
@@ -35,7 +35,7 @@ def observe_membership(context: NodeContext, public_key: bytes | None = None) ->
 
 
 def initialise(context: NodeContext, *, test: bool) -> str | None:
-    """Make the Swarm; why, or ``None`` where it is there."""
+    """Initialise the Swarm; the reason, or ``None`` where this node manages one."""
     with docker.connected() as client:
         now = membership.state(client)
         if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
@@ -46,20 +46,20 @@ def initialise(context: NodeContext, *, test: bool) -> str | None:
 
 
 def join(context: NodeContext, token: Token, *, test: bool, again: bool = False) -> str | None:
-    """Join the master's Swarm; why, or ``None`` where this node is in it.
+    """Join the master's Swarm; the reason, or ``None`` where this node is in it.
 
-    ``again``: the manager does not know it, whatever the node believes.
+    ``again``: the manager does not know this node, whatever its Docker reports.
     """
     manager = context.federation.master.address
     with docker.connected() as client:
         now: Mapping[str, Any] = membership.state(client)
-        reason = "the Swarm does not know it" if again else membership.joined(now, manager)
+        reason = "the Swarm does not know this node" if again else membership.joined(now, manager)
         if reason is None or test:
             return reason
         secret = token()
         if secret is None:
             raise Refused(
-                f"{reason}, and the pusher has no join token for it. On the pusher: "
+                f"{reason}, and the pusher has no join token. On the pusher: "
                 f"salt-run mip.deploy federation={context.federation.name}"
             )
         membership.join(client, manager, context.node.address, secret)

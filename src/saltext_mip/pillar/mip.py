@@ -1,11 +1,11 @@
 """
-What only one node of a federation may know, in its pillar and nowhere else: an external pillar.
+An external pillar: secrets that only one node of a federation may know.
 
-``mip:secrets:<federation>`` has for the master node, whose Docker makes the services, the secret
-part of their environment (``env``: what ``services.<name>.env`` of the pusher's own pillar has and
-the node's has not). For a declared node that says by its grain ``mip_swarm: out`` that it is not in
-the Swarm, it has the join token (``join``). Right after it joined, the node has its pillar compiled
-without the grain, since the Salt master keeps compiled pillar in its cache.
+``mip:secrets:<federation>`` of the master node, whose Docker runs the services, has the secret part
+of their environment (``env``: what ``services.<name>.env`` has in the pusher's own pillar and not
+in the node's). A declared node that reports by its grain ``mip_swarm: out`` that it is not in the
+Swarm gets the join token (``join``). Right after joining, the node has its pillar compiled without
+the grain, since the Salt master keeps compiled pillar in its cache.
 
 Configuration, which ``salt-run mip.setup`` writes:
 
@@ -42,7 +42,7 @@ def ext_pillar(minion_id, pillar):
     try:
         declared = federations(plain(pillar))
     except MipError:
-        return {}  # whoever uses it is told
+        return {}  # what uses the pillar reports it
     found = {}
     for name, federation in declared.items():
         node = next((node for node in federation.nodes if node.id == minion_id), None)
@@ -66,7 +66,7 @@ def ext_pillar(minion_id, pillar):
 
 
 def _environment(name, known):
-    """What the pusher's own pillar has of the services' environment, and the node's has not."""
+    """The services' environment that the pusher's own pillar has and the node's has not."""
     opts = {**__opts__, "ext_pillar": [], "pillar": {}, "pillar_safe_render_error": False}
     compiled = salt.pillar.Pillar(opts, {}, __opts__["id"], "base").compile_pillar()
     if errors := compiled.get("_errors"):

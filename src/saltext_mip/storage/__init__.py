@@ -1,1 +1,1 @@
-"""Files of ours on disk: whole or not at all, one writer at a time, and names that stay inside."""
+"""Our files on disk: replaced as a whole, one writer at a time, names that stay in their folder."""

@@ -1,13 +1,12 @@
-"""Files that are whole, old or new, whatever happens; and names that stay inside their folder.
+"""Files are replaced as a whole, whatever happens: a reader sees the old content or the new.
 
 Everything that this project writes goes through here. :func:`replace` writes a hidden file beside
 its target, syncs it, renames it over the target and syncs the folder, so that a reader, a crash or
-a full disk never sees a part. :class:`Staged` is the same in its halves, for files that may only
-change together. What a killed process left is recognised by its name and removed by the next write
-to the same target; one that is being written now is not, since its writer holds a lock on it.
+a full disk never sees a part. :class:`Staged` is the same in two halves, for files that must change
+together. Leftovers of a killed process are recognised by their name and removed by the next write
+to the same target; a file that is being written is not, since its writer holds a lock on it.
 
-Our own state (:func:`write_state`…) is of the same make, 0600 in folders of 0700.
-``OSError`` passes through: who knows the node and the job words it.
+``OSError`` passes through: the caller, which knows the node and the job, turns it into a message.
 """
 
 from __future__ import annotations
@@ -49,8 +48,8 @@ class Staged:
         staged.write(content)           # or: staged.create(), and others write to staged.temp
         staged.commit()                 # or: staged.abort()
 
-    From ``create`` to ``commit`` the file is locked, so that nobody sweeps it away; ``leave`` lets
-    go of it and lets it stand, for one of another process to commit.
+    From ``create`` to ``commit`` the file is locked, so that no other process sweeps it; ``leave``
+    unlocks and keeps it, for another process to commit.
     """
 
     def __init__(self, target: Path, temp: Path, mode: int | None = None) -> None:
@@ -86,14 +85,14 @@ class Staged:
         return staged
 
     def create(self) -> None:
-        """An empty, locked ``temp`` that only we can read, for whoever fills it."""
+        """Create ``temp``, empty, locked, and readable for us only, for the caller to fill."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         while self._fd is None:
             fd = os.open(self.temp, flags, 0o600)
             try_lock(fd)
             if os.fstat(fd).st_nlink:
                 self._fd = fd
-            else:  # swept between open and lock, by another who took it for a leftover
+            else:  # swept between open and lock, by a process that took it for a leftover
                 os.close(fd)
 
     def adopt(self) -> None:
@@ -141,7 +140,9 @@ class Staged:
         """No ``temp``, nor what SQLite left beside it."""
         for side in ("", *_SIDE_FILES):
             path = self.temp.with_name(self.temp.name + side)
-            if os.path.lexists(path):  # asked first: a read-only disk refuses whatever is not there
+            if os.path.lexists(
+                path
+            ):  # checked first: a read-only disk refuses to unlink even a missing file
                 path.unlink(missing_ok=True)
         self.leave()
 
@@ -156,7 +157,7 @@ def replace(
 ) -> bool:
     """Put ``content`` in ``path``'s place; False if it is there already, and nothing is written.
 
-    Owner, group and mode as :meth:`Staged.plan` says. ``OSError`` leaves the file as it was.
+    Owner, group and mode as of :meth:`Staged.plan`. On ``OSError`` the file is unchanged.
     """
     staged = Staged.plan(path, folder=folder, mode=mode)
     if holds(staged.target, content):
@@ -180,9 +181,9 @@ def holds(path: Path, content: bytes) -> bool:
 
 
 def sweep(target: Path, *, mark: str = WRITING, keep: Collection[Path] = ()) -> tuple[Path, ...]:
-    """Remove what killed processes left beside ``target``; what was removed.
+    """Remove leftovers of killed processes beside ``target``; returns them.
 
-    A file that somebody writes now is locked, and stays; so do those of ``keep``.
+    A file that is being written is locked, and kept; so are those of ``keep``.
     """
     wanted = re.compile(
         re.escape(_stem(target.name, mark)) + f"([0-9a-f]{{{_HEX}}})(-journal|-wal|-shm)?"
@@ -212,7 +213,7 @@ _OURS = re.compile(rf"\..*\.mip(-staged)?-[0-9a-f]{{{_HEX}}}(-journal|-wal|-shm)
 
 
 def temporary(name: str, mark: str = WRITING) -> str:
-    """A name for what will be ``name``: nobody can lay a trap at it, no two writers share it."""
+    """A random temporary name for ``name``: not predictable, and no two writers share it."""
     return f"{_stem(name, mark)}{secrets.randbits(4 * _HEX):0{_HEX}x}"
 
 
@@ -227,7 +228,7 @@ def _stem(name: str, mark: str) -> str:
 def _unlink_dead(path: Path) -> bool:
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except (FileNotFoundError, PermissionError):  # renamed meanwhile, or another user's to sweep
+    except (FileNotFoundError, PermissionError):  # renamed meanwhile, or another user's
         return False
     try:
         if not try_lock(fd):

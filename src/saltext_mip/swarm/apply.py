@@ -1,4 +1,4 @@
-"""A plan is done: service by service, workers one at a time.
+"""Apply a plan: service by service, workers one at a time.
 
 A worker's task that is replaced must be back before the next one goes: ``settled`` waits for it.
 """
@@ -11,17 +11,17 @@ from typing import Any
 from docker.types import ServiceMode
 
 from saltext_mip.swarm import docker_api as specs
-from saltext_mip.swarm.engine import KEYSTORE, WORKER
+from saltext_mip.swarm.components import KEYSTORE, WORKER
 from saltext_mip.swarm.plan import ServiceItem
 
-# waits until the item's service is back; raises where it does not come back
+# waits until the item's service is back; raises where it is not
 Settled = Callable[[ServiceItem], None]
 
 
 def apply(
     client: Any, items: Sequence[ServiceItem], networks: Mapping[str, str], settled: Settled
 ) -> tuple[ServiceItem, ...]:
-    """Do all of ``items`` in their order; what was done. ``networks`` has ids by name."""
+    """Apply ``items`` in their order; returns those applied. ``networks`` has ids by name."""
     done = []
     rolling = [i for i in items if i.replaces_task and i.service and i.service.short == WORKER]
     for item in items:
@@ -45,7 +45,7 @@ def _is_keystore(item: ServiceItem) -> bool:
 
 
 def _create(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None:
-    spec = specs.build(_goal(item), networks)
+    spec = specs.build(_desired(item), networks)
     client.api.create_service(
         spec["TaskTemplate"],
         name=spec["Name"],
@@ -58,10 +58,10 @@ def _create(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None
 def _update(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None:
     running = item.running
     if running is None:
-        raise ValueError(f"{item.thing} is not there to be changed")
+        raise ValueError(f"{item.thing} does not exist")
     force = running.force + (item.action == "restart")
-    spec = specs.build(_goal(item), networks, force=force)
-    # what runs meanwhile, such as Docker's own count of an update, moves the version on
+    spec = specs.build(_desired(item), networks, force=force)
+    # Docker itself may have changed the version meanwhile
     version = client.api.inspect_service(running.id)["Version"]["Index"]
     client.api.update_service(
         running.id,
@@ -74,9 +74,9 @@ def _update(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None
     )
 
 
-def _goal(item: ServiceItem) -> Any:
+def _desired(item: ServiceItem) -> Any:
     if item.service is None:
-        raise ValueError(f"nothing says what {item.thing} shall be")
+        raise ValueError(f"{item.thing} has no desired service")
     return item.service
 
 

@@ -51,10 +51,10 @@ class _Row:
 def desired_services(
     federation: Federation, secrets: Secrets | None = None, *, whole: bool = True
 ) -> tuple[Service, ...]:
-    """Every service that should run, in the order in which they are made.
+    """All desired services, in the order in which they are created.
 
     ``secrets`` are variables from the pusher's own pillar, over those of the federation's. Without
-    ``whole`` one may lack them: on a node that looks at its ports and mounts only.
+    ``whole`` variables may be missing: for a node that needs its ports and mounts only.
     """
     declared = federation.settings["services"]
     made: list[Service] = []
@@ -79,12 +79,12 @@ def desired_services(
         if key not in known:
             raise DeclarationError(
                 f"mip:federations:{federation.name}:services:{key}",
-                f"there is no such service; there are: {', '.join(sorted(known))}",
+                f"unknown service; known: {', '.join(sorted(known))}",
             )
     if missing and whole:
         rest = f" (so are {', '.join(missing[1:])})" if missing[1:] else ""
         raise DeclarationError(
-            missing[0], f"is needed: there is no default. It belongs into the pusher's pillar{rest}"
+            missing[0], f"is needed: there is no default. It belongs in the pusher's pillar{rest}"
         )
     return tuple(made)
 

@@ -1,4 +1,4 @@
-"""A :class:`~saltext_mip.swarm.model.Service` in Docker's words, and back.
+"""A :class:`~saltext_mip.swarm.model.Service` as a specification of Docker's API, and back.
 
 :func:`build` and :func:`parse` are each other's inverse; what ``parse`` finds that ``build`` never
 writes goes into ``more``.
@@ -81,7 +81,7 @@ def _mount(mount: Mount) -> dict[str, Any]:
 def parse(
     spec: Mapping[str, Any], networks: Mapping[str, str], secrets: Collection[str] = ()
 ) -> Service:
-    """What a specification says, as a service. ``networks`` has names by id.
+    """The service of a specification. ``networks`` has names by id.
 
     ``secrets`` are names of variables whose values are never shown.
     """
@@ -155,7 +155,7 @@ def _mounts(mounts: Iterable[Mapping[str, Any]]) -> Iterator[Mount]:
         )
 
 
-# what parse has read, or what says nothing of what runs
+# what parse has read, or what has no effect on what runs
 _KNOWN = {
     "Name",
     "Labels",

@@ -1,10 +1,10 @@
-"""What may go wrong with Docker and its Swarm, in words for a person.
+"""Errors of Docker and its Swarm, as messages for a person.
 
 ::
 
     DockerUnavailable    Docker does not respond, or is too old (temporary)
     DockerFailed         Docker refused what was asked of it
-    NotInSwarm           what only a manager can do was asked of a node that is none
+    NotInSwarm           this node is not the manager that the operation needs
     NotOurs              something that is not ours has our name or port
     NetworkInUse         the network differs, and something uses it
     NotServing           the services did not come up in time (temporary)
@@ -28,11 +28,11 @@ class DockerFailed(NodeError):
 
 
 class NotInSwarm(Refused):
-    """This node is no manager of a Swarm ({state}). On the pusher: salt-run mip.deploy."""
+    """This node does not manage a Swarm ({state}). On the pusher: salt-run mip.deploy."""
 
 
 class NotOurs(Refused):
-    """{message}. It is not ours and left alone. Stop it (data stay), deploy again: {command}"""
+    """{message}. It is not ours, so it is kept. Stop it (data are kept), then deploy: {command}"""
 
 
 class NetworkInUse(Refused):

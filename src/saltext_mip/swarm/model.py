@@ -1,8 +1,7 @@
-"""One service of the Swarm, as a value: the same shape for what is wanted and for what is.
+"""One service of the Swarm as a value: the same type for the desired and the observed service.
 
-What is compared is all that a service's specification says; of what this shape has no field for
-(a limit, a user, a health check that somebody set by hand) the shape keeps the path and the value
-under ``more``, so that it differs from what is wanted too.
+A service's whole specification is compared. Settings without a field of their own (a limit, a user,
+a health check that was set by hand) are in ``more`` by path, so that they differ, too.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ class Mount:
 
     def __str__(self) -> str:
         more = [self.propagation, "ro" if self.read_only else "", self.kind]
-        said = ",".join(word for word in more if word and word != "bind")
-        return f"{self.source}:{self.target}{':' + said if said else ''}"
+        options = ",".join(each for each in more if each and each != "bind")
+        return f"{self.source}:{self.target}{':' + options if options else ''}"
 
 
 @dataclass(frozen=True, order=True)
@@ -54,7 +53,7 @@ class Service:
     """One service. ``env`` values may be secret; ``memory`` is in bytes, 0: no limit.
 
     ``labels`` are the service's own, ``container_labels`` those of its containers. ``once``: it
-    runs to its end, and again on failure. ``replicas`` is 0 while an operator has it stopped.
+    runs to its end, and again on failure. ``replicas`` is 0 while an operator stopped it.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""What is: the Swarm's nodes, networks, services and tasks, as this manager's Docker has them.
+"""The observed Swarm: nodes, networks, services and tasks, as this manager's Docker has them.
 
 :func:`observe` reads all of it once; everything after goes by the value. A task counts as *up* by
-:attr:`Task.up` alone: the Swarm's own counts say 1/1 for a node that is powered off.
+:attr:`Task.up` alone: the Swarm's own counts are 1/1 for a node that is powered off.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Running:
 
     @property
     def error(self) -> str:
-        """Why it is not up: the last task's own words."""
+        """Why it is not up: the last task's error."""
         for task in self.tasks:
             if task.error:
                 return task.error
@@ -120,7 +120,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Observed:
-    """Everything of one look. ``services`` has all of the Swarm, also those that are not ours.
+    """Everything that was read. ``services`` has all of the Swarm, also those that are not ours.
 
     ``ending`` are the minion ids of nodes on which a container of ours runs, the service of which
     is gone: Docker gives it time to end.

@@ -1,8 +1,8 @@
-"""The pusher's side of a commit: on all nodes, or on none.
+"""The pusher's side of a two-phase commit: on all nodes, or on none.
 
 :func:`run` stages on every node, and only when all have everything lets them commit, then records
 the generation. :func:`recover`, which every command that changes something calls first, finishes
-or undoes what a crash, a fault or an impatient person interrupted. How nodes are reached is the
+or undoes what a crash, a fault or Ctrl-C interrupted. How nodes are reached is the
 caller's: ``send(step, payloads)``, with the steps ``stage``, ``commit`` and ``abort`` of
 :mod:`saltext_mip.transaction.participant`, and a payload for each node.
 """
@@ -27,7 +27,7 @@ Step = Literal["stage", "commit", "abort"]
 
 
 class Answers(Protocol):
-    """What came back: values by minion id, and why there are none from others."""
+    """Values by minion id, and the reasons why others have none."""
 
     @property
     def values(self) -> Mapping[str, Any]: ...
@@ -47,7 +47,7 @@ class CommitUnfinished(NodeError):
 
 
 class StateUnwritable(MipError):
-    """The pusher cannot write {path}: {reason}. The next run finishes or undoes what was begun."""
+    """The pusher cannot write {path}: {reason}. The next run finishes or undoes this one."""
 
     permanent = False
 
@@ -55,7 +55,7 @@ class StateUnwritable(MipError):
 @dataclass(frozen=True)
 class Recovered:
     """What became of an earlier, interrupted run. ``left`` are nodes that did not take part: the
-    next plan sees what they have, and mends it."""
+    next plan sees what they have, and fixes it."""
 
     what: Literal["undone", "finished"]
     pending: Pending
@@ -117,10 +117,10 @@ def run(
 
 
 def recover(*, send: Send, journal: Journal, store: Store) -> Recovered | None:
-    """Finish or undo what an earlier run left; None if it left nothing.
+    """Finish or undo an interrupted run; None if there is none.
 
-    Nodes that cannot be reached now, or fail, do not hold it up: they are ``pending`` in the
-    generation, and the plan that follows looks at what they really have.
+    Nodes that cannot be reached now, or fail, do not block it: they are ``pending`` in the
+    generation, and the next plan goes by what they really have.
     """
     pending = journal.pending()
     if pending is None:
@@ -172,7 +172,7 @@ def _failures(
 ) -> tuple[dict[str, str], dict[str, str]] | None:
     failed = {node: why for node, why in answers.failed.items() if node in asked}
     missing = {
-        node: answers.missing.get(node, "it did not answer")
+        node: answers.missing.get(node, "no response")
         for node in asked
         if node not in answers.values and node not in failed
     }

@@ -24,11 +24,11 @@ from saltext_mip.transaction.payload import Database, Entry, Place
 
 
 class NoPlace(NodeError):
-    """{node} has no place for what was sent: {message}. Nothing was changed."""
+    """{node} cannot store what was sent: {message}. Nothing was changed."""
 
 
 class ChangedMeanwhile(NodeError):
-    """{node}: {path} was changed after it was looked at, and stays as it is: run it again."""
+    """{node}: {path} was changed after the plan was made, and is kept: run the command again."""
 
     permanent = False
 
@@ -43,9 +43,9 @@ class Work:
 
 
 def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Work]:
-    """What has to be done for ``entry``: nothing where it is so already.
+    """The work for ``entry``: none where the file has that content.
 
-    :class:`NoPlace`, or ``UnsafeName``, where it cannot be put; ``OSError`` passes.
+    :class:`NoPlace`, or ``UnsafeName``, where it cannot be stored; ``OSError`` passes.
     """
     if entry.kind == "pathologies":
         if place.pathologies_path is None:
@@ -63,7 +63,7 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
             raise ChangedMeanwhile(node=place.node, path=path)
         try:
             yield from _file(path, entry)
-        except UnsafeName as error:  # a file of that name is in each folder: say which
+        except UnsafeName as error:  # every folder has a file of that name: name the folder
             where = f"'{text.shown(str(path))}'"
             raise UnsafeName(error.facts["message"], name=where) from None
     elif folder.exists() or database is None:
@@ -76,7 +76,7 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
 
 
 def _file(path: Path, entry: Entry, *, make_folder: bool = False) -> Iterator[Work]:
-    """The file in its folder, which may be new where nobody else would make it."""
+    """The file in its folder; with ``make_folder`` the folder may be new."""
     staged = atomic.Staged.plan(path, mark=atomic.STAGED)
     if atomic.holds(staged.target, entry.content):
         return

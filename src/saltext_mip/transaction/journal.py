@@ -1,8 +1,8 @@
-"""What a command was in the middle of, so that the next one finishes or undoes it.
+"""The journal: a transaction that is not finished, so that the next command finishes or undoes it.
 
 A transaction is ``staging`` until every node has everything, then ``committing`` until the
-generation is recorded. Whoever finds a journal knows from its phase alone what to do: nothing was
-renamed before the first ``committing``, and everything can be renamed after it.
+generation is recorded. The phase alone decides: nothing was renamed before ``committing``, and
+everything can be renamed after it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Phase = Literal["staging", "committing"]
 
 @dataclass(frozen=True)
 class Pending:
-    """A transaction that is not through: its nodes, and the generation that it makes, if any."""
+    """An unfinished transaction: its nodes, and the generation that it makes, if any."""
 
     txn: str
     phase: Phase
@@ -57,7 +57,7 @@ class Journal:
         self._path = state / state_files.JOURNAL
 
     def pending(self) -> Pending | None:
-        """The transaction that is not through, None if all are."""
+        """The unfinished transaction, None if all are finished."""
         value = state_files.read_state(self._path)
         return None if value is None else Pending.from_value(value)
 
@@ -65,7 +65,7 @@ class Journal:
         state_files.write_state(self._path, pending.value())
 
     def advance(self, pending: Pending) -> Pending:
-        """Every node has everything: from here on it is finished, not undone."""
+        """Every node has everything: from now on it is finished, not undone."""
         committing = replace(pending, phase="committing")
         state_files.write_state(self._path, committing.value())
         return committing

@@ -1,4 +1,4 @@
-"""The node's side of a commit: write everything beside its place, then rename, or drop it.
+"""The node's side of a two-phase commit: write everything beside its target, rename it, or drop it.
 
 What a transaction will do is written in the node's state before anything else is, so that it can
 be committed by another process, committed again after a crash between any two renames, or dropped
@@ -33,7 +33,7 @@ class StagingFailed(NodeError):
 
 
 class CommitFailed(NodeError):
-    """{node}: cannot put {path} in its place: {reason}. The next run goes on with it."""
+    """{node}: cannot rename {path} into place: {reason}. The next run continues."""
 
 
 class DropFailed(NodeError):
@@ -41,7 +41,7 @@ class DropFailed(NodeError):
 
 
 class NotStaged(NodeError):
-    """{node}: this commit was not staged here, or dropped since: nothing was changed."""
+    """{node}: this transaction is not staged here: nothing was changed."""
 
 
 def stage(
@@ -70,7 +70,7 @@ def stage(
             with _disk_errors(StagingFailed, place, place.state / state.STAGED):
                 _write(place, {**record, "phase": "staged"})
         except BaseException:
-            # What a disk that broke meanwhile will not let go of, the next staging drops.
+            # What a broken disk does not remove now, the next staging drops.
             with suppress(OSError):
                 _forget(place, record)
             raise
@@ -78,9 +78,9 @@ def stage(
 
 
 def commit(place: Place, txn: str) -> tuple[Path, ...]:
-    """Put everything staged in its place and enrol the data path; what was put there.
+    """Rename everything staged into place and enrol the data path; returns the targets.
 
-    Again, after a crash or when it is through, it does what is left. :class:`NotStaged` if it is
+    Called again, after a crash or at the end, it does the rest. :class:`NotStaged` if it is
     not this transaction that is staged, :class:`CommitFailed` if a rename fails: what was renamed
     stays, the rest can be committed again.
     """
@@ -114,7 +114,7 @@ def abort(place: Place, txn: str) -> bool:
 
 @contextmanager
 def _alone(place: Place, failed: type[NodeError]) -> Iterator[None]:
-    """One at a time on a node: a job that comes late must not mix with the next run's."""
+    """One step at a time on a node: a late job must not mix with the next run's."""
     with ExitStack() as stack:
         with _disk_errors(failed, place, place.state):
             path = place.state / state.STAGING_LOCK
@@ -126,7 +126,7 @@ def _alone(place: Place, failed: type[NodeError]) -> Iterator[None]:
 def _disk_errors(
     failed: type[NodeError], place: Place, path: Path | str | None = None
 ) -> Iterator[None]:
-    """A disk's error in words: which node, which path, why."""
+    """Errors of the disk, with the node, the path and the reason."""
     try:
         yield
     except (OSError, sqlite3.Error) as error:
@@ -143,7 +143,7 @@ def _read(place: Place) -> dict[str, Any] | None:
     try:
         record: dict[str, Any] | None = state.read_state(place.state / state.STAGED)
     except state.StateBroken:
-        # Nothing to commit or to drop is known of; what may lie about is swept by the next write.
+        # Nothing is known to be staged; leftovers are swept by the next write.
         return None
     return record
 

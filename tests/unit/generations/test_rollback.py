@@ -141,10 +141,10 @@ def test_a_worker_gets_only_what_it_has_a_folder_for_and_only_if_it_takes_part(p
 
 
 def test_there_must_be_something_to_go_back_to(places: Places):
-    with pytest.raises(Refused, match="no generation before"):
+    with pytest.raises(Refused, match="No generation found before"):
         rollback.target(places.store)
     places.consolidate(OLD, txn="t1")
-    with pytest.raises(Refused, match="no generation before"):
+    with pytest.raises(Refused, match="No generation found before"):
         rollback.target(places.store)
-    with pytest.raises(NoGeneration, match="generation 7; there are: 1"):
+    with pytest.raises(NoGeneration, match="Generation 7 not found; known: 1"):
         rollback.target(places.store, 7)

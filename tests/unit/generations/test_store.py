@@ -47,7 +47,7 @@ def test_before_the_first_there_is_none(store: Store):
     assert store.numbers() == ()
     assert store.next_number() == 1
     assert store.labels() == {}
-    with pytest.raises(NoGeneration, match="generation 7; there are: none"):
+    with pytest.raises(NoGeneration, match="Generation 7 not found; known: none"):
         store.load(7)
 
 

@@ -110,5 +110,5 @@ def test_secrets_compare_by_value():
 
 
 def test_an_empty_secret_is_none():
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(ValueError, match="non-empty"):
         Secret("")

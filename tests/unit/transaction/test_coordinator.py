@@ -120,7 +120,7 @@ def test_an_answer_that_never_came_is_a_missing_node(places: Places):
         return answers
 
     places.send = send
-    with pytest.raises(NodesMissing, match="ui: it did not answer"):
+    with pytest.raises(NodesMissing, match="ui: no response"):
         places.consolidate(NEW)
 
 
