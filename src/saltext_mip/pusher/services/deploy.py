@@ -284,7 +284,7 @@ def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]
     for node, value in answers.values.items():
         if isinstance(value, Mapping) and isinstance(value.get("id"), str):
             swarm_ids[node] = value["id"]
-    observer = wait.Observer(pusher, deadline, swarm_ids, resolved=True)
+    observer = wait.Observer(pusher, deadline, swarm_ids, first=now)
     while time.monotonic() < deadline:
         known = {entry.id for entry in observer.observe().nodes.values()}
         if all(swarm_ids[node] in known for node in unknown):

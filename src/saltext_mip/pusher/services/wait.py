@@ -27,8 +27,8 @@ NODE_DOWN_WAIT = 45.0  # seconds; a manager takes half of it to see its nodes af
 class Observer:
     """Observes the services again and again until ``deadline`` (of the monotonic clock).
 
-    A master node that is too busy to answer is asked again. ``resolved``: the caller has just
-    observed them, so pillar and secrets were resolved already.
+    A master node that is too busy to answer is asked again. ``first`` is what the caller observed a
+    moment ago, with pillar and secrets resolved.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class Observer:
         deadline: float,
         swarm_ids: Mapping[str, str] | None = None,
         *,
-        resolved: bool = False,
+        first: ServicesView | None = None,
     ) -> None:
         self._pusher = pusher
         self._deadline = deadline
         self._swarm_ids = swarm_ids
-        self._resolved = resolved
+        self._declared = None if first is None else _declared(first)
         self._refreshed = False
 
     def observe(self) -> ServicesView:
@@ -55,13 +55,19 @@ class Observer:
             time.sleep(POLL_INTERVAL)
 
     def _observe(self) -> ServicesView:
-        if self._resolved and not self._refreshed:
+        if self._declared is not None and not self._refreshed:
             self._refreshed = self._pusher.refresh_pillar(self._pusher.federation.master)
-        view = client.observe_services(
-            self._pusher, self._swarm_ids, compile_pillar=not self._refreshed
-        )
-        self._resolved = True
+        view = self._ask(compile_pillar=not self._refreshed)
+        if self._refreshed and _declared(view) != self._declared:
+            # services went meanwhile, or the node's copy is an old one: Salt reports a refresh as
+            # done also if it was too slow
+            self._refreshed = False
+            view = self._ask(compile_pillar=True)
+        self._declared = _declared(view)
         return view
+
+    def _ask(self, *, compile_pillar: bool) -> ServicesView:
+        return client.observe_services(self._pusher, self._swarm_ids, compile_pillar=compile_pillar)
 
 
 def wait_served(
@@ -108,7 +114,7 @@ def wait_up(
     :data:`RETRY_INTERVAL` while it waits.
     """
     deadline = time.monotonic() + timeout
-    observer = Observer(pusher, deadline, swarm_ids, resolved=first is not None)
+    observer = Observer(pusher, deadline, swarm_ids, first=first)
     next_retry = time.monotonic() + RETRY_INTERVAL
     since: dict[str, float] = {}
     reported = ""
@@ -131,6 +137,10 @@ def wait_up(
             again()
             next_retry = time.monotonic() + RETRY_INTERVAL
         time.sleep(POLL_INTERVAL)
+
+
+def _declared(view: ServicesView) -> frozenset[str]:
+    return frozenset(name for name, each in view.services.items() if each.declared)
 
 
 def _wait_limit(error: str) -> float | None:

@@ -65,6 +65,25 @@ def test_a_copy_that_cannot_be_refreshed_is_not_used(
     assert (jobs(fed, "mip_node.services"), fed.compiled) == (5, 5)
 
 
+def test_a_copy_that_declares_other_services_is_not_used(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observed = fed._services
+
+    def old_copy(node: str, compile_pillar: bool = True, **more: Any) -> Any:
+        value = observed(node, compile_pillar, **more)
+        if not compile_pillar:
+            gone = value["services"][ENGINE] | {"up": False, "serving": False}
+            value["services"]["switched-off"] = gone
+        return value
+
+    monkeypatch.setattr(fed, "_services", old_copy)
+    restart(fed, "fed1-wk-h1", slow=5)
+    view, waiting = wait.wait_up(fed.pusher, timeout=60)
+    assert (waiting, "switched-off" in view.services) == ({}, False)
+    assert fed.refreshed == 2
+
+
 def test_a_master_that_is_busy_is_asked_again(
     fed: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
