@@ -32,22 +32,13 @@ TYPES = {"Look": "the noun of what is observed", "Word": "Override, or the noun 
 
 #: Paths below the source that are not clean yet.
 PENDING: tuple[str, ...] = (
-    "beacons",
     "console",
     "data/csvfile/diagnosis",
     "engines",
-    "generations",
-    "host_keys.py",
-    "keycloak",
-    "modules",
-    "node",
-    "pillar",
+    "node/reminders.py",
     "pusher/refresh.py",
-    "pusher/services",
-    "states",
-    "storage",
-    "swarm",
-    "transaction/coordinator.py",
+    "pusher/services/rollout.py",
+    "swarm/engine.py",
 )
 
 PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
