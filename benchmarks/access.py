@@ -48,7 +48,7 @@ def main() -> dict[str, Any]:
                 seconds.append(round(time.perf_counter() - begin, 2))
             print(f"Keycloak {release.version}: first sync {seconds[0]} s, then {seconds[1:]} s")
             figures[release.version] = {
-                "things": len(result["unchanged"]),
+                "things": len(result.unchanged),
                 "first sync, seconds": seconds[0],
                 "nothing to do, seconds": seconds[1:],
             }

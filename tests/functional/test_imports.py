@@ -45,3 +45,7 @@ def test_what_daemons_load_imports_nothing_costly() -> None:
 
 def test_a_runner_waits_for_none_but_dockers_types() -> None:
     assert loaded_with("runners") & COSTLY <= {"docker"}
+
+
+def test_a_beacon_and_a_job_that_decodes_nothing_do_not_import_msgspec() -> None:
+    assert "msgspec" not in loaded_with("beacons", "modules", "states")
