@@ -68,6 +68,7 @@ class WithServices(Folders):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.services = swarm()
+        self.forged: dict[str, Any] = {}
 
     def ask(self, function: str, targets: Any, *arguments: Any, **keywords: Any) -> Answers:
         if function == "mip_node.services":
@@ -84,6 +85,7 @@ class WithServices(Folders):
             values[node] = overview(here)
             if node == "fed1-ms":
                 values[node]["services"] = self.services
+        values |= self.forged
         return Answers(
             values, {node: "it does not answer" for node in targets if node in self.down}
         )
@@ -285,6 +287,27 @@ def test_an_answer_of_another_shape_is_not_believed(fed: WithServices) -> None:
     fed.services["services"] = {"x": {"replicas": "many"}}
     value = fed.status()
     assert wrong(value)["Served"] == ("Unknown", "NoAnswer")
+
+
+@pytest.mark.parametrize(
+    ("forged", "place"),
+    [
+        ("x", "all of it"),
+        ({"data": "x"}, "data"),
+        ({"data": {"status": "ok", "pathologies": {"dementia": {"cde": 1, "files": {}}}}}, "cde"),
+        ({"databases": {"dementia": {"current": "yes", "reason": None}}}, "current"),
+    ],
+)
+def test_an_invalid_answer_of_a_worker_is_its_problem_alone(
+    fed: WithServices, forged: Any, place: str
+) -> None:
+    fed.forged = {HOSTS[0]: forged}
+    value = fed.status()
+    (problem,) = value["problems"]
+    assert (problem["rule"], problem["node"]) == ("NodeFailed", HOSTS[0])
+    assert f"Invalid response from {HOSTS[0]}" in problem["about"]
+    assert place in problem["about"]
+    assert value["nodes"][HOSTS[1]]["up"] is True
 
 
 def test_since_is_remembered(fed: WithServices) -> None:

@@ -6,8 +6,7 @@ down. A fact that cannot be observed is ``Unknown``, never guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from msgspec import UNSET, structs, to_builtins
 
@@ -22,7 +21,7 @@ from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.result import service_info
-from saltext_mip.pusher.status.snapshot import Snapshot, take_snapshot
+from saltext_mip.pusher.status.snapshot import SentStatus, Snapshot, take_snapshot
 from saltext_mip.results import (
     MemberInfo,
     PathologyStatus,
@@ -79,9 +78,9 @@ def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
 
 def _data(snapshot: Snapshot) -> Condition:
     gone = [
-        f"{node.id}: {value['data']['status']}"
-        for node, value in snapshot.answered()
-        if (value.get("data") or {}).get("status", "ok") != "ok"
+        f"{node.id}: {sent.data.status}"
+        for node, sent in snapshot.answered()
+        if sent.data is not None and sent.data.status != "ok"
     ]
     if gone:
         return Condition("DataValid", "False", "MountGone", "; ".join(gone))
@@ -108,8 +107,8 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if generation is None:
         return Condition("Consolidated", "False", "NeverConsolidated", "there is no generation yet")
     changed = []
-    for node, value in snapshot.answered():
-        changed += [f"{node.id}: {what}" for what in _changed(node, value, generation)]
+    for node, sent in snapshot.answered():
+        changed += [f"{node.id}: {what}" for what in _changed(node, sent, generation)]
     if changed:
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
         message = "; ".join(changed[:5]) + more
@@ -123,23 +122,22 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
     return Condition("Consolidated", "True", "UpToDate", f"generation {generation.number}")
 
 
-def _changed(node: Node, value: Mapping[str, Any], generation: Generation) -> Iterator[str]:
+def _changed(node: Node, sent: SentStatus, generation: Generation) -> Iterator[str]:
     """The differences of one node from the generation."""
     if node.role == "ui":
-        if value.get("pathologies_json") != generation.pathologies_json:
+        if sent.pathologies_json != generation.pathologies_json:
             yield "pathologies.json differs"
         return
-    data = value.get("data") or {}
-    if data.get("status") != "ok":
+    if sent.data is None or sent.data.status != "ok":
         return
-    there = data.get("pathologies", {})
+    there = sent.data.pathologies
     for name, sha in generation.cdes.items():
-        has = name in there
-        if (has or node.role == "master") and there.get(name, {}).get("cde") != sha:
+        own = there[name].cde if name in there else None
+        if (name in there or node.role == "master") and own != sha:
             yield f"the CDE of {sanitize(name)} differs"
     known = generation.files.get(node.id, {})
     for name in sorted({*there, *known}):
-        now = there.get(name, {}).get("files", {})
+        now = there[name].files if name in there else {}
         then = {file.name: file.sha256 for file in known.get(name, ())}
         kept = {file.name for file in known.get(name, ()) if file.kept}
         refused = {problem.get("file") for problem in generation.problems}
@@ -156,10 +154,10 @@ def _changed(node: Node, value: Mapping[str, Any], generation: Generation) -> It
 
 def _compiled(snapshot: Snapshot) -> Condition:
     stale = [
-        f"{node.id}: {sanitize(name)} ({sanitize(str(of.get('reason') or 'stale'))})"
-        for node, value in snapshot.answered()
-        for name, of in sorted((value.get("databases") or {}).items())
-        if not of.get("current")
+        f"{node.id}: {sanitize(name)} ({sanitize(of.reason or 'stale')})"
+        for node, sent in snapshot.answered()
+        for name, of in sorted(sent.databases.items())
+        if not of.current
     ]
     if stale:
         return Condition("Compiled", "False", "DatabasesStale", "; ".join(stale[:5]))
@@ -290,9 +288,9 @@ def _problems(snapshot: Snapshot) -> Iterator[Problem]:
         elif node.id in snapshot.answers.failed:
             about = sanitize(snapshot.answers.failed[node.id])
             yield Problem("NodeFailed", node=node.id, about=about)
-    for node, value in snapshot.answered():
-        if (state := (value.get("data") or {}).get("status", "ok")) in ("MountGone", "NoDataPath"):
-            yield Problem(state, node=node.id)
+    for node, sent in snapshot.answered():
+        if sent.data is not None and sent.data.status != "ok":
+            yield Problem(sent.data.status, node=node.id)
     if snapshot.services is not None:
         for name, why in sorted({**snapshot.services.waiting(), **_unsure(snapshot)}.items()):
             node_id = snapshot.services.services[name].node
@@ -337,11 +335,7 @@ def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, PathologyStatu
     found = {}
     generation = snapshot.generation
     names = set(generation.pathologies if generation else ())
-    databases = {
-        node.id: value.get("databases") or {}
-        for node, value in snapshot.answered()
-        if node.role != "ui"
-    }
+    databases = {node.id: sent.databases for node, sent in snapshot.answered() if node.role != "ui"}
     names |= {name for of in databases.values() for name in of}
     expected = engine.expected(pusher.federation, generation)
     for name in sorted(names):
@@ -352,11 +346,11 @@ def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, PathologyStatu
         datasets = generation.pathologies.get(name, {}) if generation else {}
         found[sanitize(name)] = PathologyStatus(
             datasets={code: list(nodes) for code, nodes in datasets.items()},
-            compiled=sorted(n for n, of in databases.items() if of.get(name, {}).get("current")),
+            compiled=sorted(n for n, of in databases.items() if name in of and of[name].current),
             stale={
-                node: sanitize(str(of[name].get("reason") or "stale"))
+                node: sanitize(of[name].reason or "stale")
                 for node, of in databases.items()
-                if name in of and not of[name].get("current")
+                if name in of and not of[name].current
             },
             generation=generation.number if generation and served else None,
             served=served,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Node
@@ -12,14 +14,43 @@ from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher import nodes
 from saltext_mip.pusher.answers import Answers, sanitize
+from saltext_mip.pusher.compile import SentState
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.schemas.decoding import decode
+
+
+class SentPathology(Struct, frozen=True):
+    """A pathology of one node: the SHA-256 of its CDE, and those of its files by name."""
+
+    cde: str | None
+    files: dict[str, str]
+
+
+class SentData(Struct, frozen=True):
+    """The data path of one node."""
+
+    status: Literal["ok", "MountGone", "NoDataPath"]
+    pathologies: dict[str, SentPathology] = field(default_factory=dict)
+
+
+class SentStatus(Struct, frozen=True):
+    """What one node answers for the status; ``services`` is the master's, decoded by itself."""
+
+    data: SentData | None = None
+    databases: dict[str, SentState] = field(default_factory=dict)
+    pathologies_json: str | None = None
+    services: Any = None
+    services_error: str | None = None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Each node's answer; the services, or ``why`` they are unknown; the last generation."""
+    """Each node's answer; the services, or ``why`` they are unknown; the last generation.
+
+    An invalid answer counts as that node's failure (``answers.failed``).
+    """
 
     answers: Answers
     asked: tuple[Node, ...]
@@ -34,33 +65,43 @@ class Snapshot:
             for node, why in {**self.answers.missing, **self.answers.failed}.items()
         }
 
-    def answered(self) -> Iterator[tuple[Node, Mapping[str, Any]]]:
+    def answered(self) -> Iterator[tuple[Node, SentStatus]]:
         for node in self.asked:
-            value = self.answers.values.get(node.id)
-            if isinstance(value, Mapping):
-                yield node, value
+            if node.id in self.answers.values:
+                yield node, self.answers.values[node.id]
 
 
 def take_snapshot(pusher: Pusher, timeout: float) -> Snapshot:
     """Ask all enabled nodes at once, with ``timeout`` seconds for it."""
     disabled = pusher.store.disabled()
     asked = tuple(node for node in pusher.federation.nodes if node.id not in disabled)
-    answers = pusher.ask_within("status", [node.id for node in asked], timeout)
+    answers = _decoded(pusher.ask_within("status", [node.id for node in asked], timeout))
     nodes.record_availability(pusher, {node.id: node.id in answers.values for node in asked})
     master = pusher.federation.master.id
     found, why = None, sanitize({**answers.missing, **answers.failed}.get(master, "it is disabled"))
-    value = answers.values.get(master)
-    if isinstance(value, Mapping) and isinstance(value.get("services"), Mapping):
+    status: SentStatus | None = answers.values.get(master)
+    if status is not None and status.services is not None:
         try:
-            found, why = client.decode_services(master, value["services"]), ""
+            found, why = client.decode_services(master, status.services), ""
         except BadAnswer as exc:
             why = str(exc)
-    elif isinstance(value, Mapping):
-        why = sanitize(str(value.get("services_error") or "no reason given"))
+    elif status is not None:
+        why = sanitize(status.services_error or "no reason given")
     if found is not None and answers.missing:
         found = _observe_again(pusher, found, timeout)
     generation = open_problems.known(pusher.state, pusher.store.last())
     return Snapshot(answers, asked, found, why, generation)
+
+
+def _decoded(answers: Answers) -> Answers:
+    """The answers with each value as a :class:`SentStatus`; an invalid one has failed."""
+    values, failed = {}, dict(answers.failed)
+    for node, value in answers.values.items():
+        try:
+            values[node] = decode(SentStatus, value, node=node)
+        except BadAnswer as exc:
+            failed[node] = str(exc)
+    return Answers(values, answers.missing, failed)
 
 
 def _observe_again(pusher: Pusher, before: ServicesView, timeout: float) -> ServicesView:
