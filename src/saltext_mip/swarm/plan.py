@@ -204,7 +204,11 @@ def with_restarts(
     """
     why = dict(others or {})
     keystore = next((i for i in items if i.service and i.service.short == KEYSTORE), None)
-    if keystore is not None and (keystore.action == "create" or keystore.replaces_task):
+    if keystore is not None and (
+        keystore.action == "create"
+        or keystore.replaces_task
+        or (keystore.thing in why and keystore.service and keystore.service.replicas)
+    ):
         for item in items:
             if item.service and item.service.short in (MASTER, WORKER):
                 why.setdefault(item.thing, "the keystore restarts and forgets it")

@@ -1,0 +1,1 @@
+"""Services of a federation on its master node."""

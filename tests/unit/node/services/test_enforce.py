@@ -1,0 +1,198 @@
+"""Requests to the master node, from an empty Swarm on: what Docker has afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from saltext_mip.errors import Busy, DeclarationError
+from saltext_mip.node.context import NodeContext
+from saltext_mip.node.services import enforce as services
+from saltext_mip.node.services.overrides import kinds, read_overrides
+from saltext_mip.storage.lock import lock
+from saltext_mip.storage.state import SERVICES_LOCK
+from saltext_mip.swarm.errors import NetworkInUse, NotInSwarm, NotOurs
+from saltext_mip.swarm.request import ServiceRequest, Target
+from tests.support.docker_sdk import Docker
+from tests.unit.swarm.declared import SECRETS
+
+KEYSTORE, MASTER = "fed1-ms_exareme-keystore", "fed1-ms_exareme-master"
+CHUV, B = "fed1-wk-chuv_exareme", "hospital-b_exareme"
+UI = {"portalbackend_db", "create_dbs", "portalbackend", "gateway", "galaxy", "frontend"}
+ENFORCE = ServiceRequest("enforce")
+
+
+def enforce(context: NodeContext, request: ServiceRequest = ENFORCE) -> list[tuple[str, str]]:
+    """Do it; the plan's actions and things."""
+    value = services.enforce(context, SECRETS, request)
+    return [(item["action"], item["thing"]) for item in value["plan"]]
+
+
+@pytest.fixture
+def deployed(sdk: Docker, master: NodeContext) -> Docker:
+    enforce(master)
+    sdk.calls.clear()
+    return sdk
+
+
+def test_an_empty_swarm_gets_labels_the_network_and_all_services(
+    sdk: Docker, master: NodeContext
+) -> None:
+    enforce(master)
+    assert set(sdk.services_) == {KEYSTORE, MASTER, CHUV, B, *UI}
+    assert sdk.names("create_service")[:2] == [KEYSTORE, MASTER]
+    assert {node["Spec"]["Labels"]["name"] for node in sdk.nodes_.values()} == {
+        "fed1-ms",
+        "fed1-ui",
+        "fed1-wk-chuv",
+        "hospital-b",
+    }
+    assert sdk.names("create_network") == ["mip-federation"]
+    assert sdk.closed
+
+
+def test_again_it_changes_nothing(deployed: Docker, master: NodeContext) -> None:
+    assert services.enforce(master, SECRETS, ENFORCE) == {"changed": False, "plan": []}
+    assert deployed.calls == []
+
+
+def test_a_dry_run_returns_the_plan_and_changes_nothing(sdk: Docker, master: NodeContext) -> None:
+    stop = ServiceRequest.on_nodes("stop", ["fed1-wk-chuv"], dry_run=True)
+    value = services.enforce(master, SECRETS, stop)
+    assert value["changed"] is False
+    assert ("create", CHUV) in [(item["action"], item["thing"]) for item in value["plan"]]
+    assert sdk.calls == []
+    assert read_overrides(master) == {}
+
+
+def test_no_secret_is_in_a_plan(deployed: Docker, master: NodeContext) -> None:
+    environment = deployed.services_["portalbackend"]["Spec"]["TaskTemplate"]["ContainerSpec"]
+    environment["Env"] = ["PORTAL_DB_PASSWORD=canary of an old one"]
+    (item,) = services.enforce(master, SECRETS, ServiceRequest("enforce", dry_run=True))["plan"]
+    assert (item["action"], item["thing"]) == ("update", "portalbackend")
+    assert "canary" not in str(item)
+
+
+def test_stopped_services_stay_stopped_until_they_are_started(
+    deployed: Docker, master: NodeContext
+) -> None:
+    on = ["fed1-wk-chuv"]
+    assert enforce(master, ServiceRequest.on_nodes("stop", on, actor="anna")) == [("update", CHUV)]
+    assert kinds(read_overrides(master)) == {"fed1-wk-chuv": "stopped"}
+    for action in ("enforce", "restart", "restore_missing"):
+        assert enforce(master, ServiceRequest.on_nodes(action, on)) == []  # type: ignore[arg-type]
+    assert enforce(master, ServiceRequest("enforce", restore_removed=True)) == []
+    assert not [t for t in deployed.tasks_ if t["ServiceID"] == deployed.services_[CHUV]["ID"]]
+    assert enforce(master, ServiceRequest.on_nodes("start", on)) == [("update", CHUV)]
+    assert read_overrides(master) == {}
+
+
+def test_removed_services_return_when_an_operator_deploys(
+    deployed: Docker, master: NodeContext
+) -> None:
+    deployed.keystore.keys = {"data/fed1-wk-chuv/dementia": "x", "data/hospital-b/dementia": "y"}
+    assert enforce(master, ServiceRequest.on_nodes("remove", ["fed1-wk-chuv"])) == [
+        ("remove", CHUV)
+    ]
+    assert list(deployed.keystore.keys) == ["data/hospital-b/dementia"]
+    assert enforce(master) == []
+    request = ServiceRequest("enforce", restore_removed=True)
+    assert enforce(master, request) == [("create", CHUV)]
+    assert read_overrides(master) == {}
+
+
+def test_a_restart_of_the_master_restarts_the_engines_after_the_keystore(
+    deployed: Docker, master: NodeContext
+) -> None:
+    request = ServiceRequest.on_nodes("restart", ["fed1-ms"], reason="requested by anna")
+    plan = services.enforce(master, SECRETS, request)["plan"]
+    assert [(item["thing"], item["reason"]) for item in plan] == [
+        (KEYSTORE, "requested by anna"),
+        (MASTER, "requested by anna"),
+        (CHUV, "the keystore restarts and forgets it"),
+        (B, "the keystore restarts and forgets it"),
+    ]
+    assert deployed.names("update_service") == [KEYSTORE, MASTER, CHUV, B]
+
+
+def test_a_restart_of_one_service_leaves_what_differs_to_a_deployment(
+    deployed: Docker, master: NodeContext
+) -> None:
+    deployed.services_[B]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "by-hand:1"
+    request = ServiceRequest("restart", (Target("fed1-wk-chuv", "exareme", "new data"),))
+    assert enforce(master, request) == [("restart", CHUV)]
+    whole = ServiceRequest.on_nodes("restart", ["fed1-wk-b"])
+    assert enforce(master, whole) == [("update", B)]
+
+
+def test_missing_services_are_restored_and_nothing_that_runs_is_changed(
+    deployed: Docker, master: NodeContext
+) -> None:
+    deployed.remove_service(deployed.services_[CHUV]["ID"])
+    deployed.services_[B]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "by-hand:1"
+    deployed.services_["frontend"]["Spec"]["EndpointSpec"]["Mode"] = "vip"
+    deployed.stop_tasks("gateway", "no such image")
+    deployed.services_["gateway"]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "by-hand:1"
+    request = ServiceRequest("restore_missing")
+    assert enforce(master, request) == [("create", CHUV), ("update", "gateway")]
+
+
+def test_an_engine_that_the_keystore_lost_is_restarted(
+    deployed: Docker, master: NodeContext
+) -> None:
+    for name in (MASTER, CHUV, B):
+        deployed.age_tasks(name, 3600)
+    plan = services.enforce(master, SECRETS, ServiceRequest("restore_missing"))["plan"]
+    assert {(i["thing"], i["reason"]) for i in plan} == {
+        (name, "the keystore started after it and does not know it") for name in (MASTER, CHUV, B)
+    }
+
+
+@pytest.mark.parametrize("action", ["enforce", "start", "stop", "remove"])
+def test_a_network_in_use_that_differs_stops_what_makes_services(
+    deployed: Docker, master: NodeContext, action: Any
+) -> None:
+    (network,) = deployed.networks_.values()
+    network["IPAM"] = {"Config": [{"Subnet": "10.99.0.0/24", "Gateway": "10.99.0.254"}]}
+    request = ServiceRequest.on_nodes(action, ["fed1-wk-chuv"])
+    if action in ("enforce", "start"):
+        with pytest.raises(NetworkInUse, match="mip-federation"):
+            enforce(master, request)
+        assert deployed.calls == []
+    else:
+        assert len(enforce(master, request)) == 1
+
+
+def test_a_service_of_others_with_our_name_is_refused(sdk: Docker, master: NodeContext) -> None:
+    sdk.add_node("id-x", "elsewhere")
+    enforce(master)
+    foreign = sdk.services_[CHUV]
+    foreign["Spec"]["Labels"] = {}
+    foreign["Spec"]["TaskTemplate"]["ContainerSpec"]["Labels"] = {}
+    sdk.calls.clear()
+    with pytest.raises(NotOurs, match="docker service rm fed1-wk-chuv_exareme"):
+        enforce(master)
+    assert sdk.calls == []
+
+
+def test_a_node_that_manages_no_swarm_is_refused(sdk: Docker, master: NodeContext) -> None:
+    sdk.manager, sdk.local_state = False, "inactive"
+    with pytest.raises(NotInSwarm, match="inactive"):
+        enforce(master)
+
+
+def test_a_missing_password_is_named(sdk: Docker, master: NodeContext) -> None:
+    with pytest.raises(DeclarationError, match="portalbackend_db:env:POSTGRES_PASSWORD"):
+        services.enforce(master, {}, ENFORCE)
+    assert sdk.calls == []
+
+
+def test_one_run_at_a_time(
+    sdk: Docker, master: NodeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "LOCK_WAIT", 0.0)
+    held = lock(master.state / SERVICES_LOCK, federation="fed1", holder="a deployment")
+    with held, pytest.raises(Busy, match="a deployment"):
+        enforce(master)
+    assert sdk.calls == []
