@@ -40,7 +40,7 @@ def test_an_execution_function_tells_the_kind_and_the_place(
     opts: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(salt.exceptions.CommandExecutionError, match="ValueError at") as caught:
-        mip._look(fault, "fed1")
+        mip._query(fault, "fed1")
     assert CANARY not in str(caught.value) + caplog.text
     assert caught.value.__suppress_context__
     assert "in fault" in caplog.text
@@ -49,7 +49,7 @@ def test_an_execution_function_tells_the_kind_and_the_place(
 def test_a_step_of_the_pusher_tells_the_kind_and_the_place(
     opts: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    federation = mip._here("fed1").federation
+    federation = mip._context("fed1").federation
     with pytest.raises(salt.exceptions.CommandExecutionError, match="ValueError at") as caught:
         mip_node._step(fault, "fed1", federation.digest)
     assert CANARY not in str(caught.value) + caplog.text
