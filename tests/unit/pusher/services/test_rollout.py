@@ -1,0 +1,112 @@
+"""What was consolidated is served: who restarts, what is waited for, what is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from saltext_mip.errors import NodesFailed
+from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.services import lifecycle, rollout
+from tests.support.commands import consolidate
+from tests.support.services import Services
+from tests.unit.pusher.conftest import rows
+
+ENGINE = "fed1-wk-h1_exareme"
+OTHER = "fed1-wk-h2_exareme"
+MASTER = "fed1-ms_exareme-master"
+
+
+def ids(fed: Services) -> dict[str, str]:
+    return {name: task.id for name, task in fed.tasks.items() if task is not None}
+
+
+def add(fed: Services, dataset: str = "adni", node: str = "fed1-wk-h1") -> None:
+    """A new dataset, consolidated; no engine has read it yet."""
+    fed.write(node, "dementia", f"{dataset}.csv", rows(dataset))
+    consolidate(fed.pusher, Options())
+
+
+def serve(fed: Services, **how: Any) -> tuple[rollout.Serving, set[str]]:
+    """Serve, and the services whose task is another one now."""
+    before = ids(fed)
+    done = rollout.serve(fed.pusher, **{"within": 0.0, **how})
+    after = ids(fed)
+    return done, {name for name in {*before, *after} if before.get(name) != after.get(name)}
+
+
+def test_where_all_is_served_nothing_restarts(fed: Services) -> None:
+    done, replaced = serve(fed)
+    assert (done.proven, done.restarted, done.differences, replaced) == (True, (), (), set())
+
+
+def test_the_engines_that_must_read_a_new_dataset_restart_once(fed: Services) -> None:
+    add(fed)
+    planned = {item.node for item in rollout.planned(fed.pusher, fed.pusher.store.last())}
+    done, replaced = serve(fed)
+    assert (done.proven, done.differences) == (True, ())
+    assert ENGINE in replaced
+    assert OTHER not in replaced
+    assert {item.node for item in done.restarted} == planned
+    assert serve(fed)[1] == set()
+    assert rollout.planned(fed.pusher, fed.pusher.store.last()) == []
+
+
+def test_a_worker_that_is_absent_keeps_running_and_restarts_later(fed: Services) -> None:
+    add(fed)
+    done, replaced = serve(fed, absent=["fed1-wk-h1"])
+    assert ENGINE not in replaced
+    assert done.proven is True
+    assert ENGINE in serve(fed)[1]
+
+
+def test_a_worker_that_an_operator_stopped_stays_stopped(fed: Services) -> None:
+    lifecycle.stop(fed.pusher, node="h1")
+    add(fed)
+    serve(fed)
+    assert ENGINE not in fed.running()
+    assert fed.overrides["fed1-wk-h1"]["word"] == "stopped"
+
+
+def test_where_the_master_is_stopped_it_is_not_known_what_is_served(fed: Services) -> None:
+    lifecycle.stop(fed.pusher, node="ms")
+    done, replaced = serve(fed)
+    assert (done.proven, replaced) == (None, set())
+    assert "stopped" in done.notes[0]
+
+
+def test_a_service_that_is_gone_is_restored_first(fed: Services) -> None:
+    del fed.tasks[OTHER]
+    done, replaced = serve(fed)
+    assert done.proven is True
+    assert replaced == {OTHER}
+    assert [(item.action, item.thing) for item in done.restarted] == [("create", OTHER)]
+
+
+def test_an_engine_that_does_not_come_back_is_not_proven_and_named(fed: Services) -> None:
+    add(fed)
+    fed.broken_tasks = {ENGINE: "starting container failed"}
+    done, _ = serve(fed, within=0.0)
+    assert done.proven is False
+    assert any("fed1-wk-h1" in text for text in done.differences)
+
+
+def test_where_nothing_is_deployed_nothing_restarts(fresh: Services) -> None:
+    consolidate(fresh.pusher, Options())
+    done, replaced = serve(fresh)
+    assert (done.proven, done.notes, replaced) == (None, (rollout.NO_SERVICES,), set())
+    assert rollout.planned(fresh.pusher, fresh.pusher.store.last()) == []
+
+
+def test_before_the_first_generation_there_is_nothing_to_serve(fresh: Services) -> None:
+    assert rollout.serve(fresh.pusher) == rollout.Serving()
+    assert fresh.asked == []
+
+
+def test_a_master_whose_docker_fails_is_an_error_once_services_were_seen(
+    fed: Services,
+) -> None:
+    fed.broken = {"fed1-ms": "Docker does not respond"}
+    with pytest.raises(NodesFailed, match="Docker does not respond"):
+        rollout.serve(fed.pusher)
