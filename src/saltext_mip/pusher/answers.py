@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from saltext_mip.errors import NodesFailed, NodesMissing
+from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
 from saltext_mip.federation import Node
 from saltext_mip.problems import Problem
+from saltext_mip.schemas.decoding import decode
 from saltext_mip.text import shown
 
 ERROR_LENGTH = 300
@@ -52,3 +53,18 @@ class Answers:
     values: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+
+    def decoded(self, kind: Any, *, required: Collection[str] = ()) -> Answers:
+        """The same with each value as one of the type ``kind``.
+
+        A node whose value is invalid has failed; :class:`BadAnswer` if it is ``required``.
+        """
+        values, failed = {}, dict(self.failed)
+        for node, value in self.values.items():
+            try:
+                values[node] = decode(kind, value, node=node)
+            except BadAnswer as exc:
+                if node in required:
+                    raise
+                failed[node] = str(exc)
+        return Answers(values, self.missing, failed)

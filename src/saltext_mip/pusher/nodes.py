@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET, structs
+from msgspec import UNSET, Struct, structs
 
 from saltext_mip import host_keys as ssh_host_keys
 from saltext_mip.errors import Misuse
@@ -23,6 +23,14 @@ from saltext_mip.storage.paths import private_folder
 from saltext_mip.storage.state import KNOWN_HOSTS, NODES_SEEN, read_state, write_state
 
 CHECK_TIMEOUT = 15.0  # seconds
+
+
+class SentEnrolment(Struct, frozen=True):
+    """What a node answers to an enrolment: whether its data path exists, and has no pathology."""
+
+    changed: bool
+    there: bool
+    bare: bool = False
 
 
 class _Availability:
@@ -148,7 +156,7 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
     enrol = PlanItem("enrol", str(node.data_path), "enrolled as it is now")
     if dry_run:
         return _result(pusher, node, [*plan, enrol], dry_run=True)
-    answers = pusher.ask("enrol", [node.id])
+    answers = pusher.ask("enrol", [node.id]).decoded(SentEnrolment)
     if node.id not in answers.values:
         why = _reasons(answers)[node.id]
         note = (
@@ -157,13 +165,12 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
         )
         result = _result(pusher, node, plan, dry_run=False)
         return structs.replace(result, notes=[f"{node.id}: {note}"], retcode=1)
-    value = answers.values[node.id]
-    found = value if isinstance(value, Mapping) else {}
-    done = [enrol] if found.get("changed") is True else []
+    sent: SentEnrolment = answers.values[node.id]
+    done = [enrol] if sent.changed else []
     notes: Absent[list[str]] = UNSET
-    if found.get("there") is not True:
+    if not sent.there:
         notes = [f"{node.id}: folder {node.data_path} not found yet."]
-    elif found.get("bare") is True:
+    elif sent.bare:
         notes = [
             f"{node.id}: {node.data_path} has no pathology folder: enrolled as new. "
             "If a disk should be mounted there, mount it and enable the node again."

@@ -14,11 +14,24 @@ from saltext_mip.data.inventory.sent import SentInventory, SentProblem
 from saltext_mip.errors import BadAnswer
 from saltext_mip.pusher.compile import SentDatabases, SentStates
 from saltext_mip.pusher.logs import SentLog
+from saltext_mip.pusher.nodes import SentEnrolment
 from saltext_mip.pusher.services.client import Enforced, SentServices
+from saltext_mip.pusher.services.deploy import SentApplied, SentReady
+from saltext_mip.pusher.status.snapshot import SentStatus
 from saltext_mip.schemas.decoding import decode
 from tests.support.values import values
 
-KINDS = [SentProblem, SentStates, SentServices, SentLog, Enforced]
+KINDS = [
+    SentProblem,
+    SentStates,
+    SentServices,
+    SentLog,
+    SentEnrolment,
+    SentReady,
+    SentApplied,
+    SentStatus,
+    Enforced,
+]
 SHA = "a" * 64
 FILE = {
     "name": "edsd.csv",

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
-from saltext_mip.errors import BadAnswer, Misuse, NodeError, Refused
+from saltext_mip.errors import Misuse, NodeError, Refused
 from saltext_mip.federation import Node
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize, unanswered
@@ -25,6 +24,53 @@ from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.request import ServiceRequest
 
 SWARM_WAIT = 60.0  # seconds for the Swarm to know a node that joined
+
+
+class SentIssue(Struct, frozen=True):
+    """One preflight issue; ``foreign``: something that is not ours has what our services need."""
+
+    text: str
+    foreign: bool = False
+
+
+class SentMembership(Struct, frozen=True):
+    """A node's place in the Swarm; ``sealed``: the join token, sealed for the pusher's key."""
+
+    id: str = ""
+    cluster: str = ""
+    sealed: str | None = None
+
+    @property
+    def swarm_id(self) -> str | None:
+        return self.id if self.id.isalnum() else None
+
+
+class SentReady(Struct, frozen=True):
+    """What a node answers to the preflight."""
+
+    findings: list[SentIssue]
+    swarm: SentMembership = SentMembership()
+
+
+class SentStateResult(Struct, frozen=True):
+    """One state that changed or failed; ``changes`` are pairs of old and new by thing."""
+
+    result: bool | None
+    comment: str
+    changes: dict[str, list[str]]
+
+    @property
+    def failed_by_itself(self) -> bool:
+        """Whether it failed, and not because a requisite failed."""
+        requisite = self.comment.startswith("One or more requisite failed")
+        return self.result is False and not requisite
+
+
+class SentApplied(Struct, frozen=True):
+    """What a node answers after its states were applied."""
+
+    states: list[SentStateResult]
+    swarm: SentMembership = SentMembership()
 
 
 def deploy(
@@ -45,29 +91,25 @@ def _preflight(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
     """The preflight issues of each node, and the master's membership in the Swarm."""
     asked = dict.fromkeys([pusher.federation.master.id, *(node.id for node in chosen)])
     answers = pusher.ask("ready", list(asked), now=pusher.now().timestamp())
+    answers = answers.decoded(SentReady, required=[pusher.federation.master.id])
     require(answers, [pusher.federation.master.id])
     return answers
 
 
-def _preflight_issues(node: Node, answers: Answers) -> list[dict[str, Any]]:
-    value = answers.values.get(node.id)
-    if value is None:
-        return []
-    found = value.get("findings") if isinstance(value, Mapping) else None
-    if not isinstance(found, list) or not all(
-        isinstance(each, Mapping) and isinstance(each.get("text"), str) for each in found
-    ):
-        raise BadAnswer("unexpected format of its preflight issues", node=node.id)
-    return [{**each, "text": sanitize(each["text"])} for each in found]
+def _preflight_issues(node: Node, ready: Answers) -> list[SentIssue]:
+    sent: SentReady | None = ready.values.get(node.id)
+    if sent is None:
+        return [SentIssue(ready.failed[node.id])] if node.id in ready.failed else []
+    return sent.findings
 
 
 def _refuse_foreign(chosen: Sequence[Node], ready: Answers) -> None:
     """Raise if something foreign holds a name, port or folder that our services need."""
     foreign = [
-        f"{node.id}: {each['text']}"
+        f"{node.id}: {sanitize(each.text)}"
         for node in chosen
         for each in _preflight_issues(node, ready)
-        if each.get("foreign")
+        if each.foreign
     ]
     if foreign:
         raise Refused("; ".join(foreign))
@@ -80,7 +122,7 @@ def _deploy(
     master = pusher.federation.master
     answers = _apply_all(pusher, chosen, ready)
     nodes = {each.id: _node_result(answers, each, ready) for each in chosen}
-    swarm_ids = _swarm_ids(pusher, answers)
+    swarm_ids = _swarm_ids(answers)
     only = None if whole else tuple(each.id for each in chosen)
     before = client.observe_services(pusher, swarm_ids)
     if before.refused:
@@ -164,14 +206,13 @@ def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
 def _apply_all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
     """Apply the states: of all nodes at once if the Swarm exists, else the master's first."""
     master = pusher.federation.master
-    first = ready.values[master.id]
-    if isinstance(first, Mapping) and _keep_token(pusher, first.get("swarm")):
+    if _keep_token(pusher, ready.values[master.id].swarm):
         return _apply(pusher, chosen)
     pusher.progress(f"initialising the Swarm on {master.id}")
     begun = _apply(pusher, [master])
     require(begun, [master.id])
     _failed_states(master, begun.values[master.id])
-    if not _keep_token(pusher, begun.values[master.id].get("swarm", {})):
+    if not _keep_token(pusher, begun.values[master.id].swarm):
         raise NodeError(f"{master.id}: the Swarm was not initialised")
     rest = _apply(pusher, [each for each in chosen if each != master])
     return Answers(
@@ -185,17 +226,16 @@ def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answ
     if nodes and not test:
         pusher.progress(f"applying the states of {', '.join(node.id for node in nodes)}")
     within = client.rolling_update_limit(pusher)
-    return pusher.ask("apply_states", [node.id for node in nodes], within=within, test=test)
+    answers = pusher.ask("apply_states", [node.id for node in nodes], within=within, test=test)
+    return answers.decoded(SentApplied)
 
 
-def _keep_token(pusher: Pusher, swarm: Any) -> bool:
+def _keep_token(pusher: Pusher, swarm: SentMembership) -> bool:
     """Open and store the join token that the master sealed; whether there is a Swarm."""
-    if not isinstance(swarm, Mapping):
-        raise BadAnswer("unexpected format of its membership in the Swarm", node=_master(pusher))
-    text, cluster = swarm.get("sealed"), swarm.get("cluster")
-    if not isinstance(text, str) or not isinstance(cluster, str) or not cluster:
+    if swarm.sealed is None or not swarm.cluster:
         return False
-    join_token.keep(pusher.state, pusher.unseal(text, _master(pusher)), cluster)
+    token = pusher.unseal(swarm.sealed, _master(pusher))
+    join_token.keep(pusher.state, token, swarm.cluster)
     return True
 
 
@@ -203,53 +243,30 @@ def _master(pusher: Pusher) -> str:
     return pusher.federation.master.id
 
 
-def _failed_states(node: Node, value: Any) -> None:
+def _failed_states(node: Node, sent: SentApplied) -> None:
     """Raise if a state of the master failed: the other nodes depend on it."""
-    wrong = [state for state in _states(node, value) if state["result"] is False]
-    if wrong:
-        text = "; ".join(sanitize(state["comment"]) for state in wrong if _failed_by_itself(state))
+    if any(state.result is False for state in sent.states):
+        text = "; ".join(sanitize(each.comment) for each in sent.states if each.failed_by_itself)
         if "not served" in text or "No matching sls" in text:
             text += " Is salt://mip/ served? On the pusher: salt-run mip.setup"
         raise NodeError(f"{node.id}: {text or 'its states failed'}")
 
 
-def _failed_by_itself(state: Mapping[str, Any]) -> bool:
-    """Whether it failed by itself, not because a requisite failed."""
-    return not str(state["comment"]).startswith("One or more requisite failed")
-
-
-def _states(node: Node, value: Any) -> list[dict[str, Any]]:
-    states = value.get("states") if isinstance(value, Mapping) else None
-    if not isinstance(states, list) or not all(
-        isinstance(state, Mapping)
-        and isinstance(state.get("comment"), str)
-        and isinstance(state.get("changes"), Mapping)
-        for state in states
-    ):
-        raise BadAnswer("unexpected format of its states", node=node.id)
-    return [dict(state) for state in states]
-
-
 def _node_result(answers: Answers, node: Node, ready: Answers) -> DeployedNode:
     """The result of one node."""
-    findings = [each["text"] for each in _preflight_issues(node, ready)]
+    findings = [sanitize(each.text) for each in _preflight_issues(node, ready)]
     if node.id not in answers.values:
         why = answers.missing.get(node.id) or sanitize(
             answers.failed.get(node.id, "no reason given")
         )
         return DeployedNode(changed=False, failed=True, changes={}, error=why, findings=findings)
-    value = answers.values[node.id]
-    states = _states(node, value)
-    wrong = [sanitize(state["comment"]) for state in states if state["result"] is False]
-    own = [
-        sanitize(state["comment"])
-        for state in states
-        if state["result"] is False and _failed_by_itself(state)
-    ]
+    states = answers.values[node.id].states
+    wrong = [sanitize(each.comment) for each in states if each.result is False]
+    own = [sanitize(each.comment) for each in states if each.failed_by_itself]
     changes = {
-        sanitize(str(thing)): sanitize(" -> ".join(map(str, each)))
+        sanitize(thing): sanitize(" -> ".join(each))
         for state in states
-        for thing, each in state["changes"].items()
+        for thing, each in state.changes.items()
     }
     return DeployedNode(
         changed=bool(changes),
@@ -260,15 +277,13 @@ def _node_result(answers: Answers, node: Node, ready: Answers) -> DeployedNode:
     )
 
 
-def _swarm_ids(pusher: Pusher, answers: Answers) -> dict[str, str]:
+def _swarm_ids(answers: Answers) -> dict[str, str]:
     """The nodes' ids in the Swarm, as they report them."""
-    out = {}
-    for node in pusher.federation.nodes:
-        swarm = answers.values.get(node.id, {}).get("swarm")
-        found = swarm.get("id") if isinstance(swarm, Mapping) else None
-        if isinstance(found, str) and found.isalnum():
-            out[node.id] = found
-    return out
+    return {
+        node: sent.swarm.swarm_id
+        for node, sent in answers.values.items()
+        if sent.swarm.swarm_id is not None
+    }
 
 
 def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]) -> None:
@@ -280,10 +295,8 @@ def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]
     if not unknown:
         return
     pusher.progress(f"rejoining {', '.join(unknown)}: unknown to the Swarm")
-    answers = pusher.ask("join_again", unknown)
-    for node, value in answers.values.items():
-        if isinstance(value, Mapping) and isinstance(value.get("id"), str):
-            swarm_ids[node] = value["id"]
+    answers = pusher.ask("join_again", unknown).decoded(SentMembership)
+    swarm_ids |= {node: sent.id for node, sent in answers.values.items()}
     observer = wait.Observer(pusher, deadline, swarm_ids, first=now)
     while time.monotonic() < deadline:
         known = {entry.id for entry in observer.observe().nodes.values()}

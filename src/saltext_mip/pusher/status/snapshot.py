@@ -18,7 +18,6 @@ from saltext_mip.pusher.compile import SentState
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView
-from saltext_mip.schemas.decoding import decode
 
 
 class SentPathology(Struct, frozen=True):
@@ -75,7 +74,7 @@ def take_snapshot(pusher: Pusher, timeout: float) -> Snapshot:
     """Ask all enabled nodes at once, with ``timeout`` seconds for it."""
     disabled = pusher.store.disabled()
     asked = tuple(node for node in pusher.federation.nodes if node.id not in disabled)
-    answers = _decoded(pusher.ask_within("status", [node.id for node in asked], timeout))
+    answers = pusher.ask_within("status", [node.id for node in asked], timeout).decoded(SentStatus)
     nodes.record_availability(pusher, {node.id: node.id in answers.values for node in asked})
     master = pusher.federation.master.id
     found, why = None, sanitize({**answers.missing, **answers.failed}.get(master, "it is disabled"))
@@ -91,17 +90,6 @@ def take_snapshot(pusher: Pusher, timeout: float) -> Snapshot:
         found = _observe_again(pusher, found, timeout)
     generation = open_problems.known(pusher.state, pusher.store.last())
     return Snapshot(answers, asked, found, why, generation)
-
-
-def _decoded(answers: Answers) -> Answers:
-    """The answers with each value as a :class:`SentStatus`; an invalid one has failed."""
-    values, failed = {}, dict(answers.failed)
-    for node, value in answers.values.items():
-        try:
-            values[node] = decode(SentStatus, value, node=node)
-        except BadAnswer as exc:
-            failed[node] = str(exc)
-    return Answers(values, answers.missing, failed)
 
 
 def _observe_again(pusher: Pusher, before: ServicesView, timeout: float) -> ServicesView:
