@@ -57,6 +57,8 @@ SHOWN: Mapping[str, str] = {
     "service restart": "exareme",
     "service start": "exareme",
     "service status": "federation fed1",
+    "codebook": "allowed codes",
+    "data codebook": "allowed codes",
     "service stop": "stop",
     "services": "exareme-master",
     "setup": "othing",

@@ -126,6 +126,49 @@ def check(folder, cde=None):
     return result
 
 
+def codebook(pathology, federation=None, separator="comma", folder=None):
+    """
+    A pathology's CDE as tables for a spreadsheet: its codebook, and an empty file to fill in.
+
+    pathology
+        The pathology; or the path of a folder with a ``CDEsMetadata.json``, or of such a file: then
+        no federation is needed, and ``salt-call --local`` works.
+
+    federation
+        The federation's name.
+
+    separator
+        Of the codebook: ``comma``, ``semicolon`` (Excel in most of Europe opens a file with it by
+        double click) or ``tab``. The empty file always has commas, as data must.
+
+    folder
+        An existing folder to write both into: ``<pathology>-codebook.csv`` and
+        ``<pathology>-template.csv``. A file that is there already is an error.
+
+    Returns ``{"pathology", "codebook": text, "template": text, "written": [path]}``. The codebook
+    has a row for each variable: column, label, type, allowed codes with labels, minimum, maximum,
+    unit and description.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call mip.codebook dementia
+        salt-call --local mip.codebook /data/fed1/dementia folder=/home/me separator=semicolon
+    """
+
+    def own():
+        return queries.cde_of(_context(federation), str(pathology))
+
+    def found():
+        at = Path(str(pathology))
+        known = queries.cde_at(at) if at.is_absolute() else own()
+        target = Path(folder) if folder else None
+        return queries.codebook(known, separator=separator, folder=target)
+
+    return _shaped(found)
+
+
 def compile_(pathology=None, federation=None, force=False, strict=False):
     """
     Compile this node's CSV files and CDEs into the engine's databases, where these are stale.

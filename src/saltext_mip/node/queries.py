@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from saltext_mip.data import data_path
+from saltext_mip.data.cde import codebook as codebooks
 from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
 from saltext_mip.data.inventory import check as checks
 from saltext_mip.data.inventory import report
@@ -46,14 +47,14 @@ def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
     if not context.has_data:
         return {}
     if pathology is not None:
-        tree: dict[str, Any] = dict(_parsed(context, pathology).tree)
+        tree: dict[str, Any] = dict(cde_of(context, pathology).tree)
         return tree
     out: dict[str, Any] = {}
     for record in _usable(context).pathologies:
         if record.cde is None:
             continue
         try:
-            found = _parsed(context, record.name)
+            found = cde_of(context, record.name)
         except CdeInvalid as exc:
             out[record.name] = {"problem": str(exc)}
             continue
@@ -66,6 +67,33 @@ def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
             "datasets": dict(found.datasets),
         }
     return out
+
+
+def codebook(cde_: Cde, *, separator: str, folder: Path | None) -> dict[str, Any]:
+    """A CDE as a table, and an empty file; written into ``folder`` where there is one."""
+    made = {
+        "codebook": codebooks.codebook(cde_, separator=separator),
+        "template": codebooks.template(cde_),
+    }
+    result: dict[str, Any] = {"pathology": cde_.pathology, **made}
+    if folder is not None:
+        if not folder.is_dir():
+            raise NodeError(f"{shown(str(folder))} is not a folder.")
+        result["written"] = []
+        for what, text in made.items():
+            path = folder / f"{cde_.pathology}-{what}.csv"
+            with path.open("x", encoding="utf-8", newline="") as file:
+                file.write(text)
+            result["written"].append(str(path))
+    return result
+
+
+def cde_at(path: Path) -> Cde:
+    """The CDE of a pathology's folder, or of a file."""
+    file = path / CDE_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise Misuse(f"{shown(str(file))} not found.")
+    return parse(data_path.content(file), pathology=file.resolve().parent.name)
 
 
 def check(target: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
@@ -106,7 +134,7 @@ def _usable(context: NodeContext) -> Inventory:
     return seen
 
 
-def _parsed(context: NodeContext, pathology: str) -> Cde:
+def cde_of(context: NodeContext, pathology: str) -> Cde:
     try:
         content = data_path.cde_content(inside(context.data_path, pathology))
     except (FileNotFoundError, NotADirectoryError):

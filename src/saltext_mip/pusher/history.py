@@ -7,12 +7,21 @@ from typing import Any
 from msgspec import UNSET, convert
 
 from saltext_mip.arguments import generation_number, limit_or_all
+from saltext_mip.data.cde import codebook as codebooks
+from saltext_mip.data.cde.model import parse
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.consolidate import Options, survey
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.results import DiffResult, ExportedPathology, HistoryResult, ReportedChange
+from saltext_mip.results import (
+    CodebookResult,
+    DiffResult,
+    ExportedPathology,
+    HistoryResult,
+    ReportedChange,
+)
+from saltext_mip.text import shown
 
 NOW = "now"
 
@@ -20,6 +29,21 @@ NOW = "now"
 def export(pusher: Pusher) -> list[ExportedPathology]:
     """The data structure of the last generation."""
     return convert(last_generation(pusher).structure, list[ExportedPathology])
+
+
+def codebook(pusher: Pusher, pathology: str, separator: str) -> CodebookResult:
+    """The CDE of the last generation as tables for a spreadsheet."""
+    generation = last_generation(pusher)
+    if (sha256 := generation.cdes.get(pathology)) is None:
+        known = ", ".join(map(shown, generation.cdes)) or "none"
+        raise Misuse(f"Pathology '{shown(pathology)}' not found. There are: {known}.")
+    cde = parse(pusher.store.blob(sha256), pathology=pathology)
+    return CodebookResult(
+        federation=pusher.federation.name,
+        pathology=pathology,
+        codebook=codebooks.codebook(cde, separator=separator),
+        template=codebooks.template(cde),
+    )
 
 
 def history(pusher: Pusher, dataset: str | None, limit: int) -> HistoryResult:

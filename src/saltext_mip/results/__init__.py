@@ -38,6 +38,7 @@ from saltext_mip.results.controller import (
     WakeResult,
 )
 from saltext_mip.results.data import (
+    CodebookResult,
     CompileResult,
     ConsolidateResult,
     DatabaseResult,
@@ -78,6 +79,7 @@ __all__ = [
     "COMMANDS",
     "VERSION",
     "Absent",
+    "CodebookResult",
     "CompileResult",
     "ConsolidateResult",
     "ControllerResult",
@@ -138,6 +140,7 @@ VERSION = 1  # of the JSON: grows when a key goes or changes its meaning
 COMMANDS: Mapping[str, Any] = {
     "consolidate": ConsolidateResult,
     "export": list[ExportedPathology],
+    "codebook": CodebookResult,
     "compile": CompileResult,
     "deploy": ServicesResult,
     "status": StatusResult,

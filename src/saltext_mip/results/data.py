@@ -56,6 +56,15 @@ class ConsolidateResult(Planned, kw_only=True, frozen=True):
     notes: Absent[list[str]] = UNSET
 
 
+class CodebookResult(Result, kw_only=True, frozen=True):
+    """What ``mip.codebook`` returns."""
+
+    federation: str
+    pathology: str
+    codebook: Annotated[str, Meta(description="CSV: a row for each variable")]
+    template: Annotated[str, Meta(description="CSV: the header of a data file")]
+
+
 class ExportedDataset(Facts, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """A dataset of the data structure."""
 

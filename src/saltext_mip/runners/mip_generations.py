@@ -36,6 +36,34 @@ def export(federation=None):
 
 
 @command
+def codebook(pathology, federation=None, separator="comma"):
+    """
+    A pathology's CDE as last consolidated, as tables for a spreadsheet.
+
+    pathology
+        The pathology.
+
+    federation
+        The federation's name.
+
+    separator
+        Of the codebook: ``comma``, ``semicolon`` or ``tab``; the template always has commas.
+
+    Returns ``federation``, ``pathology``, ``codebook`` and ``template``: two CSV texts. The
+    codebook has a row for each variable: column, label, type, allowed codes with labels, minimum,
+    maximum, unit and description; the template has the header of a data file.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.codebook dementia federation=fed1 --out=json
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_history.codebook(pusher, str(pathology), separator)
+
+
+@command
 def history(federation=None, dataset=None, limit=20):
     """
     The federation's generations, the newest first.

@@ -123,6 +123,17 @@ _LOGS = (
     text("--since", name="since", help="90s, 10m, 2h, 3d ago, or a date", metavar="WHEN"),
 )
 
+_CODEBOOK = (
+    text("pathology", name="pathology", help="the pathology", metavar="PATHOLOGY"),
+    flag("--template", name="template", help="an empty file with the header instead"),
+    Option(
+        ("--separator",),
+        "separator",
+        "of the codebook: semicolon for Excel in most of Europe",
+        {"choices": ("comma", "semicolon", "tab")},
+    ),
+)
+
 D, S, N, F, G, C, P = (
     "Data",
     "Services",
@@ -161,6 +172,16 @@ ACTIONS: tuple[Action, ...] = (
         group=D,
     ),
     Action(("export",), "export", "the data structure as last consolidated", group=D),
+    *_two(
+        "data codebook",
+        "codebook",
+        function="codebook",
+        help="a CDE as a table for a spreadsheet, on standard output",
+        takes=frozenset({"pathology"}),
+        options=_CODEBOOK,
+        group=D,
+        do="codebook",
+    ),
     Action(
         ("check",),
         "",
@@ -454,6 +475,15 @@ NODE_ACTIONS: tuple[Action, ...] = (
         options=next(action.options for action in ACTIONS if action.words == ("check",)),
         group=T,
         do="check",
+    ),
+    Action(
+        ("codebook",),
+        "codebook",
+        "a CDE as a table for a spreadsheet, on standard output",
+        takes=frozenset({"pathology"}),
+        options=_CODEBOOK,
+        group=T,
+        do="codebook",
     ),
     *(action for action in ACTIONS if action.words in (("completion",), ("version", "list"))),
 )

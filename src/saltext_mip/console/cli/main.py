@@ -176,6 +176,26 @@ def check(context: Context, given: Mapping[str, Any]) -> int:
     return 1 if value["refused"] or value["cde"] is None else 0
 
 
+def codebook(context: Context, given: Mapping[str, Any]) -> int:
+    """The text of a CDE's codebook or template, as a file to be written by ``>``."""
+    which = "template" if given.get("template") else "codebook"
+    arguments = {key: value for key, value in given.items() if key != "template"}
+    if context.pusher:
+        ran = context.run("codebook", **arguments)
+    elif Path(given["pathology"]).exists():
+        from saltext_mip.node import queries
+
+        separator = given.get("separator", "comma")
+        cde = queries.cde_at(Path(given["pathology"]))
+        ran = Ran(0, queries.codebook(cde, separator=separator, folder=None))
+    else:
+        ran = context.salt().call("mip.codebook", **arguments)
+    if ran.error is not None or context.show.json:
+        return context.shown("codebook", ran)
+    sys.stdout.write(ran.value[which])
+    return ran.code
+
+
 def completion(context: Context, given: Mapping[str, Any]) -> int:
     from saltext_mip.console.cli.completion import SHELLS
 
@@ -218,6 +238,7 @@ DOING: Mapping[str, Callable[[Context, Mapping[str, Any]], int]] = {
     "tmux": tmux,
     "ssh": ssh,
     "check": check,
+    "codebook": codebook,
     "completion": completion,
     "tasks": tasks,
     "required": required,

@@ -52,3 +52,11 @@ def _summary(value: Mapping[str, Any]) -> str:
         f"{number(len(files), 'file')} checked, {len(files) - len(refused)} accepted, "
         f"{len(refused)} refused; {problems}."
     )
+
+
+def codebook(screen: Screen, value: Mapping[str, Any]) -> None:
+    """The two tables line by line, to be looked at: ``--out=json`` and the command write files."""
+    for what in ("codebook", "template"):
+        screen.gap()
+        screen.title(f"{what} of {value['pathology']}")
+        screen.block(value[what].removeprefix("\ufeff").replace("\r\n", "\n").rstrip("\n"))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from saltext_mip.console.screens import logs
-from saltext_mip.console.screens.check import check, is_check
+from saltext_mip.console.screens.check import check, codebook, is_check
 from saltext_mip.console.screens.consolidate import consolidate, export
 from saltext_mip.console.screens.events import events
 from saltext_mip.console.screens.fallback import anything
@@ -48,6 +48,7 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "sync_roles": sync_roles,
     "tmux": logs.tmux,
     "logs": logs.logs,
+    "codebook": codebook,
     "check-required": logs.needs,
     "version": logs.version,
     "here": logs.here,
