@@ -476,6 +476,27 @@ RULES: dict[str, Rule] = _rules(
         "Nothing to do unless it should be one.",
     ),
     Rule(
+        "SystemFolder",
+        "note",
+        False,
+        "a folder of the file system or the storage device, not a pathology's",
+        "Nothing to do.",
+    ),
+    Rule(
+        "IgnoredFile",
+        "warning",
+        False,
+        "a file that is not read: only names that end in '.csv' are",
+        "If it holds data, do what is named; else move it out of the folder.",
+    ),
+    Rule(
+        "CopyName",
+        "note",
+        False,
+        "the name of a copy or a temporary file; its rows count as all others do",
+        "Delete it, unless it holds rows that no other file has.",
+    ),
+    Rule(
         "NoData",
         "note",
         False,

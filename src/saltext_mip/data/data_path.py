@@ -13,6 +13,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from saltext_mip.data.file_names import CSV, is_system_folder, looks_like_copy, why_ignored
 from saltext_mip.errors import NodeError, UnsafeName
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from saltext_mip.problems import Problem
@@ -22,7 +23,6 @@ from saltext_mip.storage.paths import inside
 from saltext_mip.storage.state import ENROLMENT
 from saltext_mip.text import shown
 
-CSV = ".csv"
 _CDE_BYTES = 64 << 20
 
 
@@ -44,6 +44,9 @@ def pathologies(data_path: Path) -> Listing:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
+            if is_system_folder(entry.name):
+                problems.append(Problem("SystemFolder", about=shown(entry.name)))
+                continue
             dangling = entry.is_symlink() and not Path(entry.path).exists()
             if not entry.is_dir() and not dangling:
                 if entry.name.endswith(CSV) and entry.is_file():
@@ -58,6 +61,13 @@ def pathologies(data_path: Path) -> Listing:
     return _sorted(names, problems)
 
 
+def system_folders(data_path: Path) -> tuple[str, ...]:
+    """Folders that are no pathology's, and that an engine reads as if they were."""
+    with os.scandir(data_path) as entries:
+        found = [entry.name for entry in entries if is_system_folder(entry.name) and entry.is_dir()]
+    return tuple(sorted(found))
+
+
 def csv_files(folder: Path) -> Listing:
     """The CSV files of a pathology's folder."""
     names, problems = [], []
@@ -67,6 +77,8 @@ def csv_files(folder: Path) -> Listing:
     except OSError as error:
         return Listing(problems=(Problem("Unreadable", about=os.strerror(error.errno or 0)),))
     for name in found:
+        if advice := why_ignored(name):
+            problems.append(Problem("IgnoredFile", file=shown(name), about=shown(advice)))
         if name.startswith(".") or not name.endswith(CSV):
             continue
         try:
@@ -75,6 +87,8 @@ def csv_files(folder: Path) -> Listing:
             problems.append(Problem("UnsafeName", file=shown(name)))
         else:
             names.append(name)
+            if what := looks_like_copy(name):
+                problems.append(Problem("CopyName", file=shown(name), about=what))
     return _sorted(names, problems)
 
 

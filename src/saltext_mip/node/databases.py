@@ -42,6 +42,9 @@ def compile_all(
         )
         for name, folder in _folders(context, pathologies)
     }
+    if pathologies is None and context.has_data:
+        for name in data_path.system_folders(context.data_path):
+            compiler.serve_nothing(context.data_path / name)
     if any(compiled.problems or _reported(context, name) for name, compiled in done.items()):
         collect_inventory(context)  # it writes the reports and removes old ones
     return {name: _to_json(context, compiled) for name, compiled in done.items()}

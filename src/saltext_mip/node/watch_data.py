@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from saltext_mip.data import data_path as data_paths
+from saltext_mip.data import file_names
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.reminders import (
@@ -93,7 +94,7 @@ def _entry(pathology: str, entry: os.DirEntry[str]) -> tuple[int, float]:
 
 def is_data(name: str) -> bool:
     """Whether a file of that name, in a pathology's folder, is watched."""
-    return name == CDE_FILE or (name.endswith(data_paths.CSV) and not name.startswith("."))
+    return name == CDE_FILE or (name.endswith(file_names.CSV) and not name.startswith("."))
 
 
 def settling(state: Path, observed: Fingerprint, settle: float, now: float) -> bool:

@@ -197,5 +197,6 @@ def _starts(raw: bytes, empty: Collection[int]) -> list[int]:
 
 
 def _has_empty(column: pl.Series) -> bool:
-    texts = column.cast(str).str.strip_chars(" \t")
-    return bool(column.null_count()) or bool((texts == "").any())
+    if column.null_count():
+        return True
+    return any(not text.strip(" \t") for text in column.unique().cast(str).to_list())

@@ -79,6 +79,8 @@ class Build:
                     self._seal(sources),
                     by=self._layout.row_id,
                     deep=not self._copying,
+                    carried=bool(self._carried)
+                    or any(of.state == "kept" for of in sources.values()),
                 )
                 written.result()
             record = Record(

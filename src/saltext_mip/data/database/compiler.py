@@ -27,7 +27,7 @@ from saltext_mip.data.database.rows import finish
 from saltext_mip.data.database.sqlite import Layout, NotWritten
 from saltext_mip.data.database.staleness import BuildState
 from saltext_mip.errors import UnsafeName
-from saltext_mip.federation import CDE_FILE
+from saltext_mip.federation import CDE_FILE, DATABASE_FILE
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import atomic
 
@@ -136,6 +136,30 @@ def rowless(cde: Cde | None, target: Path, *, subjectcode: bool = False) -> None
     """
     layout = Layout.of(cde, subjectcode=subjectcode)
     database.create(target, Layout.of(None) if layout.too_wide else layout, cde)
+
+
+def serve_nothing(folder: Path) -> bool:
+    """Give a folder that is no pathology's a database without rows where it has none.
+
+    An engine reads every folder and refuses all work for one without. ``False``: it has one, or it
+    cannot be written.
+    """
+    target = folder / DATABASE_FILE
+    try:
+        if target.is_symlink() or (target.is_file() and target.stat().st_size):
+            return False
+        staged = atomic.Staged.plan(target)
+        try:
+            staged.create()
+            rowless(None, staged.temp)
+            staged.seal()
+            staged.commit()
+        except BaseException:
+            staged.abort()
+            raise
+    except (NotWritten, UnsafeName, OSError):
+        return False
+    return True
 
 
 class _Run:

@@ -17,8 +17,6 @@ from saltext_mip.text import shown
 
 Span = tuple[int, int]
 
-_COUNTED = 20  # datasets of a file that are counted one by one
-
 
 @dataclass(frozen=True)
 class Part:
@@ -113,7 +111,13 @@ def last_row(path: Path, *, by: str | None) -> int:
 
 
 def finish(
-    path: Path, parts: Mapping[str, Part], seal: bytes, *, by: str | None, deep: bool
+    path: Path,
+    parts: Mapping[str, Part],
+    seal: bytes,
+    *,
+    by: str | None,
+    deep: bool,
+    carried: bool = True,
 ) -> None:
     """Check that the database is whole and holds these parts and nothing else, then seal it.
 
@@ -125,6 +129,8 @@ def finish(
         the layout's :attr:`~Layout.row_id`
     deep
         whether every page is read
+    carried
+        whether rows of an older database are in it: then each file's are counted
 
     :class:`NotWritten` if not.
     """
@@ -133,41 +139,44 @@ def finish(
         db.execute("PRAGMA ignore_check_constraints=ON")
         if deep and (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise NotWritten(f"the new database is broken ({str(found).splitlines()[0]})")
-        rows = sum(_size(span) for part in parts.values() for span in part.spans)
-        if (count := db.execute("SELECT count(*) FROM DATA").fetchone()[0]) != rows:
-            raise NotWritten(f"the new database has {count} rows in the place of {rows}")
-        _check_parts(db, parts, by)
+        if deep:
+            rows = sum(part.rows for part in parts.values())
+            if (count := db.execute("SELECT count(*) FROM DATA").fetchone()[0]) != rows:
+                raise NotWritten(f"the new database has {count} rows in the place of {rows}")
+        if carried:
+            _check_parts(db, parts, by)
         for name, of in (("application_id", seal[:4]), ("user_version", seal[4:8])):
             db.execute(f"PRAGMA {name}={int.from_bytes(of, 'big', signed=True)}")
 
 
 def _check_parts(db: sqlite3.Connection, parts: Mapping[str, Part], by: str | None) -> None:
-    """That each file's rows stand where they should, with as many of each dataset as it has."""
-    every = [span for part in parts.values() for span in part.spans]
+    """That each file's rows stand where they should, as many of each dataset as it has, and that
+    there are no others."""
+    every = sorted(span for part in parts.values() for span in part.spans)
+    total = 0
     for file, part in parts.items():
-        found: Counter[str] = Counter()
+        found: Counter[str | None] = Counter()
         for where, values in OldRows(part.spans, every, by).selections():
-            found.update(_datasets(db, part.datasets, where, values))
+            rows = f"(SELECT dataset FROM DATA {where.partition(' ORDER')[0]})"  # noqa: S608
+            query = f"SELECT dataset, count(*) FROM {rows} GROUP BY 1"  # noqa: S608
+            found.update(dict(db.execute(query, values)))
+        total += found.total()
         if found != Counter(part.datasets):
             what = f"{found.total()} rows of '{shown(file)}' in the place of {part.rows}"
             if found.total() == part.rows:
                 what = f"rows of other datasets than '{shown(file)}' has"
             raise NotWritten(f"the new database has {what}")
-
-
-def _datasets(
-    db: sqlite3.Connection, expected: Mapping[str, int], where: str, values: tuple[int, int]
-) -> Mapping[str, int]:
-    """Rows by dataset; what is none of the expected ones counts for ``''``."""
-    rows = f"(SELECT dataset FROM DATA {where.partition(' ORDER')[0]})"  # noqa: S608
-    if len(expected) > _COUNTED:
-        return dict(db.execute(f"SELECT dataset, count(*) FROM {rows} GROUP BY 1", values))  # noqa: S608
-    sums = "".join(", sum(dataset = ?)" for _ in expected)
-    query = f"SELECT count(*){sums} FROM {rows}"  # noqa: S608
-    total, *counts = db.execute(query, (*expected, *values)).fetchone()
-    found = {code: count for code, count in zip(expected, counts, strict=True) if count}
-    other = total - sum(found.values())
-    return {**found, "": other} if other else found
+    if by is None:
+        others = int(db.execute("SELECT count(*) FROM DATA").fetchone()[0]) - total
+    else:
+        begins = [-(2**63), *(last + 1 for _, last in every)]
+        ends = [*(first - 1 for first, _ in every), 2**63 - 1]
+        query = f"SELECT 1 FROM DATA WHERE {by} BETWEEN ? AND ? LIMIT 1"  # noqa: S608
+        others = sum(
+            db.execute(query, gap).fetchone() is not None for gap in zip(begins, ends, strict=True)
+        )
+    if others:
+        raise NotWritten("the new database has rows that no file has")
 
 
 def _size(span: Span) -> int:

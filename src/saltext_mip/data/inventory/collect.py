@@ -177,8 +177,8 @@ class _Collector:
         self._findings[name] = found
         place = {"node": self._node, "pathology": name}
         problems = listing.problems
-        if not records and not problems:
-            problems = (Problem("NoData"),)
+        if not records and not any(problem.hard for problem in problems):
+            problems = (Problem("NoData"), *problems)
         return PathologyRecord(
             name=name,
             files=tuple(records),

@@ -187,3 +187,13 @@ def test_a_build_that_fails_in_a_new_folder_leaves_a_database_that_an_engine_can
     monkeypatch.undo()
     assert folder.compile().rows == 1
     assert compiler.current(folder.path, folder.state) == (True, None)
+
+
+def test_a_folder_of_the_system_gets_a_database_that_an_engine_can_read(tmp_path):
+    assert compiler.serve_nothing(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        assert db.execute("SELECT * FROM DATA").fetchall() == []
+        assert db.execute("SELECT code FROM METADATA").fetchall() == [("dataset",)]
+    assert not compiler.serve_nothing(tmp_path)
+    (tmp_path / DATABASE).write_bytes(b"")
+    assert compiler.serve_nothing(tmp_path)
