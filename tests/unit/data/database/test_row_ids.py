@@ -163,7 +163,8 @@ def test_rows_are_counted_by_dataset_however_many_a_file_has(tmp_path, monkeypat
     folder = Folder(tmp_path, cdes.variable("t"))
     lines = "".join(f"d{number},t\n" for number in range(datasets))
     folder.write("a.csv", "dataset,t\n" + 2 * lines)
-    assert folder.compile().rows == 2 * datasets
+    folder.write("b.csv", "dataset,t\nz,t\n")
+    assert folder.compile().rows == 2 * datasets + 1
     spoil(monkeypatch, "UPDATE DATA SET dataset = 'other' WHERE rowid = 1")
     folder.write("a.csv", "dataset,t\n" + 3 * lines)
     assert folder.compile().status == "failed"
