@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,11 +16,11 @@ import salt.utils.event
 from saltext_mip import sealing
 from saltext_mip.bridge.jobs import Nodes
 from saltext_mip.bridge.pillar import declared
+from saltext_mip.bridge.progress import progress
 from saltext_mip.federation import pick
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.secret import Secret
-from saltext_mip.text import shown
 
 
 @contextmanager
@@ -35,7 +34,7 @@ def open_pusher(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pus
             state=state,
             nodes=nodes,
             store=Store(state),
-            progress=_progress(opts),
+            progress=progress(opts),
             fire=lambda event, data: _fire(opts, f"mip/{chosen.name}/{event}", data),
             actor=_actor(),
             now=lambda: datetime.now(UTC),
@@ -46,13 +45,6 @@ def open_pusher(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pus
 def _unsealed(opts: Mapping[str, Any], text: str, node: str) -> Secret:
     key = (Path(opts["pki_dir"]) / "master.pem").read_bytes()
     return sealing.opened(text, key, opts.get("key_pass"), node=node)
-
-
-def _progress(opts: Mapping[str, Any]) -> Callable[[str], None]:
-    """Write to standard error if an operator runs the command; a daemon's would go to its log."""
-    if opts.get("__cli") != "salt-run":
-        return lambda _: None
-    return lambda text: print(f"  {shown(text)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _fire(opts: Mapping[str, Any], tag: str, data: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from saltext_mip.console.cli.commands import Action
-from saltext_mip.console.cli.salt import Ran, Salt
+from saltext_mip.console.cli.salt import CommandResult, Salt
 from saltext_mip.console.cli.terminal import Show
 from saltext_mip.console.ssh import Login
 from saltext_mip.federation import find_node
@@ -19,26 +19,23 @@ class Context:
 
     show: Show
     action: Action
+    salt: Salt
     config: str | None = None
     verbose: int = 0
     pusher: bool = True
 
-    def salt(self, **more: Any) -> Salt:
-        said = (lambda _: None) if self.show.quiet else self._aside
-        return Salt(config=self.config, verbose=self.verbose, other=said, **more)
-
-    def run(self, function: str, *, bar: bool = True, **arguments: Any) -> Ran:
-        """A runner function, with its progress shown."""
+    def run(self, function: str, *, bar: bool = True, **arguments: Any) -> CommandResult:
+        """Call a runner function and show its progress."""
         with self.show.progress(function.replace("_", " "), bar=bar) as progress:
-            return self.salt(progress=progress).run(function, **arguments)
+            return self.salt.run(function, arguments, progress)
 
-    def shown(self, command: str, ran: Ran, *, json: bool = False) -> int:
+    def shown(self, command: str, result: CommandResult, *, json: bool = False) -> int:
         """Show what came of it; the exit code."""
-        if ran.error is not None:
-            self.show.error(ran.error)
-            return ran.code
-        (replace(self.show, json=True) if json else self.show).value(command, ran.value)
-        return ran.code
+        if result.error is not None:
+            self.show.error(result.error)
+            return result.code
+        (replace(self.show, json=True) if json else self.show).value(command, result.value)
+        return result.code
 
     def node(self, value: Mapping[str, Any], name: str) -> str:
         """The minion id of the node of ``value`` that is called so, compared whole.
@@ -56,8 +53,3 @@ class Context:
         ssh = nodes["ssh"]
         address = nodes["nodes"][node]["address"]
         return Login(node, ssh["user"], address, ssh["port"], ssh["known_hosts"])
-
-    def _aside(self, line: str) -> None:
-        """What Salt itself has to say."""
-        if self.verbose:
-            self.show.error(line)

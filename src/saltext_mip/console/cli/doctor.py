@@ -13,7 +13,7 @@ from typing import Any
 
 import saltext_mip
 from saltext_mip.console.cli.context import Context
-from saltext_mip.console.cli.salt import command, config_dir
+from saltext_mip.console.cli.salt import config_dir, executable
 
 SALT = (3008, 2)
 
@@ -54,7 +54,7 @@ def programs() -> list[Need]:
         ("ssh", "Install openssh-client: shells on nodes need it."),
         ("tmux", "Install tmux: the session needs it."),
     ):
-        path = shutil.which(command(name))
+        path = shutil.which(executable(name))
         needs.append(Need(name, path is not None, path or "not found", hint))
     return needs
 
@@ -71,11 +71,11 @@ def _configured(context: Context) -> Need:
 
 def _declared(context: Context) -> list[Need]:
     """The pillar is read by the function that reads it always."""
-    ran = context.run("setup", dry_run=True)
-    if ran.error is not None:
-        return [Need("pillar", False, ran.error, "Mend the pillar; see the manual.")]
-    todo = [line.partition("\n")[0] for line in ran.value["todo"]]
-    more = [each for each in ran.value["plan"] if each["action"] not in ("nothing", "todo")]
+    result = context.run("setup", dry_run=True)
+    if result.error is not None:
+        return [Need("pillar", False, result.error, "Mend the pillar; see the manual.")]
+    todo = [line.partition("\n")[0] for line in result.value["todo"]]
+    more = [each for each in result.value["plan"] if each["action"] not in ("nothing", "todo")]
     found = "; ".join(todo) or (
         "mip setup has something to do" if more else "as mip setup makes it"
     )

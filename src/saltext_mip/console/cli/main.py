@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from saltext_mip.console.cli import node_commands, watch
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.parser import Misused, parse
-from saltext_mip.console.cli.salt import Ran, config_dir, is_pusher
+from saltext_mip.console.cli.salt import CommandResult, Salt, config_dir, ignore, is_pusher
 from saltext_mip.console.cli.terminal import Show
 from saltext_mip.console.cli.views import described, nodes_only, of_node
 from saltext_mip.errors import MipError
@@ -60,25 +60,29 @@ def _main(words: list[str]) -> int:
     folder = config_dir(known.config_dir)
     pusher = known.pusher or is_pusher(folder)
     action, given = parse(words, pusher=pusher)
-    looks = {name: given.pop(name) for name in OPTIONS if name in given}
+    options = {name: given.pop(name) for name in OPTIONS if name in given}
+    show = Show(
+        json=options.get("json", False),
+        quiet=options.get("quiet", False),
+        colour=not options.get("no_color", False),
+    )
+    config = options.get("config_dir") or os.environ.get("SALT_CONFIG_DIR")
+    verbose = options.get("verbose", 0)
     context = Context(
-        show=Show(
-            json=looks.get("json", False),
-            quiet=looks.get("quiet", False),
-            colour=not looks.get("no_color", False),
-        ),
-        config=looks.get("config_dir") or os.environ.get("SALT_CONFIG_DIR"),
-        verbose=looks.get("verbose", 0),
-        pusher=pusher,
+        show=show,
         action=action,
+        salt=Salt(config, verbose, ignore if show.quiet else show.error),
+        config=config,
+        verbose=verbose,
+        pusher=pusher,
     )
     return DOING[action.do](context, given)
 
 
 def call(context: Context, given: Mapping[str, Any]) -> int:
     """Run the function of that name and show what it returned."""
-    ran = context.run(context.action.function, **given)
-    return context.shown(context.action.function, ran)
+    result = context.run(context.action.function, **given)
+    return context.shown(context.action.function, result)
 
 
 def consolidate(context: Context, given: Mapping[str, Any]) -> int:
@@ -87,74 +91,81 @@ def consolidate(context: Context, given: Mapping[str, Any]) -> int:
     if not given.get("export"):
         return call(context, rest)
     asks = bool(rest.get("review_dataset_labels"))
-    ran = context.run("consolidate", bar=not asks, **rest)
-    if ran.error is not None:
-        return context.shown("consolidate", ran)
+    result = context.run("consolidate", bar=not asks, **rest)
+    if result.error is not None:
+        return context.shown("consolidate", result)
     if not context.show.quiet:
-        Show(colour=context.show.colour).value("consolidate", ran.value, out=sys.stderr)
+        Show(colour=context.show.colour).value("consolidate", result.value, out=sys.stderr)
     federation = {"federation": given["federation"]} if "federation" in given else {}
     structure = context.run("export", **federation)
     code = context.shown("export", structure, json=True)
-    return code or ran.code
+    return code or result.code
 
 
 def nodes(context: Context, given: Mapping[str, Any]) -> int:
     """All, or the one that is named."""
     name = given.get("node")
-    ran = context.run("nodes", **{key: value for key, value in given.items() if key != "node"})
-    if ran.error is None and name is not None:
-        only = context.node(ran.value, name)
-        ran = Ran(ran.code, {**ran.value, "nodes": {only: ran.value["nodes"][only]}})
-    return context.shown("nodes", ran)
+    result = context.run("nodes", **{key: value for key, value in given.items() if key != "node"})
+    if result.error is None and name is not None:
+        only = context.node(result.value, name)
+        result = CommandResult(
+            result.code, {**result.value, "nodes": {only: result.value["nodes"][only]}}
+        )
+    return context.shown("nodes", result)
 
 
 def describe(context: Context, given: Mapping[str, Any]) -> int:
     """What ``status`` says of the nodes, or of one."""
     name = given.get("node")
-    ran = context.run("status", **{key: value for key, value in given.items() if key != "node"})
-    if ran.error is not None:
-        return context.shown("status", ran)
-    only = None if name is None else context.node(ran.value, name)
+    result = context.run("status", **{key: value for key, value in given.items() if key != "node"})
+    if result.error is not None:
+        return context.shown("status", result)
+    only = None if name is None else context.node(result.value, name)
     if context.show.json:
-        value = ran.value if only is None else of_node(ran.value, only)
-        return context.shown("status", Ran(ran.code, value))
+        value = result.value if only is None else of_node(result.value, only)
+        return context.shown("status", CommandResult(result.code, value))
     if only is None:
-        context.show.screen(context.show.text("status", nodes_only(ran.value)))
+        context.show.screen(context.show.text("status", nodes_only(result.value)))
     else:
-        context.show.screen(described(ran.value, only))
-    return ran.code
+        context.show.screen(described(result.value, only))
+    return result.code
 
 
 def diff(context: Context, given: Mapping[str, Any]) -> int:
     """0 the same, 1 different, 2 it could not be told."""
-    ran = context.run("diff", **given)
-    context.shown("diff", ran)
-    if ran.error is not None or ran.code:
+    result = context.run("diff", **given)
+    context.shown("diff", result)
+    if result.error is not None or result.code:
         return MISUSE
-    return 0 if ran.value["same"] else 1
+    return 0 if result.value["same"] else 1
 
 
 def tmux(context: Context, given: Mapping[str, Any]) -> int:
     """Make the session, and on a terminal go there."""
-    ran = context.run("tmux", attach=False, **given)
-    if ran.error is None and sys.stdin.isatty() and sys.stdout.isatty() and not context.show.json:
+    result = context.run("tmux", attach=False, **given)
+    if (
+        result.error is None
+        and sys.stdin.isatty()
+        and sys.stdout.isatty()
+        and not context.show.json
+    ):
         from saltext_mip.console.tmux.server import Tmux, inside
 
-        argv = Tmux().attach_argv(ran.value["federation"], inside=inside())
+        argv = Tmux().attach_argv(result.value["federation"], inside=inside())
         become(argv)
-    return context.shown("tmux", ran)
+    return context.shown("tmux", result)
 
 
 def ssh(context: Context, given: Mapping[str, Any]) -> int:
     """This process becomes ssh."""
-    ran = context.run("nodes", **{key: value for key, value in given.items() if key != "node"})
-    if ran.error is not None:
-        return context.shown("nodes", ran)
+    result = context.run("nodes", **{key: value for key, value in given.items() if key != "node"})
+    if result.error is not None:
+        return context.shown("nodes", result)
     from saltext_mip.console.ssh import in_folder
 
-    node = context.node(ran.value, given["node"])
-    login = context.login(ran.value, node)
-    return become(login.argv(in_folder(ran.value["nodes"][node].get("data_path"))))
+    node = context.node(result.value, given["node"])
+    login = context.login(result.value, node)
+    return become(login.argv(in_folder(result.value["nodes"][node].get("data_path"))))
 
 
 def become(argv: Sequence[str]) -> NoReturn:
@@ -181,19 +192,19 @@ def codebook(context: Context, given: Mapping[str, Any]) -> int:
     which = "template" if given.get("template") else "codebook"
     arguments = {key: value for key, value in given.items() if key != "template"}
     if context.pusher:
-        ran = context.run("codebook", **arguments)
+        result = context.run("codebook", **arguments)
     elif Path(given["pathology"]).exists():
         from saltext_mip.node import queries
 
         separator = given.get("separator", "comma")
         cde = queries.cde_at(Path(given["pathology"]))
-        ran = Ran(0, queries.codebook(cde, separator=separator, folder=None))
+        result = CommandResult(0, queries.codebook(cde, separator=separator, folder=None))
     else:
-        ran = context.salt().call("mip.codebook", **arguments)
-    if ran.error is not None or context.show.json:
-        return context.shown("codebook", ran)
-    sys.stdout.write(ran.value[which])
-    return ran.code
+        result = context.salt.call("mip.codebook", arguments)
+    if result.error is not None or context.show.json:
+        return context.shown("codebook", result)
+    sys.stdout.write(result.value[which])
+    return result.code
 
 
 def completion(context: Context, given: Mapping[str, Any]) -> int:

@@ -1,14 +1,14 @@
-"""Running ``salt-run`` and ``salt-call``: what they return, how far they are, how they ended.
+"""Calls Salt: runner functions in this process, execution functions of this node by ``salt-call``.
 
-The runner functions are the one implementation; the command is another way to say them. They run in
-a process of their own, with Salt's own ways of configuration, interrupts and exit codes.
+The runner functions are the one implementation; the command line is another way to call them. Salt
+is imported with the first call only: help, completion and usage errors do not wait for it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,114 +16,133 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-# words of Salt's own that say nothing to a person (3008 prints them after each run)
-NOISE = re.compile(r"unclosed \w+ .*(call|use) ``|^\s*$")
-PROGRESS = "  "  # the runner's own words begin so
-LEVELS = ("error", "info", "debug")
+from saltext_mip.bridge.progress import NOISE
 
-Say = Callable[[str], None]
+if TYPE_CHECKING:
+    from saltext_mip.bridge.runner_client import RunnerClient
+
+LEVELS = (None, logging.INFO, logging.DEBUG)
+
+LineHandler = Callable[[str], None]
+
+
+def ignore(_: str) -> None:
+    """A line that is not wanted."""
 
 
 @dataclass(frozen=True)
-class Ran:
-    """``value`` as JSON had it; or ``error``, one text for a person. ``code`` is not 0 then."""
+class CommandResult:
+    """``value`` as JSON holds it; or ``error``, one text for a person, with a ``code`` above 0."""
 
     code: int
     value: Any = None
     error: str | None = None
 
 
-@dataclass(frozen=True)
 class Salt:
-    """How Salt is run: its folder of configuration, how much it says, and to whom."""
+    """Salt as one configuration folder sets it up; ``log`` receives its log records with ``-v``."""
 
-    config: str | None = None
-    verbose: int = 0
-    progress: Say = lambda _: None
-    other: Say = lambda _: None
+    def __init__(
+        self, config: str | None = None, verbose: int = 0, log: LineHandler = ignore
+    ) -> None:
+        self._config = config
+        self._verbose = verbose
+        self._log = log
+        self._client: RunnerClient | None = None
 
-    def run(self, function: str, **arguments: Any) -> Ran:
-        """A function of the runner ``mip`` (or another, named whole)."""
+    def run(
+        self, function: str, arguments: Mapping[str, Any], progress: LineHandler = ignore
+    ) -> CommandResult:
+        """Call a function of the runner ``mip`` (or another, by its whole name)."""
+        if self._client is None:
+            try:
+                from saltext_mip.bridge.runner_client import RunnerClient
+            except ModuleNotFoundError as exc:
+                if exc.name and exc.name.partition(".")[0] == "salt":
+                    return CommandResult(1, error="Salt is not installed in this environment.")
+                raise
+            level = LEVELS[min(self._verbose, len(LEVELS) - 1)]
+            self._client = RunnerClient(self._config, level=level, log=self._log)
         name = function if "." in function else f"mip.{function}"
-        return self._ran("salt-run", [name], arguments)
+        return as_result(*self._client.run(name, arguments, progress))
 
-    def call(self, function: str, *words: str, local: bool = False, **arguments: Any) -> Ran:
-        """An execution function on this node, of the minion's own id."""
-        ran = self._ran("salt-call", [*(["--local"] if local else []), function, *words], arguments)
-        if isinstance(ran.value, Mapping) and set(ran.value) == {"local"}:
-            value = ran.value["local"]
-            if ran.code and isinstance(value, str):
-                return Ran(ran.code, error=value.removeprefix("ERROR: "))
-            return Ran(ran.code, value)
-        return ran
+    def call(self, function: str, arguments: Mapping[str, Any]) -> CommandResult:
+        """Call an execution function on this node."""
+        result = self._salt_call(function, arguments)
+        if isinstance(result.value, Mapping) and set(result.value) == {"local"}:
+            value = result.value["local"]
+            if result.code and isinstance(value, str):
+                return CommandResult(result.code, error=value.removeprefix("ERROR: "))
+            return CommandResult(result.code, value)
+        return result
 
-    def argv(self, program: str, words: Sequence[str], arguments: Mapping[str, Any]) -> list[str]:
-        config = ["-c", self.config] if self.config else []
-        level = LEVELS[min(self.verbose, len(LEVELS) - 1)]
-        head = [command(program), *config, "-l", level]
+    def _salt_call(self, function: str, arguments: Mapping[str, Any]) -> CommandResult:
+        config = ["-c", self._config] if self._config else []
+        level = ("error", "info", "debug")[min(self._verbose, 2)]
         stated = [f"{key}={argument(value)}" for key, value in arguments.items()]
-        return [*head, *words, *stated]
-
-    def _ran(self, program: str, words: Sequence[str], arguments: Mapping[str, Any]) -> Ran:
+        argv = [executable("salt-call"), *config, "-l", level, "--out=json", function, *stated]
         try:
             process = subprocess.Popen(  # noqa: S603 - a list, each argument quoted for Salt
-                self.argv(program, ["--out=json", *words], arguments),
+                argv,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
             )
         except FileNotFoundError:
-            return Ran(1, error=f"{program} is not here: is Salt installed in this environment?")
-        said: list[str] = []
-        reader = threading.Thread(target=self._listen, args=(process.stderr, said), daemon=True)
+            return CommandResult(1, error="salt-call not found: install salt-minion.")
+        errors: list[str] = []
+        reader = threading.Thread(target=self._read, args=(process.stderr, errors), daemon=True)
         reader.start()
-        out = self._wait(process)
+        out = _output(process)
         reader.join()
-        return result(out, process.returncode, said)
+        return from_output(out, process.returncode, errors)
 
-    def _wait(self, process: subprocess.Popen[str]) -> str:
-        """Its output. Ctrl-C reaches it too: it is let end in its own way first."""
-        interrupted = 0
-        out = ""
-        while True:
-            try:
-                if process.stdout is not None:
-                    out += process.stdout.read()
-                process.wait()
-            except KeyboardInterrupt:
-                interrupted += 1
-                if interrupted > 1:
-                    process.kill()
-                continue
-            if interrupted:
-                raise KeyboardInterrupt
-            return out
-
-    def _listen(self, stream: IO[str], said: list[str]) -> None:
+    def _read(self, stream: IO[str], errors: list[str]) -> None:
         for raw in stream:
             line = raw.rstrip("\n")
-            if NOISE.search(line):
-                continue
-            if line.startswith(PROGRESS) and not line.startswith(PROGRESS + " "):
-                self.progress(line.strip())
-            else:
-                said.append(line)
-                self.other(line)
+            if not NOISE.search(line):
+                errors.append(line)
+                if self._verbose:
+                    self._log(line)
 
 
-def result(out: str, code: int, said: Sequence[str] = ()) -> Ran:
-    """What a run came to. Salt ends with 0 also where it has no such function."""
+def _output(process: subprocess.Popen[str]) -> str:
+    """Its standard output. Ctrl-C reaches it too: it ends in its own way first."""
+    interrupts = 0
+    out = ""
+    while True:
+        try:
+            if process.stdout is not None:
+                out += process.stdout.read()
+            process.wait()
+        except KeyboardInterrupt:
+            interrupts += 1
+            if interrupts > 1:
+                process.kill()
+            continue
+        if interrupts:
+            raise KeyboardInterrupt
+        return out
+
+
+def as_result(code: int, value: Any) -> CommandResult:
+    """A text is an error, also where Salt's code is 0: it has no such function, for instance."""
+    if isinstance(value, str):
+        return CommandResult(code or 1, error=value.strip())
+    return CommandResult(code, value)
+
+
+def from_output(out: str, code: int, errors: Sequence[str] = ()) -> CommandResult:
+    """The result of a ``salt-call`` that wrote ``out``."""
     try:
         value = json.loads(out)
     except ValueError:
-        text = out.strip() or "\n".join(said[-5:]) or "Salt said nothing"
-        return Ran(code or 1, error=text)
-    if isinstance(value, str):
-        return Ran(code or 1, error=value.strip())
-    return Ran(code, value)
+        text = out.strip() or "\n".join(errors[-5:]) or "Salt returned nothing."
+        return CommandResult(code or 1, error=text)
+    return as_result(code, value)
 
 
 def argument(value: Any) -> str:
@@ -136,7 +155,7 @@ def argument(value: Any) -> str:
     )
 
 
-def command(name: str) -> str:
+def executable(name: str) -> str:
     """Salt's command of the environment that this runs in, else of the path."""
     beside = Path(sys.executable).parent / name
     return str(beside) if beside.exists() else (shutil.which(name) or name)

@@ -15,7 +15,7 @@ from typing import Any
 from saltext_mip.conditions import TYPES
 from saltext_mip.console.cli import follow
 from saltext_mip.console.cli.context import Context
-from saltext_mip.console.cli.salt import Ran
+from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.console.cli.terminal import pause, width
 from saltext_mip.console.cli.views import of_node, only_problems
 from saltext_mip.console.colours import COLOURS
@@ -40,16 +40,18 @@ def status(context: Context, given: Mapping[str, Any]) -> int:
     before = None
     while True:
         watched = given.get("watch", False)
-        ran = _quietly(context, "status", rest) if watched else context.run("status", **rest)
-        if ran.error is None and (name := given.get("node")) is not None:
-            ran = Ran(ran.code, of_node(ran.value, context.node(ran.value, name)))
+        result = _quietly(context, "status", rest) if watched else context.run("status", **rest)
+        if result.error is None and (name := given.get("node")) is not None:
+            result = CommandResult(
+                result.code, of_node(result.value, context.node(result.value, name))
+            )
         if watched and context.show.json:
-            _document(ran)
+            _document(result)
             pause(interval)
             continue
-        text = _text(context, ran, problems=given.get("only_problems", False))
+        text = _text(context, result, problems=given.get("only_problems", False))
         if not watched:
-            return _once(context, ran, text)
+            return _once(context, result, text)
         clears = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         if clears:
             sys.stdout.write(CLEAR)
@@ -60,26 +62,26 @@ def status(context: Context, given: Mapping[str, Any]) -> int:
         pause(interval)
 
 
-def _document(ran: Ran) -> None:
+def _document(result: CommandResult) -> None:
     """A look as one line for a program."""
-    value = {"error": ran.error} if ran.error is not None else ran.value
+    value = {"error": result.error} if result.error is not None else result.value
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
-def _once(context: Context, ran: Ran, text: str) -> int:
-    if ran.error is not None or context.show.json:
-        return context.shown("status", ran)
+def _once(context: Context, result: CommandResult, text: str) -> int:
+    if result.error is not None or context.show.json:
+        return context.shown("status", result)
     context.show.screen(text)
-    return ran.code
+    return result.code
 
 
-def _text(context: Context, ran: Ran, *, problems: bool) -> str:
-    if ran.error is not None:
-        return "\n".join(map(shown, ran.error.splitlines()))
+def _text(context: Context, result: CommandResult, *, problems: bool) -> str:
+    if result.error is not None:
+        return "\n".join(map(shown, result.error.splitlines()))
     if problems:
-        return only_problems(ran.value, f"{datetime.now(UTC):%H:%M} UTC")
-    return context.show.text("status", ran.value)
+        return only_problems(result.value, f"{datetime.now(UTC):%H:%M} UTC")
+    return context.show.text("status", result.value)
 
 
 def wait(context: Context, given: Mapping[str, Any]) -> int:
@@ -93,10 +95,10 @@ def wait(context: Context, given: Mapping[str, Any]) -> int:
     until = time.monotonic() + given.get("timeout", 300)
     with context.show.progress(f"waiting for {name}={wanted}") as progress:
         while True:
-            ran = _quietly(context, "status", rest)
-            if ran.error is not None:
-                return context.shown("status", ran)
-            found = _condition(ran.value, name)
+            result = _quietly(context, "status", rest)
+            if result.error is not None:
+                return context.shown("status", result)
+            found = _condition(result.value, name)
             if (found or {"status": "False"})["status"] == wanted:
                 context.show.value("wait", {"condition": name, "status": wanted, "met": True})
                 return 0
@@ -120,12 +122,12 @@ def events(context: Context, given: Mapping[str, Any]) -> int:
     They are read from the pusher's own record: on the event bus any minion could forge one.
     """
     rest = {key: value for key, value in given.items() if key != "watch"}
-    ran = context.run("events", **rest)
-    if ran.error is not None or not given.get("watch"):
-        return context.shown("events", ran)
-    record = EventLog(Path(ran.value["record"]).parent)
-    last = max((each["number"] for each in ran.value["events"]), default=0)
-    _show(context, ran.value["events"])
+    result = context.run("events", **rest)
+    if result.error is not None or not given.get("watch"):
+        return context.shown("events", result)
+    record = EventLog(Path(result.value["record"]).parent)
+    last = max((each["number"] for each in result.value["events"]), default=0)
+    _show(context, result.value["events"])
     while True:
         came = record.events(after=last)
         if came:
@@ -152,15 +154,15 @@ def logs(context: Context, given: Mapping[str, Any]) -> int:
     if not given.get("follow"):
         return context.shown("logs", context.run("logs", **rest))
     federation = {key: given[key] for key in ("federation",) if key in given}
-    ran = context.run("nodes", **federation)
-    if ran.error is not None:
-        return context.shown("nodes", ran)
-    nodes = ran.value["nodes"]
+    result = context.run("nodes", **federation)
+    if result.error is not None:
+        return context.shown("nodes", result)
+    nodes = result.value["nodes"]
     if "node" in given:
-        chosen = [context.node(ran.value, given["node"])]
+        chosen = [context.node(result.value, given["node"])]
     else:
         chosen = [node for node, facts in nodes.items() if facts["enabled"]]
-    logins = {nodes[node]["short"]: context.login(ran.value, node) for node in chosen}
+    logins = {nodes[node]["short"]: context.login(result.value, node) for node in chosen}
     roles = {nodes[node]["short"]: nodes[node]["role"] for node in chosen}
     return follow.follow(
         logins,
@@ -172,6 +174,6 @@ def logs(context: Context, given: Mapping[str, Any]) -> int:
     )
 
 
-def _quietly(context: Context, function: str, arguments: Mapping[str, Any]) -> Ran:
+def _quietly(context: Context, function: str, arguments: Mapping[str, Any]) -> CommandResult:
     """Without a bar: it would flicker."""
-    return context.salt().run(function, **arguments)
+    return context.salt.run(function, arguments)

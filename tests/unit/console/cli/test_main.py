@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import salt.utils.args
 
+from saltext_mip.bridge.progress import NOISE
 from saltext_mip.console.cli import main as command
 from saltext_mip.console.cli import salt as salting
 from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
@@ -172,57 +173,21 @@ def test_the_help_has_every_action_and_fits_a_terminal(pusher: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
+    ("code", "value", "expected"),
     [
-        "plain",
-        "yes",
-        "1e5",
-        "12_000",
-        "None",
-        "",
-        " ",
-        "a # b",
-        "#",
-        "{a: b",
-        "[x]",
-        'it\'s "quoted" \\ back',
-        "line\nbreak\ttab",
-        "é β 安",
-        "\x7f\x85",
-        "!",
-        "|",
-        "---",
-        "a=b",
-        True,
-        False,
-        None,
-        7,
-        ["a, b", "c#d", "e"],
-    ],
-    ids=repr,
-)
-def test_salt_has_an_argument_back_as_it_was(value: Any) -> None:
-    words = [f"key={salting.argument(value)}"]
-    parsed = salt.utils.args.parse_input(words, condition=False)
-    assert parsed == ([], {"key": value})
-
-
-@pytest.mark.parametrize(
-    ("out", "code", "expected"),
-    [
-        ('{"a": 1}', 0, (0, {"a": 1}, None)),
-        ('{"retcode": 1}', 1, (1, {"retcode": 1}, None)),
-        ("[]", 0, (0, [], None)),
-        ('"There is no node"', 1, (1, None, "There is no node")),
+        (0, {"a": 1}, (0, {"a": 1}, None)),
+        (1, {"retcode": 1}, (1, {"retcode": 1}, None)),
+        (0, [], (0, [], None)),
+        (1, "There is no node\n", (1, None, "There is no node")),
         # Salt ends with 0 where it has no such function
-        ("\"'mip.x' is not available.\"", 0, (1, None, "'mip.x' is not available.")),
-        ("usage: salt-run", 0, (1, None, "usage: salt-run")),
-        ("", 0, (1, None, "Salt said nothing")),
+        (0, "'mip.x' is not available.", (1, None, "'mip.x' is not available.")),
     ],
 )
-def test_what_salt_ended_with_is_told(out: str, code: int, expected: tuple[Any, ...]) -> None:
-    ran = salting.result(out, code)
-    assert (ran.code, ran.value, ran.error) == expected
+def test_a_text_that_is_returned_is_an_error(
+    code: int, value: Any, expected: tuple[Any, ...]
+) -> None:
+    result = salting.as_result(code, value)
+    assert (result.code, result.value, result.error) == expected
 
 
 @pytest.mark.parametrize(
@@ -235,7 +200,7 @@ def test_what_salt_ended_with_is_told(out: str, code: int, expected: tuple[Any, 
     ],
 )
 def test_salts_noise_is_known(line: str, noise: bool) -> None:
-    assert bool(salting.NOISE.search(line)) is noise
+    assert bool(NOISE.search(line)) is noise
 
 
 HISTORY = {"federation": "fed1", "generations": [], "of": 0}
@@ -325,3 +290,57 @@ def test_progress_at_a_terminal_is_a_bar_that_goes_away(monkeypatch: pytest.Monk
     assert "━" in came
     assert "consolidate: staging on \\x1b[2J fed1-ms" in came
     assert came.endswith("\x1b[2K")  # the line is empty again
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain",
+        "yes",
+        "1e5",
+        "12_000",
+        "None",
+        "",
+        " ",
+        "a # b",
+        "#",
+        "{a: b",
+        "[x]",
+        'it\'s "quoted" \\ back',
+        "line\nbreak\ttab",
+        "é β 安",
+        "\x7f\x85",
+        "!",
+        "|",
+        "---",
+        "a=b",
+        True,
+        False,
+        None,
+        7,
+        ["a, b", "c#d", "e"],
+    ],
+    ids=repr,
+)
+def test_salt_has_an_argument_back_as_it_was(value: Any) -> None:
+    words = [f"key={salting.argument(value)}"]
+    parsed = salt.utils.args.parse_input(words, condition=False)
+    assert parsed == ([], {"key": value})
+
+
+@pytest.mark.parametrize(
+    ("out", "code", "expected"),
+    [
+        ('{"a": 1}', 0, (0, {"a": 1}, None)),
+        ('{"retcode": 1}', 1, (1, {"retcode": 1}, None)),
+        ("[]", 0, (0, [], None)),
+        ('"There is no node"', 1, (1, None, "There is no node")),
+        # Salt ends with 0 where it has no such function
+        ("\"'mip.x' is not available.\"", 0, (1, None, "'mip.x' is not available.")),
+        ("usage: salt-run", 0, (1, None, "usage: salt-run")),
+        ("", 0, (1, None, "Salt returned nothing.")),
+    ],
+)
+def test_what_salt_ended_with_is_told(out: str, code: int, expected: tuple[Any, ...]) -> None:
+    ran = salting.from_output(out, code)
+    assert (ran.code, ran.value, ran.error) == expected
