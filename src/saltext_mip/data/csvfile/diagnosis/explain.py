@@ -61,6 +61,11 @@ class Explainer:
                 return replace(finding, advice=encoding_advice(self._decoded))
             case "EmptyColumnName":
                 return replace(finding, advice=self._unnamed())
+            case "SecondHeader":
+                which = _lines(finding)
+                return replace(
+                    finding, advice=f"{which} repeats the header: delete {which.lower()}."
+                )
             case "DatasetEmpty":
                 return replace(finding, advice=_no_code(finding))
             case "LoneReturn" if b"\n" not in self._head:
@@ -108,6 +113,14 @@ _MACINTOSH = (
     "The lines end as in files of old Macintosh programs: save it as 'CSV UTF-8', not as "
     "'CSV (Macintosh)'."
 )
+
+
+def _lines(finding: Finding) -> str:
+    """``Line 3``, or the first few: ``Each of lines 3, 16 and more``."""
+    lines = finding.problem.lines
+    named = ", ".join(map(str, lines))
+    more = " and more" if finding.problem.count > len(lines) else ""
+    return f"Line {named}" if len(lines) == 1 and not more else f"Each of lines {named}{more}"
 
 
 def _no_code(finding: Finding) -> str:

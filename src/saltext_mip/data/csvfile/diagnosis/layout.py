@@ -22,6 +22,7 @@ _TOP = 30  # lines in which a header can be
 _NUMBER = re.compile(r"\s*[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?\s*")
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
 _GROUPS_ONLY = re.compile(r"\s*[+-]?\d{1,3}(?:,\d{3})+\s*")
+_ONE_FIELD = re.compile(r'"(?:[^"]|"")*"\s*')
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE)
 
 Row = tuple[int, list[str]]  # the line on which it begins, from 1; its fields
@@ -93,7 +94,7 @@ def unwrapped(text: str) -> str | None:
     lines = text.splitlines()
     whole = [line for line in lines if line.strip()]
     # the last may be cut
-    if not all(line.startswith('"') and line.rstrip().endswith('"') for line in whole[:-1]):
+    if not all(_ONE_FIELD.fullmatch(line) for line in whole[:-1]):
         return None
     if not any(separator in fields[0] for separator in ",;\t|" for _, fields in rows[:1]):
         return None

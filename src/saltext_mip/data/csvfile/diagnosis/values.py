@@ -120,7 +120,7 @@ class Reader:
 
     def _code(self, value: str) -> Reading | None:
         if value in self._codes:
-            return Reading("code", f"is the code '{shown(value)}' with blanks around it", value)
+            return self._written("has blanks around the", value)
         for how, found in (
             ("is another writing of", self._by(value, self._codes)),
             ("is the label of", self._by(value, self._codes, labels=True)),
