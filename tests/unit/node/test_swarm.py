@@ -1,0 +1,109 @@
+"""A node joins the Swarm of its master, and which states it refuses to leave."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from saltext_mip import sealing
+from saltext_mip.errors import Refused
+from saltext_mip.node import swarm
+from saltext_mip.secret import Secret
+from tests.support.docker_sdk import TOKEN, Docker
+from tests.unit.node.conftest import Contexts
+
+MANAGER = "10.77.0.10"
+
+
+def token() -> Secret:
+    return Secret(TOKEN)
+
+
+@pytest.fixture
+def worker_docker(sdk: Docker) -> Docker:
+    sdk.manager, sdk.local_state = False, "inactive"
+    return sdk
+
+
+def test_the_manager_initialises_the_swarm_once(
+    worker_docker: Docker, context_of: Contexts
+) -> None:
+    context = context_of("fed1-ms")
+    assert swarm.initialise(context, test=True) == "it is in no Swarm"
+    assert worker_docker.calls == []
+    assert swarm.initialise(context, test=False) == "it is in no Swarm"
+    options = {"advertise_addr": MANAGER, "listen_addr": "0.0.0.0:2377"}
+    assert worker_docker.calls == [("init", options)]
+    assert swarm.initialise(context, test=False) is None
+
+
+def test_a_worker_joins_once(worker_docker: Docker, context_of: Contexts) -> None:
+    context = context_of("fed1-wk-chuv")
+    assert swarm.join(context, token, test=True) == "it is in no Swarm"
+    assert worker_docker.calls == []
+    assert swarm.join(context, token, test=False) == "it is in no Swarm"
+    (options,) = worker_docker.names("join")
+    assert options["join_token"] == TOKEN
+    assert options["remote_addrs"] == [f"{MANAGER}:2377"]
+    assert options["advertise_addr"] == "10.77.0.21"
+    assert swarm.join(context, token, test=False) is None
+    assert len(worker_docker.calls) == 1
+
+
+def test_a_worker_that_the_swarm_lost_leaves_it_and_joins(
+    worker_docker: Docker, context_of: Contexts
+) -> None:
+    worker_docker.local_state, worker_docker.error = "error", "certificate expired"
+    reason = swarm.join(context_of("fed1-wk-chuv"), token, test=False)
+    assert reason == "its Swarm has lost it (certificate expired)"
+    assert [name for name, _ in worker_docker.calls] == ["leave", "join"]
+
+
+def test_one_that_the_manager_does_not_know_joins_again(
+    worker_docker: Docker, context_of: Contexts
+) -> None:
+    worker_docker.local_state, worker_docker.remote = "active", [MANAGER]
+    context = context_of("fed1-wk-chuv")
+    assert swarm.join(context, token, test=False) is None
+    assert swarm.join(context, token, test=False, again=True) == "the Swarm does not know this node"
+    assert [name for name, _ in worker_docker.calls] == ["leave", "join"]
+
+
+def test_another_swarm_is_never_left(worker_docker: Docker, context_of: Contexts) -> None:
+    worker_docker.local_state, worker_docker.remote = "active", ["10.99.0.1"]
+    with pytest.raises(Refused, match=r"10\.99\.0\.1, not of 10\.77\.0\.10"):
+        swarm.join(context_of("fed1-wk-chuv"), token, test=False)
+    assert worker_docker.calls == []
+
+
+def test_without_a_token_the_error_names_the_command(
+    worker_docker: Docker, context_of: Contexts
+) -> None:
+    with pytest.raises(Refused, match=r"no join token\. On the pusher: salt-run mip\.deploy"):
+        swarm.join(context_of("fed1-wk-chuv"), lambda: None, test=False)
+    assert worker_docker.calls == []
+
+
+def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of: Contexts) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    value = swarm.observe_membership(context_of("fed1-ms"), public)
+    assert {**value, "sealed": ""} == {
+        "state": "active",
+        "id": "id-ms",
+        "cluster": "cluster1",
+        "error": "",
+        "sealed": "",
+    }
+    assert TOKEN not in value["sealed"]
+    assert sealing.opened(value["sealed"], private, node="fed1-ms") == Secret(TOKEN)
+    assert "sealed" not in swarm.observe_membership(context_of("fed1-wk-chuv"), public)
+    assert "sealed" not in swarm.observe_membership(context_of("fed1-ms"))
