@@ -34,7 +34,6 @@ TYPES = {"Look": "the noun of what is observed", "Word": "Override, or the noun 
 PENDING: tuple[str, ...] = (
     "console",
     "data/csvfile/diagnosis",
-    "engines",
     "node/reminders.py",
     "pusher/refresh.py",
     "pusher/services/rollout.py",

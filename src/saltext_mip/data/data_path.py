@@ -127,12 +127,12 @@ _TEXT = (
 
 
 class MountGone(NodeError):
-    """{node}: {path} lacks the file .mip-data that it had: its disk is not mounted. Mount it; if
+    """{node}: .mip-data is missing from {path}: the data disk is probably not mounted. Mount it; if
     the folder is new on purpose, enable the node: that enrols it again."""
 
 
 class NoDataPath(NodeError):
-    """{node}: there is no folder {path}. Make it, or set data_path in the pillar."""
+    """{node}: folder {path} not found. Create it, or set data_path in the pillar."""
 
 
 def is_enrolled(data_path: Path, state: Path) -> bool:

@@ -1,9 +1,9 @@
 """
-The controller: it refreshes a federation when something asked it to look again, and now and then.
+The controller: it refreshes a federation on request, and now and then without one.
 
-It listens to nothing: requests are files that reactions and people leave. Each federation of the
-pillar has its timers (``reactor`` in the pillar) and at most one refresh at a time, in a process of
-its own. ``salt-run mip.setup`` puts it into the master's configuration:
+It does not listen on the bus: requests are files that reactions and operators leave. Each
+federation of the pillar has its timers (``reactor`` in the pillar) and at most one refresh at a
+time, in a process of its own. ``salt-run mip.setup`` puts it into the master's configuration:
 
 .. code-block:: yaml
 
@@ -34,7 +34,7 @@ __virtualname__ = "mip"
 
 log = logging.getLogger(__name__)
 
-DECLARED_EVERY = 120.0  # seconds between two looks at the pillar
+DECLARED_EVERY = 120.0  # seconds after which the pillar is compiled again
 ACTOR = "controller"
 
 
@@ -47,51 +47,51 @@ def start(interval=0.5):
     Run until the master ends it.
 
     interval
-        Seconds between two looks at requests and the clock.
+        Seconds after which requests and the clock are checked again.
     """
-    keepers = {}
-    said = {}
+    controllers = {}
+    reported = {}
     due = 0.0
     while True:
         now = time.monotonic()
         if now >= due:
             due = now + DECLARED_EVERY
-            keepers = _keepers(keepers)
-        for name, keeper in keepers.items():
+            controllers = _controllers(controllers)
+        for name, controller in controllers.items():
             try:
-                action = keeper.tick(time.time(), random.random())  # noqa: S311 - it is no secret
+                action = controller.tick(time.time(), random.random())  # noqa: S311 - no secret
             except (MipError, OSError) as exc:
-                if said.get(name) != str(exc):
-                    said[name] = str(exc)
+                if reported.get(name) != str(exc):
+                    reported[name] = str(exc)
                     log.error("mip: the controller of %s: %s", name, exc)
                 continue
-            said.pop(name, None)
+            reported.pop(name, None)
             if action != "nothing":
                 log.info("mip: %s of %s begins", action, name)
         time.sleep(interval)
 
 
-def _keepers(before):
-    """One for each federation that is declared; those that were there stay."""
+def _controllers(before):
+    """One for each declared federation; existing ones are kept."""
     try:
         found = declared(__opts__)
     except MipError as exc:
-        log.error("mip: the controller goes on with what was declared before: %s", exc)
+        log.error("mip: the last declaration remains in use: %s", exc)
         return before
     root = Path(__opts__["root_dir"])
-    keepers = {}
+    controllers = {}
     for name, federation in found.items():
         state = federation.state(root)
         Declared.of(federation).save(state)
-        keepers[name] = before.get(name) or _keeper(name, state)
-    return keepers
+        controllers[name] = before.get(name) or _controller(name, state)
+    return controllers
 
 
-def _keeper(name, state):
+def _controller(name, state):
     store = Store(state)
     return Controller(
         state,
-        _beginning(name, state),
+        _starter(name, state),
         lambda: control.suspended(store, _now()) is not None,
     )
 
@@ -100,24 +100,24 @@ def _now():
     return datetime.now(UTC)
 
 
-def _beginning(name, state):
-    def begin(action, run, asked):
+def _starter(name, state):
+    def start_action(action, run, asked):
         context = multiprocessing.get_context("fork")
         work = context.Process(target=_work, args=(name, state, action, run, asked))
         work.start()
         return work
 
-    return begin
+    return start_action
 
 
 def _work(name, state, action, run, asked):
-    """In a process of its own: one action, whose end is on disk."""
+    """One action, in a process of its own; its outcome is on disk."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     appendproctitle(f"{action} of {name}")
     try:
-        with open_pusher(__opts__, name) as surroundings:
-            pusher = replace(surroundings, actor=ACTOR)
+        with open_pusher(__opts__, name) as opened:
+            pusher = replace(opened, actor=ACTOR)
             Declared.of(pusher.federation).save(pusher.state)
             if action == "refresh":
                 refresh.refresh(pusher, refresh.RefreshRequest(run=run, asked=asked))

@@ -160,7 +160,7 @@ def _ours(context: NodeContext, container: dict[str, Any]) -> bool:
 def _old(
     context: NodeContext, found: list[dict[str, Any]], desired: list[Service]
 ) -> Iterator[PreflightIssue]:
-    """Containers of an old installation: such as two databases on one folder lose data."""
+    """Containers of an old installation: two databases on one folder, for example, lose data."""
     binds = {
         mount.source.rstrip("/")
         for service in desired

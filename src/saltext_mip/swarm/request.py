@@ -17,8 +17,7 @@ ALL_SERVICES = "*"
 
 
 class InvalidRequest(Misuse):
-    """Invalid request for services: {message}. The pusher and this node must run the same version
-    of the extension; see: salt-run mip.status."""
+    """Invalid request for services: {message}. The pusher and this node need the same version."""
 
 
 @dataclass(frozen=True)
