@@ -28,6 +28,11 @@ IMAGES: Mapping[str, str] = {
     "frontend": "hbpmip/portal-frontend:8.0.2",
 }
 ENGINE_DATA = "/root/exareme/data/"
+# the image of galaxy has no command of its own
+GALAXY_COMMAND = (
+    'htpasswd -bc /etc/apache2/htpasswd admin "$PASSWORD" && ./createExaremeVariables.sh'
+    " && /etc/init.d/apache2 restart && ./run.sh"
+)
 UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
 # {service: {variable: value}}: what only the pusher's pillar has
@@ -159,7 +164,7 @@ def _portal(federation: Federation) -> Iterator[_Row]:
             "PORTAL_DB_SERVER": "portalbackend_db:5433",
             "PORTAL_DB_USER": "portal",
             "EXAREME_URL": "http://exareme-master:9090",
-            **({"GALAXY_URL": "http://galaxy:80/"} if galaxy else {}),
+            **({"GALAXY_URL": "http://galaxy"} if galaxy else {}),
             "AUTHENTICATION": "1",
             "KEYCLOAK_SSL_REQUIRED": "external",
             "LOG_LEVEL": "INFO",
@@ -189,6 +194,8 @@ def _portal(federation: Federation) -> Iterator[_Row]:
         "galaxy",
         "galaxy",
         {"EXAREME_IP": "exareme-master", "EXAREME_PORT": "9090"},
+        needs=("PASSWORD",),
+        command=("bash", "-c", GALAXY_COMMAND),
         ports=("8090:80",),
     )
     ui = federation.ui
@@ -199,8 +206,11 @@ def _portal(federation: Federation) -> Iterator[_Row]:
             "PORTAL_BACKEND_SERVER": "portalbackend:8080",
             "PORTAL_BACKEND_CONTEXT": "services",
             "GATEWAY_SERVER": "gateway:8081",
-            "DATACATALOGUE_PROTOCOL": catalogue["protocol"],
-            "DATACATALOGUE_SERVER": catalogue["host"],
+            # a link for people, so it has its protocol
+            "DATACATALOGUE_SERVER": f"{catalogue['protocol']}://{catalogue['host']}",
+            # without these its Caddy refuses the configuration, whether galaxy is there or not
+            "GALAXY_HOST": "http://galaxy",
+            "GALAXY_PATH": "/nativeGalaxy",
             "PUBLIC_MIP_HOST": ui.address if ui else "",
             "PUBLIC_MIP_PROTOCOL": "https",
         },

@@ -12,6 +12,7 @@ SECRETS = {
         "DB_ADMIN_PASSWORD": "canary of the database",
         "PASSWORD4": "canary of a portal",
     },
+    "galaxy": {"PASSWORD": "canary of galaxy"},
     "portalbackend": {
         "PORTAL_DB_PASSWORD": "canary of a portal",
         "GALAXY_API_KEY": "canary of galaxy",

@@ -60,7 +60,10 @@ def test_the_databases_of_the_portal_keep_their_folder() -> None:
     assert database.mounts == (Mount("/var/lib/postgresql/data", source),)
     assert database.command == ("-p", "5433")
     assert services()["create_dbs"].once is True
-    assert services()["galaxy"].ports == (Port(8090, 80),)
+    galaxy = services()["galaxy"]
+    assert galaxy.ports == (Port(8090, 80),)
+    assert galaxy.command[:2] == ("bash", "-c")
+    assert '"$PASSWORD"' in galaxy.command[2]
 
 
 def test_what_the_pillar_says_goes_before_the_table() -> None:

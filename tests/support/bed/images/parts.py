@@ -112,24 +112,37 @@ SQL
 done
 """
 
-# The file itself, from where the deployment mounts the portal's configuration.
+# As the real one: a Caddy that takes its upstreams from the environment, and refuses its
+# configuration where one is missing. It gives the file itself, from where the deployment mounts
+# the portal's configuration.
 FRONTEND = b"""\
-daemon off;
-worker_processes 1;
-error_log /dev/stderr warn;
-pid /tmp/nginx.pid;
-events {}
-http {
-    include /etc/nginx/mime.types;
-    access_log off;
-    server {
-        listen 80;
-        location = / { return 200 "A stand-in for the portal's frontend.\\n"; }
-        location = /pathologies.json {
-            root /opt/portal/api;
-            add_header Cache-Control no-store;
-        }
-    }
+{
+	admin off
+	auto_https off
+}
+
+:80 {
+	handle /services/* {
+		reverse_proxy {
+			to {$PORTAL_BACKEND_SERVER}
+		}
+	}
+	handle {$GALAXY_PATH}/* {
+		reverse_proxy {
+			to {$GALAXY_HOST}
+		}
+	}
+	handle /datacatalogue {
+		redir {$DATACATALOGUE_SERVER} 302
+	}
+	handle /pathologies.json {
+		root * /opt/portal/api
+		header Cache-Control no-store
+		file_server
+	}
+	handle / {
+		respond "A stand-in for the portal's frontend."
+	}
 }
 """
 
@@ -200,14 +213,17 @@ def all_parts() -> tuple[Part, ...]:
         Part(
             name="frontend",
             images={"hbpmip/portal-frontend:8.0.2": {}},
-            stand_in="nginx of Debian",
-            entrypoint=("nginx", "-c", "/etc/nginx/stand-in.conf"),
-            packages=("nginx-light",),
-            files={
-                "etc/nginx/stand-in.conf": (0o644, FRONTEND),
-                "var/log/nginx": (0o755, None),
-                "var/lib/nginx": (0o755, None),
-            },
+            stand_in="Caddy of Debian",
+            entrypoint=(
+                "caddy",
+                "run",
+                "--adapter",
+                "caddyfile",
+                "--config",
+                "/etc/caddy/Caddyfile",
+            ),
+            packages=("caddy",),
+            files={"etc/caddy/Caddyfile": (0o644, FRONTEND)},
         ),
     )
 
