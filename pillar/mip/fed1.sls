@@ -28,6 +28,7 @@ mip:
       # labels: {pathologies: {}, datasets: {}}     # as {dementia: Dementia}, {dementia: {edsd: EDSD}}
       # datacatalogue: {protocol: http, host: "datacatalogue.mip.ebrains.eu:8086"}
       # compile: {subjectcode: false}
+      # engine: {any_name: false}
       # services: {}
       # swarm:
       #   endpoint_mode: dnsrr

@@ -35,6 +35,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "labels": {"pathologies": {}, "datasets": {}},
         "datacatalogue": {"protocol": "http", "host": "datacatalogue.mip.ebrains.eu:8086"},
         "compile": {"subjectcode": False},
+        "engine": {"any_name": False},
         "images": {},
         "services": {},
         "swarm": {

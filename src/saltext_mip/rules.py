@@ -462,6 +462,13 @@ RULES: dict[str, Rule] = _rules(
         "Rename one of them.",
     ),
     Rule(
+        "NotServable",
+        "error",
+        False,
+        "a name with characters that the engine or the portal drops; it is not listed",
+        "Rename it; or set engine: {any_name: true} in the pillar, if your engine serves it.",
+    ),
+    Rule(
         "SharedCode",
         "warning",
         False,

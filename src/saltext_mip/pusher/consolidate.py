@@ -12,7 +12,7 @@ from msgspec import structs
 
 from saltext_mip import wire
 from saltext_mip.data.cde.catalogue import Catalogue
-from saltext_mip.data.consolidation import planner
+from saltext_mip.data.consolidation import planner, unservable
 from saltext_mip.data.consolidation.participants import DISABLED
 from saltext_mip.data.consolidation.planner import CdeFound, Labels, Plan
 from saltext_mip.data.inventory.model import Inventory
@@ -27,6 +27,7 @@ from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.label_review import ask_labels
 from saltext_mip.pusher.transfer import recover, sender
 from saltext_mip.results import ConsolidateResult, PathologyResult, WorkerResult
+from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
 
@@ -143,6 +144,7 @@ def plan_survey(
             online_cdes=options.online_cdes,
             nowhere=not_found,
             kept_cdes=_last_cdes(pusher, last, cdes),
+            dropped=_dropped(pusher),
         )
 
     made = plan(remembered)
@@ -159,6 +161,12 @@ def _last_cdes(
     known = dict(last.cdes) if last else {}
     names = [name for name in planner.unusable(pusher.federation, cdes) if name in known]
     return {name: pusher.store.blob(known[name]) for name in names}
+
+
+def _dropped(pusher: Pusher) -> unservable.Dropped:
+    """The engine's rule for names, unless the pillar declares that it serves any name."""
+    any_name = pusher.federation.settings["engine"]["any_name"]
+    return unservable.nothing if any_name else ENGINE.dropped
 
 
 def commit(pusher: Pusher, found: Survey) -> int | None:

@@ -346,12 +346,13 @@ def test_what_a_node_says_when_it_fails_cannot_steer_a_terminal(fed: Folders, wh
 
 
 def test_odd_names_work_and_do_no_harm(fed: Folders) -> None:
+    fed.declared["engine"] = {"any_name": True}
     odd = ["a b", "a'b\"c", "-rf", "x;y", "$(touch pwned)", "`id`", "{{ 7*7 }}", "dementia2", "é,ü"]
     for name in odd:
         fed.write("fed1-ms", name, "CDEsMetadata.json", cde(code="root", label="/"))
         fed.write("fed1-wk-h1", name, f"{name}.csv", rows(f"d{odd.index(name)}"))
     result = run(fed)
-    assert rules(result) == []
+    assert {rule for rule, _, _ in rules(result)} == set()
     assert sorted(result["pathologies"]) == sorted([*odd, "dementia"])
     assert sorted(offered(fed)) == sorted([*odd, "dementia"])
     assert not list(fed.root.rglob("pwned"))

@@ -23,12 +23,14 @@ class Entry:
 
     ``name`` is its folder's, ``label`` what people are shown, ``cde`` the edited one, ``datasets``
     each dataset's code and the ids of the workers that have it, both in the order to be shown.
+    Variables whose codes are ``hidden`` are not offered.
     """
 
     name: str
     label: str
     cde: Cde = field(repr=False)
     datasets: Mapping[str, tuple[str, ...]]
+    hidden: frozenset[str] = frozenset()
 
     @property
     def code(self) -> str:
@@ -68,9 +70,21 @@ def _listed(entry: Entry) -> dict[str, Any]:
     return {
         "code": entry.code,
         "label": entry.label,
-        "metadataHierarchy": entry.cde.tree,
+        "metadataHierarchy": _offered(entry.cde.tree, entry.hidden),
         "datasets": [{"code": dataset, "label": labels[dataset]} for dataset in entry.datasets],
     }
+
+
+def _offered(group: Mapping[str, Any], hidden: frozenset[str]) -> Mapping[str, Any]:
+    """The tree without hidden variables."""
+    if not hidden:
+        return group
+    out = dict(group)
+    if "variables" in group:
+        out["variables"] = [each for each in group["variables"] if each["code"] not in hidden]
+    if "groups" in group:
+        out["groups"] = [_offered(each, hidden) for each in group["groups"]]
+    return out
 
 
 def _nodes(federation: Federation, datasets: Mapping[str, tuple[str, ...]]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from saltext_mip.data.cde import model as cde_
 from saltext_mip.data.cde.model import Cde, CdeFound
-from saltext_mip.data.consolidation import base_cdes, clashes, manifest
+from saltext_mip.data.consolidation import base_cdes, clashes, manifest, unservable
 from saltext_mip.data.consolidation import pathologies_json as pathologies_
 from saltext_mip.data.consolidation import writes as distribution
 from saltext_mip.data.consolidation.base_cdes import CdeGone
@@ -132,6 +132,7 @@ def plan(
     online_cdes: bool = False,
     nowhere: Mapping[str, str] | None = None,
     kept_cdes: Mapping[str, bytes] | None = None,
+    dropped: unservable.Dropped = unservable.nothing,
 ) -> Plan:
     """What to do about the federation as it is.
 
@@ -158,6 +159,8 @@ def plan(
         why the data catalogue has no CDE of a pathology that is not in ``cdes``
     kept_cdes
         the last generation's CDEs, of those pathologies at least that :func:`unusable` names
+    dropped
+        the characters of a name that keep it from being served; such a name is not listed
 
     Raises :class:`~saltext_mip.errors.NodesMissing`, :class:`~.model.CdeInvalid` (a CDE cannot be
     read from the disk), :class:`CdeGone`, and :class:`~saltext_mip.errors.Refused` where ``strict``
@@ -173,13 +176,16 @@ def plan(
     problems += base_cdes.problems(presence, cdes, based, invalid, last)
     problems += base_cdes.of_unused(presence, used, cdes)
     kept = presence.kept(missing_worker, previous)
-    files = {**_served(presence, based, last, previous, problems), **kept}
+    found = {**_served(presence, based, last, previous, problems), **kept}
+    problems += unservable.of_manifest(found, dropped)
+    files = unservable.without(found, dropped)
     based = dict(sorted({**based, **last}.items()))
     cdes = {**cdes, **{name: CdeFound(cde.content) for name, cde in last.items()}}
     offered = {
         name: owners for name in based if (owners := manifest.owners(files, presence.workers, name))
     }
     problems += _suspect(offered, cdes if online_cdes else {})
+    problems += unservable.of_cdes(based, offered, dropped)
     if strict:
         _refuse(problems)
 
@@ -193,7 +199,10 @@ def plan(
     }
     # also where no file is good yet: with the CDE a hospital finds out why
     others = {name: cde for name, cde in based.items() if name in last or name not in final}
-    entries = [_entry(labels, final[name], owners) for name, owners in offered.items()]
+    entries = [
+        _entry(labels, final[name], owners, unservable.hidden(final[name], dropped))
+        for name, owners in offered.items()
+    ]
     content = pathologies_.make(entries)
     sha256 = hashlib.sha256(content).hexdigest()
     writes = (
@@ -281,10 +290,15 @@ def _final(
     return edited if stands or found.source == "master" else cde_.written(edited)
 
 
-def _entry(labels: Labels, cde: Cde, datasets: Mapping[str, tuple[str, ...]]) -> pathologies_.Entry:
+def _entry(
+    labels: Labels,
+    cde: Cde,
+    datasets: Mapping[str, tuple[str, ...]],
+    hidden: frozenset[str] = frozenset(),
+) -> pathologies_.Entry:
     name = cde.pathology
     label = labels.pathologies.get(name, pathologies_.label(name, cde))
-    return pathologies_.Entry(name, label, cde, datasets)
+    return pathologies_.Entry(name, label, cde, datasets, hidden)
 
 
 def _planned(
