@@ -87,7 +87,7 @@ def _timed(fed: Deployed, expected: object, work: Callable[[], object]) -> float
     began = time.monotonic()
     work()
     until(
-        lambda: fed.active() == set(fed.workers) and fed.get("/datasets") == expected,
+        lambda: fed.active() == set(fed.workers) and fed.served() == expected,
         seconds=180,
         every=0.2,
         what="every worker and dataset",

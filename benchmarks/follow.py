@@ -101,7 +101,7 @@ def follow(fed: Followed, nth: int) -> dict[str, float]:
     copied = path.stat().st_mtime
     asked = _first(lambda: not fed.is_quiet())
     begun = _first(lambda: fed.state("controller.json")["running"] == "refresh")
-    served = _first(lambda: fed.get("/datasets") == expected)
+    served = _first(lambda: fed.served() == expected)
     fed.quiet()
     moments = {
         "settled, and said so": asked,
@@ -149,8 +149,8 @@ def again(fed: Followed, service: str) -> dict[str, float]:
 def _all_served(fed: Followed, expected: Any) -> float:
     """When all was served, after which it stayed so for as long as engines need to go."""
     while True:
-        since = _first(lambda: fed.get("/datasets") == expected)
-        while fed.get("/datasets") == expected:
+        since = _first(lambda: fed.served() == expected)
+        while fed.served() == expected:
             if time.time() - since > 10:
                 return since
             time.sleep(0.2)

@@ -64,6 +64,8 @@ REASONS: Mapping[str, str] = {
     "Stopped": "An operator stopped it. Run salt-run mip.start to start it.",
     "NotServing": "Wait a minute for the engine; then see its error and salt-run mip.logs.",
     "DatasetsDiffer": "Run salt-run mip.refresh to restart what must see the data.",
+    "EngineUnknown": "Check the engine's version and what else uses its port. Nothing restarts.",
+    "NotServed": "It restarted once and does not serve: see the message, and salt-run mip.logs.",
     "DockerUnavailable": "Check Docker on the node: systemctl status docker.",
     # the controller
     "Refreshing": "",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 from tests.support import generator
@@ -18,6 +20,56 @@ MASTER = "fed1-ms"
 UI = "fed1-ui"
 ENGINE = "hbpmip/exareme:24.3.0"
 PATIENCE = 120  # seconds for names to resolve again after a restart, and more
+
+
+def query(bed: Bed, name: str, **parameters: str) -> tuple[int, Any]:
+    """What the engine answers on 9090, to the pusher: status code (0: none) and JSON."""
+    body = [{"name": key, "value": value} for key, value in parameters.items()]
+    done = bed.run(
+        PUSHER,
+        *("curl", "-s", "-m", "5", "-w", "\\n%{http_code}", "-X", "POST"),
+        *(("-d", json.dumps(body)) if body else ()),
+        f"http://{bed.host(MASTER).spec.address}:9090/mining/query/{name}",
+        check=False,
+    )
+    text, _, code = done.stdout.rpartition("\n")
+    try:
+        return int(code or 0), json.loads(text)
+    except ValueError:
+        return int(code or 0), None
+
+
+def keystore_keys(bed: Bed) -> dict[str, str]:
+    """The keystore's keys and values; none while it does not answer."""
+    command = "consul kv export"
+    found = bed.run(
+        MASTER, "docker", "ps", "-q", "-f", "ancestor=bitnami/consul:1.8.3", check=False
+    )
+    for container in found.stdout.split()[:1]:
+        done = bed.run(MASTER, "docker", "exec", container, *command.split(), check=False)
+        if done.returncode == 0:
+            return {
+                each["key"]: base64.b64decode(each["value"]).decode()
+                for each in json.loads(done.stdout)
+            }
+    return {}
+
+
+def served(bed: Bed, active: set[str]) -> dict[str, dict[str, list[str]]]:
+    """What is proven: announced by active workers, and the master lists its variables."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for key, value in sorted(keystore_keys(bed).items()):
+        kind, _, rest = key.partition("/")
+        node, _, pathology = rest.partition("/")
+        if kind == "data" and node in active:
+            for code in json.loads(value):
+                found.setdefault(pathology, {}).setdefault(code, []).append(node)
+    proven: dict[str, dict[str, list[str]]] = {}
+    for pathology, datasets in found.items():
+        for code, nodes in datasets.items():
+            if query(bed, "LIST_VARIABLES", pathology=pathology, dataset=code)[0] == 200:
+                proven.setdefault(pathology, {})[code] = nodes
+    return proven
 
 
 class Ran:
@@ -77,17 +129,36 @@ class Deployed:
 
     # ---- what is ----------------------------------------------------------------------
 
-    def get(self, path: str, *, post: bool = False) -> Any:
-        """What the engine answers on 9090, to the pusher; ``None`` while it doesn't."""
-        address = self.bed.host(MASTER).spec.address
-        method = ["-X", "POST"] if post else []
-        command = ["curl", "-sf", "-m", "5", *method, f"http://{address}:9090{path}"]
-        result = self.bed.run(PUSHER, *command, check=False)
-        return None if result.returncode else json.loads(result.stdout)
+    def query(self, name: str, **parameters: str) -> tuple[int, Any]:
+        """What the engine answers to a query, to the pusher: status code (0: none) and JSON."""
+        return query(self.bed, name, **parameters)
+
+    def keys(self) -> dict[str, str]:
+        """The keystore's keys; none while it does not answer."""
+        return keystore_keys(self.bed)
 
     def active(self) -> set[str]:
-        answer = self.get("/mining/query/HEALTH_CHECK", post=True)
-        return set(answer["active_nodes"]) if answer else set()
+        """The workers that are registered: the master reaches them, and the keystore has them."""
+        code, answer = self.query("HEALTH_CHECK")
+        if code != 200:
+            return set()
+        registered = {key.partition("/")[2] for key in self.keys() if key.startswith("active_w")}
+        return set(answer["active_nodes"].split(", ")) & registered - {MASTER}
+
+    def served(self) -> dict[str, dict[str, list[str]]]:
+        """What is proven to be served: ``{pathology: {dataset: [worker]}}``."""
+        return served(self.bed, self.active())
+
+    def rows(self) -> dict[str, dict[str, dict[str, int]]]:
+        """The rows of each dataset by node, as the databases have them now."""
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for node in self.workers:
+            for path in sorted(self.bed.path(node, f"/data/{FEDERATION}").glob("*/datasets.db")):
+                with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                    counted = "SELECT dataset, count(*) FROM DATA GROUP BY dataset"
+                    for code, count in database.execute(counted).fetchall():
+                        found.setdefault(path.parent.name, {}).setdefault(code, {})[node] = count
+        return found
 
     def consolidated(self) -> dict[str, dict[str, list[str]]]:
         """The datasets of the last generation, as the engine should answer them."""
@@ -104,7 +175,7 @@ class Deployed:
         """Wait until the engine answers with what was consolidated."""
         expected = self.consolidated() if expected is None else expected
         until(
-            lambda: self.get("/datasets") == expected,
+            lambda: self.served() == expected,
             seconds=seconds,
             every=0.5,
             what=f"datasets {expected}",
@@ -161,9 +232,9 @@ class Deployed:
 
         def look() -> None:
             while not over.wait(0.3):
-                answer = self.get("/mining/query/HEALTH_CHECK", post=True)
-                if answer is not None:
-                    away.append(set(self.workers) - set(answer["active_nodes"]))
+                code, answer = self.query("HEALTH_CHECK")
+                if code == 200:
+                    away.append(set(self.workers) - set(answer["active_nodes"].split(", ")))
 
         watcher = threading.Thread(target=look)
         watcher.start()

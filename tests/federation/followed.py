@@ -37,13 +37,6 @@ class Followed(Deployed):
     def remove(self, node: str, *datasets: str) -> None:
         self.bed.run(node, "rm", *(f"{DATA}/dementia/{dataset}.csv" for dataset in datasets))
 
-    def served(self) -> dict[str, dict[str, list[str]]]:
-        return self.get("/datasets") or {}
-
-    def rows(self) -> dict[str, dict[str, dict[str, int]]]:
-        """The rows of each dataset by node, as the engine counts them now."""
-        return self.get("/rows") or {}
-
     def names(self, node: str) -> set[str]:
         """That node's files of dementia in the last generation."""
         newest = max(self.bed.path(PUSHER, f"{STATE}/generations").iterdir())
@@ -55,8 +48,8 @@ class Followed(Deployed):
         begin = time.monotonic()
         until(
             lambda: (
-                (answer := self.get("/datasets")) is not None
-                and (node in answer.get("dementia", {}).get(dataset, ())) is there
+                bool(self.active())
+                and (node in self.served().get("dementia", {}).get(dataset, ())) is there
             ),
             seconds=2 * PATIENCE,
             every=0.2,

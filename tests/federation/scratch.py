@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -12,6 +11,7 @@ import docker
 from docker.types import EndpointSpec, IPAMConfig, IPAMPool, Mount, NetworkAttachmentConfig
 
 from tests.support.bed import Bed
+from tests.support.bed.pillar import CLOCK
 
 MASTER = "fed1-ms"
 NETWORK = "scratch"
@@ -91,18 +91,11 @@ class Swarm:
             "CONSULURL=exareme-keystore:8500",
             f"FEDERATION_ROLE={role}",
             f"NODE_NAME={node}",
+            f"ENGINE_CLOCK={CLOCK}",
         ]
         name = "exareme-master" if role == "master" else f"{node}_exareme"
         port = 9090 if role == "master" else None
         return self.service(name, ENGINE, node, env, mounts=[mount], port=port)
-
-    def ask(self, path: str, *, post: bool = False) -> object:
-        """What the master answers on 9090, to the pusher; None while it doesn't."""
-        address = self.bed.host(MASTER).spec.address
-        method = ["-X", "POST"] if post else []
-        command = ["curl", "-sf", "-m", "5", *method, f"http://{address}:9090{path}"]
-        result = self.bed.run("pusher", *command, check=False)
-        return None if result.returncode else json.loads(result.stdout)
 
     def log(self, service: docker.models.services.Service) -> str:
         return b"".join(service.logs(stdout=True, stderr=True)).decode()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.federation.deployed import keystore_keys, query, served
 from tests.federation.scratch import MASTER, Swarm, write_database
 from tests.support.bed import Bed
 from tests.support.bed.wait import for_docker, until
@@ -20,12 +21,10 @@ ROWS = {
     "fed1-wk-h2": ("ppmi",),
     "fed1-wk-h3": ("edsd", "a blank"),
 }
-EXPECTED = {
-    "edsd": ["fed1-wk-h1", "fed1-wk-h3"],
-    "ppmi": ["fed1-wk-h2"],
-    "a blank": ["fed1-wk-h3"],
-}
+# 'a blank' is announced, and asked for as 'ablank'
+EXPECTED = {"edsd": ["fed1-wk-h1", "fed1-wk-h3"], "ppmi": ["fed1-wk-h2"]}
 DATABASE = "/data/fed1/dementia/datasets.db"
+WORKERS = [f"{worker}_exareme" for worker in ROWS]
 
 
 @pytest.fixture(scope="module")
@@ -51,91 +50,91 @@ def swarm(bed: Bed) -> Iterator[Swarm]:
 
 def serves(swarm: Swarm, datasets: object) -> None:
     until(
-        lambda: swarm.ask("/datasets") == datasets,
-        seconds=90,
+        lambda: served(swarm.bed, active(swarm)) == datasets,
+        seconds=150,
         every=0.5,
         what=f"datasets {datasets}",
     )
 
 
-def active(swarm: Swarm) -> list[str] | None:
-    answer = swarm.ask("/mining/query/HEALTH_CHECK", post=True)
-    return answer["active_nodes"] if isinstance(answer, dict) else None
+def active(swarm: Swarm) -> set[str]:
+    """The workers that are reached and registered."""
+    code, answer = query(swarm.bed, "HEALTH_CHECK")
+    if code != 200:
+        return set()
+    registered = {key.partition("/")[2] for key in keystore_keys(swarm.bed) if "active" in key}
+    return set(answer["active_nodes"].split(", ")) & registered - {MASTER}
 
 
-def restart(swarm: Swarm, name: str) -> None:
-    service = swarm.manager.services.get(name)
-    service.force_update()
+def restart(swarm: Swarm, *names: str) -> None:
+    for name in names:
+        swarm.manager.services.get(name).force_update()
 
 
-def test_the_master_answers_what_the_workers_announced(swarm: Swarm) -> None:
-    assert active(swarm) == list(ROWS)
-    assert swarm.ask("/datasets") == {"dementia": EXPECTED}
-    assert swarm.ask("/metadata") == {"dementia": ["dataset"]}
+def test_it_answers_what_exareme_does_and_nothing_else(swarm: Swarm) -> None:
+    code, answer = query(swarm.bed, "HEALTH_CHECK")
+    assert code == 200
+    assert set(answer["active_nodes"].split(", ")) == {MASTER, *ROWS}
+    address = swarm.bed.host(MASTER).spec.address
+    code = swarm.bed.run(
+        *("pusher", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}"),
+        f"http://{address}:9090/datasets",
+    )
+    assert code.stdout == "404"
 
 
 def test_it_says_that_it_is_a_stand_in(swarm: Swarm) -> None:
-    assert "stand-in" in swarm.ask("/")["stand_in"]
     assert "stand-in for exareme" in swarm.log(swarm.manager.services.get("exareme-master"))
 
 
-def test_rows_are_counted_at_each_question(swarm: Swarm, bed: Bed) -> None:
-    counted = {"edsd": 2}
-    assert {
-        c: n["fed1-wk-h1"] for c, n in swarm.ask("/rows")["dementia"].items() if "fed1-wk-h1" in n
-    } == counted
-    write_database(bed.path("fed1-wk-h1", DATABASE), ["edsd"] * 5, LISTED)
-    assert swarm.ask("/rows")["dementia"]["edsd"]["fed1-wk-h1"] == 5
+def test_nodes_and_datasets_are_in_the_keystore(swarm: Swarm) -> None:
+    keys = keystore_keys(swarm.bed)
+    assert keys["data/fed1-wk-h3/dementia"] == '["a blank", "edsd"]'
+    assert keys[f"master/{MASTER}"] == keys[f"active_workers/{MASTER}"]
+    assert {key for key in keys if key.startswith("active_workers/")} == {
+        f"active_workers/{node}" for node in (MASTER, *ROWS)
+    }
 
 
-def test_a_new_dataset_is_served_once_its_worker_and_the_master_started_again(
-    swarm: Swarm, bed: Bed
-) -> None:
+def test_a_new_dataset_is_served_once_its_worker_restarted(swarm: Swarm, bed: Bed) -> None:
     listed = (*LISTED, "new")
     write_database(bed.path("fed1-wk-h2", DATABASE), ["ppmi", "new"], listed)
     write_database(bed.path(MASTER, DATABASE), [], listed)
-    assert "new" not in swarm.ask("/datasets")["dementia"]
+    code, answer = query(bed, "LIST_VARIABLES", pathology="dementia", dataset="new")
+    assert (code, answer["result"][0]["data"]) == (400, "Dataset(s) new does not exist")
     restart(swarm, "fed1-wk-h2_exareme")
-    until(
-        lambda: (
-            "announced dementia: new, ppmi"
-            in swarm.log(swarm.manager.services.get("fed1-wk-h2_exareme"))
-        ),
-        seconds=90,
-        what="the worker's announcement",
-    )
-    until(lambda: active(swarm) == list(ROWS), seconds=90, what="the workers")
-    # the master keeps what it read first
-    serves(swarm, {"dementia": EXPECTED})
-    restart(swarm, "exareme-master")
-    # every worker went with its master, and came back
     serves(swarm, {"dementia": {**EXPECTED, "new": ["fed1-wk-h2"]}})
 
 
-def test_a_folder_without_a_database_is_refused_at_start(swarm: Swarm, bed: Bed) -> None:
-    folder = bed.path("fed1-wk-h3", "/data/fed1/.hidden")
-    folder.mkdir()
-    service = swarm.manager.services.get("fed1-wk-h3_exareme")
-    restart(swarm, service.name)
-    refusal = "the folder '.hidden' has no datasets.db"
-    until(lambda: refusal in swarm.log(service), seconds=60, what="the refusal")
-    until(lambda: active(swarm) == ["fed1-wk-h1", "fed1-wk-h2"], seconds=60, what="its absence")
-    folder.rmdir()
-    until(lambda: active(swarm) == list(ROWS), seconds=90, what="its return")
+def test_a_new_pathology_is_an_error_until_the_master_restarted(swarm: Swarm, bed: Bed) -> None:
+    for node, rows in ((MASTER, []), ("fed1-wk-h1", ["centre"])):
+        write_database(bed.path(node, "/data/fed1/tbi/datasets.db"), rows, ["centre"])
+    restart(swarm, "fed1-wk-h1_exareme")
+    until(
+        lambda: "data/fed1-wk-h1/tbi" in keystore_keys(bed), seconds=90, every=0.5, what="its key"
+    )
+    asked = {"pathology": "tbi", "dataset": "centre"}
+    assert query(bed, "LIST_VARIABLES", **asked)[0] == 500
+    restart(swarm, "exareme-master")
+    until(
+        lambda: query(bed, "LIST_VARIABLES", **asked)[0] == 200,
+        seconds=150,
+        every=0.5,
+        what="the workers with their new master",
+    )
 
 
-def test_a_keystore_that_started_again_has_forgotten_everything(swarm: Swarm) -> None:
+def test_a_keystore_that_restarted_lost_everything(swarm: Swarm) -> None:
     restart(swarm, "exareme-keystore")
-    until(lambda: active(swarm) == [], seconds=90, what="the master's surprise")
-    for name in ("exareme-master", *(f"{worker}_exareme" for worker in ROWS)):
-        restart(swarm, name)
-    until(lambda: active(swarm) == list(ROWS), seconds=90, what="the workers")
+    until(lambda: query(swarm.bed, "HEALTH_CHECK")[0] == 500, seconds=90, what="what it lost")
+    restart(swarm, "exareme-master", *WORKERS)
+    until(lambda: active(swarm) == set(ROWS), seconds=150, every=0.5, what="the workers")
 
 
 def test_all_is_served_again_after_the_manager_s_power_was_off(swarm: Swarm, bed: Bed) -> None:
     bed.fault(MASTER, "poweroff")
     bed.fault(MASTER, "poweron")
     for_docker(lambda: bed.docker(MASTER))
-    # whose engines lost their master, end and come back
-    until(lambda: active(swarm) == list(ROWS), seconds=150, every=0.5, what="the workers")
-    assert swarm.ask("/datasets")["dementia"]["ppmi"] == ["fed1-wk-h2"]
+    # the keystore came back empty; workers lost their master, end and come back
+    until(lambda: active(swarm) == set(ROWS), seconds=150, every=0.5, what="the workers")
+    assert served(bed, active(swarm))["dementia"]["ppmi"] == ["fed1-wk-h2"]

@@ -7,7 +7,9 @@ given.
 
 from __future__ import annotations
 
+import base64
 import copy
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -23,7 +25,14 @@ class Container:
         self.keys = keys
         self.fails = ""
 
-    def exec_run(self, command: list[str]) -> tuple[int, bytes]:
+    def exec_run(self, command: list[str], *, demux: bool = False) -> tuple[int, Any]:
+        if command[-1] == "export":
+            assert demux
+            entries = [
+                {"key": key, "flags": 0, "value": base64.b64encode(value.encode()).decode()}
+                for key, value in self.keys.items()
+            ]
+            return (1, (None, self.fails.encode())) if self.fails else (0, (_json(entries), b""))
         *_, action, key = [part for part in command if not part.startswith("-")]
         if self.fails and action == "delete":
             return 1, f"first line\n{self.fails}\n".encode()
@@ -34,6 +43,10 @@ class Container:
                 del self.keys[name]
             return 0, b"Success!"
         return (0, b"value") if found else (1, b"Error! No key exists")
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 class Docker:

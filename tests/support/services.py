@@ -24,6 +24,8 @@ from saltext_mip.swarm.request import ALL_SERVICES, ServiceRequest
 from tests.support.folders import Folders
 from tests.unit.swarm.declared import SECRETS
 
+KNOWN = {"unknown": False}
+
 
 @dataclass
 class Task:
@@ -71,7 +73,7 @@ class Services(Folders):
     def serving(self) -> dict[str, Any]:
         """What the engine answers, as the node sends it."""
         if not self._up(f"fed1-ms_{MASTER}"):
-            return {"active": None, "datasets": None, "error": "connection refused"}
+            return {"active": None, "datasets": None, "error": "connection refused"} | KNOWN
         active = [node.id for node in self.federation.workers if self._up(f"{node.id}_{WORKER}")]
         datasets: dict[str, dict[str, list[str]]] = {}
         for node in active:
@@ -79,7 +81,7 @@ class Services(Folders):
             for name, codes in task.loaded.items() if task else ():
                 for code in codes:
                     datasets.setdefault(name, {}).setdefault(code, []).append(node)
-        return {"active": active, "datasets": datasets, "error": ""}
+        return {"active": active, "datasets": datasets, "error": ""} | KNOWN
 
     def running(self) -> set[str]:
         """The names of the services that have a task."""
@@ -154,6 +156,8 @@ class Services(Folders):
             "words": stopped,
             "plan": self._plan(ServiceRequest("enforce")),
             "refused": None,
+            "due": [],
+            "stalled": [],
         }
 
     def _view(self, name: str, service: Service) -> dict[str, Any]:

@@ -8,21 +8,27 @@ nothing to report.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.reminders import Fingerprint, Timers, mark
 from saltext_mip.storage.state import SERVICES_REMINDER
 
+if TYPE_CHECKING:
+    from saltext_mip.swarm.observed import Observed
+
+ENGINES_TIMEOUT = 2.0  # seconds for the keystore's answer, which runs a command
 TIMEOUT = 0.5  # seconds for one answer of Docker, in the minion's own loop
 
 
 def services_down(context: NodeContext) -> tuple[str, ...]:
     """The names of services that should run and do not, and of the other things to fix."""
     from saltext_mip.node import docker
-    from saltext_mip.node.services import keystore, overrides
-    from saltext_mip.swarm import engine, membership
+    from saltext_mip.node.services import overrides
+    from saltext_mip.swarm import membership
     from saltext_mip.swarm.desired import desired_services
     from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
     from saltext_mip.swarm.observed import observe
@@ -50,11 +56,22 @@ def services_down(context: NodeContext) -> tuple[str, ...]:
     found += [
         entry.id for entry in membership.membership(context.federation, observed, whole=False)
     ]
-    if older := keystore.older_than_keystore(desired, observed):
-        served = engine.look(timeout=TIMEOUT)
-        if served.active is not None:
-            found += keystore.forgotten(context, older, served)
-    return tuple(found)
+    return (*found, *_engines_due(context, observed, overridden))
+
+
+def _engines_due(
+    context: NodeContext, observed: Observed, overridden: Collection[str]
+) -> tuple[str, ...]:
+    """The engines that lost their keystore or master and must restart."""
+    from saltext_mip.node import docker
+    from saltext_mip.node.services.engines import engines_due
+    from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
+
+    try:
+        with docker.connected(timeout=ENGINES_TIMEOUT) as client:
+            return engines_due(context, client, observed, overridden, timeout=TIMEOUT)
+    except (DockerUnavailable, DockerFailed):
+        return ()
 
 
 def report_due(state: Path, names: tuple[str, ...], timers: Timers, now: float) -> bool:

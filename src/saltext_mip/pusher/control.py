@@ -29,6 +29,8 @@ from saltext_mip.results import (
 from saltext_mip.text import when
 
 ROLLED_BACK = "RolledBack"
+# what restarted, once for its cause, and does not serve all the same: no further restart follows
+STALLED = "NotServed"
 
 
 def wake(pusher: Pusher) -> WakeResult:
@@ -104,7 +106,7 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
     last = outcomes.load(pusher.state)
     if state.running == "refresh":
         found.append(Condition("Reconciling", "True", "Refreshing", "a refresh is running", ""))
-    elif last is not None and last.kind == "temporary":
+    elif last is not None and last.kind == "temporary" and last.reason != STALLED:
         found.append(
             Condition("Reconciling", "True", "Retrying", _retrying(last, state), last.since)
         )
@@ -123,7 +125,9 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
         found.append(
             Condition("Held", "True", last.reason, f"{last.message}; removes: {goes}", last.since)
         )
-    if last is not None and last.kind == "permanent":
+    if last is not None and last.reason == STALLED:
+        found.append(Condition("Stalled", "True", STALLED, last.message, last.since))
+    elif last is not None and last.kind == "permanent":
         found.append(Condition("Stalled", "True", "Failed", last.message, last.since))
     return tuple(found)
 

@@ -35,6 +35,7 @@ from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover
 from saltext_mip.results import Held, RefreshResult, ReportedProblem
+from saltext_mip.swarm.request import BACK
 from saltext_mip.text import shown
 
 
@@ -52,7 +53,7 @@ class RefreshRequest:
     run: str | None = None
     asked: bool = True
     timeout: float = 300.0
-    served_within: float = 120.0
+    served_within: float = BACK
 
     @property
     def automatic(self) -> bool:
@@ -226,10 +227,11 @@ class _Refresh:
         served = rollout.Serving()
         if not uncompiled:
             self._services_checked = True
+            last = self._before.reason if self._before else ""
             served = rollout.serve(
                 pusher,
                 absent=found.gathered.absent,
-                again=self._before is not None and self._before.reason == rollout.NOT_SERVED,
+                again=last in (rollout.NOT_SERVED, rollout.UNKNOWN),
                 within=self._request.served_within,
             )
         changed = bool(consolidated.changed or compiled.changed or served.restarted)
@@ -250,6 +252,10 @@ class _Refresh:
             message = f"not compiled: {', '.join(uncompiled)}"
             self.end(Outcome("temporary", reason="NotCompiled", message=message))
             return structs.replace(result, retcode=1)
+        if served.unknown:
+            message = f"it is not known what is served: {served.unknown}"
+            self.end(Outcome("temporary", reason=rollout.UNKNOWN, message=message, changed=changed))
+            return structs.replace(result, notes=[*notes, *served.notes, message], retcode=1)
         if served.proven is False:
             message = "; ".join(served.differences)
             self.end(
@@ -286,7 +292,7 @@ class _Refresh:
             return ()
         self._services_checked = True
         try:
-            return rollout.mended(self._pusher)
+            return rollout.restored(self._pusher)
         except MipError as exc:  # the outcome is recorded already, and status reports this one
             self._pusher.progress(f"services unchanged: {sanitize(str(exc))}")
             return ()

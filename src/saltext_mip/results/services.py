@@ -27,7 +27,9 @@ class ServiceInfo(Facts, kw_only=True, frozen=True):
     replicas: Annotated[
         str, Meta(pattern="^[0-9]+/-?[0-9]+$", description="running tasks / desired tasks")
     ]
-    serving: Annotated[bool | None, Meta(description="null: an operator stopped it")]
+    serving: Annotated[
+        bool | None, Meta(description="null: an operator stopped it, or it is not known")
+    ]
     since: Absent[str | None] = UNSET
     error: Absent[str] = UNSET
     state: Absent[str] = UNSET

@@ -49,6 +49,8 @@ DATA_REMINDER = "watched.json"  # the state of the data that the beacon reports
 SERVICES_REMINDER = "services-watched.json"  # the state of services that the beacon reports
 SERVICE_OVERRIDES = "stopped.json"  # on the master: whose services are stopped or removed
 SERVICES_LOCK = "services.lock"
+ENGINE_RESTARTS = "restarts.json"  # the last automatic restart of each engine, and its cause
+MASTER_REGISTERED = "registered.json"  # since when the master's task is in the keystore
 
 
 class StateBroken(MipError):

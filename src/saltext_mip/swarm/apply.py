@@ -1,6 +1,7 @@
 """Apply a plan: service by service, workers one at a time.
 
-A worker's task that is replaced must be back before the next one goes: ``settled`` waits for it.
+A keystore, a master or a worker that is replaced must serve before the engines after it go:
+``settled`` waits for it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 from docker.types import ServiceMode
 
 from saltext_mip.swarm import docker_api as specs
-from saltext_mip.swarm.components import KEYSTORE, WORKER
+from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.plan import ServiceItem
 
 # waits until the item's service is back; raises where it is not
@@ -35,13 +36,15 @@ def apply(
             case "remove":
                 client.api.remove_service(item.running.id if item.running else item.thing)
         done.append(item)
-        if item in rolling[:-1] or (_is_keystore(item) and item is not items[-1]):
+        if item in rolling[:-1] or (_leads(item) and item is not items[-1]):
             settled(item)
     return tuple(done)
 
 
-def _is_keystore(item: ServiceItem) -> bool:
-    return item.service is not None and item.service.short == KEYSTORE and item.replaces_task
+def _leads(item: ServiceItem) -> bool:
+    """Whether engines register with it, and it is replaced."""
+    service = item.service
+    return service is not None and service.short in (KEYSTORE, MASTER) and item.replaces_task
 
 
 def _create(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None:

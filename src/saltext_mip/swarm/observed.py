@@ -60,6 +60,7 @@ class Task:
     ready: bool = False
     image: str = ""
     container: str = ""
+    addresses: tuple[str, ...] = ()
 
     @property
     def up(self) -> bool:
@@ -246,6 +247,11 @@ def _tasks(found: Iterable[Any], ready: set[str], now: datetime) -> dict[str, li
                 ready=each.get("NodeID") in ready,
                 image=each["Spec"].get("ContainerSpec", {}).get("Image", ""),
                 container=(status.get("ContainerStatus") or {}).get("ContainerID", ""),
+                addresses=tuple(
+                    address.partition("/")[0]
+                    for network in each.get("NetworksAttachments") or ()
+                    for address in network.get("Addresses") or ()
+                ),
             )
         )
     return out

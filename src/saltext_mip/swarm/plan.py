@@ -23,6 +23,11 @@ from saltext_mip.swarm.observed import Network, Observed, Running
 
 # the keystore forgets engines when it restarts, so they come after it; workers one at a time
 ORDER = (KEYSTORE, MASTER, WORKER, "portalbackend_db", "create_dbs")
+# who must register again when a component is replaced
+_FOLLOWERS = (
+    (KEYSTORE, (MASTER, WORKER), "the keystore restarts and loses its keys"),
+    (MASTER, (WORKER,), "it must register with the restarted master"),
+)
 # who and where a service is: compared by name, constraint and label
 _IDENTITY = {"name", "short", "node", "hostname", "once"}
 AS_DECLARED = "it is as declared"
@@ -196,22 +201,18 @@ def _listed(values: Iterable[Any]) -> str:
 
 
 def with_restarts(
-    items: Sequence[ServiceItem], others: Mapping[str, str] | None = None
+    items: Sequence[ServiceItem], requested: Mapping[str, str] | None = None, *, follow: bool = True
 ) -> tuple[ServiceItem, ...]:
-    """The plan with the engines that must restart because the keystore does.
-
-    ``others`` are further services to restart, and why, by name.
-    """
-    why = dict(others or {})
-    keystore = next((i for i in items if i.service and i.service.short == KEYSTORE), None)
-    if keystore is not None and (
-        keystore.action == "create"
-        or keystore.replaces_task
-        or (keystore.thing in why and keystore.service and keystore.service.replicas)
-    ):
+    """The plan with the services to restart: those ``requested``, by name with the reason, and with
+    ``follow`` the engines that must register again because their keystore or master is replaced."""
+    why = dict(requested or {})
+    for short, followers, reason in _FOLLOWERS if follow else ():
+        lead = next((i for i in items if i.service and i.service.short == short), None)
+        if lead is None or not _is_replaced(lead, why):
+            continue
         for item in items:
-            if item.service and item.service.short in (MASTER, WORKER):
-                why.setdefault(item.thing, "the keystore restarts and forgets it")
+            if item.service and item.service.short in followers:
+                why.setdefault(item.thing, reason)
     return tuple(
         structs.replace(item, action="restart", reason=why[item.thing])
         if (item.action == "nothing" or (item.action == "update" and not item.replaces_task))
@@ -221,6 +222,14 @@ def with_restarts(
         else item
         for item in items
     )
+
+
+def _is_replaced(item: ServiceItem, restarts: Mapping[str, str]) -> bool:
+    """Whether what registered with it must register again."""
+    runs = item.service is not None and item.service.replicas
+    if item.thing in restarts and runs:
+        return True
+    return item.action == "create" or (item.action != "nothing" and item.replaces_task)
 
 
 def only_restoring(

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 
 from saltext_mip.errors import Misuse
 
-BACK = 120.0  # seconds that a service may take to be back before the next one is replaced
-LOST = 45.0  # seconds after which an engine that the keystore lost is restarted
+# seconds that a component may take to serve after a restart, before the next one is replaced: an
+# engine is registered some 60 s after its task runs, on a slow machine later
+BACK = 300.0
 
 Action = Literal["enforce", "start", "stop", "restart", "remove", "restore_missing"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -24,12 +25,14 @@ class InvalidRequest(Misuse):
 class Target:
     """Services of one node: all of them, or the one of that short name.
 
-    ``reason``: why, where it is another than the request's.
+    ``reason``: why, where it is another than the request's. ``cause`` identifies the cause of an
+    automatic restart, which is done once for it; empty: an operator asks.
     """
 
     node: str
     service: str = ALL_SERVICES
     reason: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _target(value: Any) -> Target:
     if not isinstance(value, Mapping):
         raise InvalidRequest("a target must be a mapping")
     _check_keys("a target", value, Target)
-    for name in ("node", "service", "reason"):
+    for name in ("node", "service", "reason", "cause"):
         _check(f"targets: {name}", {f"targets: {name}": value.get(name, "")}, str, "text")
     if not value.get("node"):
         raise InvalidRequest("targets: node is missing")

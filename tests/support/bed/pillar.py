@@ -13,6 +13,8 @@ from tests.support.bed.layout import FEDERATION, HostSpec
 # What the real portal needs and nothing on this machine can play.
 WITHOUT_A_PART = ("portalbackend", "gateway", "galaxy")
 
+CLOCK = 20  # how much faster than the real one the engine's clock is
+
 TOP = """\
 base:
   # the runners read the pillar of the master's own id
@@ -29,8 +31,10 @@ HEADER = """\
 """
 
 
-def declaration(hosts: tuple[HostSpec, ...], settle: float | None = None) -> dict[str, Any]:
-    """The value of mip:federations:<fed> for these hosts."""
+def declaration(
+    hosts: tuple[HostSpec, ...], settle: float | None = None, clock: float = CLOCK
+) -> dict[str, Any]:
+    """The value of mip:federations:<fed>; ``clock`` is how much faster engines are."""
     nodes: dict[str, dict[str, str]] = {}
     for host in hosts:
         if host.role == "pusher":
@@ -41,6 +45,9 @@ def declaration(hosts: tuple[HostSpec, ...], settle: float | None = None) -> dic
             nodes[host.name] |= {"hospital": hospital, "contact": f"it@{hospital}.example"}
     services: dict[str, Any] = dict.fromkeys(WITHOUT_A_PART, False)
     # the real frontend asks the portal's backend; the bed's reads the file itself
+    # engines take more than a minute to start: here their clock is faster
+    for name in ("exareme-master", "exareme"):
+        services[name] = {"env": {"ENGINE_CLOCK": str(clock)}}
     services["frontend"] = {
         "mounts": ["/opt/mip-deployment/Federation/config:/opt/portal/api:ro"],
     }

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from . import STAND_IN
-from .databases import Refused
+from .clock import Clock
 from .keystore import Keystore
 from .master import Master
 from .service import log
 from .worker import Worker
 
-DATA = "/root/exareme/data"
+DATA = Path("/root/exareme/data")
 
 
 def main() -> int:
@@ -24,16 +24,16 @@ def main() -> int:
     role = environment.get("FEDERATION_ROLE", "")
     name = environment.get("NODE_NAME", "")
     version = environment.get("VERSION", "of no version")
-    log(f"this is {STAND_IN} ({version}), {role} {name}")
+    clock = Clock(float(environment.get("ENGINE_CLOCK") or 1))
+    log(f"this is {STAND_IN} ({version}), {role} {name}, its clock {clock.factor:g} times faster")
     kinds = {"master": Master, "worker": Worker}
     if role not in kinds or not name or not environment.get("CONSULURL"):
         log("error: FEDERATION_ROLE (master or worker), NODE_NAME and CONSULURL are required")
         return 2
-    data = Path(environment.get("MIP_STAND_IN_DATA", DATA))
     try:
-        kinds[role](name, data, Keystore(environment["CONSULURL"])).serve()
-    except Refused as refused:
-        log(f"error: {refused}")
+        kinds[role](name, DATA, Keystore(environment["CONSULURL"]), clock).serve()
+    except OSError as error:
+        log(f"error: {error}")
         return 1
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -9,17 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+DROPPED = re.compile(r'[^A-Za-z0-9._~*+><=&|(){}:"\[\]-]')
+DATABASE = "datasets.db"
 
-class Refused(Exception):
-    """The data path is not fit for an engine: it does not start."""
+
+def kept(code: str) -> str:
+    """What an engine keeps of a code before it looks for it."""
+    return DROPPED.sub("", code)
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """A pathology's variables as METADATA had them when it was read."""
+    """METADATA of each pathology, and the folders that have none."""
 
-    variables: tuple[str, ...]
-    datasets: tuple[str, ...]  # the codes that the variable `dataset` may have
+    variables: dict[str, tuple[str, ...]]
+    broken: tuple[str, ...]
 
 
 @contextmanager
@@ -30,34 +35,48 @@ def _open(database: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def pathologies(data: Path) -> dict[str, Path]:
-    """Every folder of the data path, hidden ones too, with its database; Refused without one."""
-    if not data.is_dir():
-        raise Refused(f"there is no data path {data}")
+def folders(data: Path) -> list[Path]:
+    """Every folder of the data path, hidden ones too."""
+    return sorted(folder for folder in data.iterdir() if folder.is_dir()) if data.is_dir() else []
+
+
+def metadata(data: Path) -> Metadata:
+    """The variables of each pathology, as its database has them now."""
+    found, broken = {}, []
+    for folder in folders(data):
+        try:
+            with _open(folder / DATABASE) as connection:
+                rows = connection.execute("SELECT code FROM METADATA").fetchall()
+        except sqlite3.Error:
+            broken.append(folder.name)
+        else:
+            found[folder.name] = tuple(code for (code,) in rows)
+    return Metadata(found, tuple(broken))
+
+
+def announced(data: Path) -> dict[str, list[str]]:
+    """The datasets of each pathology that a worker announces."""
     found = {}
-    for folder in sorted(data.iterdir()):
-        if folder.is_dir():
-            database = folder / "datasets.db"
-            if not database.is_file():
-                raise Refused(f"the folder {folder.name!r} has no datasets.db")
-            found[folder.name] = database
+    for folder in folders(data):
+        found[folder.name] = []
+        if folder.name != kept(folder.name):
+            continue  # the shell that looks for it does not find it
+        try:
+            with _open(folder / DATABASE) as connection:
+                rows = connection.execute("SELECT DISTINCT dataset FROM DATA").fetchall()
+        except sqlite3.Error:
+            continue
+        found[folder.name] = sorted(str(code) for (code,) in rows)
     return found
 
 
-def metadata(pathology: str, database: Path) -> Metadata:
-    """Reads METADATA; Refused where the file has none, as one of 0 bytes."""
-    try:
-        with _open(database) as connection:
-            rows = connection.execute("SELECT code, enumerations FROM METADATA").fetchall()
-    except sqlite3.Error as error:
-        raise Refused(f"datasets.db of {pathology!r} cannot be read: {error}") from None
-    codes = dict(rows)
-    listed = codes.get("dataset") or ""
-    return Metadata(tuple(codes), tuple(code for code in listed.split(",") if code))
-
-
-def rows(database: Path) -> dict[str, int]:
-    """How many rows each dataset has now; the database is opened for each question."""
-    with _open(database) as connection:
-        counted = connection.execute("SELECT dataset, count(*) FROM DATA GROUP BY dataset")
-        return {str(dataset): count for dataset, count in counted}
+def list_dataset(data: Path) -> dict[str, list[str]]:
+    """LIST_DATASET's part on one node, with what it leaves behind: a database where none was."""
+    found = {}
+    for folder in folders(data):
+        with closing(sqlite3.connect(folder / DATABASE, timeout=5)) as connection:
+            rows = connection.execute("SELECT DISTINCT dataset FROM DATA").fetchall()
+        found[folder.name] = sorted(str(code) for (code,) in rows)
+        for code in found[folder.name]:
+            code.encode("ascii")
+    return found

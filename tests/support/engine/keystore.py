@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import urllib.error
 import urllib.request
 from urllib.parse import quote
 
+from .clock import LOOK, Clock
 from .service import log
 
 
@@ -21,23 +21,28 @@ class Keystore:
     def _url(self, key: str, question: str = "") -> str:
         return f"{self.base}/v1/kv/{quote(key, safe='/')}{question}"
 
-    def put(self, key: str, value: object) -> None:
-        """Sets a key to a JSON value; waits for as long as the keystore takes to come up."""
-        body = json.dumps(value, ensure_ascii=False).encode()
-        waiting = False
+    def wait(self, clock: Clock) -> None:
+        """Back once it answers, however long that takes."""
+        said = False
         while True:
-            request = urllib.request.Request(self._url(key), data=body, method="PUT")
             try:
-                with urllib.request.urlopen(request, timeout=3) as answer:
-                    if answer.read().strip() == b"true":
-                        return
+                self.below("master/")
             except OSError as error:
-                if not waiting:
+                if not said:
                     log(f"waiting for the keystore at {self.base}: {error}")
-                    waiting = True
-            time.sleep(0.5)
+                    said = True
+                clock.wait(LOOK)
+            else:
+                return
 
-    def below(self, prefix: str) -> dict[str, object]:
+    def put(self, key: str, value: str) -> None:
+        """Sets a key; OSError where that fails."""
+        request = urllib.request.Request(self._url(key), data=value.encode(), method="PUT")
+        with urllib.request.urlopen(request, timeout=3) as answer:
+            if answer.read().strip() != b"true":
+                raise OSError(f"{key} was not written")
+
+    def below(self, prefix: str) -> dict[str, str]:
         """All keys below `prefix` and their values; empty while there are none.
 
         Raises OSError while the keystore does not answer.
@@ -49,8 +54,6 @@ class Keystore:
             if error.code == 404:
                 return {}
             raise
-        return {
-            entry["Key"]: json.loads(base64.b64decode(entry["Value"]))
-            for entry in entries
-            if entry["Value"]
-        }
+        except ValueError as error:
+            raise OSError(f"{self.base} answers no JSON") from error
+        return {entry["Key"]: base64.b64decode(entry["Value"] or "").decode() for entry in entries}

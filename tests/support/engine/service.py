@@ -1,4 +1,4 @@
-"""What master and worker share: the log, HTTP with JSON, who is reachable."""
+"""What master and worker share: the log, HTTP with JSON, and how nodes reach each other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from . import PORT, STAND_IN
+from . import REGISTRY, STAND_IN
 
-Answer = Callable[[], object]
+# a request's body to a status code and a value
+Answer = Callable[[bytes], tuple[int, object]]
 
 
 def log(line: str) -> None:
@@ -23,63 +24,58 @@ def own_address(towards: str) -> str:
     host = towards.partition("://")[2].partition(":")[0]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, 9))
-        return probe.getsockname()[0]
+        return str(probe.getsockname()[0])
 
 
-def ask(address: str, path: str) -> object:
-    """GET of another engine; OSError or ValueError where it doesn't answer as one."""
-    with urllib.request.urlopen(f"http://{address}:{PORT}{path}", timeout=2) as answer:
+def ask(address: str, path: str, value: object = None, *, port: int = REGISTRY) -> object:
+    """Another node's answer; OSError or ValueError where it does not answer as one."""
+    body = None if value is None else json.dumps(value).encode()
+    request = urllib.request.Request(f"http://{address}:{port}{path}", data=body)
+    with urllib.request.urlopen(request, timeout=3) as answer:
         return json.load(answer)
 
 
 def is_there(address: str, name: str) -> bool:
     """Whether the engine of this name, and not another that got its address, answers there."""
     try:
-        said = ask(address, "/")
+        return ask(address, "/ping") == {"name": name}
     except (OSError, ValueError):
         return False
-    return isinstance(said, dict) and said.get("node") == name
 
 
-def serve(
-    node: str, role: str, get: Mapping[str, Answer], post: Mapping[str, Answer] | None = None
-) -> None:
-    """Answers for ever: `get` and `post` map a path to what is answered as JSON."""
-
-    def about() -> object:
-        return {"stand_in": STAND_IN, "node": node, "role": role}
-
-    answers = {"GET": {"/": about, **get}, "POST": dict(post or {})}
+def server(port: int, answers: Mapping[tuple[str, str], Answer]) -> ThreadingHTTPServer:
+    """Listens; `answers` has what is answered, as JSON, by method and path. All else is a 404."""
 
     class Handler(BaseHTTPRequestHandler):
-        server_version = "exareme-stand-in"
+        server_version = STAND_IN.partition(",")[0].replace(" ", "-")
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            self.rfile.read(length)
-            answer = answers[self.command].get(self.path.partition("?")[0])
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = answers.get((self.command, self.path.partition("?")[0]))
             if answer is None:
-                self._send(404, {"error": f"{STAND_IN}: there is no {self.command} {self.path}"})
+                self._send(404, "<h1>404 Not Found</h1>", "text/html")
                 return
             try:
-                self._send(200, answer())
-            except Exception as error:  # noqa: BLE001 - whoever asks must learn of it
-                log(f"error: {self.command} {self.path}: {error}")
-                self._send(500, {"error": str(error)})
+                code, value = answer(body)
+            except Exception as error:  # noqa: BLE001 - the one who asks must learn of it
+                log(f"error: {self.command} {self.path}: {type(error).__name__}: {error}")
+                code, value = 500, {"error": str(error)}
+            self._send(code, json.dumps(value, separators=(",", ":")), "application/json")
 
         do_GET = do_POST = _answer
 
-        def _send(self, code: int, value: object) -> None:
-            body = json.dumps(value, ensure_ascii=False).encode()
+        def _send(self, code: int, text: str, kind: str) -> None:
+            body = text.encode()
             self.send_response(code)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """A look at health each second is no news."""
+            """Pings are no news."""
 
     ThreadingHTTPServer.daemon_threads = True
-    ThreadingHTTPServer(("", PORT), Handler).serve_forever()
+    ThreadingHTTPServer.allow_reuse_address = True
+    return ThreadingHTTPServer(("", port), Handler)

@@ -1,73 +1,93 @@
-"""A worker: announces its datasets when it starts, and lives no longer than its master."""
+"""A worker: registers, announces its datasets, and lives no longer than its master."""
 
 from __future__ import annotations
 
+import json
 import os
 import threading
-import time
 from pathlib import Path
 
-from . import databases
+from . import PORT, REGISTRY, databases
+from .clock import ACTIVE, CHECK, LOOK, PING, START, TRIES, TRY, Clock
 from .keystore import Keystore
-from .service import is_there, log, own_address, serve
-
-LOOK = 1.0  # seconds between two looks at the master
-PATIENCE = 5  # looks in a row that the master may miss
+from .queries import PREFIX
+from .service import ask, is_there, log, own_address, server
 
 
 class Worker:
-    """`serve()` runs it; Refused where the data path is not fit."""
+    """`serve()` runs it."""
 
-    def __init__(self, name: str, data: Path, keystore: Keystore) -> None:
+    def __init__(self, name: str, data: Path, keystore: Keystore, clock: Clock) -> None:
         self.name = name
         self.data = data
         self.keystore = keystore
+        self.clock = clock
 
     def serve(self) -> None:
-        found = databases.pathologies(self.data)
-        announced = {}
-        for pathology, database in found.items():
-            databases.metadata(pathology, database)
-            announced[pathology] = sorted(databases.rows(database))
-        threading.Thread(target=self._follow, args=(announced,), daemon=True).start()
-        serve(self.name, "worker", get={"/rows": self.rows})
+        self.clock.wait(START)
+        answers = {("GET", "/ping"): self._ping, ("GET", "/list_dataset"): self._list_dataset}
+        threading.Thread(target=server(REGISTRY, answers).serve_forever, daemon=True).start()
+        self.keystore.wait(self.clock)
+        address = own_address(self.keystore.base)
+        master, its = self._registered(address)
+        log(f"registered with the master {master} at {its}")
+        threading.Thread(target=self._follow, args=(master, its), daemon=True).start()
+        self.clock.wait(ACTIVE)
+        for pathology, codes in databases.announced(self.data).items():
+            self.keystore.put(f"data/{self.name}/{pathology}", json.dumps(codes))
+            log(f"announced {pathology}: {', '.join(codes) or 'nothing'}")
+        self.keystore.put(f"active_workers/{self.name}", address)
+        log("active")
+        while True:
+            self.clock.wait(CHECK)
+            self._check(its)
 
-    def rows(self) -> object:
-        """{pathology: {dataset: rows}}, counted now."""
-        return {
-            pathology: databases.rows(database)
-            for pathology, database in databases.pathologies(self.data).items()
-        }
-
-    def _follow(self, announced: dict[str, list[str]]) -> None:
-        master, address = self._find_master()
-        log(f"the master {master} is at {address}")
-        for pathology, codes in announced.items():
-            self.keystore.put(f"data/{self.name}/{pathology}", codes)
-            log(f"announced {pathology}: {', '.join(codes) or 'no datasets'}")
-        self.keystore.put(f"active_workers/{self.name}", own_address(self.keystore.base))
-        missed = 0
-        while missed < PATIENCE:
-            time.sleep(LOOK)
-            missed = 0 if is_there(address, master) else missed + 1
-        log(f"error: the master {master} at {address} went away")
-        os._exit(1)
-
-    def _find_master(self) -> tuple[str, str]:
-        """Waits until a master is in the keystore and answers where it says."""
-        said = ""
+    def _registered(self, address: str) -> tuple[str, str]:
+        """Waits for a master in the keystore that answers where it says, and registers with it."""
+        said = False
         while True:
             try:
-                masters = self.keystore.below("master/")
-            except OSError as error:
-                masters, trouble = {}, str(error)
-            else:
-                trouble = "no master answers yet"
-            for key, address in masters.items():
-                name = key.partition("/")[2]
-                if isinstance(address, str) and is_there(address, name):
-                    return name, address
-            if trouble != said:
-                log(f"waiting for a master: {trouble}")
-                said = trouble
-            time.sleep(0.5)
+                for key, its in self.keystore.below("master/").items():
+                    master = key.partition("/")[2]
+                    if is_there(its, master):
+                        ask(its, "/register", {"name": self.name, "address": address})
+                        return master, its
+            except (OSError, ValueError) as error:
+                log(f"cannot register: {error}")
+            if not said:
+                log("waiting for a master")
+                said = True
+            self.clock.wait(LOOK)
+
+    def _follow(self, master: str, address: str) -> None:
+        while is_there(address, master):
+            self.clock.wait(PING)
+        self._end(f"the master {master} at {address} does not answer")
+
+    def _check(self, master: str) -> None:
+        """Ends the worker where the master does not know it, five times in a row."""
+        for _ in range(TRIES):
+            if self._is_known(master):
+                return
+            log("the master does not know this worker")
+            self.clock.wait(TRY)
+        if not self._is_known(master):
+            self._end("the health check failed")
+
+    def _is_known(self, master: str) -> bool:
+        try:
+            answer = ask(master, PREFIX + "HEALTH_CHECK", [], port=PORT)
+        except (OSError, ValueError):
+            return False
+        active = answer.get("active_nodes", "") if isinstance(answer, dict) else ""
+        return self.name in str(active).split(", ")
+
+    def _end(self, why: str) -> None:
+        log(f"error: {why}")
+        os._exit(1)
+
+    def _ping(self, _: bytes) -> tuple[int, object]:
+        return 200, {"name": self.name}
+
+    def _list_dataset(self, _: bytes) -> tuple[int, object]:
+        return 200, databases.list_dataset(self.data)

@@ -19,7 +19,8 @@ from saltext_mip.pusher.refresh import RefreshRequest, StillStalled
 from saltext_mip.pusher.services import client, lifecycle, wait
 from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
-from saltext_mip.swarm.engine import Datasets, Item, Served, differences
+from saltext_mip.swarm.engines.interface import Datasets, Served, differences
+from saltext_mip.swarm.rollout import Item
 from tests.support import commands, views
 from tests.support.commands import consolidate, plan_refresh, refresh, request_refresh
 from tests.support.folders import Folders
@@ -45,6 +46,8 @@ class Engines:
         self.gone: list[PlanItem] = []
         self.refused: str | None = None
         self.mends = 0
+        self.unknown = False
+        self.due: list[Item] = []
         self.served: dict[str, dict[str, tuple[str, ...]]] = {}
         self.restarts: list[list[tuple[str, str, str]]] = []
 
@@ -54,11 +57,14 @@ class Engines:
             self.swarm,
             "c" if self.swarm else "",
             dict.fromkeys(SERVICES, up) if self.swarm else {},
-            Served((), self.served),
+            Served(error="a proxy's page", unknown=True)
+            if self.unknown
+            else Served((), self.served),
             {},
             self.words,
             tuple(self.gone),
             self.refused,
+            due=tuple(self.due),
         )
 
     def restore_missing(self, pusher: Any, *, dry: bool = False) -> tuple[PlanItem, ...]:
@@ -68,7 +74,10 @@ class Engines:
         done, self.gone = tuple(self.gone), []
         return done
 
-    def restart_components(self, pusher: Any, items: Sequence[Item]) -> tuple[Item, ...]:
+    def restart_components(self, pusher: Any, items: Sequence[Item]) -> lifecycle.Rollout:
+        if not items:
+            return lifecycle.Rollout()
+        self.due = [item for item in self.due if item not in items]
         self.restarts.append([(item.action, item.thing, item.node) for item in items])
         again = {item.node for item in items} - self.deaf
         last = pusher.store.last()
@@ -82,12 +91,13 @@ class Engines:
             self.served[name] = {c: n for c, n in self.served[name].items() if c in codes and n}
             if not self.served[name]:
                 del self.served[name]
-        return tuple(items)
+        return lifecycle.Rollout(tuple(items))
 
     def wait_served(
         self, pusher: Any, wanted: Datasets, timeout: float, again: Any
-    ) -> tuple[str, ...]:
-        return differences(wanted, self.observe_services(pusher).served)
+    ) -> tuple[tuple[str, ...], Served]:
+        served = self.observe_services(pusher).served
+        return differences(wanted, served), served
 
 
 @pytest.fixture
@@ -164,13 +174,22 @@ def test_rows_alone_restart_nothing(fed: Folders, engines: Engines) -> None:
     assert len(engines.restarts) == 1
 
 
-def test_those_start_again_who_must_see_it_workers_first(fed: Folders, engines: Engines) -> None:
+def test_a_dataset_restarts_its_worker_alone(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
     fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
     refresh(fed.pusher)
+    assert engines.restarts[1] == [("restart", "exareme", "fed1-wk-h2")]
+
+
+def test_a_cde_restarts_the_master_and_then_the_workers(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    fed.write("fed1-wk-h2", "tbi", "centre.csv", rows("centre"))
+    refresh(fed.pusher)
     assert engines.restarts[1] == [
-        ("restart", "exareme", "fed1-wk-h2"),
         ("restart", "exareme-master", "fed1-ms"),
+        ("restart", "exareme", "fed1-wk-h2"),
+        ("restart", "exareme", "fed1-wk-h1"),
     ]
 
 
@@ -201,22 +220,54 @@ def test_a_crash_between_commit_and_restart_is_gone_on_with(
             refresh(fed.pusher)
     assert owed(fed)
     result = refresh(fed.pusher)
-    assert (len(result["restarted"]), result["served"], owed(fed)) == (2, True, False)
+    assert (len(result["restarted"]), result["served"], owed(fed)) == (1, True, False)
 
 
-def test_what_is_not_served_is_tried_again_and_then_restarted(
+def test_what_is_not_served_after_its_restart_is_stalled_and_not_restarted_again(
     fed: Folders, engines: Engines
 ) -> None:
     refresh(fed.pusher)
     fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
     engines.deaf = {"fed1-wk-h2"}
+    for _ in range(3):
+        result = refresh(fed.pusher)
+        assert (result["served"], result["retcode"]) == (False, 1)
+        assert result["differences"] == ["dementia, dataset new: not served by fed1-wk-h2"]
+        assert (last(fed).kind, last(fed).reason, owed(fed)) == ("temporary", "NotServed", True)
+        found = {each["type"]: each for each in result["conditions"]}
+        assert found["Stalled"]["reason"] == "NotServed"
+        assert "Reconciling" not in found
+    assert len(engines.restarts) == 2
+    engines.served["dementia"]["new"] = ("fed1-wk-h2",)  # by itself, later
     result = refresh(fed.pusher)
-    assert (result["served"], result["retcode"]) == (False, 1)
-    assert result["differences"] == ["dementia, dataset new: not served by fed1-wk-h2"]
-    assert (last(fed).kind, last(fed).reason, owed(fed)) == ("temporary", "NotServed", True)
-    engines.deaf = set()
+    assert (result["served"], result["conditions"]) == (True, [])
+
+
+def test_answers_of_another_kind_restart_nothing_and_prove_nothing(
+    fed: Folders, engines: Engines
+) -> None:
+    refresh(fed.pusher)
+    engines.unknown = True
+    fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
+    for _ in range(3):
+        result = refresh(fed.pusher)
+        assert (result["served"], result["retcode"], result["restarted"]) == (None, 1, [])
+        assert any("a proxy's page" in note for note in result["notes"])
+        assert (last(fed).kind, last(fed).reason) == ("temporary", "ServedUnknown")
+    assert len(engines.restarts) == 1
+    engines.unknown = False
     assert refresh(fed.pusher)["served"] is True
-    assert engines.restarts[-1] == [("restart", "exareme", "fed1-wk-h2")]
+    assert engines.restarts[1] == [("restart", "exareme", "fed1-wk-h2")]
+
+
+def test_engines_that_lost_their_master_follow_it(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    engines.due = [Item("restart", "exareme", "fed1-wk-h1", "the master restarted", "master:m")]
+    plan = [item for item in plan_refresh(fed.pusher)["plan"] if item["action"] != "nothing"]
+    assert [(item["action"], item["node"]) for item in plan] == [("restart", "fed1-wk-h1")]
+    result = refresh(fed.pusher)
+    assert [item["node"] for item in result["restarted"]] == ["fed1-wk-h1"]
+    assert refresh(fed.pusher)["restarted"] == []
 
 
 def test_what_an_operator_stopped_is_not_waited_for(fed: Folders, engines: Engines) -> None:

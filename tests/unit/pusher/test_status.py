@@ -54,7 +54,10 @@ def swarm() -> dict[str, Any]:
             "active": list(HOSTS),
             "datasets": {"dementia": {"edsd": [HOSTS[0]], "ppmi": [HOSTS[1]]}},
             "error": "",
+            "unknown": False,
         },
+        "due": [],
+        "stalled": [],
         "words": {},
         "plan": [],
         "refused": None,
@@ -171,6 +174,21 @@ def engine_silent(fed: WithServices) -> None:
     fed.services["services"][f"{HOSTS[0]}_exareme"]["serving"] = False
 
 
+def an_engine_of_another_kind(fed: WithServices) -> None:
+    fed.services["served"] = {
+        "active": None,
+        "datasets": None,
+        "error": "unexpected answer: 200 <html>",
+        "unknown": True,
+    }
+    for of in fed.services["services"].values():
+        of["serving"] = None
+
+
+def an_engine_that_restarted_in_vain(fed: WithServices) -> None:
+    fed.services["stalled"] = ["fed1-wk-h1_exareme: the master restarted; it restarted at 10:00"]
+
+
 def old_data_served(fed: WithServices) -> None:
     fed.services["served"]["datasets"] = {"dementia": {"edsd": [HOSTS[0]]}}
 
@@ -208,6 +226,8 @@ CASES: list[tuple[Callable[[WithServices], None], dict[str, tuple[str, str]], st
     (image_changed, {"Deployed": ("False", "ServicesDiffer")}, "OutOfSync", "Healthy"),
     (image_missing, {"Served": ("False", "ImagePullFailed")}, "Synced", "Degraded"),
     (engine_silent, {"Served": ("False", "NotServing")}, "Synced", "Degraded"),
+    (an_engine_of_another_kind, {"Served": ("Unknown", "EngineUnknown")}, "Synced", "Unknown"),
+    (an_engine_that_restarted_in_vain, {"Served": ("False", "NotServed")}, "Synced", "Degraded"),
     (old_data_served, {"Served": ("False", "DatasetsDiffer")}, "Synced", "Degraded"),
     (stopped, {"Served": ("False", "Stopped")}, "Synced", "Degraded"),
     (suspended, {}, "Synced", "Suspended"),

@@ -262,7 +262,8 @@ EVERYWHERE = tuple({service.node for service in WANTED})
 
 
 def mends(*services: Service, places: Any = EVERYWHERE, **more: Any) -> list[tuple[str, str, str]]:
-    return said(with_restarts(only_restoring(plan(WANTED, actual(*services), **more), places)))
+    items = only_restoring(plan(WANTED, actual(*services), **more), places)
+    return said(with_restarts(items, follow=False))
 
 
 def test_what_is_gone_is_made_again_where_its_node_is_in_the_swarm() -> None:
@@ -293,15 +294,25 @@ def test_what_does_not_come_up_with_what_was_changed_by_hand_is_put_right() -> N
     ]
 
 
-def test_a_keystore_that_comes_back_takes_its_engines_along() -> None:
+def test_a_keystore_that_comes_back_restarts_nothing_by_itself() -> None:
     there = [service for service in WANTED if service.short != "exareme-keystore"]
-    done = mends(*there)
-    assert done[0][:2] == ("create", NAMES["exareme-keystore"])
-    assert {item[:2] for item in done[1:]} == {
-        ("restart", service.name)
-        for service in WANTED
-        if service.short in ("exareme-master", "exareme")
-    }
+    assert mends(*there) == [("create", NAMES["exareme-keystore"], "it is not there")]
+
+
+def test_workers_register_again_with_a_master_that_is_replaced() -> None:
+    drifted = [replace(s, image="old") if s.name == MASTER else s for s in WANTED]
+    for there in (drifted, [service for service in WANTED if service.name != MASTER]):
+        items = with_restarts(plan(WANTED, actual(*there)))
+        assert [item.thing for item in items if item.action == "restart"] == [
+            CHUV,
+            "hospital-b_exareme",
+        ]
+    items = with_restarts(plan(WANTED, actual(*WANTED)), {MASTER: "asked for"})
+    assert [item.thing for item in items if item.action == "restart"] == [
+        MASTER,
+        CHUV,
+        "hospital-b_exareme",
+    ]
 
 
 def test_a_restart_of_what_differs_by_a_label_alone_is_a_restart() -> None:

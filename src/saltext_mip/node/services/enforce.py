@@ -13,7 +13,8 @@ from msgspec import to_builtins
 
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
-from saltext_mip.node.services.keystore import delete_worker_keys, forgotten, older_than_keystore
+from saltext_mip.node.services.engines import observe_engines, only_due, record_restarts
+from saltext_mip.node.services.keystore import delete_worker_keys, unregister
 from saltext_mip.node.services.overrides import (
     kinds,
     read_overrides,
@@ -22,21 +23,23 @@ from saltext_mip.node.services.overrides import (
 )
 from saltext_mip.storage.lock import lock
 from saltext_mip.storage.state import SERVICES_LOCK
-from saltext_mip.swarm import engine, membership
+from saltext_mip.swarm import membership
 from saltext_mip.swarm import plan as plans
 from saltext_mip.swarm.apply import apply
-from saltext_mip.swarm.components import WORKER
+from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import Secrets, desired_services, secret_names
 from saltext_mip.swarm.errors import NetworkInUse, NotInSwarm, NotServing
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Observed, observe
 from saltext_mip.swarm.request import ALL_SERVICES, BACK, ServiceRequest
+from saltext_mip.swarm.rollout import Restart
 
 LOCK_WAIT = 300.0  # seconds
 
 
 def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> dict[str, Any]:
-    """Do what is requested; ``{"changed", "plan": [{"action", "thing", "node", "reason"}]}``.
+    """Do what is requested; ``{"changed", "plan": [{"action", "thing", "node", "reason"}],
+    "already": [service]}``, the last with the services that restarted before for the same cause.
 
     :class:`~saltext_mip.swarm.errors.NotInSwarm` where this node manages no Swarm; ``Refused``
     where something that is not ours, or the network in use, does not allow it.
@@ -49,18 +52,24 @@ def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> 
         if not observed.manager:
             raise NotInSwarm(state=observed.state)
         overrides = updated_overrides(context, request)
-        left, network, services = make_plan(context, desired, observed, request, kinds(overrides))
+        restarts, already = _restarts(context, request, desired, observed)
+        left, network, services = make_plan(
+            context, desired, observed, request, kinds(overrides), restarts
+        )
         plan = to_builtins(plans.plan_items(left, network, services))
         if request.dry_run:
-            return {"changed": False, "plan": plan}
+            return {"changed": False, "plan": plan, "already": list(already)}
         if overrides != read_overrides(context):
             write_overrides(context, overrides)
         membership.keep(client, context.federation.name, left)
         ids = {name: each.id for name, each in observed.networks.items()}
         ids[network.network.name] = membership.keep_network(client, network)
-        wait = _wait_until_back(context, client, engine.look().active or ())
+        active = observe_engines(context, client, observed).served.active
+        wait = _wait_until_back(context, client, active)
+        record_restarts(context, restarts, observed)
+        unregister(context, client, (i.service for i in services if i.service and i.replaces_task))
         delete_worker_keys(context, client, apply(client, services, ids, wait))
-        return {"changed": bool(plan), "plan": plan}
+        return {"changed": bool(plan), "plan": plan, "already": list(already)}
 
 
 def make_plan(
@@ -69,6 +78,7 @@ def make_plan(
     observed: Observed,
     request: ServiceRequest,
     overrides: Mapping[str, str],
+    restarts: Sequence[Restart] = (),
 ) -> tuple[tuple[membership.EntryItem, ...], plans.NetworkItem, tuple[plans.ServiceItem, ...]]:
     """What is done to the Swarm's nodes, to its network and to services, in this order."""
     nodes = _scope(context, request)
@@ -80,8 +90,9 @@ def make_plan(
         members = membership.entries(context.federation, observed, request.swarm_ids)
         services = plans.only_restoring(services, members)
     network = _network(context, observed, request)
-    restarts = _restarts(context, request, desired, observed)
-    return left, network, plans.with_restarts(services, restarts)
+    reasons = {each.service: each.reason for each in restarts}
+    follow = not request.restores_only
+    return left, network, plans.with_restarts(services, reasons, follow=follow)
 
 
 def _scope(context: NodeContext, request: ServiceRequest) -> tuple[str, ...] | None:
@@ -116,32 +127,32 @@ def _restarts(
     request: ServiceRequest,
     desired: Sequence[Service],
     observed: Observed,
-) -> dict[str, str]:
-    """Services to restart, by name, and why: requested, or lost by a keystore that is younger."""
-    requested = {
-        service.name: target.reason or request.reason
+) -> tuple[tuple[Restart, ...], tuple[str, ...]]:
+    """The restarts that are requested and due, and the services that restarted before for the
+    cause of theirs."""
+    requested = [
+        Restart(service.name, service.node, target.reason or request.reason, target.cause)
         for target in (request.targets or () if request.action == "restart" else ())
         for service in desired
         if service.node == target.node
         and not service.once
         and target.service in (service.short, ALL_SERVICES)
-    }
-    reason = "the keystore started after it and does not know it"
-    older = older_than_keystore(desired, observed)
-    lost = forgotten(context, older, engine.look()) if older else ()
-    return dict.fromkeys(lost, reason) | requested
+    ]
+    return only_due(context, requested, observed)
 
 
 def _wait_until_back(
-    context: NodeContext, client: Any, active: Collection[str]
+    context: NodeContext, client: Any, active: Collection[str] | None
 ) -> Callable[[plans.ServiceItem], None]:
-    """Waits until what was replaced is back, and an engine that was active is active again."""
+    """Waits until what was replaced is back, and an engine that was registered is so again."""
 
     def wait(item: plans.ServiceItem) -> None:
         service = item.service
         if service is None or service.replicas == 0:
             return
-        was_active = service.short == WORKER and service.hostname in active
+        must_serve = active is not None and (
+            service.short == MASTER or (service.short == WORKER and service.hostname in active)
+        )
         old = {task.id for task in item.running.tasks} if item.running else set()
         deadline = time.monotonic() + BACK
         running = None
@@ -153,7 +164,7 @@ def _wait_until_back(
             if not any(node.ready and node.place == service.hostname for node in observed.nodes):
                 return  # its node is away: waiting does not bring it back
             fresh = replace(running, tasks=tuple(t for t in running.tasks if t.id not in old))
-            if fresh.up and not (was_active and service.hostname not in _active_now()):
+            if fresh.up and not (must_serve and not _serves(context, client, service, observed)):
                 return
             time.sleep(0.5)
         why = running.error if running else ""
@@ -165,8 +176,9 @@ def _wait_until_back(
     return wait
 
 
-def _active_now() -> Collection[str]:
-    return engine.look().active or ()
+def _serves(context: NodeContext, client: Any, service: Service, observed: Observed) -> bool:
+    active = observe_engines(context, client, observed).served.active
+    return active is not None and (service.short == MASTER or service.hostname in active)
 
 
 def _lock(context: NodeContext) -> AbstractContextManager[None]:

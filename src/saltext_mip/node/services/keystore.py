@@ -1,59 +1,53 @@
-"""The federation's keystore, on its master node: entries to delete, and engines that it lost.
+"""The federation's keystore, on its master node: its keys, and those to delete.
 
-The keystore keeps everything in memory. An engine announces itself when it starts, so one that is
-older than the keystore is unknown to it until it restarts.
+The keystore keeps everything in memory. An engine registers when it starts, so one that is older
+than the keystore is unknown to it until it restarts. Keys outlive the engines that wrote them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
 from saltext_mip.swarm.components import FEDERATION_LABEL, KEYSTORE, MASTER, SERVICE_LABEL, WORKER
-from saltext_mip.swarm.engine import Served
 from saltext_mip.swarm.errors import NotServing
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.observed import Observed
 from saltext_mip.swarm.plan import ServiceItem
-from saltext_mip.swarm.request import LOST
 from saltext_mip.text import shown
 
 
-def older_than_keystore(desired: Sequence[Service], observed: Observed) -> list[Service]:
-    """Engines that started before the keystore did, which had the time to register them."""
-    keystore = next(
-        (
-            each
-            for each in observed.services.values()
-            if each.ours and each.service.short == KEYSTORE
-        ),
-        None,
-    )
-    task = next((task for task in keystore.tasks if task.up), None) if keystore else None
-    if task is None or task.age < LOST:
-        return []
-    older = []
-    for service in desired:
-        running = observed.services.get(service.name)
-        if running is None or service.short not in (MASTER, WORKER):
-            continue
-        mine = next((each for each in running.tasks if each.up), None)
-        if mine is not None and mine.created <= task.created and mine.age >= task.age:
-            older.append(service)
-    return older
+def read_keys(context: NodeContext, client: Any) -> dict[str, str] | None:
+    """The keystore's keys and values; ``None`` where it does not run here or does not answer."""
+    for container in _containers(context, client)[:1]:
+        code, (output, _) = container.exec_run(["consul", "kv", "export"], demux=True)
+        if code:
+            return None
+        try:
+            return {
+                entry["key"]: base64.b64decode(entry["value"] or "").decode("utf-8", "replace")
+                for entry in json.loads(output or b"[]")
+            }
+        except (ValueError, KeyError, TypeError):
+            return None
+    return None
 
 
-def forgotten(context: NodeContext, older: Sequence[Service], served: Served) -> list[str]:
-    """Those of them, by name, that the keystore does not know."""
-    return [service.name for service in older if not _is_known(context, service, served)]
-
-
-def _is_known(context: NodeContext, service: Service, served: Served) -> bool:
-    if service.short == WORKER:
-        return served.active is not None and service.hostname in served.active
-    return bool(served.active) or not context.federation.workers
+def unregister(context: NodeContext, client: Any, services: Iterable[Service]) -> None:
+    """Delete the keys by which engines are registered, before they restart: a key outlives its
+    engine, and would prove nothing about the next one."""
+    keys = []
+    for service in services:
+        if service.short == MASTER:
+            keys.append(f"master/{service.hostname}")
+        if service.short in (MASTER, WORKER):
+            keys.append(f"active_workers/{service.hostname}")
+    for container in _containers(context, client)[:1]:
+        for key in keys:
+            container.exec_run(["consul", "kv", "delete", key])
 
 
 def delete_keys(context: NodeContext, keys: Sequence[str]) -> list[str]:

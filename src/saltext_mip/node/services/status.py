@@ -11,11 +11,13 @@ from msgspec import to_builtins
 from saltext_mip.errors import Refused
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
+from saltext_mip.node.services.engines import EnginesView, observe_engines
 from saltext_mip.node.services.overrides import kinds, read_overrides
-from saltext_mip.swarm import engine, membership
+from saltext_mip.swarm import membership
 from saltext_mip.swarm import plan as plans
 from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import Secrets, desired_services, secret_names
+from saltext_mip.swarm.engines.interface import Served
 from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import ALIVE, Observed, Running, observe
@@ -37,19 +39,21 @@ def status(
     """Everything that the pusher needs to know of the services. JSON; no secrets.
 
     ``{"swarm": state, "cluster", "nodes": {minion id: {"id", "state", "availability", "address"}},
-    "services": {name: …}, "ending": [minion id], "served", "words", "plan", "refused"}``; ``words``
-    are the overrides by minion id, ``refused`` why there is no plan.
+    "services": {name: …}, "ending": [minion id], "served", "due", "stalled", "words", "plan",
+    "refused"}``; ``due`` are engines that must restart, ``stalled`` those that did for the same
+    cause, ``words`` the overrides by minion id, ``refused`` why there is no plan.
     """
     with docker.connected() as client:
         desired = desired_services(context.federation, secrets)
         observed = observe(
             client, context.federation.name, secret_names(desired), now=datetime.now(UTC)
         )
-        return view(context, desired, observed, swarm_ids)
+        return view(context, client, desired, observed, swarm_ids)
 
 
 def view(
     context: NodeContext,
+    client: Any,
     desired: Sequence[Service],
     observed: Observed,
     swarm_ids: Mapping[str, str] | None = None,
@@ -64,7 +68,9 @@ def view(
         "nodes": {},
         "services": {},
         "ending": list(observed.ending),
-        "served": engine.Served(error="there is no Swarm").wire(),
+        "served": Served(error="there is no Swarm").wire(),
+        "due": [],
+        "stalled": [],
         "words": overrides,
         "plan": [],
         "refused": None,
@@ -87,8 +93,18 @@ def view(
         value["plan"] = to_builtins(plans.plan_items(left, network, services))
     except Refused as exc:
         value["refused"] = str(exc)
-    served = engine.look()
-    value["served"] = served.wire()
+    engines = observe_engines(context, client, observed, overrides)
+    value["served"] = engines.served.wire()
+    value["due"] = [
+        {
+            "thing": observed.services[each.service].service.short,
+            "node": each.node,
+            "reason": each.reason,
+            "cause": each.cause,
+        }
+        for each in engines.due
+    ]
+    value["stalled"] = list(engines.stalled)
     names = [
         service.name
         for service in desired
@@ -98,13 +114,13 @@ def view(
     by_name = {service.name: service for service in desired}
     for name in dict.fromkeys([*names, *ours]):
         value["services"][name] = _service_view(
-            by_name.get(name), observed.services.get(name), served
+            by_name.get(name), observed.services.get(name), engines
         )
     return value
 
 
 def _service_view(
-    desired: Service | None, running: Running | None, served: engine.Served
+    desired: Service | None, running: Running | None, engines: EnginesView
 ) -> dict[str, Any]:
     service = running.service if running is not None else desired
     if service is None:
@@ -118,7 +134,7 @@ def _service_view(
         "image": service.image,
         "replicas": f"{int(up and replicas != 0)}/{replicas}",
         "up": up if replicas else None,
-        "serving": _serves(service, served) and up if replicas else None,
+        "serving": _serves(service, engines.served, up=up) if replicas else None,
         "declared": desired is not None,
         "since": task.created if task is not None and up else None,
         "task": task.id if task is not None else None,
@@ -135,12 +151,13 @@ def _service_view(
     return out
 
 
-def _serves(service: Service, served: engine.Served) -> bool:
-    if service.short == MASTER:
-        return served.active is not None
-    if service.short == WORKER:
-        return served.active is not None and service.hostname in served.active
-    return True
+def _serves(service: Service, served: Served, *, up: bool) -> bool | None:
+    """``None``: it runs, and whether it serves is not known."""
+    if not up or service.short not in (MASTER, WORKER):
+        return up
+    if served.active is None:
+        return None if served.unknown else False
+    return service.short == MASTER or service.hostname in served.active
 
 
 def _log(running: Running) -> list[str]:

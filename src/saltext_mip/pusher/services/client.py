@@ -16,9 +16,10 @@ from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.schemas.decoding import decode
-from saltext_mip.swarm.engine import Served
+from saltext_mip.swarm.engines.interface import Served
 from saltext_mip.swarm.observed import NODE_DOWN
 from saltext_mip.swarm.request import BACK, ServiceRequest
+from saltext_mip.swarm.rollout import Item
 
 # texts in a task's error that waiting does not fix, and the condition's reason for them
 PERMANENT_ERRORS = {
@@ -39,8 +40,9 @@ Text = Annotated[str, Meta(max_length=1000)]
 class ServiceState(Struct, frozen=True):
     """One service as the master node observes it.
 
-    ``up`` says whether its task runs, ``serving`` whether it serves; ``None``: an operator stopped
-    it. ``task`` is the id of the task, ``log`` the last lines of one that does not run.
+    ``up`` says whether its task runs; ``None``: an operator stopped it. ``serving`` says whether it
+    serves; ``None``: it is stopped, or it runs and that is not known. ``task`` is the id of the
+    task, ``log`` the last lines of one that does not run.
     """
 
     node: str
@@ -84,6 +86,16 @@ class SentServed(Struct, frozen=True):
     active: list[str] | None
     datasets: dict[str, dict[str, list[str]]] | None
     error: Text
+    unknown: bool
+
+
+class SentRestart(Struct, frozen=True):
+    """An engine that must restart, and for which cause."""
+
+    thing: Text
+    node: Text
+    reason: Text
+    cause: Text
 
 
 class SentServices(Struct, frozen=True):
@@ -98,6 +110,8 @@ class SentServices(Struct, frozen=True):
     plan: tuple[PlanItem, ...]
     served: SentServed
     services: dict[str, ServiceState]
+    due: tuple[SentRestart, ...]
+    stalled: tuple[Text, ...]
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,8 @@ class ServicesView:
 
     ``services`` by name, ``plan`` what differs from the declaration, ``overrides`` of operators by
     minion id, ``nodes`` the Swarm's entries by minion id; on the nodes ``ending`` a task still runs
-    whose service is gone.
+    whose service is gone. ``due`` are engines that lost what they registered with and must restart;
+    ``stalled`` those that did for the same cause, and are still not registered.
     """
 
     swarm: bool
@@ -118,6 +133,13 @@ class ServicesView:
     plan: tuple[PlanItem, ...] = ()
     refused: str | None = None
     ending: tuple[str, ...] = ()
+    due: tuple[Item, ...] = ()
+    stalled: tuple[str, ...] = ()
+
+    def unknown(self) -> dict[str, str]:
+        """Services that run, and of which it is not known whether they serve; and why."""
+        why = f"it runs; whether it serves is unknown{_because(self.served.error)}"
+        return {name: why for name, of in self.services.items() if _is_unknown(of)}
 
     def waiting(self, only: Sequence[str] | None = None) -> dict[str, str]:
         """The reason why a declared service does not serve, by name; on these nodes, or on all."""
@@ -127,7 +149,9 @@ class ServicesView:
                 continue
             if only is not None and of.node not in only:
                 continue
-            if of.up:
+            if _is_unknown(of):
+                out[name] = self.unknown()[name]
+            elif of.up:
                 out[name] = f"it runs, but does not serve yet{_because(self.served.error)}"
             elif of.node in self.nodes and self.nodes[of.node].state == "down":
                 out[name] = NODE_DOWN
@@ -137,10 +161,16 @@ class ServicesView:
 
 
 class Enforced(Struct, frozen=True):
-    """What the master node did, or would do: whether anything changed, and the plan."""
+    """What the master node did, or would do: whether anything changed, and the plan. ``already``
+    are services that restarted before for the cause that is given."""
 
     plan: tuple[PlanItem, ...]
     changed: bool = False
+    already: tuple[str, ...] = ()
+
+
+def _is_unknown(of: ServiceState) -> bool:
+    return bool(of.declared and of.up and of.serving is None)
 
 
 def _because(error: str) -> str:
@@ -192,6 +222,11 @@ def decode_services(master: str, value: Any) -> ServicesView:
         plan=tuple(map(_sanitized_item, sent.plan)),
         refused=sent.refused and sanitize(sent.refused),
         ending=sent.ending,
+        due=tuple(
+            Item("restart", each.thing, each.node, sanitize(each.reason), each.cause)
+            for each in sent.due
+        ),
+        stalled=tuple(map(sanitize, sent.stalled)),
     )
 
 
@@ -215,7 +250,11 @@ def enforce(pusher: Pusher, request: ServiceRequest) -> Enforced:
     )
     _require_master(answers, master)
     done = decode(Enforced, answers.values[master], node=master)
-    return structs.replace(done, plan=tuple(map(_sanitized_item, done.plan)))
+    return structs.replace(
+        done,
+        plan=tuple(map(_sanitized_item, done.plan)),
+        already=tuple(map(sanitize, done.already)),
+    )
 
 
 def _sanitized_item(item: PlanItem) -> PlanItem:
@@ -228,9 +267,8 @@ def rolling_update_limit(pusher: Pusher) -> float:
 
 
 def restore_missing(pusher: Pusher, *, dry: bool = False) -> tuple[PlanItem, ...]:
-    """Restore services that are missing, label nodes that joined, and restart engines that the
-    keystore lost; returns the items of the plan. Running services and disabled nodes are not
-    changed."""
+    """Restore services that are missing and label nodes that joined; returns the items of the plan.
+    Running services and disabled nodes are not changed."""
     disabled = pusher.store.disabled()
     nodes = [node for node in pusher.federation.ids if node not in disabled]
     request = ServiceRequest.on_nodes("restore_missing", nodes, dry_run=dry)

@@ -14,13 +14,13 @@ from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
-from saltext_mip.pusher.services import client, join_token, wait
-from saltext_mip.pusher.services import rollout as serve
+from saltext_mip.pusher.services import client, join_token, rollout, wait
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.results import DeployedNode, ServicesResult
-from saltext_mip.swarm import engine
+from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import desired_services
+from saltext_mip.swarm.engines.interface import differences, expected
 from saltext_mip.swarm.request import ServiceRequest
 
 SWARM_WAIT = 60.0  # seconds for the Swarm to know a node that joined
@@ -146,6 +146,7 @@ def _deploy(
     def enforce_again() -> None:
         repeated = replace(request, restore_removed=False)
         changed_later.append(client.enforce(pusher, repeated).changed)
+        changed_later.append(bool(rollout.follow(pusher).done))
 
     now, waiting = wait.wait_up(
         pusher,
@@ -193,14 +194,12 @@ def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
     """If all engines are new, they have read the current data: no refresh needs to restart them."""
     generation = pusher.store.last()
     engines = {
-        name
-        for name, of in now.services.items()
-        if of.short in (engine.MASTER, engine.WORKER) and of.declared
+        name for name, of in now.services.items() if of.short in (MASTER, WORKER) and of.declared
     }
     if generation is None or not engines or not engines <= made:
         return
-    if not engine.differences(engine.expected(pusher.federation, generation), now.served):
-        serve.remember(pusher, generation)
+    if not differences(expected(pusher.federation, generation), now.served):
+        rollout.remember(pusher, generation)
 
 
 def _apply_all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:

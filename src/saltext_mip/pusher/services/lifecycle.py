@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from saltext_mip.pusher.answers import require
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
-from saltext_mip.pusher.services.client import ServicesView, enforce, observe_services
+from saltext_mip.pusher.services.client import ServicesView, observe_services
 from saltext_mip.pusher.services.result import services_result
-from saltext_mip.pusher.services.wait import wait_up
+from saltext_mip.pusher.services.wait import wait_replaced, wait_up
 from saltext_mip.results import ServicesResult
-from saltext_mip.swarm.engine import Item
+from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.request import BACK, ServiceRequest, Target
+from saltext_mip.swarm.rollout import Item
 
 _EVENTS = {"start": "started", "stop": "stopped", "remove": "removed", "restart": "restarted"}
 
@@ -35,7 +37,11 @@ def remove(pusher: Pusher, **how: Any) -> ServicesResult:
 
 
 def restart(pusher: Pusher, **how: Any) -> ServicesResult:
-    """Replace tasks, workers one at a time; the declared state is 'running' throughout."""
+    """Replace tasks; the declared state is 'running' throughout.
+
+    With the master's node the keystore restarts first, then the master until it is registered, then
+    all workers, one at a time: each must be registered before the next one goes.
+    """
     return _change(pusher, "restart", **how)
 
 
@@ -48,16 +54,22 @@ def _change(
     timeout: float = 300.0,
 ) -> ServicesResult:
     ids = [pusher.federation.node(node).id] if node else list(pusher.federation.ids)
-    request = ServiceRequest.on_nodes(
-        action,
-        ids,
-        reason=f"requested by {pusher.actor}",
-        actor=pusher.actor,
-        dry_run=dry_run,
+    reason = f"requested by {pusher.actor}"
+    restarts = _all_components(pusher, ids, reason) if action == "restart" else ()
+    request = (
+        ServiceRequest("restart", _targets(restarts), actor=pusher.actor, dry_run=dry_run)
+        if action == "restart"
+        else ServiceRequest.on_nodes(
+            action, ids, reason=reason, actor=pusher.actor, dry_run=dry_run
+        )
     )
     with pusher.locked(action, timeout):
         deadline = time.monotonic() + timeout
-        done = client.enforce(pusher, request)
+        if action == "restart" and not dry_run:
+            rollout = restart_components(pusher, restarts, timeout)
+            done = client.Enforced((), changed=bool(rollout.done))
+        else:
+            done = client.enforce(pusher, request)
         if dry_run:
             return ServicesResult(
                 federation=pusher.federation.name,
@@ -89,41 +101,78 @@ def _ended(now: ServicesView, ids: Sequence[str]) -> bool:
     return not any(of.node in ids and of.task_running for of in now.services.values())
 
 
-def restart_components(
-    pusher: Pusher, items: Sequence[Item], within: float = BACK
-) -> tuple[Item, ...]:
-    """Apply the items of :func:`~saltext_mip.swarm.engine.restarts`; returns them.
+def _all_components(pusher: Pusher, ids: Sequence[str], why: str) -> tuple[Item, ...]:
+    """All components of these nodes in the order in which they restart; the workers follow their
+    master."""
+    federation = pusher.federation
+    items = []
+    if federation.master.id in ids:
+        items += [Item("restart", short, federation.master.id, why) for short in (KEYSTORE, MASTER)]
+    for node in federation.workers:
+        if node.id in ids:
+            items.append(Item("restart", WORKER, node.id, why))
+        elif federation.master.id in ids:
+            reason = "it must register with the restarted master"
+            items.append(Item("restart", WORKER, node.id, reason))
+    named = {item.thing for item in items}
+    others = (
+        (of.short, of.node)
+        for of in observe_services(pusher).services.values()
+        if of.declared and not of.once and of.short not in named and of.node in ids
+    )
+    items += [Item("restart", short, node, why) for short, node in others]
+    return tuple(items)
 
-    Keys are deleted first. Workers are replaced one at a time; stopped services stay stopped. Waits
-    up to ``within`` seconds for the new tasks: until then the old ones answer and prove nothing.
+
+def _targets(items: Sequence[Item]) -> tuple[Target, ...]:
+    return tuple(Target(item.node, item.thing, item.reason, item.cause) for item in items)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """``done`` restarted now, ``already`` before for the same cause; ``failed`` tells what does not
+    serve after its restart, and why."""
+
+    done: tuple[Item, ...] = ()
+    already: tuple[Item, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def restart_components(pusher: Pusher, items: Sequence[Item], within: float = BACK) -> Rollout:
+    """Restart components in this order, each until it serves, for up to ``within`` seconds each.
+
+    Keys go first. What an operator stopped stays stopped. Where a keystore or master does not
+    serve, the engines after it are left as they are: they would register with what is not there.
     """
     master = pusher.federation.master.id
     keys = [item.thing for item in items if item.action == "forget"]
     if keys:
         pusher.progress(f"deleting {', '.join(keys)} from the keystore")
         require(pusher.ask("forget", [master], keys=keys), [master])
-    restarts = [item for item in items if item.action == "restart"]
-    if restarts:
-        pusher.progress(f"restarting {', '.join(f'{i.thing} on {i.node}' for i in restarts)}")
-        asked = {(item.thing, item.node) for item in restarts}
-        before = {
-            name: of.task
-            for name, of in observe_services(pusher).services.items()
-            if of.up and (of.short, of.node) in asked
-        }
-        enforce(
-            pusher,
-            ServiceRequest(
-                "restart", tuple(Target(item.node, item.thing, item.reason) for item in restarts)
-            ),
+    done = [item for item in items if item.action == "forget"]
+    already: list[Item] = []
+    failed: list[str] = []
+    for item in items:
+        if item.action != "restart":
+            continue
+        services = observe_services(pusher).services
+        found = (
+            name
+            for name, of in services.items()
+            if (of.short, of.node) == (item.thing, item.node) and of.up is not None
         )
-        wait_up(pusher, only=[], timeout=within, done=lambda now: _all_replaced(now, before))
-    return tuple(items)
-
-
-def _all_replaced(now: ServicesView, before: Mapping[str, str | None]) -> bool:
-    """Whether new tasks replaced those of ``before``, of all services that should still run."""
-    remaining = {name: now.services[name] for name in before if name in now.services}
-    return all(
-        of.up is None or (of.up and of.task != before[name]) for name, of in remaining.items()
-    )
+        name = next(found, None)
+        if name is None:
+            continue
+        pusher.progress(f"restarting {item.thing} on {item.node}: {item.reason}")
+        request = ServiceRequest("restart", _targets([item]), actor=pusher.actor)
+        before = name in client.enforce(pusher, request).already
+        (already if before else done).append(item)
+        if before and item.thing == WORKER:
+            continue
+        why = wait_replaced(pusher, name, None if before else services[name].task, within)
+        if why:
+            failed.append(f"{name} restarted ({item.reason}) and does not serve: {why}")
+            if item.thing in (KEYSTORE, MASTER):
+                break
+    return Rollout(tuple(done), tuple(already), tuple(failed))

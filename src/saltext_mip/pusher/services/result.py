@@ -10,7 +10,7 @@ from saltext_mip.problems import Problem
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services.client import ServiceState, ServicesView
 from saltext_mip.results import Absent, DeployedNode, ServiceInfo, ServicesResult
-from saltext_mip.swarm.engine import differences, expected
+from saltext_mip.swarm.engines.interface import differences, expected
 
 
 def services_result(

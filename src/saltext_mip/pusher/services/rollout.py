@@ -1,9 +1,11 @@
-"""What was compiled is served: those who must see it start again, and the engine is asked.
+"""What was compiled is served: what must see it restarts, and the engine proves it.
 
-Services that are gone are brought back first; what differs from its declaration and runs is left to
-a deployment. Which generation the engines have seen is remembered, so that a refresh that was
-interrupted between its commit and its restarts is gone on with by the next. Where no services are
-deployed, there is nothing to start again, and nobody to ask.
+Services that are gone are brought back first, and engines that lost their keystore or master
+restart; what differs from its declaration and runs is left to a deployment. Which generation the
+engines have read is recorded, so that the next refresh continues one that was interrupted between
+its commit and its restarts. A restart has a cause that was observed, and happens once for it; a
+look that failed, or answers that are not understood, cause none. Where no services are deployed,
+nothing restarts and nothing is proven.
 """
 
 from __future__ import annotations
@@ -17,106 +19,129 @@ from msgspec import structs
 from saltext_mip.errors import NodesFailed
 from saltext_mip.federation import Federation
 from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.plans import PlanItem
+from saltext_mip.pusher import control
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.storage.state import SERVED, read_state, write_state
-from saltext_mip.swarm.engine import (
-    MASTER,
-    WORKER,
-    Datasets,
-    Item,
-    Served,
-    Sources,
-    expected,
-    restarts,
-)
+from saltext_mip.swarm.engines import ENGINE
+from saltext_mip.swarm.engines.interface import Datasets, Served, Sources, expected, sources
+from saltext_mip.swarm.request import BACK
+from saltext_mip.swarm.rollout import Item, restarts
 
 if TYPE_CHECKING:
     from saltext_mip.pusher.services.client import ServicesView
+    from saltext_mip.pusher.services.lifecycle import Rollout
 
-NOT_SERVED = "NotServed"
-NO_SERVICES = "No services are deployed: nothing was started again, nobody asked what is served."
+NOT_SERVED = control.STALLED
+UNKNOWN = "ServedUnknown"
+NO_SERVICES = "No services are deployed: nothing restarted, and it is not known what is served."
+LOOK = 15.0  # seconds to wait where it was waited for before and nothing restarted since
 
 
 @dataclass(frozen=True)
 class Serving:
-    """``proven``: whether the engine says that it serves all; ``None`` where nobody could say.
-    ``restarted`` has also what was brought back."""
+    """``proven``: whether all is proven to be served; ``None`` where that is not known, and then
+    ``unknown`` has what the engine answered. ``restarted`` has also what was brought back."""
 
     proven: bool | None = None
     restarted: tuple[PlanItem, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unknown: str = ""
 
 
 def serve(
-    pusher: Pusher, *, absent: Collection[str] = (), again: bool = False, within: float = 120.0
+    pusher: Pusher, *, absent: Collection[str] = (), again: bool = False, within: float = BACK
 ) -> Serving:
-    """Bring back what is gone, let those start again who must see the last generation, and wait
-    until it is served.
+    """Bring back what is gone, restart what must see the last generation, and wait until it is
+    proven to be served.
 
     absent
-        nodes that did not say what they have: they go on as they were
+        nodes that did not tell what they have: they are left as they are
     again
-        it was waited for before, in vain: whoever does not serve what it has starts again
+        it was waited for before, in vain
     within
-        seconds to wait
+        seconds to wait for each engine that restarts, and after all restarts
     """
     generation = pusher.store.last()
     if generation is None:
         return Serving()
-    from saltext_mip.pusher.services import client, lifecycle, wait
+    from saltext_mip.pusher.services import lifecycle, wait
 
-    look = _deployed(pusher)
-    if look is None:
+    view = _deployed(pusher)
+    if view is None:
         return Serving(notes=(NO_SERVICES,))
-    mended = _mended(pusher, look)
-    notes = (look.refused,) if look.refused else ()
+    restored = _restored(pusher, view)
+    notes = (view.refused,) if view.refused else ()
     # what an operator stopped stays so, and serves nothing
-    stopped = set(look.overrides)
+    stopped = set(view.overrides)
     if pusher.federation.master.id in stopped:
-        said = "The master's services are stopped: nobody says what is served."
-        return Serving(restarted=mended, notes=(*notes, said))
+        said = "The master's services are stopped: it is not known what is served."
+        return Serving(restarted=restored, notes=(*notes, said))
     absent = {*absent, *stopped}
-    items = _items(pusher, generation, absent)
-    if again and not items and not mended:
-        items = _silent(pusher.federation, generation, look.served, absent)
-    if items:
-        lifecycle.restart_components(pusher, items)
-    remember(pusher, generation, absent=absent)
-    wanted = _wanted(pusher.federation, generation, look.served, absent)
-    differences = tuple(
-        wait.wait_served(pusher, wanted, within, again=lambda: client.restore_missing(pusher))
-    )
-    did = (*mended, *(item.plan_item for item in items))
-    return Serving(not differences, did, differences, notes)
+    rollout = lifecycle.Rollout()
+    if not view.served.unknown:
+        items = _items(pusher, generation, absent)
+        rollout = lifecycle.restart_components(pusher, items, within)
+        if not rollout.failed:
+            remember(pusher, generation, absent=absent)
+    done = (*restored, *(item.plan_item for item in rollout.done))
+    wanted = _wanted(pusher.federation, generation, view.served, absent)
+    limit = min(within, LOOK) if again and not done else within
+    left, served = wait.wait_served(pusher, wanted, limit, again=lambda: recover(pusher))
+    if left and served.unknown:
+        return Serving(None, done, left, notes, served.error)
+    failed = rollout.failed if left else ()
+    return Serving(not left, done, (*left, *failed), notes)
 
 
-def mended(pusher: Pusher) -> tuple[PlanItem, ...]:
-    """What is served goes on being served, whatever became of the data: bring back what is gone."""
-    look = _deployed(pusher)
-    return () if look is None else _mended(pusher, look)
+def restored(pusher: Pusher) -> tuple[PlanItem, ...]:
+    """What is served remains served, whatever became of the data: bring back what is gone."""
+    view = _deployed(pusher)
+    return () if view is None else _restored(pusher, view)
 
 
-def _mended(pusher: Pusher, look: ServicesView, *, dry: bool = False) -> tuple[PlanItem, ...]:
+def recover(pusher: Pusher) -> tuple[PlanItem, ...]:
+    """Bring back what is gone, and restart engines that lost their keystore or master."""
     from saltext_mip.pusher.services import client
 
-    if look.refused or not (look.plan or look.waiting()):
-        return ()
     master = pusher.federation.master.id
-    return tuple(
-        structs.replace(item, node=item.node or master)
-        for item in client.restore_missing(pusher, dry=dry)
+    back = tuple(
+        structs.replace(item, node=item.node or master) for item in client.restore_missing(pusher)
     )
+    return (*back, *(item.plan_item for item in follow(pusher).done))
+
+
+def follow(pusher: Pusher) -> Rollout:
+    """Restart engines that lost their keystore or master, as the master node observes them."""
+    from saltext_mip.pusher.services import client, lifecycle
+
+    return lifecycle.restart_components(pusher, client.observe_services(pusher).due)
+
+
+def _restored(pusher: Pusher, view: ServicesView, *, dry: bool = False) -> tuple[PlanItem, ...]:
+    from saltext_mip.pusher.services import client
+
+    if view.refused or not (view.plan or view.waiting() or view.due):
+        return ()
+    if not dry:
+        return recover(pusher)
+    master = pusher.federation.master.id
+    back = tuple(
+        structs.replace(item, node=item.node or master)
+        for item in client.restore_missing(pusher, dry=True)
+    )
+    return (*back, *(item.plan_item for item in view.due))
 
 
 def planned(pusher: Pusher, generation: Generation | None) -> list[PlanItem]:
-    """What would come back or start again for that generation, as items of a plan."""
-    look = _deployed(pusher)
-    if generation is None or look is None:
+    """What would come back or restart for that generation, as items of a plan."""
+    view = _deployed(pusher)
+    if generation is None or view is None:
         return []
     items = _items(pusher, generation, ())
-    return [*_mended(pusher, look, dry=True), *(item.plan_item for item in items)]
+    return [*_restored(pusher, view, dry=True), *(item.plan_item for item in items)]
 
 
 def _deployed(pusher: Pusher) -> ServicesView | None:
@@ -141,7 +166,7 @@ def _deployed(pusher: Pusher) -> ServicesView | None:
 
 def remember(pusher: Pusher, generation: Generation, *, absent: Collection[str] = ()) -> None:
     """The engines have started with what that generation has; not those that are absent."""
-    after = Sources.of(generation)
+    after = _sources(pusher, generation)
     before = _seen(pusher)
     if before is not None:
         kept = {node: below for node, below in before.datasets.items() if node in absent}
@@ -151,7 +176,7 @@ def remember(pusher: Pusher, generation: Generation, *, absent: Collection[str] 
 
 
 def _items(pusher: Pusher, generation: Generation, absent: Collection[str]) -> tuple[Item, ...]:
-    items = restarts(pusher.federation, _seen(pusher), Sources.of(generation))
+    items = restarts(ENGINE, pusher.federation, _seen(pusher), _sources(pusher, generation))
     return tuple(item for item in items if item.node not in absent)
 
 
@@ -160,19 +185,15 @@ def _seen(pusher: Pusher) -> Sources | None:
     return None if value is None else Sources.from_value(value)
 
 
-def _silent(
-    federation: Federation, generation: Generation, served: Served, absent: Collection[str]
-) -> tuple[Item, ...]:
-    """Workers that do not serve what they have; the master, where it does not answer at all."""
-    why = "it was waited for, and does not serve what it has"
-    if served.datasets is None:
-        return (Item("restart", MASTER, federation.master.id, why),)
-    want, have = _by_host(expected(federation, generation)), _by_host(served.datasets)
-    return tuple(
-        Item("restart", WORKER, node.id, why)
-        for node in federation.workers
-        if node.id not in absent and want.get(node.hostname) != have.get(node.hostname)
-    )
+def _sources(pusher: Pusher, generation: Generation) -> Sources:
+    """What engines read of it, as far as a restart depends on it."""
+    cdes: dict[str, str] = {}
+    for name, sha256 in generation.cdes.items():
+        try:
+            cdes[name] = ENGINE.cde_digest(pusher.store.blob(sha256))
+        except BlobDamaged:
+            cdes[name] = sha256
+    return sources(generation, cdes)
 
 
 def _wanted(

@@ -14,12 +14,12 @@ from saltext_mip.errors import NodesMissing
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView, condition_reason
-from saltext_mip.swarm.engine import Datasets, differences
+from saltext_mip.swarm.engines.interface import Datasets, Served, differences
 from saltext_mip.swarm.observed import NODE_DOWN
-from saltext_mip.swarm.request import LOST
 
 POLL_INTERVAL = 1.0  # seconds between two observations
-RETRY_INTERVAL = LOST + 5.0  # seconds after which an engine that the keystore lost is known
+RETRY_INTERVAL = 20.0  # seconds between two tries to restore what is lost
+REPORT_INTERVAL = 30.0  # seconds after which progress repeats what is waited for
 PERMANENT_ERROR_WAIT = 12.0  # seconds for which a permanent error must last
 NODE_DOWN_WAIT = 45.0  # seconds; a manager takes half of it to see its nodes after a reboot
 
@@ -70,30 +70,77 @@ class Observer:
         return client.observe_services(self._pusher, self._swarm_ids, compile_pillar=compile_pillar)
 
 
+class _Report:
+    """Progress: what is waited for and for how long, when it changes and now and then."""
+
+    def __init__(self, pusher: Pusher) -> None:
+        self._pusher = pusher
+        self._said = ""
+        self._since = self._when = time.monotonic()
+
+    def waiting_for(self, text: str) -> None:
+        now = time.monotonic()
+        if text != self._said:
+            self._pusher.progress(f"waiting for {text}")
+            self._said, self._since, self._when = text, now, now
+        elif now - self._when >= REPORT_INTERVAL:
+            self._pusher.progress(f"waiting for {text} (for {now - self._since:.0f} s)")
+            self._when = now
+
+
 def wait_served(
     pusher: Pusher,
     wanted: Datasets,
     timeout: float,
     again: Callable[[], object] = lambda: None,
-) -> tuple[str, ...]:
-    """Wait until the engine serves these datasets; the differences left at the end of ``timeout``.
+) -> tuple[tuple[str, ...], Served]:
+    """Wait until these datasets are proven to be served.
 
-    ``again`` is called every :data:`RETRY_INTERVAL` while it waits.
+    Returns the differences left at the end of ``timeout``, and what is proven. ``again`` is called
+    every :data:`RETRY_INTERVAL` while it waits.
     """
     deadline = time.monotonic() + timeout
     observer = Observer(pusher, deadline)
     next_retry = time.monotonic() + RETRY_INTERVAL
-    reported: tuple[str, ...] = ()
+    report = _Report(pusher)
     while True:
-        now = differences(wanted, observer.observe().served)
+        served = observer.observe().served
+        now = differences(wanted, served)
         if not now or time.monotonic() >= deadline:
-            return now
-        if now != reported:
-            pusher.progress(f"waiting: {now[0]}")
-            reported = now
+            return now, served
+        more = f" and {len(now) - 1} more" if now[1:] else ""
+        report.waiting_for(f"what is to be served: {now[0]}{more}")
         if time.monotonic() >= next_retry:
             again()
             next_retry = time.monotonic() + RETRY_INTERVAL
+        time.sleep(POLL_INTERVAL)
+
+
+def wait_replaced(pusher: Pusher, name: str, old_task: str | None, timeout: float) -> str:
+    """Wait until another task of the service than ``old_task`` serves; why it does not, or empty.
+
+    An engine takes a minute or more. An error that waiting does not fix ends the wait.
+    """
+    deadline = time.monotonic() + timeout
+    observer = Observer(pusher, deadline)
+    report = _Report(pusher)
+    why, since = "", time.monotonic()
+    while True:
+        view = observer.observe()
+        of = view.services.get(name)
+        if of is None or of.up is None:
+            return ""  # an operator stopped or removed it meanwhile
+        replaced = old_task is None or of.task != old_task
+        if replaced and of.up and of.serving:
+            return ""
+        moment = time.monotonic()
+        now = view.waiting().get(name) or "its task is being replaced"
+        if now != why:
+            why, since = now, moment
+        limit = _wait_limit(why)
+        if moment >= deadline or (limit is not None and moment - since >= limit):
+            return why
+        report.waiting_for(f"{name}: {why}")
         time.sleep(POLL_INTERVAL)
 
 
@@ -117,7 +164,7 @@ def wait_up(
     observer = Observer(pusher, deadline, swarm_ids, first=first)
     next_retry = time.monotonic() + RETRY_INTERVAL
     since: dict[str, float] = {}
-    reported = ""
+    report = _Report(pusher)
     while True:
         now, first = first or observer.observe(), None
         waiting = now.waiting(only)
@@ -130,9 +177,7 @@ def wait_up(
         if moment >= deadline or (hopeless and hopeless == set(waiting)):
             return now, waiting
         text = "; ".join(f"{name}: {why}" for name, why in sorted(waiting.items()))
-        if text != reported:
-            pusher.progress(f"waiting for {text}" if text else "waiting for the Swarm")
-            reported = text
+        report.waiting_for(text or "the Swarm")
         if again is not None and moment >= next_retry:
             again()
             next_retry = time.monotonic() + RETRY_INTERVAL

@@ -30,7 +30,7 @@ from saltext_mip.results import (
     StatusResult,
 )
 from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
-from saltext_mip.swarm import engine
+from saltext_mip.swarm.engines.interface import differences, expected
 from saltext_mip.swarm.observed import NODE_DOWN
 
 
@@ -192,7 +192,7 @@ def _served(pusher: Pusher, snapshot: Snapshot) -> Condition:
         return Condition("Served", "Unknown", "NoAnswer", f"the master: {snapshot.why}")
     if not services.swarm:
         return Condition("Served", "False", "NoSwarm", "Swarm not found")
-    down = {**services.waiting(), **_unsure(snapshot)}
+    down = _not_serving(snapshot)
     if down:
         reasons = [client.condition_reason(why) for why in down.values()]
         reason = next((one for one in reasons if one), None)
@@ -205,16 +205,29 @@ def _served(pusher: Pusher, snapshot: Snapshot) -> Condition:
                 reason = "NotServing" if runs else "ServiceDown"
         message = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
         return Condition("Served", "False", reason, message)
+    if services.served.unknown:
+        return Condition("Served", "Unknown", "EngineUnknown", services.served.error)
+    if services.stalled:
+        return Condition("Served", "False", "NotServed", "; ".join(services.stalled))
     if services.overrides:
         return Condition("Served", "False", "Stopped", f"stopped: {', '.join(services.overrides)}")
     if snapshot.generation is None:
         return Condition("Served", "True", "Serving", "the engines serve; there are no data yet")
-    wrong = engine.differences(
-        engine.expected(pusher.federation, snapshot.generation), services.served
-    )
+    wrong = differences(expected(pusher.federation, snapshot.generation), services.served)
     if wrong:
         return Condition("Served", "False", "DatasetsDiffer", "; ".join(wrong[:5]))
     return Condition("Served", "True", "Serving", f"generation {snapshot.generation.number}")
+
+
+def _not_serving(snapshot: Snapshot) -> dict[str, str]:
+    """Services that do not serve, and why; not those of which that is unknown."""
+    if snapshot.services is None:
+        return {}
+    unknown = snapshot.services.unknown()
+    waiting = {
+        name: why for name, why in snapshot.services.waiting().items() if name not in unknown
+    }
+    return {**waiting, **_unsure(snapshot)}
 
 
 def _unsure(snapshot: Snapshot) -> dict[str, str]:
@@ -292,7 +305,7 @@ def _problems(snapshot: Snapshot) -> Iterator[Problem]:
         if sent.data is not None and sent.data.status != "ok":
             yield Problem(sent.data.status, node=node.id)
     if snapshot.services is not None:
-        for name, why in sorted({**snapshot.services.waiting(), **_unsure(snapshot)}.items()):
+        for name, why in sorted(_not_serving(snapshot).items()):
             node_id = snapshot.services.services[name].node
             yield Problem("ServiceNotServing", node=node_id or None, about=f"{name}: {why}")
     if snapshot.generation is not None:
@@ -337,12 +350,12 @@ def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, PathologyStatu
     names = set(generation.pathologies if generation else ())
     databases = {node.id: sent.databases for node, sent in snapshot.answered() if node.role != "ui"}
     names |= {name for of in databases.values() for name in of}
-    expected = engine.expected(pusher.federation, generation)
+    wanted = expected(pusher.federation, generation)
     for name in sorted(names):
         served = None
         if snapshot.services is not None and snapshot.services.served.datasets is not None:
             have = snapshot.services.served.datasets.get(name, {})
-            served = bool(generation) and have == expected.get(name, {})
+            served = bool(generation) and have == wanted.get(name, {})
         datasets = generation.pathologies.get(name, {}) if generation else {}
         found[sanitize(name)] = PathologyStatus(
             datasets={code: list(nodes) for code, nodes in datasets.items()},

@@ -9,6 +9,7 @@ import pytest
 from saltext_mip.errors import Busy, DeclarationError
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.services import enforce as services
+from saltext_mip.node.services import status
 from saltext_mip.node.services.overrides import kinds, read_overrides
 from saltext_mip.storage.lock import lock
 from saltext_mip.storage.state import SERVICES_LOCK
@@ -53,7 +54,11 @@ def test_an_empty_swarm_gets_labels_the_network_and_all_services(
 
 
 def test_again_it_changes_nothing(deployed: Docker, master: NodeContext) -> None:
-    assert services.enforce(master, SECRETS, ENFORCE) == {"changed": False, "plan": []}
+    assert services.enforce(master, SECRETS, ENFORCE) == {
+        "changed": False,
+        "plan": [],
+        "already": [],
+    }
     assert deployed.calls == []
 
 
@@ -110,8 +115,8 @@ def test_a_restart_of_the_master_restarts_the_engines_after_the_keystore(
     assert [(item["thing"], item["reason"]) for item in plan] == [
         (KEYSTORE, "requested by anna"),
         (MASTER, "requested by anna"),
-        (CHUV, "the keystore restarts and forgets it"),
-        (B, "the keystore restarts and forgets it"),
+        (CHUV, "the keystore restarts and loses its keys"),
+        (B, "the keystore restarts and loses its keys"),
     ]
     assert deployed.names("update_service") == [KEYSTORE, MASTER, CHUV, B]
 
@@ -138,15 +143,37 @@ def test_missing_services_are_restored_and_nothing_that_runs_is_changed(
     assert enforce(master, request) == [("create", CHUV), ("update", "gateway")]
 
 
-def test_an_engine_that_the_keystore_lost_is_restarted(
+def test_engines_that_the_keystore_lost_are_due_and_restart_once_for_that_cause(
     deployed: Docker, master: NodeContext
 ) -> None:
     for name in (MASTER, CHUV, B):
         deployed.age_tasks(name, 3600)
-    plan = services.enforce(master, SECRETS, ServiceRequest("restore_missing"))["plan"]
-    assert {(i["thing"], i["reason"]) for i in plan} == {
-        (name, "the keystore started after it and does not know it") for name in (MASTER, CHUV, B)
-    }
+    found = status.status(master, SECRETS)
+    assert [(each["thing"], each["node"]) for each in found["due"]] == [
+        ("exareme-master", "fed1-ms"),
+        ("exareme", "fed1-wk-chuv"),
+        ("exareme", "fed1-wk-b"),
+    ]
+    assert enforce(master) == []  # they are left to a rollout, which goes by their order
+    due = found["due"][0]
+    request = ServiceRequest("restart", (Target("fed1-ms", due["thing"], "why", due["cause"]),))
+    assert services.enforce(master, SECRETS, request)["already"] == []
+    deployed.age_tasks(MASTER, 3600)
+    again = services.enforce(master, SECRETS, request)
+    assert (again["plan"], again["already"]) == ([], [MASTER])
+    found = status.status(master, SECRETS)
+    assert [each["thing"] for each in found["due"]] == ["exareme", "exareme"]
+    assert [text.partition(":")[0] for text in found["stalled"]] == [MASTER]
+
+
+def test_a_keystore_that_cannot_be_read_makes_nothing_due(
+    deployed: Docker, master: NodeContext
+) -> None:
+    for name in (MASTER, CHUV, B):
+        deployed.age_tasks(name, 3600)
+    deployed.keystore.fails = "No cluster leader"
+    found = status.status(master, SECRETS)
+    assert (found["due"], found["stalled"]) == ([], [])
 
 
 @pytest.mark.parametrize("action", ["enforce", "start", "stop", "remove"])

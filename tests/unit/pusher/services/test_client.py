@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saltext_mip.pusher.services.client import ServicesView
-from saltext_mip.swarm.engine import Served
+from saltext_mip.swarm.engines.interface import Served
 from tests.support import views
 
 
@@ -24,4 +24,6 @@ def test_a_node_that_is_down_is_said_before_what_follows_from_it() -> None:
 
 def test_what_runs_and_does_not_serve_says_what_the_engine_says() -> None:
     assert waiting("ready", up=True) == {"s": "it runs, but does not serve yet (silence)"}
+    unknown = {"s": "it runs; whether it serves is unknown (silence)"}
+    assert waiting("ready", up=True, serving=None) == unknown
     assert waiting("ready", up=None, serving=None) == {}

@@ -9,7 +9,9 @@ from msgspec import to_builtins
 
 from saltext_mip.errors import Busy, UnknownNode
 from saltext_mip.pusher.services import lifecycle
+from saltext_mip.pusher.services.lifecycle import Rollout
 from saltext_mip.swarm.components import MASTER, WORKER
+from saltext_mip.swarm.rollout import Item
 from tests.support.commands import events
 from tests.support.services import Services
 
@@ -66,7 +68,8 @@ def test_restart_replaces_the_tasks_of_that_node_alone(fed: Services) -> None:
     after = ids(fed)
     assert {name for name in after if after[name] != before[name]} == {ENGINE}
     (request,) = fed.requests
-    assert request.reason == "requested by operator"
+    (target,) = request.targets or ()
+    assert (target.service, target.reason, target.cause) == (WORKER, "requested by operator", "")
 
 
 def test_restart_leaves_what_is_stopped_stopped(fed: Services) -> None:
@@ -126,15 +129,13 @@ def test_a_node_that_there_is_not_and_a_lock_that_is_held_are_refused(fed: Servi
 
 
 def test_components_restart_after_their_keys_are_deleted(fed: Services) -> None:
-    from saltext_mip.swarm.engine import Item
-
     items = (
         Item("forget", "data/fed1-wk-h1/dementia", "fed1-ms", "the worker has it no more"),
-        Item("restart", WORKER, "fed1-wk-h1", "its datasets changed"),
-        Item("restart", MASTER, "fed1-ms", "CDEs changed"),
+        Item("restart", MASTER, "fed1-ms", "CDEs changed", "sources:a"),
+        Item("restart", WORKER, "fed1-wk-h1", "its datasets changed", "sources:b"),
     )
     before = ids(fed)
-    assert lifecycle.restart_components(fed.pusher, items) == items
+    assert lifecycle.restart_components(fed.pusher, items) == Rollout(items)
     assert fed.deleted_keys == ["data/fed1-wk-h1/dementia"]
     after = ids(fed)
     assert {n for n in after if after[n] != before[n]} == {ENGINE, "fed1-ms_exareme-master"}
@@ -143,8 +144,6 @@ def test_components_restart_after_their_keys_are_deleted(fed: Services) -> None:
 
 
 def test_components_of_a_stopped_node_are_not_waited_for(fed: Services) -> None:
-    from saltext_mip.swarm.engine import Item
-
     run(fed, lifecycle.stop, node="h1")
     lifecycle.restart_components(fed.pusher, (Item("restart", WORKER, "fed1-wk-h1", "why"),))
     assert ENGINE not in fed.running()

@@ -52,7 +52,7 @@ def test_a_view_of_a_moment_ago_has_resolved_them(fed: Services) -> None:
 def test_waiting_for_datasets_resolves_them_once_too(fed: Services) -> None:
     restart(fed, "fed1-wk-h1", slow=20)
     wanted = {"dementia": {"edsd": ("fed1-wk-h1",), "ppmi": ("fed1-wk-h2",)}}
-    assert wait.wait_served(fed.pusher, wanted, 60) == ()
+    assert wait.wait_served(fed.pusher, wanted, 60)[0] == ()
     assert (jobs(fed, "mip_node.services"), fed.compiled, fed.refreshed) == (20, 1, 1)
 
 
@@ -157,8 +157,9 @@ def test_now_and_then_something_is_done_while_it_waits(
 
 def test_datasets_that_are_not_served_in_time_are_named(fed: Services) -> None:
     wanted = {"dementia": {"adni": ("fed1-wk-h1",)}}
-    assert "dementia, dataset adni: not served by fed1-wk-h1" in wait.wait_served(
-        fed.pusher, wanted, 0
+    assert (
+        "dementia, dataset adni: not served by fed1-wk-h1"
+        in wait.wait_served(fed.pusher, wanted, 0)[0]
     )
 
 
