@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Self
 from tests.support import pillars, processes, roots, salthost
 from tests.support.processes import Daemon
 from tests.support.salthost import Host
+from tests.support.waiting import SLOW
 
 if TYPE_CHECKING:  # with Salt they cost a second to import, which not all who import this need
     from tests.support.inprocess import Minions, Runners
@@ -223,20 +224,27 @@ class LocalFederation:
     def wait_up(self, nodes: Iterable[str] | None = None, *, timeout: float = 60) -> None:
         """Until all of them (default: those that run) answer a ping."""
         wanted = list(nodes or (node for node in self.nodes() if self._daemon(node).running))
-        until = time.monotonic() + timeout
+        until = time.monotonic() + SLOW * timeout
         # a ping costs a second of CPU: first let their own logs say that they are ready
         waiting = set(wanted)
         while waiting := {node for node in waiting if not self._says_ready(node)}:
             self._give_up(until, waiting)
             time.sleep(0.1)
-        while silent := set(wanted) - self.up(wanted):
+        silent = set(wanted)
+        while silent := silent - self.up(sorted(silent), wait=5):
             self._give_up(until, silent)
 
-    def up(self, nodes: Sequence[str]) -> set[str]:
+    def up(self, nodes: Sequence[str], *, wait: int = 2) -> set[str]:
         """Those of them that answer a ping now."""
         if not nodes:
             return set()
-        answers = self.ask(nodes, "test.ping", wait=2)
+        from salt.exceptions import SaltClientError
+
+        try:
+            answers = self.ask(nodes, "test.ping", wait=wait)
+        except SaltClientError:  # the master itself does not answer, e.g. while it starts
+            self._disconnect()
+            return set()
         return {node for node, answer in answers.items() if answer is True}
 
     def ask(
