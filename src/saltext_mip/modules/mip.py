@@ -12,6 +12,7 @@ from pathlib import Path
 from saltext_mip import arguments
 from saltext_mip.bridge.execution import shaped_errors
 from saltext_mip.bridge.pillar import plain
+from saltext_mip.errors import Misuse
 from saltext_mip.node import databases, queries
 from saltext_mip.node.context import NodeContext
 
@@ -118,9 +119,8 @@ def check(folder, cde=None):
         salt-call --local mip.check /data/fed1/dementia
         salt-call --local mip.check /home/me/export cde=/data/fed1/dementia/CDEsMetadata.json
     """
-    # any other call's return goes to the pusher, and into its job cache
-    stays = __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
-    result = _shaped(lambda: queries.check(Path(folder), Path(cde) if cde else None, values=stays))
+    at, known = Path(folder), Path(cde) if cde else None
+    result = _shaped(lambda: queries.check(at, known, values=_stays()))
     if result["refused"] or result["cde"] is None:
         __context__["retcode"] = 1
     return result
@@ -167,6 +167,52 @@ def codebook(pathology, federation=None, separator="comma", folder=None):
         return queries.codebook(known, separator=separator, folder=target)
 
     return _shaped(found)
+
+
+def fix(file, cde=None, write=False, out=None, encoding=None):
+    """
+    Correct a CSV file mechanically: what loses nothing and can mean one thing only.
+
+    Only on the hospital's own machine, with ``salt-call --local``; any other call is refused. It
+    corrects the encoding, the separator, decimal commas, line ends, blanks around codes and
+    numbers, the writing of column names, unnamed empty columns, rows of separators, and labels in
+    the place of their code. The original is never touched. What a person has to decide is left.
+
+    file
+        The CSV file.
+
+    cde
+        The path of a ``CDEsMetadata.json``; default: the one in the file's folder.
+
+    write
+        Write the result into a new file, readable by you alone, and check it.
+
+    out
+        That file, outside the data path; default: ``<name>.fixed.csv`` beside the original, where
+        that is outside the data path.
+
+    encoding
+        The file's encoding where it cannot be recognised, such as ``cp1252``.
+
+    Returns ``{"file", "changes": {correction: cells}, "left": [text], "written": path,
+    "problems"}``: of the result, as ``mip.check`` has them. Errors: a file that is not CSV, a CDE
+    that is not found, an ``out`` that exists or is in the data path.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local mip.fix /home/me/export.csv cde=/data/fed1/dementia/CDEsMetadata.json
+        salt-call --local mip.fix /data/fed1/dementia/edsd.csv write=True out=/home/me/edsd.csv
+    """
+
+    def fixed():
+        if not _stays():
+            raise Misuse("mip.fix runs on the hospital's own machine: salt-call --local mip.fix.")
+        known, target = Path(cde) if cde else None, Path(out) if out else None
+        return queries.fix(Path(file), known, encoding=encoding, write=write is True, out=target)
+
+    return _shaped(fixed)
 
 
 def compile_(pathology=None, federation=None, force=False, strict=False):
@@ -315,6 +361,11 @@ def _context(federation):
 
 def _query(function, federation, *arguments):
     return _shaped(lambda: function(_context(federation), *arguments))
+
+
+def _stays():
+    """Whether a return stays here; any other goes to the pusher, and into its job cache."""
+    return __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
 
 
 def _shaped(function, *arguments):

@@ -8,6 +8,7 @@ from typing import Any
 from saltext_mip.data import data_path
 from saltext_mip.data.cde import codebook as codebooks
 from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
+from saltext_mip.data.corrections import fix as corrections
 from saltext_mip.data.inventory import check as checks
 from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.model import FileRecord, Inventory
@@ -85,6 +86,31 @@ def codebook(cde_: Cde, *, separator: str, folder: Path | None) -> dict[str, Any
             with path.open("x", encoding="utf-8", newline="") as file:
                 file.write(text)
             result["written"].append(str(path))
+    return result
+
+
+def fix(
+    path: Path, cde: Path | None, *, encoding: str | None, write: bool, out: Path | None
+) -> dict[str, Any]:
+    """The mechanical corrections of a file; with ``write`` in a new file, checked.
+
+    ``out`` is that file; without it ``<name>.fixed.csv`` beside the original.
+    """
+    known_at = cde if cde is not None else path.parent
+    fixed = corrections.fix(path, cde_at(known_at), encoding=encoding)
+    result: dict[str, Any] = {
+        "file": str(path),
+        "changes": dict(fixed.changes),
+        "left": fixed.left,
+        "written": None,
+        "problems": [],
+    }
+    if write:
+        target = out or path.with_name(f"{path.stem}.fixed.csv")
+        corrections.write(fixed, target)
+        checked = checks.check(target, known_at if known_at.is_file() else known_at / CDE_FILE)
+        result["written"] = str(target)
+        result["problems"] = [report.local(finding) for finding in checked.all_findings]
     return result
 
 
