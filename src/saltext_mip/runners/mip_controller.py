@@ -21,7 +21,7 @@ def __virtual__():
 
 
 @command
-def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_within=120):
+def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_within=300):
     """
     Consolidate, compile what is stale, restart what must see it, and check that it is served.
 
