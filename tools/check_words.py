@@ -30,11 +30,12 @@ WORDS = {
 #: These are refused as the name of a type only: as a verb or a noun they are plain English.
 TYPES = {"Look": "the noun of what is observed", "Word": "Override, or the noun of the thing"}
 
+#: Keys of files on disk that earlier versions wrote: they stay.
+KEYS = {("node/reminders.py", "said")}
+
 #: Paths below the source that are not clean yet.
 PENDING: tuple[str, ...] = (
     "console",
-    "data/csvfile/diagnosis",
-    "node/reminders.py",
     "pusher/refresh.py",
     "pusher/services/rollout.py",
     "swarm/engine.py",
@@ -72,10 +73,16 @@ def modules(paths: list[Path]) -> Iterator[Path]:
                 yield module
 
 
+def _below(module: Path) -> str:
+    return module.relative_to(SOURCE).as_posix()
+
+
 def main(arguments: list[str]) -> int:
     found = False
     for module in modules([Path(each) for each in arguments] or [SOURCE]):
         for line, word, instead in uses(module.read_text("utf-8")):
+            if module.is_relative_to(SOURCE) and (_below(module), word) in KEYS:
+                continue
             found = True
             print(f"{module}:{line}: '{word}': use {instead}")
     return int(found)

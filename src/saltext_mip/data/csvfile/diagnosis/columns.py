@@ -40,10 +40,10 @@ def unknown_columns(unknown: Sequence[str], header: Iterable[str], cde: Cde) -> 
 
 def _advice(unknown: Sequence[str], header: set[str], cde: Cde) -> str:
     resemblance = Resemblance(cde)
-    said = [resemblance.advice(name, header) for name in unknown[:SHOWN]]
+    sentences = [resemblance.advice(name, header) for name in unknown[:SHOWN]]
     if rest := len(unknown) - SHOWN:
-        said += [f"And {rest} more columns that the CDE does not have."] if rest > 0 else []
-    return " ".join(said)
+        sentences += [f"And {rest} more columns that the CDE does not have."] if rest > 0 else []
+    return " ".join(sentences)
 
 
 class Resemblance:

@@ -1,7 +1,7 @@
 """How the bytes of a refused file mean characters.
 
 UTF-16 and UTF-32 show by their marks or their NUL bytes. Of the older encodings several fit nearly
-any file: they are told apart by what they make of words (a capital or a sign in the middle of one
+any file: they differ in what they make of words (a capital or a sign in the middle of one
 is unlikely). Where two make likely words that differ, none is chosen: a name must not be changed.
 """
 

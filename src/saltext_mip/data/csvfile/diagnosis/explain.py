@@ -88,7 +88,7 @@ class Explainer:
     def _unnamed(self) -> str:
         """Of the columns without a name: what each is."""
         names = layout.rows_of(self._decoded.text, ",", limit=1)[0][1]
-        said = []
+        sentences = []
         for at, name in enumerate(names):
             if name.strip():
                 continue
@@ -97,15 +97,15 @@ class Explainer:
             if at == len(names) - 1 and not name and not any(cell.strip() for cell in cells):
                 where += " (each line ends with a comma)"
             if not any(cell.strip() for cell in cells):
-                said.append(f"{where}: if it is empty in every row, delete it.")
+                sentences.append(f"{where}: if it is empty in every row, delete it.")
             elif at == 0 and ragged.number_rows(cells):
-                said.append(
+                sentences.append(
                     f"{where} and numbers the rows: delete it, or export again without row names "
                     "(R: row.names=FALSE; pandas: index=False)."
                 )
             else:
-                said.append(f"{where}: write the name of its variable in the header.")
-        return " ".join(said[:_SHOWN])
+                sentences.append(f"{where}: write the name of its variable in the header.")
+        return " ".join(sentences[:_SHOWN])
 
 
 _SHOWN = 10

@@ -1,4 +1,4 @@
-"""Rows that are no patients: a second header below the first, told from what its cells are not.
+"""Rows that are no patients: a second header below the first, recognised by what its cells are not.
 
 A row of labels, units or types fails in many columns that are good in all other rows.
 """

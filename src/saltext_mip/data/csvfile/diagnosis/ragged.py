@@ -96,16 +96,16 @@ def _all_off(fields: int, columns: int, sample: Sequence[Sequence[str]]) -> tupl
 
 def _advice(rule: str, widths: Widths) -> str:
     first = widths.first.get(rule, [])
-    said = []
+    sentences = []
     for line, fields in first:
         cut = line == widths.open_line and fields < widths.columns
         if cut:
-            said.append(
+            sentences.append(
                 f"Line {line} is the last and has {fields} of {widths.columns} fields: "
                 "the file may be cut off; export it again."
             )
         else:
-            said.append(f"Line {line} has {fields} of {widths.columns} fields.")
+            sentences.append(f"Line {line} has {fields} of {widths.columns} fields.")
     if rule == "TooFewFields":
         what = (
             "Find the missing field and insert it in its place; do not pad the end. "
@@ -116,4 +116,4 @@ def _advice(rule: str, widths: Widths) -> str:
             "Look for a comma inside a value and put that value in quotes, or a decimal comma and "
             "write a point; a note? Delete the line."
         )
-    return " ".join([*said, what])
+    return " ".join([*sentences, what])

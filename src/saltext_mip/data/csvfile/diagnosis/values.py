@@ -266,24 +266,26 @@ def advise(variable: Variable, rule: str, examples: Sequence[tuple[int, str]], c
     if rule in _ADVICE:
         return _ADVICE[rule].format(values=", ".join(f"'{shown(text)}'" for text in values[:5]))
     reader = Reader(variable, values)
-    said: list[str] = []
+    sentences: list[str] = []
     decimal: list[tuple[str, str]] = []
     for text in values:
         reading = reader.read(text)
         if reading.kind == "decimal comma" and reading.write is not None:
             decimal.append((text, reading.write))
         elif reading.what:
-            said.append(f"'{shown(text)}' {reading.what}.")
+            sentences.append(f"'{shown(text)}' {reading.what}.")
         else:
-            said.append(f"'{shown(text)}' is not a number: write a number, or leave it empty.")
+            sentences.append(f"'{shown(text)}' is not a number: write a number, or leave it empty.")
     if decimal:
         text, written = decimal[0]
-        said.insert(0, f"Write a point for the decimal comma in this column: {written} for {text}.")
+        sentences.insert(
+            0, f"Write a point for the decimal comma in this column: {written} for {text}."
+        )
     if variable.enumerations and variable.code != "dataset":
-        said.append(_allowed(variable, values))
+        sentences.append(_allowed(variable, values))
     if count > len(examples):
-        said.append(f"And {count - len(examples)} more cells of this column.")
-    return " ".join(said)
+        sentences.append(f"And {count - len(examples)} more cells of this column.")
+    return " ".join(sentences)
 
 
 _ADVICE = {
@@ -315,22 +317,28 @@ def _allowed(variable: Variable, values: Sequence[str]) -> str:
 def _bounds(variable: Variable, values: Sequence[str]) -> str:
     low = [bound for bound in (variable.min, variable.min_value) if bound is not None]
     high = [bound for bound in (variable.max, variable.max_value) if bound is not None]
-    said = []
+    sentences = []
     for text in values:
         number = decimals.real(text)
         if isinstance(number, str):
             continue
         if number in MARKS or number in (-1, 77, 88, 99, 888, 8888):
-            said.append(f"'{shown(text)}' looks like a mark for 'missing': leave the cell empty.")
+            sentences.append(
+                f"'{shown(text)}' looks like a mark for 'missing': leave the cell empty."
+            )
         elif number in _SERIALS and (high and max(high) < _SERIALS.start):
-            said.append(f"'{shown(text)}' may be the number of a day in Excel: write the value.")
+            sentences.append(
+                f"'{shown(text)}' may be the number of a day in Excel: write the value."
+            )
         else:
-            said.append(f"'{shown(text)}' is out of bounds: correct it, or leave the cell empty.")
+            sentences.append(
+                f"'{shown(text)}' is out of bounds: correct it, or leave the cell empty."
+            )
     between = " to ".join([*(f"{max(low)}" for _ in low[:1]), *(f"{min(high)}" for _ in high[:1])])
     if not (low and high):
         between = f"from {max(low)}" if low else f"up to {min(high)}" if high else ""
-    said.append(f"Allowed: {between}. If the values are right, {_ADD_BOUNDS}.")
-    return " ".join(said)
+    sentences.append(f"Allowed: {between}. If the values are right, {_ADD_BOUNDS}.")
+    return " ".join(sentences)
 
 
 _ADD_BOUNDS = "ask the operator of the federation to have the bounds changed in the CDE"
