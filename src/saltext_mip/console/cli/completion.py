@@ -1,83 +1,75 @@
-"""Completion for bash and zsh, made of the same actions as the parser.
+"""Completion for bash and zsh, made from the parser.
 
-Words and options are completed; names of nodes are what the person knows, and asking Salt for them
-would take seconds at each key.
+Words, options and their choices are completed. Names of nodes are not: asking Salt for them would
+take a second at each key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import argparse
+from collections.abc import Callable, Iterator, Mapping
 
-from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS, Action, Option
-from saltext_mip.console.cli.parser import ALWAYS, COMMON, LOOKS
-
-MORE = ("-v", "--verbose", "-c", "--config-dir", "-h", "--help")
+from saltext_mip.console.cli.parser import build
 
 
 def words(*, pusher: bool) -> dict[str, tuple[str, ...]]:
-    """``{what was typed: what may follow}``; the words of an action, and its options."""
-    actions = ACTIONS if pusher else NODE_ACTIONS
-    found: dict[str, list[str]] = {"": []}
-    for action in actions:
-        for depth in range(len(action.words)):
-            found.setdefault(" ".join(action.words[:depth]), []).append(action.words[depth])
-        found.setdefault(action.name, []).extend(_options(action, pusher=pusher))
-    return {before: tuple(dict.fromkeys(after)) for before, after in found.items()}
+    """``{what was typed: what may follow}``: subcommands, options, choices of an argument."""
+    return {" ".join(path): _offered(parser) for path, parser in _parsers(pusher=pusher)}
 
 
-def _options(action: Action, *, pusher: bool) -> list[str]:
-    common = [COMMON[name] for name in COMMON if name in action.takes or name in ALWAYS]
-    looks = [option for option in LOOKS if pusher or option.name != "pusher"]
-    flags = [flag for option in (*action.options, *common, *looks) for flag in option.flags]
-    flags += [str(choice) for option in action.options for choice in _choices(option)]
-    return [*(flag for flag in flags if flag.startswith("-")), *MORE, *_placed(action)]
+def _parsers(*, pusher: bool) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """Every parser by the words that lead to it."""
+    waiting: list[tuple[tuple[str, ...], argparse.ArgumentParser]] = [((), build(pusher=pusher))]
+    while waiting:
+        path, parser = waiting.pop()
+        yield path, parser
+        for argument in parser._actions:
+            if isinstance(argument, argparse._SubParsersAction):
+                waiting += [((*path, word), below) for word, below in argument.choices.items()]
 
 
-def _placed(action: Action) -> list[str]:
-    """What may stand in the place of a word, such as a shell's name."""
-    return [
-        str(choice)
-        for option in action.options
-        if not option.flags[0].startswith("-")
-        for choice in _choices(option)
-    ]
+def _offered(parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    found: list[str] = []
+    for argument in parser._actions:
+        if isinstance(argument, argparse._SubParsersAction):
+            found += argument.choices
+        elif argument.help != argparse.SUPPRESS:
+            found += argument.option_strings or map(str, argument.choices or ())
+    return tuple(dict.fromkeys(found))
 
 
-def _choices(option: Option) -> tuple[str, ...]:
-    return tuple(option.more.get("choices", ()))
-
-
-def valued(*, pusher: bool) -> tuple[str, ...]:
-    """Options that a value follows."""
-    actions = ACTIONS if pusher else NODE_ACTIONS
-    options = [*COMMON.values(), *(option for action in actions for option in action.options)]
-    flags = [
-        flag
-        for option in options
-        if "action" not in option.more
-        for flag in option.flags
-        if flag.startswith("-")
-    ]
-    return tuple(dict.fromkeys([*flags, "-c", "--config-dir"]))
+def values(*, pusher: bool) -> dict[str, tuple[str, ...]]:
+    """``{option that a value follows: its choices}``; without choices any value fits."""
+    return {
+        option: tuple(map(str, argument.choices or ()))
+        for _, parser in _parsers(pusher=pusher)
+        for argument in parser._actions
+        if argument.nargs is None
+        for option in argument.option_strings
+    }
 
 
 BASH = r"""
 _mip() {
     local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
-    local before="" word skip="" next
+    local before="" word skip="" next plain=""
     case "$previous" in
         --cde|-c|--config-dir) COMPREPLY=($(compgen -f -- "$current")); return ;;
     esac
-    case " $_mip_valued " in *" $previous "*) COMPREPLY=(); return ;; esac
+    if [ -n "$previous" ] && [ -n "${_mip_values[$previous]+there}" ]; then
+        COMPREPLY=($(compgen -W "${_mip_values[$previous]}" -- "$current")); return
+    fi
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         if [ -n "$skip" ]; then skip=""; continue; fi
         case "$word" in
-            -*) case " $_mip_valued " in *" $word "*) skip=1 ;; esac ;;
+            -*) if [ -n "${_mip_values[$word]+there}" ]; then skip=1; fi ;;
             *) next="${before:+$before }$word"
                if [ -n "${_mip_words[$next]+there}" ]; then before="$next"; fi ;;
         esac
     done
     COMPREPLY=($(compgen -W "${_mip_words[${before:-.}]}" -- "$current"))
+    for word in "${COMPREPLY[@]}"; do if [[ "$word" != -* ]]; then plain+=" $word"; fi; done
+    if [[ -z "$current" && -n "$plain" ]]; then COMPREPLY=($plain); fi
     if [ "$before" = check ]; then COMPREPLY+=($(compgen -d -- "$current")); fi
 }
 complete -F _mip mip
@@ -85,20 +77,24 @@ complete -F _mip mip
 ZSH = r"""
 _mip() {
     local previous="${words[CURRENT-1]}" before="" word skip="" next
+    local -a offered plain
     case "$previous" in
         --cde|-c|--config-dir) _files; return ;;
     esac
-    if [[ " $_mip_valued " == *" $previous "* ]]; then return; fi
+    if (( ${+_mip_values[$previous]} )); then compadd -- ${=_mip_values[$previous]}; return; fi
     for word in "${(@)words[2,CURRENT-1]}"; do
         if [[ -n "$skip" ]]; then skip=""; continue; fi
         if [[ "$word" == -* ]]; then
-            if [[ " $_mip_valued " == *" $word "* ]]; then skip=1; fi
+            if (( ${+_mip_values[$word]} )); then skip=1; fi
         else
             next="${before:+$before }$word"
             if (( ${+_mip_words[$next]} )); then before="$next"; fi
         fi
     done
-    compadd -- ${=_mip_words[${before:-.}]}
+    offered=(${=_mip_words[${before:-.}]})
+    plain=(${offered:#-*})
+    if [[ -z "${words[CURRENT]}" && ${#plain} -gt 0 ]]; then offered=($plain); fi
+    compadd -- $offered
     if [[ "$before" == check ]]; then _files -/; fi
 }
 if [[ "$funcstack[1]" == "_mip" ]]; then _mip "$@"; else compdef _mip mip; fi
@@ -107,24 +103,36 @@ if [[ "$funcstack[1]" == "_mip" ]]; then _mip "$@"; else compdef _mip mip; fi
 
 def bash(*, pusher: bool) -> str:
     """A file for bash-completion, or for ``source``."""
-    rows = [
-        f'    ["{before or "."}"]="{" ".join(after)}"'
-        for before, after in words(pusher=pusher).items()
-    ]
-    table = "\n".join(["declare -gA _mip_words=(", *rows, ")"])
-    options = f'_mip_valued="{" ".join(valued(pusher=pusher))}"'
-    return f"# made by: mip completion bash\n{table}\n{options}\n{BASH.strip()}\n"
+
+    def table(name: str, entries: Mapping[str, tuple[str, ...]]) -> str:
+        rows = [f'    ["{key or "."}"]="{" ".join(after)}"' for key, after in entries.items()]
+        return "\n".join([f"declare -gA {name}=(", *rows, ")"])
+
+    return _script("# made by: mip completion bash", table, BASH, pusher=pusher)
 
 
 def zsh(*, pusher: bool) -> str:
     """A file ``_mip`` for ``fpath``, or for ``source``."""
-    rows = [
-        f"    '{before or '.'}' '{' '.join(after)}'"
-        for before, after in words(pusher=pusher).items()
+
+    def table(name: str, entries: Mapping[str, tuple[str, ...]]) -> str:
+        rows = [f"    '{key or '.'}' '{' '.join(after)}'" for key, after in entries.items()]
+        return "\n".join([f"typeset -gA {name}=(", *rows, ")"])
+
+    return _script("#compdef mip\n# made by: mip completion zsh", table, ZSH, pusher=pusher)
+
+
+def _script(
+    head: str,
+    table: Callable[[str, Mapping[str, tuple[str, ...]]], str],
+    code: str,
+    *,
+    pusher: bool,
+) -> str:
+    tables = [
+        table("_mip_words", words(pusher=pusher)),
+        table("_mip_values", values(pusher=pusher)),
     ]
-    table = "\n".join(["typeset -gA _mip_words=(", *rows, ")"])
-    options = f"typeset -g _mip_valued='{' '.join(valued(pusher=pusher))}'"
-    return f"#compdef mip\n# made by: mip completion zsh\n{table}\n{options}\n{ZSH.strip()}\n"
+    return "\n".join([head, *tables, code.strip(), ""])
 
 
 SHELLS: Mapping[str, Callable[..., str]] = {"bash": bash, "zsh": zsh}

@@ -1,4 +1,4 @@
-"""What an action of the command has at hand: Salt, the screen, and the names of nodes."""
+"""What an action's code works with: its options, Salt, the display, and names of nodes."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from saltext_mip.console.cli.commands import Action
+from saltext_mip.console.cli.action import Action
 from saltext_mip.console.cli.salt import CommandResult, Salt
-from saltext_mip.console.cli.terminal import Show
+from saltext_mip.console.cli.terminal import Display
 from saltext_mip.console.ssh import Login
 from saltext_mip.federation import find_node
 
 
 @dataclass(frozen=True)
 class Context:
-    """``config``: Salt's folder, where it is not the usual one."""
+    """``config`` is Salt's configuration folder, if not the default."""
 
-    show: Show
+    display: Display
     action: Action
     salt: Salt
     config: str | None = None
@@ -26,18 +26,18 @@ class Context:
 
     def run(self, function: str, *, bar: bool = True, **arguments: Any) -> CommandResult:
         """Call a runner function and show its progress."""
-        with self.show.progress(function.replace("_", " "), bar=bar) as progress:
+        with self.display.progress(function.replace("_", " "), bar=bar) as progress:
             return self.salt.run(function, arguments, progress)
 
-    def shown(self, command: str, result: CommandResult, *, json: bool = False) -> int:
-        """Show what came of it; the exit code."""
+    def finish(self, command: str, result: CommandResult, *, json: bool = False) -> int:
+        """Show the result of ``command``; returns the exit code."""
         if result.error is not None:
-            self.show.error(result.error)
+            self.display.error(result.error)
             return result.code
-        (replace(self.show, json=True) if json else self.show).value(command, result.value)
+        (replace(self.display, json=True) if json else self.display).value(command, result.value)
         return result.code
 
-    def node(self, value: Mapping[str, Any], name: str) -> str:
+    def find_node(self, value: Mapping[str, Any], name: str) -> str:
         """The minion id of the node of ``value`` that is called so, compared whole.
 
         A minion id wins; a name that fits two nodes is an error.

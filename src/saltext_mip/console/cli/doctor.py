@@ -1,4 +1,4 @@
-"""Whether a pusher has what is needed; and the versions of what runs here."""
+"""The requirements of a pusher, each with how it is met; and the versions of what runs here."""
 
 from __future__ import annotations
 
@@ -19,49 +19,46 @@ SALT = (3008, 2)
 
 
 @dataclass(frozen=True)
-class Need:
-    """One thing that is needed, as it is, and what to do where it is not enough."""
+class Requirement:
+    """``thing`` as it was ``found``, and a ``hint`` how to meet the requirement."""
 
     thing: str
     ok: bool
     found: str
     hint: str = ""
 
-    def shown(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         hint = {"hint": self.hint} if not self.ok else {}
         return {"thing": self.thing, "ok": self.ok, "found": self.found, **hint}
 
 
-def looked(context: Context) -> int:
-    """Show all; 1 where anything lacks."""
-    needs = [*programs(), _configured(context), *_declared(context)]
-    value = {"command": "check-required", "needs": [need.shown() for need in needs]}
-    context.show.value("check-required", value)
-    return 0 if all(need.ok for need in needs) else 1
+def requirements(context: Context) -> list[Requirement]:
+    """All requirements of a pusher."""
+    return [*programs(), _configured(context), *_configuration(context)]
 
 
-def programs() -> list[Need]:
-    """What must be installed here."""
+def programs() -> list[Requirement]:
+    """The programs that must be installed."""
     salt = _version("salt")
     numbers = tuple(int(part) for part in re.findall(r"\d+", salt)[:2])
     python = platform.python_version()
-    needs = [
-        Need("Salt", numbers >= SALT, salt, "3008.2 or newer is needed."),
-        Need("Python", python >= "3.11", python, "3.11 or newer is needed."),
+    found = [
+        Requirement("Salt", numbers >= SALT, salt, "Version 3008.2 or newer is required."),
+        Requirement("Python", python >= "3.11", python, "Version 3.11 or newer is required."),
     ]
     for name, hint in (
         ("salt-run", "Install salt-master."),
-        ("ssh", "Install openssh-client: shells on nodes need it."),
-        ("tmux", "Install tmux: the session needs it."),
+        ("ssh", "Install openssh-client, for shells on nodes."),
+        ("tmux", "Install tmux, for the session."),
     ):
         path = shutil.which(executable(name))
-        needs.append(Need(name, path is not None, path or "not found", hint))
-    return needs
+        found.append(Requirement(name, path is not None, path or "not found", hint))
+    return found
 
 
-def _configured(context: Context) -> Need:
+def _configured(context: Context) -> Requirement:
     path = config_dir(context.config) / "master"
-    return Need(
+    return Requirement(
         "Salt master",
         path.is_file(),
         str(path) if path.is_file() else f"no {path}",
@@ -69,22 +66,20 @@ def _configured(context: Context) -> Need:
     )
 
 
-def _declared(context: Context) -> list[Need]:
-    """The pillar is read by the function that reads it always."""
+def _configuration(context: Context) -> list[Requirement]:
+    """The pillar as the runner reads it, and what mip setup would change."""
     result = context.run("setup", dry_run=True)
     if result.error is not None:
-        return [Need("pillar", False, result.error, "Mend the pillar; see the manual.")]
+        return [Requirement("pillar", False, result.error, "Fix the pillar; see the manual.")]
     todo = [line.partition("\n")[0] for line in result.value["todo"]]
     more = [each for each in result.value["plan"] if each["action"] not in ("nothing", "todo")]
-    found = "; ".join(todo) or (
-        "mip setup has something to do" if more else "as mip setup makes it"
-    )
+    found = "; ".join(todo) or ("not as mip setup makes it" if more else "as mip setup makes it")
     return [
-        Need(
+        Requirement(
             "configuration",
             not (todo or more),
             "; ".join(todo) or found,
-            "mip setup --dry-run tells what.",
+            "Run mip setup --dry-run to see what is missing.",
         )
     ]
 
@@ -98,8 +93,8 @@ def versions() -> Mapping[str, Any]:
         "saltext-mip": saltext_mip.__version__,
         "python": platform.python_version(),
         **found,
-        "tmux": _said("tmux", "-V").removeprefix("tmux "),
-        "ssh": _said("ssh", "-V"),
+        "tmux": _first_line("tmux", "-V").removeprefix("tmux "),
+        "ssh": _first_line("ssh", "-V"),
     }
 
 
@@ -110,7 +105,7 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-def _said(*argv: str) -> str:
+def _first_line(*argv: str) -> str:
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)  # noqa: S603
     except FileNotFoundError:

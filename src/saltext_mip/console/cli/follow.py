@@ -1,4 +1,4 @@
-"""The logs of several nodes as they come, on one screen: one ssh a node, a prefix a line."""
+"""Follows the logs of several nodes: one ssh connection a node, its name before each line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saltext_mip.console.tmux.pane import remote_logs
 from saltext_mip.swarm.components import COMPONENTS
 from saltext_mip.text import shown
 
-MOMENT = 1.0  # seconds until it is looked whether anybody reads it
+POLL = 1.0  # seconds between two checks that standard output is still read
 
 
 def follow(
@@ -24,10 +24,10 @@ def follow(
     component: str | None,
     lines: int,
     since: str | None,
-    say: Callable[[str], None],
+    write: Callable[[str], None],
 ) -> int:
-    """Until interrupted, or until all connections are gone; then 1. Keys are short names."""
-    came: queue.Queue[tuple[str, str | None]] = queue.Queue()
+    """Until interrupted, or until all connections have ended (1). Keys are short names."""
+    received: queue.Queue[tuple[str, str | None]] = queue.Queue()
     running: dict[str, subprocess.Popen[str]] = {}
     try:
         for name, login in logins.items():
@@ -41,21 +41,23 @@ def follow(
                 errors="replace",
             )
             running[name] = process
-            reader = threading.Thread(target=_read, args=(name, process.stdout, came), daemon=True)
+            reader = threading.Thread(
+                target=_read, args=(name, process.stdout, received), daemon=True
+            )
             reader.start()
         left = set(running)
         width = max(map(len, running), default=0)
         while left:
             try:
-                name, line = came.get(timeout=MOMENT)
+                name, line = received.get(timeout=POLL)
             except queue.Empty:
                 pause(0)
                 continue
             if line is None:
                 left.discard(name)
-                say(f"{name:{width}} the connection has ended ({running[name].wait()})")
+                write(f"{name:{width}} connection closed (ssh exit code {running[name].wait()})")
             else:
-                say(f"{name:{width}} {shown(line)}")
+                write(f"{name:{width}} {shown(line)}")
         return 1
     finally:
         for process in running.values():
@@ -64,7 +66,7 @@ def follow(
             process.wait()
 
 
-def _read(name: str, stream: IO[str] | None, came: queue.Queue[tuple[str, str | None]]) -> None:
+def _read(name: str, stream: IO[str] | None, received: queue.Queue[tuple[str, str | None]]) -> None:
     for line in stream or ():
-        came.put((name, line.rstrip("\r\n")))
-    came.put((name, None))
+        received.put((name, line.rstrip("\r\n")))
+    received.put((name, None))

@@ -1,7 +1,7 @@
-"""The command line of ``mip``: read, refused, and explained.
+"""The command line of ``mip``: parsed, with its help and its usage errors.
 
-Options stand before or after the action, as they always could. One that the action has no use for
-is refused: nobody's ``--node`` is passed over. Nothing is abbreviated.
+Options stand before or after the action. An option that the action does not accept is an error, not
+passed over. Nothing is abbreviated.
 """
 
 from __future__ import annotations
@@ -10,25 +10,39 @@ import argparse
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS, Action, Option
+from saltext_mip.console.cli.action import Action, Handler, Option, flag, number, text
+from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS, actions
 
 CODES = """\
-Exit codes: 0 done (diff: the same; problems of data may be listed); 1 failed, or only a part was
-done (diff: different; wait: not in time; status --check: not well); 2 not understood (diff: it
-could not be told); 130 interrupted."""
-WHERE = """\
+Exit codes: 0 done (diff: no difference; problems of data may be listed); 1 failed, or done in part
+(diff: a difference; wait: timed out; status --check: not healthy); 2 usage error (diff: the
+comparison failed); 130 interrupted."""
+NODES = """\
 A NODE is a minion id, a short name (ms, ui, wk1), a hospital or an address, compared whole.
---federation may be left out where only one is declared."""
+--federation may be left out if only one is declared."""
 
 
-class Misused(Exception):
-    """What was wrong with the command line, and the usage to show with it."""
+class UsageError(Exception):
+    """What is wrong with the command line, and the usage to show with it."""
 
     def __init__(self, message: str, usage: str = "") -> None:
         super().__init__(message)
         self.usage = usage
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of ``mip`` itself."""
+
+    pusher: bool = False
+    quiet: bool = False
+    verbose: int = 0
+    no_color: bool = False
+    json: bool = False
+    config_dir: str | None = None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,129 +52,113 @@ class _Parser(argparse.ArgumentParser):
         ):
             near = difflib.get_close_matches(found[1], re.findall(r"[a-z-]+", found[2]), n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise Misused(f"there is no action '{found[1]}' of {self.prog}{hint}")
+            raise UsageError(f"{self.prog} has no action '{found[1]}'{hint}")
         if found := re.match(r"unrecognized arguments: (--[a-z-]+)", message):
             near = difflib.get_close_matches(found[1], _flags(), n=1)
             message += f"; did you mean {near[0]}?" if near else ""
-        raise Misused(message, self.format_usage())
+        raise UsageError(message, self.format_usage())
 
 
-class _Wait(argparse.Action):
-    """``--wait`` and ``--no-wait``."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **more: Any) -> None:
-        super().__init__(option_strings, dest, nargs=0, **more)
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        _values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, option_string == "--wait")
-
-
-# the common options, by the runner's name for each
+# the common options, by the runner's name for each; an action names those that it takes
 COMMON: Mapping[str, Option] = {
     option.name: option
     for option in (
-        Option(("--federation",), "federation", "which federation", {"metavar": "FED"}),
-        Option(("--node",), "node", "only this node", {"metavar": "NODE"}),
-        Option(("--pathology",), "pathology", "only these", {"metavar": "A,B"}),
-        Option(
-            ("--force",),
-            "force",
-            "compile: all again; tmux: anew; else nothing, since nothing is asked",
-            {"action": "store_true"},
-        ),
-        Option(
-            ("--dry-run",), "dry_run", "say what would be done, and why", {"action": "store_true"}
-        ),
-        Option(
-            ("--timeout",),
-            "timeout",
-            "how long to wait for another command, or a condition (300)",
-            {"type": int, "metavar": "SECONDS"},
+        text("--federation", name="federation", help="name of the federation", metavar="FED"),
+        text("--node", name="node", help="only this node", metavar="NODE"),
+        text("--pathology", name="pathology", help="only these pathologies", metavar="A,B"),
+        flag("--force", name="force", help="compile: rebuild all; tmux: recreate the session"),
+        flag("--dry-run", name="dry_run", help="show what would be done, and why"),
+        number(
+            "--timeout",
+            name="timeout",
+            help="how long to wait for another command, or a condition (300)",
+            metavar="SECONDS",
         ),
     )
 }
 ALWAYS = ("federation",)
-LOOKS = (
-    Option(("--pusher",), "pusher", "this is the pusher (it is, unless this is a node)", {}),
-    Option(("-q", "--quiet"), "quiet", "no progress", {}),
-    Option(("--no-color",), "no_color", "no colours", {}),
-    Option(("--json",), "json", "what was returned, as one JSON document", {}),
+OWN = (
+    flag("--pusher", name="pusher", help="treat this machine as the pusher"),
+    flag("-q", "--quiet", name="quiet", help="show no progress"),
+    flag("--no-color", name="no_color", help="show no colours"),
+    flag("--json", name="json", help="write what was returned, as one JSON document"),
+    Option(
+        ("-v", "--verbose"), "verbose", "show Salt's log; -vv: debug level", {"action": "count"}
+    ),
+    text(
+        "-c", "--config-dir", name="config_dir", help="Salt's configuration folder", metavar="DIR"
+    ),
 )
 
 
-def parse(argv: Sequence[str], *, pusher: bool) -> tuple[Action, dict[str, Any]]:
-    """The action and its options, of those only that were given. :class:`Misused`; -h exits."""
-    actions = ACTIONS if pusher else NODE_ACTIONS
-    parsed = vars(build(actions, pusher=pusher).parse_args(argv))
+def parse(argv: Sequence[str], *, pusher: bool) -> tuple[Action, Options, dict[str, Any]]:
+    """The action, ``mip``'s own options, and the arguments that were given. ``-h`` exits.
+
+    Raises :class:`UsageError`.
+    """
+    known = actions(pusher=pusher)
+    parsed = vars(build(pusher=pusher).parse_args(argv))
     given = {name: value for name, value in parsed.items() if value is not None}
+    options = Options(**{o.name: given.pop(o.name) for o in OWN if o.name in given})
     action: Action | None = given.pop("action", None)
     begun = given.pop("begun", ())
     if action is None:
-        meant = [one for one in actions if one.words[: len(begun)] == begun]
-        text = _listed(meant) if begun else summary(actions, pusher=pusher)
-        raise Misused("which of these?", text)
-    useless = [name for name in COMMON if name in given and name not in (*ALWAYS, *action.takes)]
-    if useless:
-        flags = ", ".join(COMMON[name].flags[0] for name in useless)
-        raise Misused(f"mip {action.name} has no use for {flags}")
+        meant = [one for one in known if one.words[: len(begun)] == begun]
+        listed = _listed(meant) if begun else summary(known, pusher=pusher)
+        raise UsageError("choose one of these actions", listed)
+    refused = [name for name in COMMON if name in given and name not in (*ALWAYS, *action.takes)]
+    if refused:
+        flags = ", ".join(COMMON[name].flags[0] for name in refused)
+        raise UsageError(f"mip {action.name} does not accept {flags}")
     if "needs node" in action.takes:
         names = [given.pop(key) for key in ("node", "name") if key in given]
         if not names:
-            raise Misused(f"mip {action.name} needs the node that it is for: --node NODE")
+            raise UsageError(f"mip {action.name} needs a node: --node NODE")
         if len(names) > 1:
-            raise Misused(f"mip {action.name} is for one node, not for two")
+            raise UsageError(f"mip {action.name} accepts one node, not two")
         given["node"] = names[0]
     if "any federation" in action.takes:
-        given.pop("federation", None)  # people have it in an alias
-    return action, given
+        given.pop("federation", None)  # operators have it in an alias
+    return action, options, given
 
 
-def build(actions: Iterable[Action], *, pusher: bool) -> argparse.ArgumentParser:
-    """argparse's parser of these actions."""
-    actions = tuple(actions)
+def build(*, pusher: bool) -> argparse.ArgumentParser:
+    """argparse's parser of the actions of a machine of that kind."""
+    known = actions(pusher=pusher)
+    common = tuple(COMMON) if pusher else ALWAYS
     top = _Parser(
         prog="mip",
         usage="mip [options] action [options]",
-        description=summary(actions, pusher=pusher),
-        epilog=f"{WHERE}\n\n{CODES}" if pusher else CODES,
+        description=summary(known, pusher=pusher),
+        epilog=f"{NODES}\n\n{CODES}" if pusher else CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[_common(COMMON if pusher else ALWAYS, COMMON if pusher else ALWAYS)],
+        parents=[_common(common, common)],
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
-    _branch(top, actions, (), COMMON if pusher else ALWAYS)
+    _add_actions(top, known, (), common)
     return top
 
 
-def _common(known: Iterable[str], told: Iterable[str]) -> _Parser:
-    """Options of all actions: those that are ``known``, and of these in the help what is told."""
+def _common(accepted: Iterable[str], listed: Iterable[str]) -> _Parser:
+    """The options that stand anywhere; of the ``accepted`` ones the help shows those ``listed``."""
     common = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
-    group = common.add_argument_group("options of all actions")
-    for option in LOOKS:
-        _add(group, Option(option.flags, option.name, option.help, {"action": "store_true"}))
-    group.add_argument("-v", "--verbose", action="count", help="say more; -vv all")
-    group.add_argument(
-        "-c", "--config-dir", dest="config_dir", metavar="DIR", help="where Salt is configured"
-    )
-    own = common.add_argument_group("what it is about")
-    for name in known:
-        _add(own, COMMON[name], hide=name not in told)
+    own = common.add_argument_group("options of all actions")
+    for option in OWN:
+        _add(own, option)
+    scope = common.add_argument_group("scope")
+    for name in accepted:
+        _add(scope, COMMON[name], hide=name not in listed)
     return common
 
 
-def _branch(
+def _add_actions(
     parser: argparse.ArgumentParser,
     actions: Sequence[Action],
     before: tuple[str, ...],
     known: Iterable[str],
 ) -> None:
-    """The next words that may follow ``before``."""
+    """Subparsers for the words that may follow ``before``."""
     depth = len(before)
     words = dict.fromkeys(
         action.words[depth]
@@ -174,14 +172,14 @@ def _branch(
         path = (*before, word)
         exact = next((action for action in actions if action.words == path), None)
         deeper = [action for action in actions if action.words[: depth + 1] == path]
-        told = [name for name in known if name in ALWAYS or (exact and name in exact.takes)]
+        listed = [name for name in known if name in ALWAYS or (exact and name in exact.takes)]
         sub = below.add_parser(
             word,
             prog=f"mip {' '.join(path)}",
             usage=_usage(path, exact),
             description=exact.help if exact else _listed(deeper),
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            parents=[_common(known, told)],
+            parents=[_common(known, listed)],
             allow_abbrev=False,
             argument_default=argparse.SUPPRESS,
         )
@@ -192,21 +190,21 @@ def _branch(
             for option in exact.options:
                 _add(own, option)
         if any(len(action.words) > depth + 1 for action in deeper):
-            _branch(sub, deeper, path, known)
+            _add_actions(sub, deeper, path, known)
 
 
 def _flags() -> list[str]:
     """The long options that there are, of any action."""
     own = [option for action in (*ACTIONS, *NODE_ACTIONS) for option in action.options]
-    flags = [flag for option in (*COMMON.values(), *LOOKS, *own) for flag in option.flags]
-    return [flag for flag in dict.fromkeys(flags) if flag.startswith("--")]
+    flags = [each for option in (*COMMON.values(), *OWN, *own) for each in option.flags]
+    return [each for each in dict.fromkeys(flags) if each.startswith("--")]
 
 
 def _usage(path: tuple[str, ...], action: Action | None) -> str:
     words = " ".join(path)
     if action is None:
         return f"mip {words} action [options]"
-    placed = [one for one in action.options if not one.flags[0].startswith("-")]
+    placed = [one for one in action.options if one.positional]
     shown = [
         f"[{one.more['metavar']}]" if "nargs" in one.more else one.more.get("metavar", one.name)
         for one in placed
@@ -215,18 +213,14 @@ def _usage(path: tuple[str, ...], action: Action | None) -> str:
 
 
 def _add(parser: Any, option: Option, *, hide: bool = False) -> None:
-    more = dict(option.more)
-    if more.get("action") == "wait":
-        more["action"] = _Wait
-    named = {"dest": option.name} if option.flags[0].startswith("-") else {}
-    parser.add_argument(
-        *option.flags, **named, help=argparse.SUPPRESS if hide else option.help, **more
-    )
+    named = {} if option.positional else {"dest": option.name}
+    shown = argparse.SUPPRESS if hide else option.help
+    parser.add_argument(*option.flags, **named, help=shown, **option.more)
 
 
 def summary(actions: Iterable[Action], *, pusher: bool) -> str:
-    """All actions by what they are about."""
-    where = "operate a federation, from its pusher" if pusher else "this node of a federation"
+    """All actions by group."""
+    where = "operate a federation from its pusher" if pusher else "operate this node"
     lines = [f"mip: {where}"]
     groups: dict[str, list[Action]] = {}
     for action in actions:
@@ -237,8 +231,9 @@ def summary(actions: Iterable[Action], *, pusher: bool) -> str:
 
 
 def _listed(actions: Iterable[Action]) -> str:
-    """One line an action; one that has two names has them together."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
+    """A line for each action, with all its names."""
+    rows: dict[tuple[Handler, str, str], list[str]] = {}
     for action in actions:
-        rows.setdefault((action.function, action.do, action.help), []).append(action.name)
+        key = (action.handler, action.function, action.help)
+        rows.setdefault(key, []).append(action.name)
     return "\n".join(f"  {', '.join(names):30} {key[2]}" for key, names in rows.items())

@@ -1,4 +1,4 @@
-"""Views of a status that the command alone has: one node, the nodes, or what is wrong only."""
+"""Views of a status that only the command line has: one node, the nodes, or problems only."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from saltext_mip.text import when
 Status = Mapping[str, Any]
 
 
-def described(status: Status, node: str) -> str:
-    """All that a status says of one node."""
+def describe_node(status: Status, node: str) -> str:
+    """The screen of one node: its facts, services and problems."""
     screen = Screen(width(), COLOURS)
     facts = status["nodes"][node]
     screen.title(node, f"{facts['role']}, {facts['short']}")
-    told = {
+    shown = {
         key: when(str(value)) if key == "since" else value
         for key, value in facts.items()
         if key not in ("role", "short") and value is not None
     }
-    anything(screen, told, indent=2)
+    anything(screen, shown, indent=2)
     services = {name: each for name, each in status["services"].items() if each.get("node") == node}
     screen.gap()
     screen.title("services")
@@ -35,12 +35,12 @@ def described(status: Status, node: str) -> str:
     trouble(screen, theirs, federation=status["federation"])
     if not theirs:
         screen.gap()
-        screen.text("Nothing is wrong with its data.", style="good")
+        screen.text("No problems in its data.", style="good")
     return str(screen)
 
 
 def of_node(status: Status, node: str) -> dict[str, Any]:
-    """The same without what is of other nodes."""
+    """The same status without the other nodes."""
     services = status["services"].items()
     return {
         **status,
@@ -51,7 +51,7 @@ def of_node(status: Status, node: str) -> dict[str, Any]:
 
 
 def nodes_only(status: Status) -> Status:
-    """The same without what is not about nodes."""
+    """The same status with what concerns nodes only."""
     wanted = ("WorkersReachable", "Ready")
     return {
         **status,
@@ -63,22 +63,22 @@ def nodes_only(status: Status) -> Status:
 
 
 def only_problems(status: Status, at: str) -> str:
-    """What is wrong, or that nothing is; ``at``: when this was looked at."""
+    """The screen of all problems; ``at`` is the time of the observation."""
     screen = Screen(width(), COLOURS)
     axes = f"{status['sync']}, {status['health']}"
     screen.title(f"federation {status['federation']}: {axes}", at)
-    wrong = [each for each in status["conditions"] if not fine(each)]
-    for each in wrong:
+    unhealthy = [each for each in status["conditions"] if not is_normal(each)]
+    for each in unhealthy:
         bad = severity(each["type"], each["status"]) == "bad"
         text = f"{each['type']}: {each['reason']}. {each['message']}".rstrip()
         screen.text(text, hang=2, style="bad" if bad else "warn")
     problems = [problem for problem in status["problems"] if problem["severity"] != "note"]
     trouble(screen, problems, federation=status["federation"])
-    if not wrong and not problems:
-        screen.text("Nothing is wrong.", style="good")
+    if not unhealthy and not problems:
+        screen.text("No problems.", style="good")
     return str(screen)
 
 
-def fine(condition: Mapping[str, Any]) -> bool:
+def is_normal(condition: Mapping[str, Any]) -> bool:
     """Whether a condition is normal."""
     return severity(condition["type"], condition["status"]) == "good"

@@ -1,0 +1,124 @@
+"""``mip node``, ``describe`` and ``ssh``."""
+
+from __future__ import annotations
+
+from saltext_mip.console.cli.action import (
+    DRY_RUN,
+    NODE,
+    ONE_NODE,
+    OPTIONAL,
+    REASON,
+    Arguments,
+    action,
+    text,
+    without,
+)
+from saltext_mip.console.cli.context import Context
+from saltext_mip.console.cli.salt import CommandResult
+from saltext_mip.console.cli.terminal import exec_program
+from saltext_mip.console.cli.views import describe_node, nodes_only, of_node
+
+GROUP = "Nodes"
+
+
+def list_nodes(context: Context, given: Arguments) -> int:
+    """All nodes, or one."""
+    name = given.get("node")
+    result = context.run("nodes", **without(given, "node"))
+    if result.error is None and name is not None:
+        node = context.find_node(result.value, name)
+        value = {**result.value, "nodes": {node: result.value["nodes"][node]}}
+        result = CommandResult(result.code, value)
+    return context.finish("nodes", result)
+
+
+def describe(context: Context, given: Arguments) -> int:
+    """The part of ``status`` that concerns the nodes, or one node."""
+    name = given.get("node")
+    result = context.run("status", **without(given, "node"))
+    if result.error is not None:
+        return context.finish("status", result)
+    node = None if name is None else context.find_node(result.value, name)
+    if context.display.json:
+        value = result.value if node is None else of_node(result.value, node)
+        return context.finish("status", CommandResult(result.code, value))
+    if node is None:
+        context.display.print(context.display.screen("status", nodes_only(result.value)))
+    else:
+        context.display.print(describe_node(result.value, node))
+    return result.code
+
+
+def ssh(context: Context, given: Arguments) -> int:
+    """Replace this process by ssh."""
+    result = context.run("nodes", **without(given, "node"))
+    if result.error is not None:
+        return context.finish("nodes", result)
+    from saltext_mip.console.ssh import in_folder
+
+    node = context.find_node(result.value, given["node"])
+    login = context.login(result.value, node)
+    return exec_program(login.argv(in_folder(result.value["nodes"][node].get("data_path"))))
+
+
+NAME = text("name", name="name", help="the node", metavar="NODE", **OPTIONAL)
+
+ACTIONS = (
+    *action(
+        "node list",
+        "nodes",
+        function="nodes",
+        help="list the nodes as last observed",
+        group=GROUP,
+        takes=NODE,
+        handler=list_nodes,
+    ),
+    *action(
+        "node status",
+        function="status",
+        help="show the nodes and their problems",
+        group=GROUP,
+        takes=NODE,
+        handler=describe,
+    ),
+    *action(
+        "node check",
+        function="check_nodes",
+        help="check the connection to each node, or one; record ssh host keys",
+        group=GROUP,
+        takes=NODE,
+    ),
+    *action(
+        "node enable",
+        function="enable",
+        help="include a node in the federation",
+        group=GROUP,
+        takes=DRY_RUN | ONE_NODE,
+    ),
+    *action(
+        "node disable",
+        function="disable",
+        help="exclude a node from the federation",
+        group=GROUP,
+        takes=DRY_RUN | ONE_NODE,
+        options=(REASON,),
+    ),
+    *action(
+        "describe",
+        function="status",
+        help="show state, services, data and problems of one node",
+        group=GROUP,
+        takes=ONE_NODE,
+        options=(NAME,),
+        handler=describe,
+    ),
+    *action(
+        "ssh",
+        function="nodes",
+        help="open a shell on a node, in its data folder",
+        group=GROUP,
+        takes=ONE_NODE,
+        options=(NAME,),
+        handler=ssh,
+    ),
+)

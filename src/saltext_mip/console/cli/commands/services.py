@@ -1,0 +1,122 @@
+"""``mip service``: deploy, start, stop, restart, remove, and the status of the federation."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+from saltext_mip.console.cli.action import (
+    DRY_RUN,
+    FORCE,
+    NODE,
+    Arguments,
+    action,
+    flag,
+    number,
+    without,
+)
+from saltext_mip.console.cli.context import Context
+from saltext_mip.console.cli.salt import CommandResult
+from saltext_mip.console.cli.terminal import pause
+from saltext_mip.console.cli.views import of_node, only_problems
+from saltext_mip.errors import Misuse
+from saltext_mip.text import shown
+
+GROUP = "Services"
+INTERVAL = 10  # seconds between two observations of --watch
+CLEAR = "\x1b[H\x1b[2J\x1b[3J"
+
+
+def status(context: Context, given: Arguments) -> int:
+    """Once, or with ``--watch`` until interrupted."""
+    interval = given.get("interval", INTERVAL)
+    if interval < 1:
+        raise Misuse("--interval takes a number of seconds, at least 1.")
+    if given.get("watch"):
+        _watch(context, given, interval)
+    result = _status(context, given, bar=True)
+    if result.error is not None or context.display.json:
+        return context.finish("status", result)
+    context.display.print(_screen(context, result, given))
+    return result.code
+
+
+def _watch(context: Context, given: Arguments, interval: int) -> None:
+    """Ends by an exception only: an interrupt, or that nobody reads any more."""
+    before = None
+    clears = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    while True:
+        result = _status(context, given, bar=False)
+        if context.display.json:
+            value = {"error": result.error} if result.error is not None else result.value
+            sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        else:
+            screen = _screen(context, result, given)
+            if clears:
+                sys.stdout.write(CLEAR)
+            if clears or screen != before:  # a pipe gets what is new
+                context.display.print(screen)
+            before = screen
+        sys.stdout.flush()
+        pause(interval)
+
+
+def _status(context: Context, given: Arguments, *, bar: bool) -> CommandResult:
+    arguments = without(given, "watch", "interval", "only_problems", "node")
+    result = context.run("status", **arguments) if bar else context.salt.run("status", arguments)
+    if result.error is None and (name := given.get("node")) is not None:
+        value = of_node(result.value, context.find_node(result.value, name))
+        return CommandResult(result.code, value)
+    return result
+
+
+def _screen(context: Context, result: CommandResult, given: Arguments) -> str:
+    if result.error is not None:
+        return "\n".join(map(shown, result.error.splitlines()))
+    if given.get("only_problems"):
+        return only_problems(result.value, f"{datetime.now(UTC):%H:%M} UTC")
+    return context.display.screen("status", result.value)
+
+
+ACTIONS = (
+    *(
+        one
+        for verb, what in (
+            ("deploy", "create Swarm, network and services, and wait until they serve"),
+            ("start", "start services, all or those of one node"),
+            ("stop", "stop services; they remain stopped until a start"),
+            ("restart", "restart services, one worker at a time"),
+            ("remove", "remove services"),
+        )
+        for one in action(
+            f"service {verb}",
+            verb,
+            function=verb,
+            help=what,
+            group=GROUP,
+            takes=DRY_RUN | NODE | FORCE,
+        )
+    ),
+    *action(
+        "service status",
+        "status",
+        function="status",
+        help="compare what runs with what is declared; show problems first",
+        group=GROUP,
+        takes=NODE,
+        options=(
+            flag("-w", "--watch", name="watch", help="update it until interrupted"),
+            number(
+                "--interval",
+                name="interval",
+                help="time between two updates of --watch (10)",
+                metavar="SECONDS",
+            ),
+            flag("--problems", name="only_problems", help="show problems only"),
+            flag("--check", name="check", help="exit with 1 unless the federation is healthy"),
+        ),
+        handler=status,
+    ),
+)

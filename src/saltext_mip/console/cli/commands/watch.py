@@ -1,0 +1,150 @@
+"""The tmux session, logs, events, and the list of tasks."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.console.cli import follow
+from saltext_mip.console.cli.action import (
+    EVENT_LIMIT,
+    FORCE,
+    LOG_OPTIONS,
+    NODE,
+    Arguments,
+    action,
+    flag,
+    without,
+)
+from saltext_mip.console.cli.context import Context
+from saltext_mip.console.cli.terminal import exec_program, pause, width
+from saltext_mip.console.colours import COLOURS
+from saltext_mip.console.screens.events import lines
+from saltext_mip.console.screens.text import Screen
+from saltext_mip.generations.event_log import EventLog
+
+GROUP = "Watching"
+POLL = 0.5  # seconds between two reads of the event log
+
+
+def tmux(context: Context, given: Arguments) -> int:
+    """Create the session, and on a terminal attach to it."""
+    result = context.run("tmux", attach=False, **given)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not context.display.json
+    if result.error is None and terminal:
+        from saltext_mip.console.tmux.server import Tmux, inside
+
+        exec_program(Tmux().attach_argv(result.value["federation"], inside=inside()))
+    return context.finish("tmux", result)
+
+
+def logs(context: Context, given: Arguments) -> int:
+    """The last lines; with ``--follow`` also new ones, over ssh."""
+    if not given.get("follow"):
+        return context.finish("logs", context.run("logs", **without(given, "follow")))
+    federation = {key: given[key] for key in ("federation",) if key in given}
+    result = context.run("nodes", **federation)
+    if result.error is not None:
+        return context.finish("nodes", result)
+    nodes = result.value["nodes"]
+    if "node" in given:
+        chosen = [context.find_node(result.value, given["node"])]
+    else:
+        chosen = [node for node, facts in nodes.items() if facts["enabled"]]
+    return follow.follow(
+        {nodes[node]["short"]: context.login(result.value, node) for node in chosen},
+        {nodes[node]["short"]: nodes[node]["role"] for node in chosen},
+        component=given.get("component"),
+        lines=given.get("lines", 10_000 if len(chosen) == 1 else 100),
+        since=given.get("since"),
+        write=context.display.print,
+    )
+
+
+def events(context: Context, given: Arguments) -> int:
+    """The last events, and with ``--watch`` new ones until interrupted.
+
+    They are read from the pusher's event log: on Salt's event bus any minion could forge one.
+    """
+    result = context.run("events", **without(given, "watch"))
+    if result.error is not None or not given.get("watch"):
+        return context.finish("events", result)
+    log = EventLog(Path(result.value["record"]).parent)
+    last = max((each["number"] for each in result.value["events"]), default=0)
+    _write_events(context, result.value["events"])
+    while True:
+        new = log.events(after=last)
+        if new:
+            last = new[-1].number
+            _write_events(context, [asdict(event) for event in new])
+        pause(POLL)
+
+
+def _write_events(context: Context, found: Sequence[Mapping[str, Any]]) -> None:
+    """One line each, or one JSON document a line."""
+    if context.display.json:
+        for event in found:
+            sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    elif found:
+        screen = Screen(width(), COLOURS)
+        lines(screen, found)
+        context.display.print(str(screen))
+    sys.stdout.flush()
+
+
+def tasks(context: Context, given: Arguments) -> int:
+    """The text of window 2; with ``--shell`` the operator's shell replaces this process."""
+    from saltext_mip.console.tmux.cheatsheet import TASKS, text
+
+    if context.display.json:
+        value = {"tasks": [{"what": what, "how": how} for what, how in TASKS]}
+        context.display.value("tasks", value)
+    else:
+        context.display.print(text(given.get("federation")))
+    if given.get("shell"):
+        exec_program([os.environ.get("SHELL") or "/bin/sh"])
+    return 0
+
+
+ACTIONS = (
+    *action(
+        "tmux",
+        function="tmux",
+        help="open the session: a shell on each node, and all logs",
+        group=GROUP,
+        takes=FORCE,
+        handler=tmux,
+    ),
+    *action(
+        "logs",
+        function="logs",
+        help="show a node's log, or all nodes' logs merged by time",
+        group=GROUP,
+        takes=NODE,
+        options=LOG_OPTIONS,
+        handler=logs,
+    ),
+    *action(
+        "events",
+        function="events",
+        help="show recent events and operator actions",
+        group=GROUP,
+        options=(
+            flag("-w", "--watch", name="watch", help="show new events until interrupted"),
+            EVENT_LIMIT,
+        ),
+        handler=events,
+    ),
+    *action(
+        "tasks",
+        help="list the commands for the main tasks",
+        group=GROUP,
+        options=(flag("--shell", name="shell", help="open a shell after the list"),),
+        handler=tasks,
+    ),
+)
