@@ -23,22 +23,13 @@ LOST = 45.0  # seconds after which an engine is in a keystore that runs, or was 
 REGISTERED = 15.0  # seconds in which a worker that waits for a master registers with it
 
 
-@dataclass(frozen=True)
-class Item:
+class RestartItem(PlanItem, frozen=True):
     """``restart`` of a component on a node, or ``forget`` of a keystore's key.
 
     ``cause`` identifies why, so that it is done once.
     """
 
-    action: str
-    thing: str
-    node: str
-    reason: str
     cause: str = ""
-
-    @property
-    def plan_item(self) -> PlanItem:
-        return PlanItem(self.action, self.thing, self.reason, self.node)
 
 
 def restarts(
@@ -48,7 +39,7 @@ def restarts(
     after: Sources,
     *,
     first: Collection[str] = (),
-) -> tuple[Item, ...]:
+) -> tuple[RestartItem, ...]:
     """Who restarts, in this order, after everything is compiled; and which keys go first.
 
     The master comes before the workers, which register with it. Of the workers, those whose
@@ -56,9 +47,9 @@ def restarts(
     """
     found = engine.restarts(federation, before, after)
     master = federation.master
-    items = [Item("forget", key, master.id, reason) for key, reason in found.keys.items()]
+    items = [RestartItem("forget", key, reason, master.id) for key, reason in found.keys.items()]
     if found.master:
-        items.append(Item("restart", MASTER, master.id, found.master, _cause(after.cdes)))
+        items.append(RestartItem("restart", MASTER, found.master, master.id, _cause(after.cdes)))
     changed = {
         node
         for node in found.workers
@@ -67,7 +58,7 @@ def restarts(
     order = sorted(found.workers, key=lambda node: node not in changed and node not in first)
     for node in order:
         cause = _cause([after.datasets.get(node, {}), after.cdes if found.master else {}])
-        items.append(Item("restart", WORKER, node, found.workers[node], cause))
+        items.append(RestartItem("restart", WORKER, found.workers[node], node, cause))
     return tuple(items)
 
 

@@ -20,7 +20,7 @@ from saltext_mip.pusher.services import client, lifecycle, wait
 from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
 from saltext_mip.swarm.engines.interface import Datasets, Served, differences
-from saltext_mip.swarm.rollout import Item
+from saltext_mip.swarm.rollout import RestartItem
 from tests.support import commands, views
 from tests.support.commands import consolidate, plan_refresh, refresh, request_refresh
 from tests.support.folders import Folders
@@ -47,7 +47,7 @@ class Engines:
         self.refused: str | None = None
         self.mends = 0
         self.unknown = False
-        self.due: list[Item] = []
+        self.due: list[RestartItem] = []
         self.served: dict[str, dict[str, tuple[str, ...]]] = {}
         self.restarts: list[list[tuple[str, str, str]]] = []
 
@@ -74,7 +74,7 @@ class Engines:
         done, self.gone = tuple(self.gone), []
         return done
 
-    def restart_components(self, pusher: Any, items: Sequence[Item]) -> lifecycle.Rollout:
+    def restart_components(self, pusher: Any, items: Sequence[RestartItem]) -> lifecycle.Rollout:
         if not items:
             return lifecycle.Rollout()
         self.due = [item for item in self.due if item not in items]
@@ -262,7 +262,9 @@ def test_answers_of_another_kind_restart_nothing_and_prove_nothing(
 
 def test_engines_that_lost_their_master_follow_it(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
-    engines.due = [Item("restart", "exareme", "fed1-wk-h1", "the master restarted", "master:m")]
+    engines.due = [
+        RestartItem("restart", "exareme", "the master restarted", "fed1-wk-h1", "master:m")
+    ]
     plan = [item for item in plan_refresh(fed.pusher)["plan"] if item["action"] != "nothing"]
     assert [(item["action"], item["node"]) for item in plan] == [("restart", "fed1-wk-h1")]
     result = refresh(fed.pusher)

@@ -19,7 +19,7 @@ from saltext_mip.schemas.decoding import decode
 from saltext_mip.swarm.engines.interface import Served
 from saltext_mip.swarm.observed import NODE_DOWN
 from saltext_mip.swarm.request import BACK, ServiceRequest
-from saltext_mip.swarm.rollout import Item
+from saltext_mip.swarm.rollout import RestartItem
 
 # texts in a task's error that waiting does not fix, and the condition's reason for them
 PERMANENT_ERRORS = {
@@ -133,7 +133,7 @@ class ServicesView:
     plan: tuple[PlanItem, ...] = ()
     refused: str | None = None
     ending: tuple[str, ...] = ()
-    due: tuple[Item, ...] = ()
+    due: tuple[RestartItem, ...] = ()
     stalled: tuple[str, ...] = ()
 
     def unknown(self) -> dict[str, str]:
@@ -223,7 +223,7 @@ def decode_services(master: str, value: Any) -> ServicesView:
         refused=sent.refused and sanitize(sent.refused),
         ending=sent.ending,
         due=tuple(
-            Item("restart", each.thing, each.node, sanitize(each.reason), each.cause)
+            RestartItem("restart", each.thing, sanitize(each.reason), each.node, each.cause)
             for each in sent.due
         ),
         stalled=tuple(map(sanitize, sent.stalled)),

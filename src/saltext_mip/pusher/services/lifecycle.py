@@ -16,7 +16,7 @@ from saltext_mip.pusher.services.wait import wait_replaced, wait_up
 from saltext_mip.results import ServicesResult
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.request import BACK, ServiceRequest, Target
-from saltext_mip.swarm.rollout import Item
+from saltext_mip.swarm.rollout import RestartItem
 
 _EVENTS = {"start": "started", "stop": "stopped", "remove": "removed", "restart": "restarted"}
 
@@ -101,30 +101,32 @@ def _ended(now: ServicesView, ids: Sequence[str]) -> bool:
     return not any(of.node in ids and of.task_running for of in now.services.values())
 
 
-def _all_components(pusher: Pusher, ids: Sequence[str], why: str) -> tuple[Item, ...]:
+def _all_components(pusher: Pusher, ids: Sequence[str], why: str) -> tuple[RestartItem, ...]:
     """All components of these nodes in the order in which they restart; the workers follow their
     master."""
     federation = pusher.federation
     items = []
     if federation.master.id in ids:
-        items += [Item("restart", short, federation.master.id, why) for short in (KEYSTORE, MASTER)]
+        items += [
+            RestartItem("restart", short, why, federation.master.id) for short in (KEYSTORE, MASTER)
+        ]
     for node in federation.workers:
         if node.id in ids:
-            items.append(Item("restart", WORKER, node.id, why))
+            items.append(RestartItem("restart", WORKER, why, node.id))
         elif federation.master.id in ids:
             reason = "it must register with the restarted master"
-            items.append(Item("restart", WORKER, node.id, reason))
+            items.append(RestartItem("restart", WORKER, reason, node.id))
     named = {item.thing for item in items}
     others = (
         (of.short, of.node)
         for of in observe_services(pusher).services.values()
         if of.declared and not of.once and of.short not in named and of.node in ids
     )
-    items += [Item("restart", short, node, why) for short, node in others]
+    items += [RestartItem("restart", short, why, node) for short, node in others]
     return tuple(items)
 
 
-def _targets(items: Sequence[Item]) -> tuple[Target, ...]:
+def _targets(items: Sequence[RestartItem]) -> tuple[Target, ...]:
     return tuple(Target(item.node, item.thing, item.reason, item.cause) for item in items)
 
 
@@ -133,12 +135,14 @@ class Rollout:
     """``done`` restarted now, ``already`` before for the same cause; ``failed`` tells what does not
     serve after its restart, and why."""
 
-    done: tuple[Item, ...] = ()
-    already: tuple[Item, ...] = ()
+    done: tuple[RestartItem, ...] = ()
+    already: tuple[RestartItem, ...] = ()
     failed: tuple[str, ...] = ()
 
 
-def restart_components(pusher: Pusher, items: Sequence[Item], within: float = BACK) -> Rollout:
+def restart_components(
+    pusher: Pusher, items: Sequence[RestartItem], within: float = BACK
+) -> Rollout:
     """Restart components in this order, each until it serves, for up to ``within`` seconds each.
 
     Keys go first. What an operator stopped stays stopped. Where a keystore or master does not
@@ -150,7 +154,7 @@ def restart_components(pusher: Pusher, items: Sequence[Item], within: float = BA
         pusher.progress(f"deleting {', '.join(keys)} from the keystore")
         require(pusher.ask("forget", [master], keys=keys), [master])
     done = [item for item in items if item.action == "forget"]
-    already: list[Item] = []
+    already: list[RestartItem] = []
     failed: list[str] = []
     for item in items:
         if item.action != "restart":

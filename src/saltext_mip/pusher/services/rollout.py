@@ -27,7 +27,7 @@ from saltext_mip.storage.state import SERVED, read_state, write_state
 from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.swarm.engines.interface import Datasets, Served, Sources, expected, sources
 from saltext_mip.swarm.request import BACK
-from saltext_mip.swarm.rollout import Item, restarts
+from saltext_mip.swarm.rollout import RestartItem, restarts
 
 if TYPE_CHECKING:
     from saltext_mip.pusher.services.client import ServicesView
@@ -175,7 +175,9 @@ def remember(pusher: Pusher, generation: Generation, *, absent: Collection[str] 
     write_state(pusher.state / SERVED, after.value())
 
 
-def _items(pusher: Pusher, generation: Generation, absent: Collection[str]) -> tuple[Item, ...]:
+def _items(
+    pusher: Pusher, generation: Generation, absent: Collection[str]
+) -> tuple[RestartItem, ...]:
     items = restarts(ENGINE, pusher.federation, _seen(pusher), _sources(pusher, generation))
     return tuple(item for item in items if item.node not in absent)
 

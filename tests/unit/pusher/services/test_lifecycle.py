@@ -11,7 +11,7 @@ from saltext_mip.errors import Busy, UnknownNode
 from saltext_mip.pusher.services import lifecycle
 from saltext_mip.pusher.services.lifecycle import Rollout
 from saltext_mip.swarm.components import MASTER, WORKER
-from saltext_mip.swarm.rollout import Item
+from saltext_mip.swarm.rollout import RestartItem
 from tests.support.commands import events
 from tests.support.services import Services
 
@@ -130,9 +130,9 @@ def test_a_node_that_there_is_not_and_a_lock_that_is_held_are_refused(fed: Servi
 
 def test_components_restart_after_their_keys_are_deleted(fed: Services) -> None:
     items = (
-        Item("forget", "data/fed1-wk-h1/dementia", "fed1-ms", "the worker has it no more"),
-        Item("restart", MASTER, "fed1-ms", "CDEs changed", "sources:a"),
-        Item("restart", WORKER, "fed1-wk-h1", "its datasets changed", "sources:b"),
+        RestartItem("forget", "data/fed1-wk-h1/dementia", "the worker has it no more", "fed1-ms"),
+        RestartItem("restart", MASTER, "CDEs changed", "fed1-ms", "sources:a"),
+        RestartItem("restart", WORKER, "its datasets changed", "fed1-wk-h1", "sources:b"),
     )
     before = ids(fed)
     assert lifecycle.restart_components(fed.pusher, items) == Rollout(items)
@@ -145,6 +145,6 @@ def test_components_restart_after_their_keys_are_deleted(fed: Services) -> None:
 
 def test_components_of_a_stopped_node_are_not_waited_for(fed: Services) -> None:
     run(fed, lifecycle.stop, node="h1")
-    lifecycle.restart_components(fed.pusher, (Item("restart", WORKER, "fed1-wk-h1", "why"),))
+    lifecycle.restart_components(fed.pusher, (RestartItem("restart", WORKER, "why", "fed1-wk-h1"),))
     assert ENGINE not in fed.running()
     assert fed.overrides["fed1-wk-h1"]["word"] == "stopped"
