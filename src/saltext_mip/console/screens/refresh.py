@@ -33,8 +33,8 @@ def controlled(screen: Screen, value: Mapping[str, Any]) -> None:
         plan(screen, value["plan"])
     elif "changed" in value:
         screen.gap()
-        said = "Done." if value["changed"] else "Nothing changed: that was said already."
-        screen.text(said, style="good")
+        outcome = "Done." if value["changed"] else "No change: already set."
+        screen.text(outcome, style="good")
     conditions(screen, value)
 
 
@@ -83,5 +83,5 @@ def _done(screen: Screen, value: Mapping[str, Any]) -> None:
             screen.text(text, indent=2, hang=2)
         return
     generation = value.get("generation")
-    said = f"Generation {generation} " + ("is served." if value["served"] else "stands.")
-    screen.text(said if value["changed"] else f"Nothing changed. {said}", style="good")
+    outcome = f"Generation {generation} " + ("is served." if value["served"] else "stands.")
+    screen.text(outcome if value["changed"] else f"Nothing changed. {outcome}", style="good")

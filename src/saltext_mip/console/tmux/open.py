@@ -59,17 +59,17 @@ def session(
 
 
 def notes(nodes: Mapping[str, NodeInfo]) -> dict[str, str]:
-    """What is to be said of nodes in their windows: that one is disabled, or did not answer."""
+    """Notes on nodes for their windows: that one is disabled, or does not respond."""
     found = {}
     for node, facts in nodes.items():
-        said = []
+        parts = []
         if not facts.enabled:
             why = facts.disabled or Disabled()
             by = f" by {why.actor}" if why.actor else ""
             reason = f": {why.reason}" if why.reason else ""
-            said.append(f"This node is disabled{by}{reason}.")
+            parts.append(f"This node is disabled{by}{reason}.")
         if facts.up is False:
-            said.append(f"It has not answered since {when(str(facts.since))}.")
-        if said:
-            found[node] = shown(" ".join(said))
+            parts.append(f"It has not answered since {when(str(facts.since))}.")
+        if parts:
+            found[node] = shown(" ".join(parts))
     return found

@@ -40,7 +40,7 @@ class Tmux:
         return next((id_ for id_, mark in self._sessions() if mark == federation), None)
 
     def ensure(self, session: Session, *, force: bool) -> bool:
-        """Make the session unless it is there; whether it was made. With ``force`` made anew."""
+        """Make the session unless it is there; whether it was made. With ``force`` recreated."""
         there = self.find(session.federation)
         if there is not None and not force:
             self._bind()
