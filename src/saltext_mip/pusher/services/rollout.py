@@ -77,8 +77,8 @@ def serve(
     # what an operator stopped stays so, and serves nothing
     stopped = set(view.overrides)
     if pusher.federation.master.id in stopped:
-        said = "The master's services are stopped: it is not known what is served."
-        return Serving(restarted=restored, notes=(*notes, said))
+        note = "The master's services are stopped: it is not known what is served."
+        return Serving(restarted=restored, notes=(*notes, note))
     absent = {*absent, *stopped}
     rollout = lifecycle.Rollout()
     if not view.served.unknown:

@@ -75,14 +75,14 @@ class _Report:
 
     def __init__(self, pusher: Pusher) -> None:
         self._pusher = pusher
-        self._said = ""
+        self._reported = ""
         self._since = self._when = time.monotonic()
 
     def waiting_for(self, text: str) -> None:
         now = time.monotonic()
-        if text != self._said:
+        if text != self._reported:
             self._pusher.progress(f"waiting for {text}")
-            self._said, self._since, self._when = text, now, now
+            self._reported, self._since, self._when = text, now, now
         elif now - self._when >= REPORT_INTERVAL:
             self._pusher.progress(f"waiting for {text} (for {now - self._since:.0f} s)")
             self._when = now
