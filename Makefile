@@ -68,6 +68,7 @@ soak: $(INSTALLED)  ## what gains by running long: chance and faults, for an hou
 	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/unit
 	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/integration/test_follow.py
 	MIP_SOAK=1 $(PYTEST) tests/federation/test_nemesis.py
+	MIP_SOAK=1 $(PYTEST) tests/federation/test_engine_clock.py
 
 federation: $(INSTALLED)  ## bring up hosts of their own: [WORKERS=3] [KEYCLOAK=1] [SETTLE=2]
 	$(BIN)/python -m tests.support.bed up --workers $(WORKERS) \

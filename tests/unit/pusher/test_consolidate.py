@@ -358,6 +358,33 @@ def test_odd_names_work_and_do_no_harm(fed: Folders) -> None:
     assert not list(fed.root.rglob("pwned"))
 
 
+def test_names_that_cannot_be_served_are_problems_and_not_listed(fed: Folders) -> None:
+    extra = {"code": "b\u00e9ta", "label": "B", "sql_type": "real", "isCategorical": False}
+    tree = json.loads(cde())
+    tree["variables"].append({**extra, "type": "real"})
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", json.dumps(tree))
+    fed.write("fed1-wk-h1", "dementia", "odd.csv", rows("a b") + rows("good").partition("\n")[2])
+    fed.write("fed1-ms", "mental health", "CDEsMetadata.json", cde(code="root", label="/"))
+    fed.write("fed1-wk-h1", "mental health", "x.csv", rows("x"))
+    result = run(fed)
+    found = [p for p in result["problems"] if p["rule"] == "NotServable"]
+    assert [(p["pathology"], p["column"], p["about"]) for p in found] == [
+        ("dementia", None, "dataset 'a b': the engine or the portal drops U+0020"),
+        ("mental health", None, "pathology 'mental health': the engine or the portal drops U+0020"),
+        ("dementia", "b\u00e9ta", "variable 'b\u00e9ta': the engine or the portal drops '\u00e9'"),
+    ]
+    assert offered(fed) == {"dementia": ["edsd", "good", "ppmi"]}
+    (entry,) = fed.offered
+    codes = [each["code"] for each in entry["metadataHierarchy"]["variables"]]
+    assert "b\u00e9ta" not in codes
+    assert run(fed)["changed"] is False
+    fed.declared["engine"] = {"any_name": True}
+    result = run(fed)
+    assert not [p for p in result["problems"] if p["rule"] == "NotServable"]
+    assert set(offered(fed)) == {"dementia", "mental health"}
+    assert "a b" in offered(fed)["dementia"]
+
+
 def test_links_that_leave_the_folder_are_refused(fed: Folders, tmp_path: Path) -> None:
     outside = tmp_path / "outside.csv"
     outside.write_text(rows("secret"))

@@ -1,0 +1,54 @@
+"""The time limits fit the engine's own clock: one deployment at its real speed, in `make soak`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.federation.deployed import MASTER
+from tests.federation.followed import DATA, Followed
+from tests.support.bed import Bed
+from tests.support.soak import SOAK
+from tests.unit.pusher.conftest import cde
+
+pytestmark = [
+    pytest.mark.skipif(not SOAK, reason="takes a quarter of an hour: make soak"),
+    pytest.mark.timeout(3600),
+]
+
+
+def _real(value: dict[str, Any]) -> None:
+    for name in ("exareme-master", "exareme"):
+        value["services"][name]["env"]["ENGINE_CLOCK"] = "1"
+
+
+@pytest.fixture(scope="module")
+def fed(bed: Bed) -> Iterator[Followed]:
+    bed.blank()
+    bed.declare(_real)
+    made = Followed(bed)
+    made.begin()
+    yield made
+    bed.blank()
+
+
+def test_a_cde_is_served_after_one_refresh(fed: Followed) -> None:
+    fed.well("suspend")
+    fed.bed.write(MASTER, f"{DATA}/tbi/CDEsMetadata.json", cde(code="tbi").encode())
+    fed.put("fed1-wk-h1", "centre", "tbi")
+    ran = fed.mip("refresh", timeout=1800)
+    assert (ran.code, ran.value["served"]) == (0, True), ran.text
+    assert len(ran.value["restarted"]) == 1 + len(fed.workers)
+    fed.well("resume")
+    fed.quiet()
+
+
+def test_a_master_that_was_killed_is_followed(fed: Followed) -> None:
+    served = fed.served()
+    labels = {"label": "mip.service=exareme-master"}
+    for container in fed.bed.docker(MASTER).containers.list(filters=labels):
+        container.kill()
+    fed.serves(served, seconds=900)
+    fed.quiet()
