@@ -260,6 +260,20 @@ RULES: dict[str, Rule] = _rules(
         "a dataset of one row, called like a column, a label, a total or a note",
         "A label, a total or a note: delete the line. A patient: write the code of its dataset.",
     ),
+    Rule(
+        "DuplicateFile",
+        "error",
+        True,
+        "the same rows as another file of the folder: each patient would be counted twice",
+        "Delete this file, or the other one.",
+    ),
+    Rule(
+        "OverlappingFile",
+        "warning",
+        False,
+        "many rows are also in another file: these patients are counted twice",
+        "Remove the rows that are in both files from one of them.",
+    ),
     Rule("NoRows", "warning", False, "a header and no rows", "Add rows, or remove the file."),
     Rule(
         "FileChanging",

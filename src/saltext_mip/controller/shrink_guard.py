@@ -23,9 +23,18 @@ class Shrink:
 
 
 def shrink(
-    before: Offered, after: Offered, *, disabled: Collection[str], max_removed: int
+    before: Offered,
+    after: Offered,
+    *,
+    disabled: Collection[str],
+    max_removed: int,
+    repeated: Collection[str] = (),
 ) -> Shrink | None:
-    """The removals, if they are more than may happen automatically; else ``None``."""
+    """The removals, if they are more than may happen automatically; else ``None``.
+
+    ``repeated``: files that came since the last generation and repeat rows of another one. Nothing
+    may count patients twice automatically, either.
+    """
     before = _without(before, disabled)
     removed = [
         (pathology, code)
@@ -38,6 +47,7 @@ def shrink(
     why += [f"the last dataset of {node}" for node in sorted(_owners(before) - left)]
     if len(removed) > max_removed:
         why.append(f"{len(removed)} datasets, where {max_removed} may go (reactor: max_removed)")
+    why += [f"patients counted twice: {file}" for file in repeated]
     if not why:
         return None
     return Shrink(tuple(f"{pathology}: {code}" for pathology, code in removed), tuple(why))

@@ -353,7 +353,23 @@ def _shrink(pusher: Pusher, found: Survey) -> Shrink | None:
         {pathology.name: pathology.datasets for pathology in found.plan.pathologies},
         disabled=found.gathered.disabled,
         max_removed=int(pusher.federation.settings["reactor"]["max_removed"]),
+        repeated=_repeated(before, found),
     )
+
+
+def _repeated(before: Generation, found: Survey) -> list[str]:
+    """Files that repeat rows of another, which the last generation did not know as such."""
+    known = {
+        (of.get("node"), of.get("pathology"), of.get("file"))
+        for of in before.problems
+        if of.get("rule") == "OverlappingFile"
+    }
+    return [
+        f"{problem.node}: {problem.pathology}/{problem.file}"
+        for problem in found.plan.problems
+        if problem.rule == "OverlappingFile"
+        and (problem.node, problem.pathology, problem.file) not in known
+    ]
 
 
 def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:

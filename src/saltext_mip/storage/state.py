@@ -40,6 +40,7 @@ APPROVED = "approved.json"  # the revision whose removals an operator approved
 # -- on a node
 ENROLMENT = "enrolled.json"  # the data path that is enrolled
 INVENTORY_CACHE = "inventory.json"
+ROW_DIGESTS = "row-digests.json"  # of files' rows, to find those that repeat others'
 BUILD_RECORDS = "compiled"  # a folder: what each database was built from
 STAGED = "staged.json"  # the transaction that is staged
 STAGING_LOCK = "staging.lock"

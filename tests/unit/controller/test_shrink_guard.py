@@ -87,3 +87,9 @@ def test_as_many_as_the_pillar_allows_may_go(allowed: int) -> None:
     assert (shrink(offered(BEFORE), after, disabled=(), max_removed=allowed) is None) == (
         allowed >= 2
     )
+
+
+def test_a_file_that_counts_patients_twice_holds_too() -> None:
+    whole = offered(BEFORE)
+    held = shrink(whole, whole, disabled=(), max_removed=1, repeated=["wk1: dementia/copy.csv"])
+    assert held == Shrink((), ("patients counted twice: wk1: dementia/copy.csv",))

@@ -373,6 +373,23 @@ def test_too_much_is_held_with_nothing_done(fed: Folders, engines: Engines) -> N
     assert events(fed)[-1] == "held"
 
 
+def test_a_file_that_repeats_many_rows_is_held_until_approved(
+    fed: Folders, engines: Engines
+) -> None:
+    patients = [f"edsd,{age},{age}.5" for age in range(30, 90)]
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", "\n".join(["dataset,age,mmse", *patients, ""]))
+    refresh(fed.pusher)
+    more = [*patients[:40], "edsd,100,1.5", "edsd,101,2.5"]
+    fed.write("fed1-wk-h1", "dementia", "new.csv", "\n".join(["dataset,age,mmse", *more, ""]))
+    before = fed.files()
+    result = refresh(fed.pusher)
+    assert result["held"]["why"] == ["patients counted twice: fed1-wk-h1: dementia/new.csv"]
+    assert fed.files() == before
+    control.approve(fed.pusher)
+    assert refresh(fed.pusher)["changed"]
+    assert "held" not in refresh(fed.pusher)
+
+
 def test_held_again_it_tells_nobody_twice(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()

@@ -99,7 +99,7 @@ def judge(
             served[file.name] = ServedFile(
                 file.name, file.size, file.sha256, file.rows, tuple(file.datasets)
             )
-        elif file.name in known:
+        elif file.name in known and not _is_repeated(file, known[file.name], found):
             served[file.name] = replace(known[file.name], kept=True)
             problems.append(Problem("KeptAsItWas", file=file.name))
         problems += [problem.at(file=file.name) for problem in found]
@@ -109,6 +109,12 @@ def judge(
             problems.append(Problem("KeptAsItWas", file=name))
     problems = [problem.at(node=inventory.node, pathology=pathology) for problem in problems]
     return tuple(served[name] for name in sorted(served)), tuple(problems)
+
+
+def _is_repeated(file: FileRecord, before: ServedFile, found: Iterable[Problem]) -> bool:
+    """Whether what was served of it are the very rows that another file has, too."""
+    repeated = any(problem.rule == "DuplicateFile" for problem in found)
+    return repeated and file.sha256 == before.sha256
 
 
 def verdict(file: FileRecord, digest: str | None) -> tuple[Problem, ...]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from saltext_mip.data.cde.model import MAX_VARIABLES, Cde, Variable
+from saltext_mip.data.cde.model import MAX_VARIABLES, Cde, CdeInvalid, Variable, parse
 from saltext_mip.data.cde.structure import Mistake
 from saltext_mip.data.csvfile.blocks import Block, blocks
 from saltext_mip.data.csvfile.column_checks import Check, named, plain
@@ -28,6 +28,7 @@ from saltext_mip.data.csvfile.duplicate_visits import Visits
 from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
 from saltext_mip.data.csvfile.joined import is_odd_label
 from saltext_mip.data.csvfile.reader import Table
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ def too_wide(cde: Cde, *, subjectcode: bool) -> Mistake | None:
     added = " with those that 'compile: subjectcode' adds" if count > len(cde.variables) else ""
     message = f"it has {count} variables{added}; a database can hold {MAX_VARIABLES}"
     return Mistake("at the root", message, f"Remove {count - MAX_VARIABLES} variables.")
+
+
+def parsed_cde(content: bytes, pathology: str, *, subjectcode: bool) -> Cde:
+    """The CDE; :class:`CdeInvalid` also where a database cannot hold its variables."""
+    cde = parse(content, pathology=pathology)
+    if mistake := too_wide(cde, subjectcode=subjectcode):
+        facts = {"pathology": pathology, "node": "this node", "file": f"{pathology}/{CDE_FILE}"}
+        raise CdeInvalid.of([mistake], **facts)
+    return cde
 
 
 def check_header(header: Sequence[str], cde: Cde, *, subjectcode: bool) -> tuple[Finding, ...]:

@@ -91,6 +91,7 @@ class BuildRecords:
 
     def __init__(self, state: Path, pathology: str) -> None:
         name = hashlib.sha256(pathology.encode("utf-8", "surrogatepass")).hexdigest()
+        self.state = state
         self._path = state / files_state_state.BUILD_RECORDS / f"{name}.json"
         self._pathology = pathology
 

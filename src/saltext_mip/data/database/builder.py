@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from saltext_mip.data.cde.model import Cde, rules_digest
+from saltext_mip.data.csvfile.blocks import first_row
 from saltext_mip.data.database import rows as data_rows
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import FORMAT, BuildRecords, Record, Source
@@ -22,6 +23,7 @@ from saltext_mip.data.database.ingest import Ingest, Read
 from saltext_mip.data.database.rows import OldRows, Part
 from saltext_mip.data.database.sqlite import Layout, Mark, NotWritten, RowWriter
 from saltext_mip.data.database.staleness import BuildState, outdated
+from saltext_mip.data.inventory.duplicates import Candidate, Digests, duplicates
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import atomic
 
@@ -45,8 +47,9 @@ class Build:
         self._carried = {
             name: source
             for name, source in state.same.items()
-            if fit and not outdated(source, strict=strict)
+            if fit and not outdated(source, strict=strict) and not _is_repeated(source)
         }
+        self._repeated: dict[str, Source] = {}
         self._todo = [name for name in names if name not in self._carried]
         odd = {problem.file for problem in state.listing.problems}
         self._odd = [name for name in self._old if name in odd and name not in names]
@@ -58,6 +61,7 @@ class Build:
         staged = atomic.Staged.plan(state.target)
         try:
             staged.create()
+            read = self._find_repeated(records.state, read)
             sources = self._begin(staged.temp)
             findings = self._take(staged.temp, sources, read)
             sources = dict(sorted(sources.items()))
@@ -135,6 +139,32 @@ class Build:
 
     # -- files
 
+    def _find_repeated(self, state: Path, read: Read) -> Read:
+        """Leave out the files that have the rows of others; how to read each file from now on."""
+        folder, names = self._state.folder, self._state.listing.names
+        if len(names) < 2:
+            return read
+        tables = {folder / name: read(folder / name) for name in self._todo}
+        files = [
+            Candidate(of.name, table.sha256, table.header, table.rows, table.datasets, at.mtime_ns)
+            for of, (table, at) in tables.items()
+            if at is not None and table.sound
+        ]
+        alike = {(file.rows, frozenset(file.datasets)) for file in files}
+        for name, of in self._carried.items():
+            if of.state == "compiled" and of.stamp is not None:
+                # the header is asked for only where rows may have to be compared
+                near = (of.rows, frozenset(of.datasets)) in alike
+                header = _header(folder / name) if near else ()
+                at = of.stamp.mtime_ns
+                files.append(Candidate(name, of.sha256, header, of.rows, of.datasets, at))
+        for name, problem in duplicates(folder, files, Digests(state)).items():
+            table, stamp = tables.get(folder / name) or read(folder / name)
+            self._repeated[name] = Source("out", stamp, table.sha256, problems=(problem,))
+            if self._carried.pop(name, None) is not None:
+                self._todo.append(name)
+        return lambda path: tables.pop(path, None) or read(path)
+
     def _take(self, temp: Path, sources: dict[str, Source], read: Read) -> tuple[Finding, ...]:
         """Take what is to be read; what is bad keeps its rows; what is not there loses them."""
         findings: list[Finding] = []
@@ -150,10 +180,16 @@ class Build:
                     read=read,
                 )
                 for name in self._todo:
+                    if name in self._repeated:
+                        sources[name] = self._repeated[name]
+                        findings += map(Finding, sources[name].problems)
+                        continue
                     sources[name], found = ingest.take(self._state.folder / name)
                     findings += found
         for name in self._todo:
             if sources[name].state == "out" and (old := self._old.get(name)) and old.spans:
+                if name in self._repeated and old.good == sources[name].sha256:
+                    continue  # the very rows that another file has
                 sources[name] = self._kept(temp, name, sources[name], old)
         for name in self._odd:
             now = replace(self._old[name], state="out", stamp=None, sha256="", problems=())
@@ -209,6 +245,19 @@ class Build:
         """Eight bytes that stand for what the database was made of."""
         facts = [self._state.recipe, [(name, of.good, of.spans) for name, of in sources.items()]]
         return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()[:8]
+
+
+def _header(path: Path) -> tuple[str, ...]:
+    try:
+        with path.open("rb") as file:
+            return first_row(file) or ()
+    except OSError:
+        return ()
+
+
+def _is_repeated(source: Source) -> bool:
+    """Whether it was left out for another file, which may be another one now."""
+    return any(problem.rule == "DuplicateFile" for problem in source.problems)
 
 
 def _sync(path: Path) -> None:

@@ -13,9 +13,14 @@ from saltext_mip.data import data_path
 from saltext_mip.data.cde.advice import problems as advice_of
 from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
+from saltext_mip.data.csvfile.validator import parsed_cde
 from saltext_mip.data.inventory.cache import Findings
-from saltext_mip.data.inventory.collect import against_cde, os_message, parsed_cde
+from saltext_mip.data.inventory.collect import (
+    against_cde,
+    os_message,
+)
 from saltext_mip.data.inventory.dataset_codes import odd_codes
+from saltext_mip.data.inventory.duplicates import Digests, repeated_files
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
@@ -73,9 +78,11 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     parsed, used, of_cde = _cde(folder, cde, subjectcode=subjectcode)
     found += of_cde
     files = []
-    for file in listing.names:
-        table, stamp = reader.read_stamped(folder / file)
+    tables = {file: reader.read_stamped(folder / file) for file in listing.names}
+    repeated = repeated_files(folder, tables, Digests(None))
+    for file, (table, stamp) in tables.items():
         of_file = table.findings
+        of_file += (Finding(repeated[file]),) if file in repeated else ()
         if parsed is not None and stamp is not None:
             of_file += against_cde(folder / file, table, stamp, parsed, subjectcode=subjectcode)
         files.append(CheckedFile(file, table.rows, table.datasets, of_file))

@@ -21,7 +21,8 @@ from saltext_mip.data import data_path as folders
 from saltext_mip.data.cde import model as cdes_
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.reader import Stamp, Table
-from saltext_mip.data.inventory import report
+from saltext_mip.data.csvfile.validator import parsed_cde
+from saltext_mip.data.inventory import duplicates, report
 from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.dataset_codes import odd_codes
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
@@ -126,6 +127,7 @@ class _Collector:
         self, data_path: Path, state: Path, node: str, *, subjectcode: bool, now: Callable[[], int]
     ) -> None:
         self._data_path = data_path
+        self._state = state
         self._node = node
         self._subjectcode = subjectcode
         self._now = now
@@ -156,8 +158,8 @@ class _Collector:
         found = [Finding(problem) for problem in listing.problems]
         found += [Finding(cde_problem.at(file=CDE_FILE))] if cde_problem else []
         records = []
-        for file in listing.names:
-            record, of_file = self._file(name, file, digests, reported, rules)
+        for file, (table, stamp) in self._tables(name, listing.names).items():
+            record, of_file = self._file((name, file), table, stamp, digests, reported, rules)
             records.append(record)
             found += [_at(finding, file=file) for finding in of_file]
         good = self._good[name] = {
@@ -202,14 +204,15 @@ class _Collector:
 
     def _file(
         self,
-        pathology: str,
-        name: str,
+        place: tuple[str, str],
+        table: Table,
+        stamp: Stamp | None,
         digests: list[str],
         reported: str | None,
         rules: _Rules,
     ) -> tuple[FileRecord, Findings]:
+        pathology, name = place
         path = self._data_path / pathology / name
-        table, stamp = self._table((pathology, name), path)
         verified: dict[str, Findings] = {}
         if table.sound and stamp is not None:
             for digest in digests:
@@ -227,7 +230,7 @@ class _Collector:
             if reported is not None and reported not in verified:
                 known = self._memory.verified(table.sha256, reported)
                 verified |= {} if known is None else {reported: known}
-        place = {"node": self._node, "pathology": pathology, "file": name}
+        at = {"node": self._node, "pathology": pathology, "file": name}
         record = FileRecord(
             name=name,
             size=table.size,
@@ -235,9 +238,9 @@ class _Collector:
             rows=table.rows,
             datasets=table.datasets if table.sound else (),
             header=table.header,
-            problems=tuple(finding.problem.at(**place) for finding in table.findings),
+            problems=tuple(finding.problem.at(**at) for finding in table.findings),
             verified={
-                digest: tuple(finding.problem.at(**place) for finding in found)
+                digest: tuple(finding.problem.at(**at) for finding in found)
                 for digest, found in verified.items()
             },
         )
@@ -252,6 +255,20 @@ class _Collector:
                 self._memory.keep_verified(table.sha256, reported, known)
             found += known or ()
         return record, found
+
+    def _tables(
+        self, pathology: str, names: Collection[str]
+    ) -> dict[str, tuple[Table, Stamp | None]]:
+        """Each file's table, with a finding where it repeats rows of another."""
+        folder = self._data_path / pathology
+        tables = {name: self._table((pathology, name), folder / name) for name in names}
+        if len(names) > 1:
+            digests = duplicates.Digests(self._state)
+            for name, problem in duplicates.repeated_files(folder, tables, digests).items():
+                table, stamp = tables[name]
+                found = (*table.findings, Finding(problem))
+                tables[name] = replace(table, findings=found), stamp
+        return tables
 
     def _table(self, place: tuple[str, str], path: Path) -> tuple[Table, Stamp | None]:
         try:
@@ -321,17 +338,6 @@ class _Rules:
         except cdes_.CdeInvalid as error:
             return None, os_message(error)
         return self.to_come(parsed), None
-
-
-def parsed_cde(content: bytes, pathology: str, *, subjectcode: bool) -> Cde:
-    """The CDE; :class:`CdeInvalid` also where a database cannot hold its variables."""
-    from saltext_mip.data.csvfile import validator
-
-    cde = cdes_.parse(content, pathology=pathology)
-    if mistake := validator.too_wide(cde, subjectcode=subjectcode):
-        facts = {"pathology": pathology, "node": "this node", "file": f"{pathology}/{CDE_FILE}"}
-        raise cdes_.CdeInvalid.of([mistake], **facts)
-    return cde
 
 
 def against_cde(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:

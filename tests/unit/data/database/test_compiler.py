@@ -184,7 +184,7 @@ NASTY = [
     "'); DROP TABLE DATA; --",
     "{{ 7 * 7 }}",
     "$(id)",
-    "\ufeff",
+    "x\ufeff",
     " blank ",
     "NULL",
     "\x7f\x01",

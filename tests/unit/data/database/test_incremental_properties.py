@@ -71,14 +71,15 @@ def _as_sqlite(name: str) -> str:
 
 
 @st.composite
-def files(draw: st.DrawFn, columns: dict[str, str]) -> str:
-    """A sound file of some of the columns in some order."""
+def files(draw: st.DrawFn, columns: dict[str, str], of: str) -> str:
+    """A sound file of some of the columns in some order; ``of`` is in its datasets' codes."""
     others = draw(st.permutations([name for name in columns if name != "dataset"]))
     header = ["dataset", *others[: draw(st.integers(0, len(others)))]]
     rows = draw(
         st.lists(
             st.tuples(
-                st.sampled_from(["a", "b", "c,d"]), *(VALUES[columns[n]] for n in header[1:])
+                st.sampled_from([f"a{of}", f"b{of}", f"c,d{of}"]),
+                *(VALUES[columns[n]] for n in header[1:]),
             ),
             max_size=5,
         )
@@ -110,12 +111,13 @@ def rows_of(folder: Folder, columns: dict[str, str]) -> Counter[Row]:
 def test_a_column_may_have_any_name(data, columns):
     with tempfile.TemporaryDirectory() as root:
         folder = folder_of(Path(root), columns)
-        plain = csv_text(columns, [["a", *([1] * (len(columns) - 1))]])
         for turn in range(3):
             names_ = data.draw(st.sets(st.sampled_from("xyz"))) if data else {"x", "y"}
             for name in sorted(names_):
-                text = data.draw(files(columns)) if data else plain * (turn < 2) + plain[-9:]
-                text = text if data else csv_text(columns, [["a", *([turn] * (len(columns) - 1))]])
+                if data:
+                    text = data.draw(files(columns, f"{turn}{name}"))
+                else:
+                    text = csv_text(columns, [[name, *([turn] * (len(columns) - 1))]])
                 folder.write(f"{name}.csv", text)
             done = folder.compile()
             assert [problem for problem in done.problems if problem.hard] == []
@@ -143,7 +145,8 @@ class Edits(RuleBasedStateMachine):
     @rule(name=st.sampled_from("abcde"), data=st.data())
     def write(self, name: str, data: st.DataObject) -> None:
         path = self.folder.path / f"{name}.csv"
-        self.folder.write(path.name, data.draw(files(self.columns)))
+        self.turn += 1  # no two files have the same rows
+        self.folder.write(path.name, data.draw(files(self.columns, str(self.turn))))
         self.served[name] = csv_rows(path, self.columns)
         self.compile()
 

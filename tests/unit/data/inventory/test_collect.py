@@ -86,7 +86,7 @@ def files_of(inventory, pathology: str = "dementia"):
 
 def test_pathologies_and_files_are_told_in_the_order_of_code_points(node):
     for name in ("b.csv", "a.csv", "B.csv", "é.csv", "a b.csv", "$(touch x);`id`{{ 1 }}.csv"):
-        node.write(name, "dataset\nx\n")
+        node.write(name, f"dataset,age\nx,{len(list(node.folder.iterdir()))}\n")
     node.write("x.csv", "dataset\nx\n", folder="Ataxia")
     found = node.look()
     assert [record.name for record in found.pathologies] == ["Ataxia", "dementia"]
@@ -136,7 +136,7 @@ def test_odd_names_and_links_that_lead_out_are_problems_and_not_read(node, tmp_p
     assert {name: rules(file.problems) for name, file in files_of(found).items()} == {
         "gone.csv": ["Unreadable"],
         "good.csv": [],
-        "inner.csv": [],
+        "inner.csv": ["DuplicateFile"],
     }
     assert [(problem.rule, problem.pathology) for problem in found.problems] == [
         ("UnsafeName", "linked")

@@ -1,0 +1,143 @@
+"""Files of a pathology that repeat rows of another: each patient would be counted twice.
+
+A file with the same bytes, or the same rows in another order or way of writing, is not taken: the
+one that was there first stays, copies by name come last. Which one that is depends on nothing but
+the folder, so that collecting and compiling agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from saltext_mip.data.csvfile.reader import Stamp, Table
+from saltext_mip.data.csvfile.row_digest import RowDigest, row_digest
+from saltext_mip.data.file_names import looks_like_copy
+from saltext_mip.problems import Problem
+from saltext_mip.storage import state as state_files
+from saltext_mip.text import shown
+
+_SHARED = 0.5  # of a file's rows: more than that is a warning
+_SMALL = 5  # distinct rows from which on a share tells anything
+_KNOWN = 5_000  # digests that are kept
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sound file with rows; ``datasets`` are code and rows."""
+
+    name: str
+    sha256: str
+    header: tuple[str, ...]
+    rows: int
+    datasets: tuple[tuple[str, int], ...]
+    mtime_ns: int
+
+
+@dataclass
+class Digests:
+    """Digests of files' rows by content, remembered in our state (``None``: not remembered)."""
+
+    state: Path | None
+    _known: dict[str, Any] = field(default_factory=dict)
+    _loaded: bool = False
+
+    def of(self, folder: Path, file: Candidate) -> RowDigest | None:
+        """``None`` where it cannot be read as a table now."""
+        from polars import __version__ as version
+        from polars.exceptions import PolarsError
+
+        key = f"{file.sha256} {version} {hashlib.sha256(repr(file.header).encode()).hexdigest()}"
+        self._load()
+        with suppress(LookupError, TypeError, ValueError):
+            columns, rows, sums, sketch = self._known[key]
+            return RowDigest(tuple(columns), int(rows), tuple(sums), tuple(sketch))
+        try:
+            made = row_digest(folder / file.name, file.header)
+        except (OSError, PolarsError):
+            return None
+        self._known[key] = [made.columns, made.rows, made.sums, made.sketch]
+        if self.state is not None:
+            kept = dict(list(self._known.items())[-_KNOWN:])
+            with suppress(OSError):
+                state_files.write_state(self.state / state_files.ROW_DIGESTS, kept)
+        return made
+
+    def _load(self) -> None:
+        if self._loaded or self.state is None:
+            return
+        self._loaded = True
+        with suppress(state_files.StateBroken, OSError):
+            known = state_files.read_state(self.state / state_files.ROW_DIGESTS)
+            self._known = dict(known) if isinstance(known, dict) else {}
+
+
+def repeated_files(
+    folder: Path,
+    tables: Mapping[str, tuple[Table, Stamp | None]],
+    digests: Digests,
+) -> dict[str, Problem]:
+    """A problem for each of these files that has rows of another."""
+    files = [
+        Candidate(name, table.sha256, table.header, table.rows, table.datasets, stamp.mtime_ns)
+        for name, (table, stamp) in tables.items()
+        if table.sound and table.rows and stamp is not None
+    ]
+    found = duplicates(folder, files, digests)
+    left = [file for file in files if file.name not in found]
+    for problem in overlaps(folder, left, digests):
+        found[problem.file or ""] = problem
+    return found
+
+
+def duplicates(folder: Path, files: Sequence[Candidate], digests: Digests) -> dict[str, Problem]:
+    """A problem for each file that has the rows of another, by name."""
+    first: dict[str, Candidate] = {}
+    alike: dict[Any, list[Candidate]] = {}
+    found: dict[str, Problem] = {}
+    for file in sorted(files, key=_order):
+        if not file.rows:
+            continue
+        other = first.setdefault(file.sha256, file)
+        if other is file and file.header:
+            key = (tuple(sorted(file.header)), file.rows, tuple(sorted(file.datasets)))
+            others = alike.setdefault(key, [])
+            other = next((of for of in others if _same(folder, of, file, digests)), file)
+            others += [file] if other is file else []
+        if other is not file:
+            about = f"it has the rows of '{shown(other.name)}'"
+            found[file.name] = Problem("DuplicateFile", file=file.name, about=about)
+    return found
+
+
+def overlaps(folder: Path, files: Sequence[Candidate], digests: Digests) -> Iterator[Problem]:
+    """A warning for each file that repeats many rows of another with a dataset in common."""
+    by_dataset: dict[str, list[Candidate]] = {}
+    compared: set[tuple[str, str]] = set()
+    for file in sorted(files, key=_order):
+        for code, _ in file.datasets:
+            for other in by_dataset.setdefault(code, []):
+                if (other.name, file.name) in compared or file.sha256 == other.sha256:
+                    continue
+                compared.add((other.name, file.name))
+                one, two = digests.of(folder, other), digests.of(folder, file)
+                if one is None or two is None or min(len(one.sketch), len(two.sketch)) < _SMALL:
+                    continue
+                if max(one.shared(two), two.shared(one)) > _SHARED and not one.same_rows(two):
+                    about = f"more than half of its rows, or of those of '{shown(other.name)}'"
+                    yield Problem("OverlappingFile", file=file.name, about=about)
+                    break
+            by_dataset[code].append(file)
+
+
+def _same(folder: Path, one: Candidate, other: Candidate, digests: Digests) -> bool:
+    first, second = digests.of(folder, one), digests.of(folder, other)
+    return first is not None and second is not None and first.same_rows(second)
+
+
+def _order(file: Candidate) -> tuple[bool, int, str]:
+    return looks_like_copy(file.name) is not None, file.mtime_ns, file.name
