@@ -454,6 +454,13 @@ RULES: dict[str, Rule] = _rules(
         "Correct the variable's minimum and maximum.",
     ),
     Rule(
+        "RefusedByMip9",
+        "note",
+        False,
+        "MIP 8 and 9 refuse this CDE; this version does not",
+        "Nothing to do now; correct it before an upgrade to MIP 8 or 9.",
+    ),
+    Rule(
         "CatalogueNone",
         "warning",
         False,
@@ -481,6 +488,13 @@ RULES: dict[str, Rule] = _rules(
         False,
         "a name with characters that the engine or the portal drops; it is not listed",
         "Rename it; or set engine: {any_name: true} in the pillar, if your engine serves it.",
+    ),
+    Rule(
+        "PathologiesAlike",
+        "warning",
+        False,
+        "folders of pathologies whose names look the same",
+        "Rename all but one, or move their files into one.",
     ),
     Rule(
         "SharedCode",

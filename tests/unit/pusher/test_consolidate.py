@@ -441,7 +441,7 @@ def test_an_edit_on_the_master_that_came_meanwhile_is_not_lost(fed: Folders) -> 
 
     fed.before = edit
     before = fed.files()
-    with pytest.raises(NodesFailed, match=r"fed1-ms.*changed after it was looked at"):
+    with pytest.raises(NodesFailed, match=r"fed1-ms.*changed after the plan was made"):
         run(fed)
     assert fed.data("fed1-ms", "dementia", "CDEsMetadata.json").read_text() == mine
     for name in before.keys() - {"fed1-ms/data/dementia/CDEsMetadata.json"}:

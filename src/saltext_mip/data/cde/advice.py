@@ -32,6 +32,35 @@ def problems(cde: Cde) -> tuple[Problem, ...]:
     return tuple(problem.at(pathology=cde.pathology, file=CDE_FILE) for problem in found)
 
 
+def refused_later(cde: Cde) -> tuple[Problem, ...]:
+    """Notes on what the loader of MIP 8 and 9 refuses, so that a hospital can prepare."""
+    found = []
+    if not cde.tree.get("version"):
+        found.append("the root has no 'version'")
+    odd = [variable.code for variable in cde.variables if not variable.code.isidentifier()]
+    if odd:
+        found.append(f"codes of variables that are no identifiers: {named(odd)}")
+    of = {variable.code: variable for variable in cde.variables}
+    if not of[DATASET].is_categorical:
+        found.append("'dataset' is not categorical")
+    visit = of.get("visitid")
+    listed = visit is not None and visit.is_categorical and visit.sql_type == "text"
+    if cde.longitudinal and not (listed and visit and visit.enumerations):
+        found.append("'visitid' of a longitudinal CDE is not categorical text with enumerations")
+    equal = [
+        variable.code
+        for variable in cde.variables
+        if None not in (variable.min_value, variable.max_value)
+        and variable.min_value == variable.max_value
+    ]
+    if equal:
+        found.append(f"a minimum that is the maximum: {named(equal)}")
+    return tuple(
+        Problem("RefusedByMip9", pathology=cde.pathology, file=CDE_FILE, about=about)
+        for about in found
+    )
+
+
 def _root(cde: Cde) -> Iterator[Problem]:
     if cde.code not in (cde.pathology, UNNAMED):
         yield Problem("CdeRootCode", about=_short(f"'{cde.code}'"))

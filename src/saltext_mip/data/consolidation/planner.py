@@ -279,6 +279,7 @@ def _suspect(offered: clashes.Offered, online: Mapping[str, CdeFound]) -> Iterat
     yield from clashes.duplicates(offered)
     yield from clashes.ambiguous(offered)
     yield from clashes.shared(offered)
+    yield from clashes.alike_folders(offered)
 
 
 def _final(

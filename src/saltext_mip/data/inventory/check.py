@@ -11,6 +11,7 @@ from pathlib import Path
 
 from saltext_mip.data import data_path
 from saltext_mip.data.cde.advice import problems as advice_of
+from saltext_mip.data.cde.advice import refused_later
 from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.validator import parsed_cde
@@ -125,7 +126,7 @@ def _cde(
         parsed = parsed_cde(data_path.content(path), pathology, subjectcode=subjectcode)
         # a copy of the CDE says nothing about the name of its folder
         advised = [of for of in advice_of(parsed) if cde is None or of.rule != "CdeRootCode"]
-        return parsed, path, list(map(Finding, advised))
+        return parsed, path, list(map(Finding, (*advised, *refused_later(parsed))))
     except CdeInvalid as error:
         return None, cde or folder / CDE_FILE, list(map(Finding, error.problems()))
     except (UnsafeName, OSError) as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from saltext_mip import schemas
 from saltext_mip.data.cde.model import edit, parse
+from saltext_mip.data.consolidation import clashes
 from saltext_mip.data.consolidation.pathologies_json import Entry, label, make, structure
 from tests.support import cdes
 from tests.unit.data.consolidation import plancases
@@ -102,3 +104,21 @@ def test_whatever_the_cde_the_list_is_of_its_schema(tree: Any) -> None:
     listed = json.loads(made)
     assert schemas.first_error("pathologies", listed) is None
     assert schemas.first_error("cde", listed[0]["metadataHierarchy"]) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Case", "case"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("ed\u200bsd", "edsd"),
+        ("edsd", "edsd\ufeff"),
+        ("ed\u00adsd", "edsd"),
+    ],
+)
+def test_names_that_only_look_alike_are_a_problem(one: str, other: str) -> None:
+    [folders] = clashes.alike_folders([one, "other", other])
+    assert (folders.rule, folders.pathology, folders.count) == ("PathologiesAlike", one, 2)
+    offered = {"p": {one: ("wk",), "other": ("wk",), other: ("wk",)}}
+    assert [problem.rule for problem in clashes.ambiguous(offered)] == ["AmbiguousCode"]
+    assert not list(clashes.alike_folders(["edsd", "edsd2", "ppmi"]))
