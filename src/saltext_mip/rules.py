@@ -368,6 +368,20 @@ RULES: dict[str, Rule] = _rules(
         "Correct them, or have the bounds changed in the CDE.",
     ),
     Rule(
+        "VisitColumnMissing",
+        "warning",
+        False,
+        "a longitudinal file without the column of the subject or of the visit",
+        "Add the column, filled in every row: MIP 8 and 9 refuse the file without it.",
+    ),
+    Rule(
+        "VisitIncomplete",
+        "warning",
+        False,
+        "rows of a longitudinal file without a subject or without a visit",
+        "Fill in 'subjectid' and 'visitid' in every row: MIP 8 and 9 refuse the file otherwise.",
+    ),
+    Rule(
         "DoubledVisit",
         "warning",
         False,

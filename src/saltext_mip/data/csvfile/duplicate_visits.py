@@ -35,6 +35,7 @@ class Visits:
         self._at_once = at_once
         self._hashes = tempfile.SpooledTemporaryFile(at_once * _BYTES)  # noqa: SIM115
         self.rows = 0
+        self.incomplete = 0  # rows that lack the subject or the visit
 
     def add(self, frame: pl.DataFrame) -> None:
         """The values of the next block."""
@@ -44,6 +45,7 @@ class Visits:
         hashed = pl.struct(SUBJECT, VISIT).hash()
         hashes = frame.select(pl.when(there).then(hashed).otherwise(_NONE)).to_series()
         self._hashes.write(array("Q", hashes.to_list()).tobytes())
+        self.incomplete += int((hashes == _NONE).sum())
         self.rows += frame.height
 
     def doubled(self) -> tuple[int, list[int]]:

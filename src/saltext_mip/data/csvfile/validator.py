@@ -24,7 +24,7 @@ from saltext_mip.data.csvfile.diagnosis.columns import unknown_columns
 from saltext_mip.data.csvfile.diagnosis.odd_rows import second_header
 from saltext_mip.data.csvfile.diagnosis.sample import sample
 from saltext_mip.data.csvfile.diagnosis.values import ADVISED, Marks, advise
-from saltext_mip.data.csvfile.duplicate_visits import Visits
+from saltext_mip.data.csvfile.duplicate_visits import SUBJECT, VISIT, Visits
 from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
 from saltext_mip.data.csvfile.joined import is_odd_label
 from saltext_mip.data.csvfile.reader import Table
@@ -86,6 +86,8 @@ def check_header(header: Sequence[str], cde: Cde, *, subjectcode: bool) -> tuple
     known = {variable.code for variable in (*cde.variables, *added)}
     unknown = [name for name in dict.fromkeys(header) if name not in known and name.strip()]
     found = unknown_columns([name for name in unknown if name != SUBJECTCODE], header, cde)
+    lacking = [name for name in (SUBJECT, VISIT) if cde.longitudinal and name not in header]
+    found += tuple(Finding(Problem("VisitColumnMissing", line=1, column=name)) for name in lacking)
     if SUBJECTCODE in unknown:
         found += (Finding(Problem("SubjectcodeLeftOut", line=1, column=SUBJECTCODE)),)
     return found
@@ -219,6 +221,8 @@ class Validator:
 
     def findings(self, file: BinaryIO | None) -> tuple[Finding, ...]:
         """All that was found. ``file`` is the file itself, read again where visits are doubled."""
+        if self._visits is not None and self._visits.incomplete:
+            self._found.add("VisitIncomplete", count=self._visits.incomplete)
         if self._visits is not None and file is not None:
             count, first = self._visits.doubled()
             if count:

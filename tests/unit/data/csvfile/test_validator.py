@@ -253,13 +253,14 @@ VISITS = (cdes.variable("subjectid"), cdes.variable("visitid"))
 
 def test_a_second_row_of_a_subject_and_visit_is_warned_of(tmp_path):
     text = "visitid,dataset,subjectid\nv1,a,s1\nv2,a,s1\nv1,a,s2\nv1,a,s1\nv1,b,s1\n,a,s1\n,a,s1\n"
-    [found] = check(tmp_path, text, made(*VISITS, longitudinal=True))
+    [incomplete, found] = check(tmp_path, text, made(*VISITS, longitudinal=True))
+    assert told([incomplete]) == [("VisitIncomplete", None, 2, ())]
     assert told([found]) == [("DoubledVisit", None, 2, (5, 6))]
     assert found.examples == ((5, "s1, v1"), (6, "s1, v1"))
 
 
 def test_subject_and_visit_are_told_apart(tmp_path):
-    text = "dataset,subjectid,visitid\na,1,12\na,11,2\na,112,\n"
+    text = "dataset,subjectid,visitid\na,1,12\na,11,2\na,112,1\n"
     assert check(tmp_path, text, made(*VISITS, longitudinal=True)) == []
 
 

@@ -171,6 +171,25 @@ def test_what_later_versions_refuse_is_a_note_of_the_check(tmp_path, tree, about
     (tmp_path / "dementia").mkdir()
     (tmp_path / "dementia" / "CDEsMetadata.json").write_bytes(cdes.content(tree))
     (tmp_path / "dementia" / "a.csv").write_text("dataset\na\n")
-    [note] = check(tmp_path / "dementia").all_findings
+    found = check(tmp_path / "dementia").all_findings
+    [note] = [of for of in found if of.problem.severity == "note"]
     assert (note.problem.rule, note.problem.severity) == ("RefusedByMip9", "note")
     assert about in note.problem.about
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("dataset,subjectid,visitid\na,s1,BL\na,s1,FL1\n", []),
+        ("dataset,subjectid\na,s1\n", ["VisitColumnMissing"]),
+        ("dataset\na\n", ["VisitColumnMissing", "VisitColumnMissing"]),
+        ("dataset,subjectid,visitid\na,,BL\na,s1,\na,s1,BL\n", ["VisitIncomplete"]),
+        ("dataset,subjectid,visitid\na,s1,BL\na,s1,BL\n", ["DoubledVisit"]),
+    ],
+)
+def test_a_longitudinal_file_names_subject_and_visit_in_every_row(tmp_path, text, rules):
+    visits = cdes.variable("visitid", enumerations=["BL", "FL1"])
+    made = Folder(tmp_path, cdes.variable("subjectid"), visits, longitudinal=True)
+    made.write("a.csv", text)
+    found = check(made.path).all_findings
+    assert [of.problem.rule for of in found] == rules
