@@ -74,7 +74,9 @@ class Engines:
         done, self.gone = tuple(self.gone), []
         return done
 
-    def restart_components(self, pusher: Any, items: Sequence[RestartItem]) -> lifecycle.Rollout:
+    def restart_components(
+        self, pusher: Any, items: Sequence[RestartItem], within: float = 0.0
+    ) -> lifecycle.Rollout:
         if not items:
             return lifecycle.Rollout()
         self.due = [item for item in self.due if item not in items]
