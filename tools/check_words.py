@@ -34,7 +34,7 @@ TYPES = {"Look": "the noun of what is observed", "Word": "Override, or the noun 
 KEYS = {("node/reminders.py", "said")}
 
 #: Paths below the source that are not clean yet.
-PENDING: tuple[str, ...] = ("console/screens/refresh.py", "console/tmux")
+PENDING: tuple[str, ...] = ()
 
 PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

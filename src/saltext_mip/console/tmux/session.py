@@ -106,17 +106,17 @@ def of(
     notes: Mapping[str, str] | None = None,
     program: Program | None = None,
 ) -> Session:
-    """The session of that federation. ``notes``: what is to be said of a node, by minion id."""
+    """The session of that federation. ``notes``: text about a node, by minion id."""
     program = program or Program()
-    said = notes or {}
+    notes = notes or {}
 
     def shell(node: Node) -> Pane:
-        return Pane(node.id, program.pane(_facts(node, federation, state, said)))
+        return Pane(node.id, program.pane(_facts(node, federation, state, notes)))
 
     def log(node: Node) -> Pane:
-        facts = _facts(node, federation, state, said)
+        facts = _facts(node, federation, state, notes)
         # in the border, since what the program says first is soon out of sight
-        note = f" {said[node.id]}" if node.id in said else ""
+        note = f" {notes[node.id]}" if node.id in notes else ""
         return Pane(f"{node.short} {node.id}{note}", program.pane({**facts, "logs": node.role}))
 
     named = ("--federation", federation.name)
