@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.data.cde.model import CdeInvalid
+from saltext_mip.data.consolidation.base_cdes import CdeGone
 from saltext_mip.errors import Misuse
 from saltext_mip.pusher import control, nodes, refresh, rollback
 from saltext_mip.pusher.consolidate import Options
@@ -121,16 +121,23 @@ def test_a_hold_and_its_approval_are_told(fed: Folders) -> None:
 
 
 def test_a_failure_is_told_once_while_it_fails_in_the_same_way(fed: Folders) -> None:
-    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", "{")
+    consolidate(fed.pusher, Options())
+    fed.data("fed1-ms", "dementia", "CDEsMetadata.json").unlink()
     for _ in range(2):
-        with pytest.raises(CdeInvalid):
+        with pytest.raises(CdeGone):
             refresh.refresh(fed.pusher)
-    (only,) = told(fed)
-    assert (only["what"], only["about"]) == ("failed", "refresh")
+    only = told(fed)[-1]
+    assert [each["what"] for each in told(fed)] == ["consolidated", "failed"]
+    assert only["about"] == "refresh"
     assert "dementia" in only["message"]
     fed.write("fed1-ms", "dementia", "CDEsMetadata.json", cde())
     refresh.refresh(fed.pusher)
-    assert [each["what"] for each in told(fed)][:3] == ["failed", "consolidated", "compiled"]
+    assert [each["what"] for each in told(fed)][:4] == [
+        "consolidated",
+        "failed",
+        "consolidated",
+        "compiled",
+    ]
 
 
 def test_the_last_ones_are_shown(fed: Folders) -> None:
