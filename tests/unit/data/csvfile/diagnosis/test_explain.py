@@ -46,7 +46,7 @@ _MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
         (_workbook("xl"), "a.csv", "Excel workbook (.xlsx)"),
         (_workbook("ods"), "a.csv", "OpenDocument spreadsheet (.ods)"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.csv", "Excel workbook (.xls)"),
-        (gzip.compress(ROWS.encode()), "a.csv", "gzip archive"),
+        (gzip.compress(ROWS.encode(), mtime=0), "a.csv", "gzip archive"),
         (json.dumps([{"dataset": "edsd"}]).encode(), "a.csv", "JSON document"),
         (b"\r\n<!DOCTYPE html><html><body><table>", "a.csv", "HTML page"),
         (b"$FL2@(#) SPSS DATA FILE", "a.csv", "SPSS data file (.sav)"),
