@@ -61,7 +61,7 @@ def test_a_node_must_be_named_to_be_disabled(person: Person) -> None:
     before = person.types("--json", "nodes").out
     ran = person.types("node", "disable")
     assert ran.code == 2
-    assert "needs the node" in ran.err
+    assert "needs a node" in ran.err
     assert person.types("--json", "nodes").out == before
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from saltext_mip.conditions import severity
 from saltext_mip.console.cli.terminal import width
 from saltext_mip.console.colours import COLOURS
-from saltext_mip.console.screens.fallback import anything
-from saltext_mip.console.screens.problems import trouble
+from saltext_mip.console.screens.fallback import key_values
+from saltext_mip.console.screens.problems import problem_list
 from saltext_mip.console.screens.text import Screen
 from saltext_mip.text import when
 
@@ -26,13 +26,13 @@ def describe_node(status: Status, node: str) -> str:
         for key, value in facts.items()
         if key not in ("role", "short") and value is not None
     }
-    anything(screen, shown, indent=2)
+    key_values(screen, shown, indent=2)
     services = {name: each for name, each in status["services"].items() if each.get("node") == node}
     screen.gap()
     screen.title("services")
-    anything(screen, services or "none", indent=2)
+    key_values(screen, services or "none", indent=2)
     theirs = [problem for problem in status["problems"] if problem.get("node") == node]
-    trouble(screen, theirs, federation=status["federation"])
+    problem_list(screen, theirs, federation=status["federation"])
     if not theirs:
         screen.gap()
         screen.text("No problems in its data.", style="good")
@@ -73,7 +73,7 @@ def only_problems(status: Status, at: str) -> str:
         text = f"{each['type']}: {each['reason']}. {each['message']}".rstrip()
         screen.text(text, hang=2, style="bad" if bad else "warn")
     problems = [problem for problem in status["problems"] if problem["severity"] != "note"]
-    trouble(screen, problems, federation=status["federation"])
+    problem_list(screen, problems, federation=status["federation"])
     if not unhealthy and not problems:
         screen.text("No problems.", style="good")
     return str(screen)

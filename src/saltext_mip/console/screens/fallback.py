@@ -8,20 +8,20 @@ from typing import Any
 from saltext_mip.console.screens.text import Screen
 
 
-def anything(screen: Screen, value: Any, *, indent: int = 0) -> None:
+def key_values(screen: Screen, value: Any, *, indent: int = 0) -> None:
     """Keys and values, nested by indentation."""
     if isinstance(value, Mapping):
         for key, below in value.items():
             if isinstance(below, Mapping | list | tuple) and below:
                 screen.text(f"{key}:", indent=indent, style="title")
-                anything(screen, below, indent=indent + 2)
+                key_values(screen, below, indent=indent + 2)
             else:
                 screen.text(f"{key}: {_leaf(below)}", indent=indent, hang=2)
     elif isinstance(value, list | tuple):
         for below in value:
             if isinstance(below, Mapping | list | tuple) and below:
                 screen.text("-", indent=indent)
-                anything(screen, below, indent=indent + 2)
+                key_values(screen, below, indent=indent + 2)
             else:
                 screen.text(_leaf(below), indent=indent, hang=2, first="- ")
     else:

@@ -52,7 +52,7 @@ def _state(each: Mapping[str, Any]) -> str:
 
 
 def compiled(screen: Screen, value: Mapping[str, Any]) -> None:
-    """One line a node and pathology; below it all, whether anything was made."""
+    """One line a node and pathology; below it all, whether any database was compiled."""
     for node, pathologies in value["nodes"].items():
         screen.gap()
         screen.title(node)
@@ -81,17 +81,17 @@ def compiled(screen: Screen, value: Mapping[str, Any]) -> None:
 
 
 def _made(each: Mapping[str, Any]) -> str:
-    words = []
+    facts = []
     if (rows := each.get("rows")) is not None:
-        words.append(
+        facts.append(
             number(rows, "row") if isinstance(rows, int) and rows else f"{rows or 'no'} rows"
         )
     if datasets := each.get("datasets"):
-        words.append(", ".join(datasets))
+        facts.append(", ".join(datasets))
     if each["status"] == "compiled" and each.get("seconds", 0) >= 0.05:
-        words.append(f"{each['seconds']:.1f} s")
+        facts.append(f"{each['seconds']:.1f} s")
     states = list((each.get("files") or {}).values())
     for state, what in (("kept", "kept as it was"), ("out", "left out")):
         if count := states.count(state):
-            words.append(f"{number(count, 'file')} {what}")
-    return "; ".join(words)
+            facts.append(f"{number(count, 'file')} {what}")
+    return "; ".join(facts)

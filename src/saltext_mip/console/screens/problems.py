@@ -17,7 +17,7 @@ GROUPS = 20
 Problem = Mapping[str, Any]
 
 
-def trouble(screen: Screen, problems: Sequence[Problem], *, federation: str) -> None:
+def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str) -> None:
     """All ``problems`` (as ``results.ReportedProblem``), places with the same fault together."""
     if not problems:
         return

@@ -12,14 +12,14 @@ from saltext_mip.console.screens import logs
 from saltext_mip.console.screens.check import check, codebook, is_check
 from saltext_mip.console.screens.consolidate import consolidate, export
 from saltext_mip.console.screens.events import events
-from saltext_mip.console.screens.fallback import anything
+from saltext_mip.console.screens.fallback import key_values
 from saltext_mip.console.screens.generations import diff, history, rollback
 from saltext_mip.console.screens.nodes import compiled, nodes
 from saltext_mip.console.screens.plan import setup
-from saltext_mip.console.screens.problems import trouble
+from saltext_mip.console.screens.problems import problem_list
 from saltext_mip.console.screens.refresh import controlled, refresh
 from saltext_mip.console.screens.roles import sync_roles
-from saltext_mip.console.screens.services import moved, status
+from saltext_mip.console.screens.services import service_changes, status
 from saltext_mip.console.screens.text import Screen
 
 SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
@@ -34,11 +34,11 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "diff": diff,
     "rollback": rollback,
     "setup": setup,
-    "deploy": moved,
-    "start": moved,
-    "stop": moved,
-    "restart": moved,
-    "remove": moved,
+    "deploy": service_changes,
+    "start": service_changes,
+    "stop": service_changes,
+    "restart": service_changes,
+    "remove": service_changes,
     "status": status,
     "refresh": refresh,
     "wake": controlled,
@@ -77,13 +77,13 @@ def render(
             screen.title(_title(command, value), f"federation {federation}")
         if value.get("error"):
             screen.text(str(value["error"]), style="bad")
-        trouble(screen, _problems(command, value), federation=value.get("federation", ""))
+        problem_list(screen, _problems(command, value), federation=value.get("federation", ""))
         for note in value.get("notes") or ():
             screen.gap()
             screen.text(note, style="warn")
         SCREENS[command](screen, value)
     else:
-        anything(screen, value)
+        key_values(screen, value)
     return str(screen)
 
 

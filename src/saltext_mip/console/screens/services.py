@@ -13,7 +13,7 @@ from saltext_mip.text import when
 LOG_LINES = 3
 
 
-def moved(screen: Screen, value: Mapping[str, Any]) -> None:
+def service_changes(screen: Screen, value: Mapping[str, Any]) -> None:
     """What was done on each node, then the services as they are."""
     _nodes(screen, value)
     if value.get("dry_run"):
