@@ -64,7 +64,15 @@ def test_beside_an_old_installation_it_refuses_and_names_what_is_in_the_way(fed:
     run = ("run", "-d", "--name", "old_portal", "--label", label)
     folder = "/opt/mip-deployment/Federation/.stored_data/portalbackenddb"
     image = "hbpmip/portal-frontend:8.0.2"
-    fed.docker(*run, "-p", "80:80", "-v", f"{folder}:/old", image, host=UI)
+    # without these the frontend does not start, as the real one
+    needs = ("-e", "GALAXY_HOST=http://galaxy", "-e", "GALAXY_PATH=/nativeGalaxy")
+    needs += (
+        "-e",
+        "PORTAL_BACKEND_SERVER=portalbackend:8080",
+        "-e",
+        "DATACATALOGUE_SERVER=http://x",
+    )
+    fed.docker(*run, *needs, "-p", "80:80", "-v", f"{folder}:/old", image, host=UI)
     fed.bed.path(UI, f"{folder}/experiments").write_text("kept")
     ran = fed.mip("deploy", "node=ui", "dry_run=True")
     fed.docker("rm", "-f", "old_portal", host=UI)

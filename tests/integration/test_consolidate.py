@@ -205,11 +205,12 @@ def test_an_error_in_the_pillar_names_its_key(fed: LocalFederation) -> None:
 def test_a_large_worker_is_listed_whole_and_a_large_cde_arrives_whole(
     fed: LocalFederation,
 ) -> None:
-    columns = [f"variable_number_{number:04}_of_many" for number in range(5000)]
+    # as many as a table holds, with the dataset
+    columns = [f"variable_number_{number:04}_of_many" for number in range(1990)]
     fed.write_data("fed1-ms", "large", "CDEsMetadata.json", cde("large", *columns))
     for number in range(2000):
         # forty headers; that each file may have its own is another test's, of packed answers
-        own = [columns[(100 * number + at) % 4000] for at in range(499)]
+        own = [columns[(37 * number + at) % 1480] for at in range(499)]
         content = f"dataset,{','.join(own)}\nd{number},{','.join('1' * 499)}\n"
         fed.write_data("fed1-wk-h1", "large", f"f{number:04}.csv", content.encode())
     result = consolidate(fed)
@@ -228,8 +229,17 @@ def test_odd_names_work_and_do_no_harm(fed: LocalFederation) -> None:
     for name in odd:
         fed.write_data("fed1-ms", name, "CDEsMetadata.json", cde("root", "age"))
         fed.write_data("fed1-wk-h1", name, f"{name}.csv", csv("d"))
-    consolidate(fed)
-    assert sorted(offered(fed)) == sorted([*odd, "dementia"])
+    served = ['"q"', "-rf"]
+    result = consolidate(fed)
+    assert sorted(offered(fed)) == sorted([*served, "dementia"])
+    named = {each["pathology"] for each in result["problems"] if each["rule"] == "NotServable"}
+    assert named == {*odd} - {*served}
+    fed.declare({"engine": {"any_name": True}}, refresh=False)
+    try:
+        consolidate(fed)
+        assert sorted(offered(fed)) == sorted([*odd, "dementia"])
+    finally:
+        fed.declare(lambda declared: declared.pop("engine"))
     assert not list(fed.root.rglob("pwned"))
 
 

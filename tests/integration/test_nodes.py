@@ -35,7 +35,7 @@ def test_all_answer_with_their_values(fed: LocalFederation, nodes: Nodes) -> Non
 
 def test_an_error_of_a_function_is_a_failure_in_its_words(nodes: Nodes) -> None:
     answers = nodes.ask("mip.cde", ["fed1-ms"], ["nowhere"])
-    assert answers.failed == {"fed1-ms": "There is no CDEsMetadata.json of 'nowhere' here."}
+    assert answers.failed == {"fed1-ms": "CDEsMetadata.json of 'nowhere' not found on this node."}
     answers = nodes.ask("nosuch.function", ["fed1-ms"])
     assert "nosuch.function" in answers.failed["fed1-ms"]
 
