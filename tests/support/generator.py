@@ -27,7 +27,7 @@ Files = Mapping[str, Mapping[str, bytes]]
 """What one node has: pathology → file → content."""
 
 CDE = "CDEsMetadata.json"
-SURVEY = "mental-health survey"
+SURVEY = "mental-health-survey"
 BAD_FILE = "visit protocol.csv"
 
 
