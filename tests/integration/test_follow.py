@@ -151,10 +151,11 @@ def test_what_is_killed_is_picked_up_again(following: Following, victim: str) ->
     dataset = f"killed{victim}"
     write(following, "fed1-wk-h1", dataset)
     state = following.fed.state() / "controller.json"
-    until(lambda: json.loads(state.read_text())["running"] == "refresh")
     if victim == "refresh":
-        assert following.kill("refresh of fed1") == 1
+        # as soon as it is there: the controller's state names it before the process has its name
+        until(lambda: following.kill("refresh of fed1") == 1, every=0.05, what="a refresh to kill")
     else:
+        until(lambda: json.loads(state.read_text())["running"] == "refresh")
         assert following.kill("engines.mip", without=" of fed1") == 1
     following.settled(lambda: dataset in following.offered["dementia"], 90)
 
