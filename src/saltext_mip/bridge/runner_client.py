@@ -3,7 +3,7 @@
 Configuration, log file and the user come from Salt's own option parser, and the call is a runner
 job like any other: on the event bus and in the job cache. Two things differ. Only the runner that
 is called is loaded, not all of Salt's. And nothing is printed: the value, progress and log records
-go to whoever called.
+go to the caller.
 
 Where the Salt master runs as another user, each call is made in a forked child that becomes that
 user, since state files must belong to it while the operator remains who they are.

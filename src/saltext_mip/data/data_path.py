@@ -18,7 +18,7 @@ from saltext_mip.errors import NodeError, UnsafeName
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from saltext_mip.problems import Problem
 from saltext_mip.storage import atomic
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage import state as state_files
 from saltext_mip.storage.paths import inside
 from saltext_mip.storage.state import ENROLMENT
 from saltext_mip.text import shown
@@ -170,7 +170,7 @@ def enrol_again(data_path: Path, state: Path, *, federation: str) -> bool:
         return _enrol(data_path, state, federation)
     if _remembered(state) is None:
         return False
-    files_state_state.remove_state(state / ENROLMENT)
+    state_files.remove_state(state / ENROLMENT)
     return True
 
 
@@ -184,12 +184,10 @@ def _enrol(data_path: Path, state: Path, federation: str) -> bool:
     marker = data_path / ENROLLED_FILE
     text = _TEXT.format(federation=federation).encode()
     changed = not marker.is_file() and atomic.replace(marker, text)
-    return (
-        files_state_state.write_state(state / ENROLMENT, {"data_path": str(data_path)}) or changed
-    )
+    return state_files.write_state(state / ENROLMENT, {"data_path": str(data_path)}) or changed
 
 
 def _remembered(state: Path) -> str | None:
-    value = files_state_state.read_state(state / ENROLMENT)
+    value = state_files.read_state(state / ENROLMENT)
     path = value.get("data_path") if isinstance(value, dict) else None
     return path if isinstance(path, str) else None

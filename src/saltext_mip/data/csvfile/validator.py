@@ -148,7 +148,7 @@ def strictly(found: tuple[Finding, ...], *, strict: bool) -> tuple[Finding, ...]
 class Validator:
     """Give it the blocks of one file, in order: it gives their values, and keeps what is wrong.
 
-    A value that breaks its type's rule comes out as None: whoever stores values checks
+    A value that breaks its type's rule comes out as None: the caller that stores values checks
     :attr:`refused` first.
     """
 

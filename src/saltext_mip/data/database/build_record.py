@@ -19,7 +19,7 @@ from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.database.sqlite import Layout, Mark, sides
 from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Problem
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage import state as state_files
 from saltext_mip.storage.lock import exclusive
 
 # Grows when the same sources make another database than before.
@@ -92,7 +92,7 @@ class BuildRecords:
     def __init__(self, state: Path, pathology: str) -> None:
         name = hashlib.sha256(pathology.encode("utf-8", "surrogatepass")).hexdigest()
         self.state = state
-        self._path = state / files_state_state.BUILD_RECORDS / f"{name}.json"
+        self._path = state / state_files.BUILD_RECORDS / f"{name}.json"
         self._pathology = pathology
 
     def find(self, database: Path) -> tuple[Record | None, bool]:
@@ -117,7 +117,7 @@ class BuildRecords:
             "pathology": self._pathology,
             "databases": [_value(of) for of in records],
         }
-        return files_state_state.write_state(self._path, value)
+        return state_files.write_state(self._path, value)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -127,13 +127,13 @@ class BuildRecords:
 
     def _load(self) -> tuple[Record, ...]:
         try:
-            value = files_state_state.read_state(self._path)
+            value = state_files.read_state(self._path)
             if value is None or value["pathology"] != self._pathology:
                 return ()
             return tuple(_record(of) for of in value["databases"])
         # any shape is possible: the file is of another version, or not of ours
         except (
-            files_state_state.StateBroken,
+            state_files.StateBroken,
             BadAnswer,
             LookupError,
             TypeError,

@@ -16,7 +16,7 @@ from saltext_mip import __version__
 from saltext_mip.data.csvfile.reader import Stamp, Table
 from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.storage import state as files_state_state
+from saltext_mip.storage import state as state_files
 
 _BY = f"saltext-mip {__version__}"  # another version may judge otherwise
 _DIGESTS = 4  # remembered verifications of a file
@@ -53,9 +53,9 @@ class InventoryCache:
     @classmethod
     def load(cls, state: Path, *, data_path: Path) -> InventoryCache:
         """What was remembered of that data path; nothing where there is no such memory."""
-        path = state / files_state_state.INVENTORY_CACHE
+        path = state / state_files.INVENTORY_CACHE
         try:
-            value = files_state_state.read_state(path)
+            value = state_files.read_state(path)
             if value is None or value["by"] != _BY or value["data_path"] != str(data_path):
                 return cls(path)
             headers = [tuple(header) for header in value["headers"]]
@@ -75,7 +75,7 @@ class InventoryCache:
             )
         # any shape is possible: the file is of another version, or not of ours
         except (
-            files_state_state.StateBroken,
+            state_files.StateBroken,
             BadAnswer,
             LookupError,
             TypeError,
@@ -150,7 +150,7 @@ class InventoryCache:
                 if name in places
             },
         }
-        return files_state_state.write_state(self._path, value)
+        return state_files.write_state(self._path, value)
 
     def _of(self, sha256: str) -> dict[str, Any]:
         """The newest first."""

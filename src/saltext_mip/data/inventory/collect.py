@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from saltext_mip import text as files_text
 from saltext_mip.data import data_path as folders
 from saltext_mip.data.cde import model as cdes_
 from saltext_mip.data.csvfile import reader
@@ -29,6 +28,7 @@ from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, Patho
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.text import shown
 
 if TYPE_CHECKING:
     from saltext_mip.data.cde.model import Cde
@@ -389,7 +389,7 @@ def _unreadable(empty: Inventory, error: OSError) -> Inventory:
 def os_message(error: Exception) -> str:
     if isinstance(error, OSError):  # without the path that it may name
         return error.strerror or os.strerror(error.errno or 0)
-    text = files_text.shown(str(error))
+    text = shown(str(error))
     return text if len(text) <= _ABOUT_CHARS else text[: _ABOUT_CHARS - 1] + "…"
 
 
