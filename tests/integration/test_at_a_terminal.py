@@ -11,6 +11,7 @@ import pytest
 from tests.support import manual, salthost
 from tests.support.local import LocalFederation
 from tests.support.person import Person, fill
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -113,9 +114,8 @@ def test_a_review_that_is_interrupted_changes_nothing(person: Person) -> None:
         (("mip", "wait", "--for", "Ready"), "waiting for Ready=True"),
         (("mip", "consolidate"), "waiting up to 300 s for"),
         (("mip", "refresh"), "waiting up to 300 s for"),
-        (("mip", "-q", "wait", "--for", "Ready"), ""),
     ],
-    ids=["wait", "consolidate", "refresh", "quiet"],
+    ids=["wait", "consolidate", "refresh"],
 )
 def test_what_waits_ends_at_once_by_ctrl_c(
     person: Person, fed: LocalFederation, argv: tuple[str, ...], begun: str
@@ -124,19 +124,25 @@ def test_what_waits_ends_at_once_by_ctrl_c(
     # a person who holds the federation
     holder = subprocess.Popen(["flock", str(path), "sleep", "600"])
     try:
-        while subprocess.run(["flock", "-n", str(path), "true"], check=False).returncode == 0:
-            time.sleep(0.1)
+        until(lambda: subprocess.run(["flock", "-n", str(path), "true"], check=False).returncode)
         with person.sits_at(*argv, columns=200) as terminal:
-            if begun:
-                terminal.until(begun)
-            else:
-                time.sleep(2)
+            terminal.until(begun)
             assert terminal.interrupted() == INTERRUPTED
             assert terminal.restored
             assert "Traceback" not in terminal.text
     finally:
         holder.kill()
         holder.wait()
+
+
+@pytest.mark.parametrize("late", [0, 0.1, 0.3, 0.6, 1, 2])
+def test_ctrl_c_ends_it_at_whatever_moment_it_is_pressed(person: Person, late: float) -> None:
+    with person.sits_at("mip", "-q", "wait", "--for", "Ready", columns=200) as terminal:
+        until(lambda: terminal.interruptible, every=0.01)
+        time.sleep(late)  # not to wait for anything: the moment is the case
+        assert terminal.interrupted() == INTERRUPTED
+        assert terminal.restored
+        assert terminal.text.replace("^C", "").strip() == ""
 
 
 @pytest.mark.parametrize("argv", [("mip", "tmux"), ("salt-run", "mip.tmux", "federation=fed1")])

@@ -14,6 +14,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -72,6 +73,13 @@ class Terminal:
     def running(self) -> bool:
         self._read(0)
         return self._process.poll() is None
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether the program has begun to handle signals: Python itself does not catch SIGTERM."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
     def until(self, wanted: str, *, after: int = 0, seconds: float = PATIENCE) -> int:
         """Until that text has come, in what came ``after`` so many characters; where it ends."""

@@ -1,7 +1,6 @@
 """What a runner function reports while it runs: to its caller in this process, else to stderr.
 
-The only module of ``bridge`` that does not import Salt, so that the command ``mip`` can read from
-it before it needs Salt.
+It does not import Salt: the command ``mip`` reads from it before it needs Salt.
 """
 
 from __future__ import annotations

@@ -18,7 +18,6 @@ import os
 import pwd
 import signal
 import sys
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -31,10 +30,9 @@ import salt.runner
 import salt.utils.parsers
 import salt.utils.verify
 
+from saltext_mip.bridge.interrupts import TERMINATED, signals_raise
 from saltext_mip.bridge.progress import NOISE, Progress, progress_to
 from saltext_mip.errors import Unexpected
-
-TERMINATED = 128 + signal.SIGTERM
 
 
 class Returned(NamedTuple):
@@ -147,21 +145,8 @@ def _call(
 @contextmanager
 def _signals_end_the_call() -> Iterator[None]:
     """A runner function turns an interrupt into an error: after it, the interrupt is raised."""
-    if threading.current_thread() is not threading.main_thread():
+    with signals_raise() as received:
         yield
-        return
-    received: list[int] = []
-
-    def stop(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(TERMINATED)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if signal.SIGTERM in received:
         raise SystemExit(TERMINATED)
     if received:

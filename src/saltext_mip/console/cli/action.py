@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from saltext_mip.console.cli.context import Context
 
 USAGE_ERROR = 2  # exit codes
-INTERRUPTED = 130
 
 Arguments = Mapping[str, Any]
 Handler = Callable[["Context", Arguments], int]

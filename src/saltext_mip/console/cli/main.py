@@ -1,65 +1,23 @@
-"""The command ``mip``: parses the command line, runs the action, returns its exit code."""
+"""The entry point of the command ``mip``: interruptible from its first moment on.
+
+What the command imports takes some time, in which a person may press Ctrl-C too.
+"""
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 
-from saltext_mip.console.cli.action import INTERRUPTED, USAGE_ERROR
-from saltext_mip.console.cli.context import Context
-from saltext_mip.console.cli.parser import UsageError, parse
-from saltext_mip.console.cli.salt import Salt, config_dir, ignore, is_pusher
-from saltext_mip.console.cli.terminal import Display
-from saltext_mip.errors import MipError
+from saltext_mip.bridge.interrupts import ended_by_signal, signals_raise
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The entry point; returns the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    _reopen_closed_streams()
-    try:
-        return _main(words)
-    except UsageError as exc:
-        usage = f"{exc.usage.rstrip()}\n" if exc.usage else ""
-        stop = "" if str(exc).endswith("?") else "."
-        print(f"{usage}mip: {exc}{stop} See mip --help.", file=sys.stderr)  # noqa: T201
-        return USAGE_ERROR
-    except MipError as exc:
-        Display().error(str(exc))
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # the reader has ended; what is buffered must not be written again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    """Returns the exit code."""
+    with signals_raise():
+        return ended_by_signal(lambda: _run(sys.argv[1:] if argv is None else argv))
 
 
-def _reopen_closed_streams() -> None:
-    """Open closed standard streams (``>&-``) on /dev/null: no other file may get their numbers."""
-    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
-        if getattr(sys, name) is None:
-            os.dup2(os.open(os.devnull, os.O_RDWR), number)
-            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
+def _run(arguments: Sequence[str]) -> int:
+    from saltext_mip.console.cli import program
 
-
-def _main(words: Sequence[str]) -> int:
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("-c", "--config-dir", dest="config_dir")
-    first.add_argument("--pusher", action="store_true")
-    known, _ = first.parse_known_args(words)
-    pusher = known.pusher or is_pusher(config_dir(known.config_dir))
-    action, options, given = parse(words, pusher=pusher)
-    display = Display(json=options.json, quiet=options.quiet, colour=not options.no_color)
-    config = options.config_dir or os.environ.get("SALT_CONFIG_DIR")
-    context = Context(
-        display=display,
-        action=action,
-        salt=Salt(config, options.verbose, ignore if display.quiet else display.error),
-        config=config,
-        verbose=options.verbose,
-        pusher=pusher,
-    )
-    return action.handler(context, given)
+    return program.run(arguments)

@@ -1,0 +1,72 @@
+"""Signals that end a command: raised where the program is, never lost, without Python's own output.
+
+It does not import Salt: the command ``mip`` is interruptible before it needs Salt.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+AGAIN = 0.05  # seconds until a signal whose exception Python dropped is sent again
+
+
+@contextmanager
+def signals_raise() -> Iterator[list[int]]:
+    """SIGINT raises :class:`KeyboardInterrupt` in the block, SIGTERM :class:`SystemExit`.
+
+    Yields the list of the signals that were received. Blocks may be nested: the inner one receives.
+    Outside the main thread nothing changes, since only that one receives signals.
+
+    Python can only report an exception that is raised in a finalizer or in the callback of a weak
+    reference (each import has some); it then goes on. Such a signal is sent to this process again.
+    After a signal, errors of finalizers come from objects whose constructor it interrupted: they
+    are not shown.
+    """
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def stop(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(TERMINATED)
+
+    def report(unraisable: sys.UnraisableHookArgs) -> None:
+        if not received:
+            report_before(unraisable)
+        elif issubclass(unraisable.exc_type, KeyboardInterrupt | SystemExit):
+            again = threading.Timer(AGAIN, os.kill, (os.getpid(), received[-1]))
+            again.daemon = True
+            again.start()
+
+    report_before, sys.unraisablehook = sys.unraisablehook, report
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = report_before
+
+
+def ended_by_signal(command: Callable[[], int]) -> int:
+    """The exit code of ``command``, also where a signal ended it; to be called in such a block.
+
+    What the exception held is released in here, while errors of finalizers are not shown.
+    """
+    try:
+        return command()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as exc:
+        if exc.code != TERMINATED:
+            raise
+        return TERMINATED
