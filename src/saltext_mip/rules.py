@@ -274,6 +274,13 @@ RULES: dict[str, Rule] = _rules(
         "many rows are also in another file: these patients are counted twice",
         "Remove the rows that are in both files from one of them.",
     ),
+    Rule(
+        "VisitInOtherFile",
+        "warning",
+        False,
+        "subjects and visits that another file has, too: these visits are counted twice",
+        "Keep each subject and visit in one of the files.",
+    ),
     Rule("NoRows", "warning", False, "a header and no rows", "Add rows, or remove the file."),
     Rule(
         "FileChanging",
@@ -440,6 +447,13 @@ RULES: dict[str, Rule] = _rules(
         "Give each of the groups a code of its own.",
     ),
     Rule(
+        "CdeVariablesAlike",
+        "warning",
+        False,
+        "variables whose codes look the same (letter case, accents, invisible characters)",
+        "Keep one of them, or rename them so that they look different.",
+    ),
+    Rule(
         "CdeTypeMissing",
         "warning",
         False,
@@ -471,7 +485,7 @@ RULES: dict[str, Rule] = _rules(
         "RefusedByMip9",
         "note",
         False,
-        "MIP 8 and 9 refuse this CDE; this version does not",
+        "MIP 8 and 9 refuse this; this version does not",
         "Nothing to do now; correct it before an upgrade to MIP 8 or 9.",
     ),
     Rule(
@@ -493,7 +507,7 @@ RULES: dict[str, Rule] = _rules(
         "AmbiguousCode",
         "warning",
         False,
-        "dataset codes that the portal cannot tell apart, or that hold a comma",
+        "dataset codes that the portal or a person cannot tell apart, or that hold a comma",
         "Rename one of them.",
     ),
     Rule(

@@ -1,13 +1,27 @@
-"""Text for people: what could steer a terminal or reorder a line is escaped."""
+"""Text for people: escaped where it could steer a terminal, and compared as it looks."""
 
 from __future__ import annotations
 
 import unicodedata
 
+# letters of other alphabets that look like Latin ones
+_LATIN = str.maketrans("АВЕКМНОРСТХаеорсухі", "ABEKMHOPCTXaeopcyxi")
+
 
 def shown(text: str) -> str:
     """``text`` for people's eyes: what could steer a terminal or reorder a line is escaped."""
     return "".join(_escaped(char) for char in text)
+
+
+def appearance(name: str) -> str:
+    """What a person sees of a name, letter case aside: equal for names that look the same.
+
+    Accents are composed, invisible characters are gone, and every blank is one space.
+    """
+    composed = unicodedata.normalize("NFKC", name)
+    seen = "".join(char for char in composed if unicodedata.category(char) != "Cf")
+    folded = seen.translate(_LATIN).casefold()
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def _escaped(char: str) -> str:

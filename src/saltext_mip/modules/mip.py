@@ -108,8 +108,10 @@ def check(folder, cde=None):
 
     Returns ``{"folder", "cde", "files": {name: [{"rule", "severity", "line", "lines", "column",
     "count", "message", "hint", "examples", "advice"}]}, "problems" (how many), "refused": [name],
-    "checked": [name], "accepted": {name: {"rows", "datasets": {code: rows}}}}``; on a terminal it
-    prints what the report in the data path has. Exits with 1 when a file would be kept out, and
+    "checked": [name], "accepted": {name: {"rows", "datasets": {code: rows}}}, "refused_later":
+    {name: [{"rule", "column", "count", "about"}]}}``: the last is what MIP 8 and 9 refuse in the
+    CDE and in files that are accepted here. On a terminal it prints what the report in the data
+    path has, and those notes under one heading. Exits with 1 when a file would be kept out, and
     when there are no CSV files or no CDE.
 
     CLI Example:

@@ -16,6 +16,7 @@ from saltext_mip.errors import Misuse, NodeError
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
+from saltext_mip.problems import Finding
 from saltext_mip.rules import RULES
 from saltext_mip.storage.paths import inside
 from saltext_mip.text import shown
@@ -132,6 +133,10 @@ def check(target: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
     files: dict[str, list[dict[str, Any]]] = {}
     for finding in checked.all_findings:
         files.setdefault(finding.problem.file or "", []).append(shown_(finding))
+    later: dict[str, list[dict[str, Any]]] = {}
+    for note in checked.later:
+        finding = Finding(note if values else note.at(count=1))
+        later.setdefault(note.file or "", []).append(report.without_values(finding))
     result: dict[str, Any] = {
         "folder": str(checked.folder),
         "cde": str(checked.cde) if checked.cde else None,
@@ -139,6 +144,7 @@ def check(target: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
         "problems": len(checked.all_findings),
         "refused": sorted({f.problem.file or "" for f in checked.all_findings if f.problem.hard}),
         "checked": [file.name for file in checked.files],
+        "refused_later": later,
     }
     if values:
         result["accepted"] = {

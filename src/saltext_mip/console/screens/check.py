@@ -35,8 +35,22 @@ def check(screen: Screen, value: Mapping[str, Any]) -> None:
         screen.title(name, style=_style(value["files"][name]))
         for step, text in file_lines(value["files"][name], None, ()):
             screen.text(text, indent=2 * step, hang=2)
+    _later(screen, value.get("refused_later") or {})
     screen.gap()
     screen.text(_summary(value), style="bad" if value["refused"] else "good")
+
+
+def _later(screen: Screen, notes: Mapping[str, Any]) -> None:
+    """What MIP 8 and 9 refuse, in CDE and files, under one heading."""
+    if not notes:
+        return
+    screen.gap()
+    screen.title("Refused by MIP 8 and 9: nothing to do now, correct it before an upgrade")
+    for name, of_file in notes.items():
+        for note in of_file:
+            column = f", column {note['column']}" if note.get("column") else ""
+            rows = f" ({number(note['count'], 'row')})" if note.get("count", 1) > 1 else ""
+            screen.text(f"{name}{column}: {note['about']}{rows}", indent=2, hang=2)
 
 
 def _style(problems: list[Mapping[str, Any]]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from saltext_mip.data.cde.model import DATASET, Cde, Variable
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Problem
+from saltext_mip.text import appearance
 
 UNNAMED = "root"  # a root code that stands for the folder's name
 
@@ -26,39 +27,11 @@ def problems(cde: Cde) -> tuple[Problem, ...]:
     found = [
         *_root(cde),
         *_groups(cde.tree),
+        *_alike(cde),
         *_untyped(cde),
         *(problem for variable in cde.variables for problem in _of(variable)),
     ]
     return tuple(problem.at(pathology=cde.pathology, file=CDE_FILE) for problem in found)
-
-
-def refused_later(cde: Cde) -> tuple[Problem, ...]:
-    """Notes on what the loader of MIP 8 and 9 refuses, so that a hospital can prepare."""
-    found = []
-    if not cde.tree.get("version"):
-        found.append("the root has no 'version'")
-    odd = [variable.code for variable in cde.variables if not variable.code.isidentifier()]
-    if odd:
-        found.append(f"codes of variables that are no identifiers: {named(odd)}")
-    of = {variable.code: variable for variable in cde.variables}
-    if not of[DATASET].is_categorical:
-        found.append("'dataset' is not categorical")
-    visit = of.get("visitid")
-    listed = visit is not None and visit.is_categorical and visit.sql_type == "text"
-    if cde.longitudinal and not (listed and visit and visit.enumerations):
-        found.append("'visitid' of a longitudinal CDE is not categorical text with enumerations")
-    equal = [
-        variable.code
-        for variable in cde.variables
-        if None not in (variable.min_value, variable.max_value)
-        and variable.min_value == variable.max_value
-    ]
-    if equal:
-        found.append(f"a minimum that is the maximum: {named(equal)}")
-    return tuple(
-        Problem("RefusedByMip9", pathology=cde.pathology, file=CDE_FILE, about=about)
-        for about in found
-    )
 
 
 def _root(cde: Cde) -> Iterator[Problem]:
@@ -74,6 +47,18 @@ def _groups(tree: Mapping[str, Any]) -> Iterator[Problem]:
         alike = [code for code, count in Counter(g["code"] for g in below).items() if count > 1]
         if alike:
             yield Problem("CdeGroupsAlike", count=len(alike), about=named(alike))
+
+
+def _alike(cde: Cde) -> Iterator[Problem]:
+    """Variables that a person cannot tell apart; a database has a column for each."""
+    alike: dict[str, list[str]] = {}
+    for variable in cde.variables:
+        alike.setdefault(appearance(variable.code), []).append(variable.code)
+    for codes in alike.values():
+        if len(codes) > 1:
+            # invisible characters are to be seen
+            about = _short(", ".join(f"'{ascii(code)[1:-1]}'" for code in codes))
+            yield Problem("CdeVariablesAlike", column=codes[0], count=len(codes), about=about)
 
 
 def _untyped(cde: Cde) -> Iterator[Problem]:

@@ -8,10 +8,10 @@ may then see the other.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 
 from saltext_mip.problems import Problem
+from saltext_mip.text import appearance
 
 #: Pathology to dataset code to the workers that have it.
 Offered = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -38,9 +38,7 @@ def ambiguous(offered: Offered) -> Iterator[Problem]:
             if "," in code:
                 about = f"'{code}' holds a comma"
                 yield Problem("AmbiguousCode", pathology=pathology, about=about)
-            alike.setdefault(_UNSEEN.sub("", _visible(code).lower()), {}).setdefault(
-                code, pathology
-            )
+            alike.setdefault(_UNSEEN.sub("", appearance(code)), {}).setdefault(code, pathology)
     for codes in alike.values():
         if len(codes) > 1:
             where = set(codes.values())
@@ -56,17 +54,11 @@ def alike_folders(names: Iterable[str]) -> Iterator[Problem]:
     """Pathologies' folders whose names a person cannot tell apart: in case, accents or format."""
     alike: dict[str, list[str]] = {}
     for name in names:
-        alike.setdefault(_visible(name).casefold(), []).append(name)
+        alike.setdefault(appearance(name), []).append(name)
     for folders in alike.values():
         if len(folders) > 1:
             about = ", ".join(f"'{ascii(name)[1:-1]}'" for name in folders)
             yield Problem("PathologiesAlike", pathology=folders[0], count=len(folders), about=about)
-
-
-def _visible(name: str) -> str:
-    """The name with composed accents and without characters that nobody sees."""
-    composed = unicodedata.normalize("NFKC", name)
-    return "".join(char for char in composed if unicodedata.category(char) != "Cf")
 
 
 def shared(offered: Offered) -> Iterator[Problem]:

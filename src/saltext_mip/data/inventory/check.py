@@ -11,10 +11,10 @@ from pathlib import Path
 
 from saltext_mip.data import data_path
 from saltext_mip.data.cde.advice import problems as advice_of
-from saltext_mip.data.cde.advice import refused_later
 from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.validator import parsed_cde
+from saltext_mip.data.inventory import later_versions
 from saltext_mip.data.inventory.cache import Findings
 from saltext_mip.data.inventory.collect import (
     against_cde,
@@ -49,13 +49,15 @@ class CheckedFile:
 class Checked:
     """``folder`` is where the files are, ``cde`` the CDE's file, ``None``: only form was checked.
 
-    ``findings`` are those of no CSV file: of the folder, its names, its CDE.
+    ``findings`` are those of no CSV file: of the folder, its names, its CDE. ``later`` are notes on
+    what later versions of MIP refuse in the CDE and in files that are accepted here.
     """
 
     folder: Path
     cde: Path | None = None
     files: tuple[CheckedFile, ...] = ()
     findings: Findings = field(default=())
+    later: tuple[Problem, ...] = ()
 
     @property
     def all_findings(self) -> Findings:
@@ -63,7 +65,7 @@ class Checked:
 
 
 def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -> Checked:
-    """All findings of a folder's CSV files, or of one file, with values.
+    """All findings of a folder's CSV files, or of one file, with values; what is refused later.
 
     ``cde`` is the CDE's file; without it the one in the folder, where there is one.
     :class:`DataError` where there is no such folder or file.
@@ -91,6 +93,13 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
         found.append(_nothing(folder))
     known = [code for code, _ in parsed.datasets] if parsed else []
     odd = odd_codes({file.name: file.datasets for file in files if not file.refused}, known)
+    later = later_versions.of_cde(parsed) if parsed else ()
+    for of in files:
+        if parsed and not of.refused:
+            notes = later_versions.of_file(
+                folder / of.name, tables[of.name][0], parsed, of.findings
+            )
+            later += tuple(note.at(file=of.name) for note in notes)
     return Checked(
         folder,
         used,
@@ -107,6 +116,7 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
             for file in files
         ),
         tuple(each.at(pathology=pathology) for each in found),
+        tuple(note.at(pathology=pathology) for note in later),
     )
 
 
@@ -126,7 +136,7 @@ def _cde(
         parsed = parsed_cde(data_path.content(path), pathology, subjectcode=subjectcode)
         # a copy of the CDE says nothing about the name of its folder
         advised = [of for of in advice_of(parsed) if cde is None or of.rule != "CdeRootCode"]
-        return parsed, path, list(map(Finding, (*advised, *refused_later(parsed))))
+        return parsed, path, list(map(Finding, advised))
     except CdeInvalid as error:
         return None, cde or folder / CDE_FILE, list(map(Finding, error.problems()))
     except (UnsafeName, OSError) as error:

@@ -11,10 +11,7 @@ from collections.abc import Iterable, Mapping
 from saltext_mip.data.csvfile.diagnosis.layout import same_name
 from saltext_mip.data.csvfile.diagnosis.values import MISSING
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import shown
-
-# letters of other alphabets that look like Latin ones
-_LOOK_ALIKE = str.maketrans("АВЕКМНОРСТХаеорсухі", "ABEKMHOPCTXaeopcyxi")
+from saltext_mip.text import appearance, shown
 
 Counts = Iterable[tuple[str, int]]
 
@@ -55,4 +52,4 @@ def _odd(code: str, rows: int, first: str) -> Finding | None:
 
 
 def _same(code: str) -> str:
-    return same_name(code.translate(_LOOK_ALIKE)) or code
+    return same_name(appearance(code)) or code

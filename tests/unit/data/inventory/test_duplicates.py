@@ -154,30 +154,6 @@ def test_rows_are_hashed_alike_in_every_process(folder):
 
 
 @pytest.mark.parametrize(
-    ("tree", "about"),
-    [
-        (cdes.tree(version=""), "version"),
-        (cdes.tree(variables=[cdes.variable("a b")]), "'a b'"),
-        (cdes.tree(variables=[cdes.variable("x", "int", minValue=1, maxValue=1)]), "'x'"),
-        (
-            cdes.tree(
-                variables=[cdes.variable("subjectid"), cdes.variable("visitid")], longitudinal=True
-            ),
-            "'visitid'",
-        ),
-    ],
-)
-def test_what_later_versions_refuse_is_a_note_of_the_check(tmp_path, tree, about):
-    (tmp_path / "dementia").mkdir()
-    (tmp_path / "dementia" / "CDEsMetadata.json").write_bytes(cdes.content(tree))
-    (tmp_path / "dementia" / "a.csv").write_text("dataset\na\n")
-    found = check(tmp_path / "dementia").all_findings
-    [note] = [of for of in found if of.problem.severity == "note"]
-    assert (note.problem.rule, note.problem.severity) == ("RefusedByMip9", "note")
-    assert about in note.problem.about
-
-
-@pytest.mark.parametrize(
     ("text", "rules"),
     [
         ("dataset,subjectid,visitid\na,s1,BL\na,s1,FL1\n", []),
