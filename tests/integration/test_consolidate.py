@@ -372,7 +372,7 @@ def test_a_minion_killed_while_staging_leaves_nothing_half(fed: LocalFederation)
             if "staging on" in line:
                 fed.kill("fed1-wk-h2")
                 break
-        running.communicate(timeout=60)
+        running.communicate()
     try:
         for name, (content, _) in everything(fed).items():
             if name.endswith(".json"):

@@ -230,9 +230,14 @@ class LocalFederation:
         while waiting := {node for node in waiting if not self._says_ready(node)}:
             self._give_up(until, waiting)
             time.sleep(0.1)
+        # each ping is a process on the minion: more of them would only make a slow machine slower
         silent = set(wanted)
-        while silent := silent - self.up(sorted(silent), wait=5):
+        wait = 5
+        while silent := silent - self.up(sorted(silent), wait=wait):
             self._give_up(until, silent)
+            self._disconnect()  # a client that was there before its master hears nothing
+            time.sleep(1)
+            wait = min(2 * wait, 40)
 
     def up(self, nodes: Sequence[str], *, wait: int = 2) -> set[str]:
         """Those of them that answer a ping now."""
