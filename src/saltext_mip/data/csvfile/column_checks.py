@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _NO_PATTERN = "\0"
+_MARKS_BELOW, _MARKS_ABOVE = max(of for of in MARKS if of < 0), min(of for of in MARKS if of > 0)
 
 
 def plain(name: str) -> str:
@@ -59,6 +60,22 @@ class Check:
         self.marks = self.number and "MissingMark" in self.masks
         broken = pl.any_horizontal(*self.masks.values()) if self.masks else None
         self.outside = None if broken is None else broken.sum().alias(self.column)
+        self._limits = _limits(variable) if self.number else (None, None)
+
+    def within(self, low: Number | None, high: Number | None) -> bool:
+        """Whether no value from ``low`` to ``high`` can break one of :attr:`masks`.
+
+        That is known of bounds and of marks for 'missing', at a fraction of what looking at each
+        value costs. ``None``: there are no values.
+        """
+        if low is None or high is None:
+            return True
+        least, greatest = self._limits
+        if self.marks:
+            return low > _MARKS_BELOW and high < _MARKS_ABOVE
+        if self.masks.keys() - {"OutOfBounds"}:
+            return False
+        return (least is None or least <= low) and (greatest is None or high <= greatest)
 
     def clean(self, out: pl.DataFrame, texts: pl.DataFrame) -> bool:
         """Whether every text was taken, or was empty."""
@@ -123,13 +140,22 @@ def _masks(variable: Variable, column: pl.Expr) -> dict[str, pl.Expr]:
 
 
 def _bounds(variable: Variable, column: pl.Expr) -> pl.Expr | None:
-    low = [bound for bound in (variable.min, variable.min_value) if bound is not None]
-    high = [bound for bound in (variable.max, variable.max_value) if bound is not None]
-    below = column < _bound(max(low), variable, math.ceil) if low else None
-    above = column > _bound(min(high), variable, math.floor) if high else None
+    low, high = _limits(variable)
+    below = column < low if low is not None else None
+    above = column > high if high is not None else None
     if below is None or above is None:
         return above if below is None else below
     return below | above
+
+
+def _limits(variable: Variable) -> tuple[Number | None, Number | None]:
+    """The least and the greatest value that its bounds allow."""
+    low = [bound for bound in (variable.min, variable.min_value) if bound is not None]
+    high = [bound for bound in (variable.max, variable.max_value) if bound is not None]
+    return (
+        _bound(max(low), variable, math.ceil) if low else None,
+        _bound(min(high), variable, math.floor) if high else None,
+    )
 
 
 def _bound(bound: Number, variable: Variable, rounded: Callable[[Any], int]) -> Number:

@@ -11,6 +11,7 @@ When the outcome of a rule here changes, ``RULES_VERSION`` in :mod:`.cde.model` 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -166,12 +167,17 @@ class Validator:
         self._types: dict[str, type[pl.DataType]] = {
             column: check.type for column, check in self._checks.items()
         }
-        self._outside = [
-            check.outside for check in self._checks.values() if check.outside is not None
-        ]
         self._numbers = [column for column, check in self._checks.items() if check.number]
-        self._reals = [c for c in self._numbers if self._checks[c].type == pl.Float64]
-        self._finite = [pl.col(column).is_finite().all() for column in self._reals]
+        self._extremes = [
+            of
+            for name in self._numbers
+            for of in (
+                pl.col(name).min().alias(f"{name}<"),
+                pl.col(name).max().alias(f"{name}>"),
+                # not finite where a value is not
+                *([pl.col(name).sum().alias(f"{name}+")] if self._is_real(name) else []),
+            )
+        ]
         self._found = FindingCollector()
         self._checked = sum(check.number or bool(check.masks) for check in self._checks.values())
         self._texts = [name for name, check in self._checks.items() if not check.number]
@@ -193,16 +199,21 @@ class Validator:
             for column, check in self._checks.items()
             if check.number and self._types[column] == self._text
         )
-        if odd := self._odd(out):
+        odd, within = self._odd(out)
+        if odd:
             texts = block.texts(*odd)
             self._types.update(dict.fromkeys(odd, self._text))
             for column in odd:
                 if not self._checks[column].clean(out, texts):
                     out = self._explained(column, out, texts[column], block)
-        if self._outside:
-            for column, count in out.select(self._outside).row(0, named=True).items():
+                    within.discard(column)
+        outside = [check.outside for name, check in self._checks.items() if name not in within]
+        if asked := [of for of in outside if of is not None]:
+            for column, count in out.select(asked).row(0, named=True).items():
                 if count:
                     self._note_outside(column, out, block)
+                elif column in self._marks:
+                    self._marks[column].add(out[column], [])
         if b'"' in block.raw and block.raw.count(b"\n") > out.height:
             self._note_swallowed(out, block)
         if self._visits is not None:
@@ -211,13 +222,26 @@ class Validator:
             out.columns = [named(column) for column in out.columns]
         return out
 
-    def _odd(self, out: pl.DataFrame) -> list[str]:
-        """The columns of numbers in which not every text was taken."""
-        odd = {column for column in self._numbers if out[column].null_count()}
-        if self._finite:
-            taken = out.select(self._finite).row(0)
-            odd |= {column for column, all_ in zip(self._reals, taken, strict=True) if not all_}
-        return [column for column in self._numbers if column in odd]
+    def _odd(self, out: pl.DataFrame) -> tuple[list[str], set[str]]:
+        """The columns of numbers in which not every text was taken, and those whose extremes are
+        within their rules: of most columns nothing else has to be asked."""
+        found = iter(out.select(self._extremes).row(0) if self._extremes else ())
+        odd, within = [], set()
+        for name in self._numbers:
+            check = self._checks[name]
+            low, high = next(found), next(found)
+            total = next(found) if self._is_real(name) else 0
+            finite = math.isfinite(total or 0) or bool(out[name].is_finite().all())
+            if out[name].null_count() or not finite:
+                odd.append(name)
+            if check.within(low, high):
+                within.add(name)
+                if name in self._marks and low is not None:
+                    self._marks[name].add_others(low, high)
+        return odd, within
+
+    def _is_real(self, column: str) -> bool:
+        return self._checks[column].variable.sql_type == "real"
 
     def findings(self, file: BinaryIO | None) -> tuple[Finding, ...]:
         """All that was found. ``file`` is the file itself, read again where visits are doubled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from saltext_mip.data.cde import model as cde
 from saltext_mip.data.csvfile import decimals, reader, validator
+from saltext_mip.data.csvfile.blocks import blocks
 from saltext_mip.problems import Finding
 from tests.support import cdes
 from tests.support.soak import examples
@@ -267,6 +269,85 @@ def test_subject_and_visit_are_told_apart(tmp_path):
 def test_visits_count_in_longitudinal_data_only(tmp_path):
     text = "dataset,subjectid,visitid\na,s1,v1\na,s1,v1\n"
     assert check(tmp_path, text, made(*VISITS)) == []
+
+
+def in_blocks(path: Path, of: cde.Cde, size: int) -> list[Finding]:
+    """What is found where a block has ``size`` bytes."""
+    table = reader.read(path)
+    checker = validator.Validator(table.header, of, subjectcode=False)
+    with path.open("rb") as file:
+        for block in blocks(file, table.header, size=size):
+            checker.values(block)
+        return list(checker.findings(file))
+
+
+MARKS = ["-2147483648", "9999", "-99", "-9", "999", "-999"]
+
+
+@pytest.mark.parametrize("kind", ["int", "real"])
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("size", [20, 1 << 20])
+def test_marks_for_missing_are_a_warning_at_the_column_without_values(tmp_path, kind, mark, size):
+    texts = ["1", "7", mark, "40", "", mark, "3", mark, "12", "5"]
+    path = tmp_path / "a.csv"
+    path.write_text("dataset,x\n" + "".join(f"a,{text}\n" for text in texts))
+    [finding] = in_blocks(path, made(cdes.variable("x", kind)), size)
+    assert told([finding]) == [("MissingMark", "x", 3, (4, 7, 9))]
+    assert finding.problem.severity == "warning"
+    assert mark not in str(finding.problem.wire())
+    # with bounds it is out of them; where other values are like it, it is none
+    bounded = made(cdes.variable("x", kind, minValue=0, maxValue=50))
+    assert [of.problem.rule for of in in_blocks(path, bounded, size)] == ["OutOfBounds"]
+    like = str(int(mark) * 3 // 4)
+    with path.open("a") as file:
+        file.write("".join(f"a,{number}\n" for number in range(20)) + f"a,{like}\n")
+    assert in_blocks(path, made(cdes.variable("x", kind)), size) == []
+
+
+@pytest.mark.parametrize("texts", [["-9", "5"], ["-8", "-8", "998", "998"], ["", "", " "]])
+def test_one_mark_and_values_that_are_none_are_no_marks(tmp_path, texts):
+    text = "dataset,x\n" + "".join(f"a,{each}\n" for each in texts)
+    for kind in ("int", "real"):
+        assert check(tmp_path, text, made(cdes.variable("x", kind))) == []
+
+
+bounds_ = st.one_of(st.none(), st.integers(-20, 20), st.integers(-(2**62), 2**62))
+values_ = st.one_of(
+    st.integers(-25, 25).map(str),
+    st.integers(-(2**63), 2**63 - 1).map(str),
+    st.sampled_from(["", " ", "-0", "3.0", "1e3", "NaN", "inf", "-inf", "x", "0.5"]),
+)
+
+
+@given(
+    st.sampled_from(["int", "real"]), bounds_, bounds_, st.lists(values_, max_size=12), st.data()
+)
+@settings(max_examples=examples(80), deadline=None)
+def test_however_a_file_is_cut_each_value_is_judged(kind, low, high, texts, data):
+    """The extremes of a block stand for its values: what they skip is found by no other means."""
+    bounds = {key: of for key, of in {"min": low, "max": high}.items() if of is not None}
+    of = made(cdes.variable("x", kind, **bounds))
+    expected: dict[str, list[int]] = {}
+    for line, text in enumerate(texts, 2):
+        value = exactly(text, kind)
+        if isinstance(value, str):
+            expected.setdefault(value, []).append(line)
+        elif value is not None and bounds:
+            least = (float if kind == "real" else int)(low if low is not None else -(2**63))
+            most = (float if kind == "real" else int)(high if high is not None else 2**63 - 1)
+            if (low is not None and value < least) or (high is not None and value > most):
+                expected.setdefault("OutOfBounds", []).append(line)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        path.write_text("dataset,x\n" + "".join(f"a,{text}\n" for text in texts))
+        found = in_blocks(path, of, data.draw(st.sampled_from([5, 30, 1 << 20])))
+    judged = {f.problem.rule: f.problem for f in found if f.problem.rule != "MissingMark"}
+    assert {rule: of.count for rule, of in judged.items()} == {
+        rule: len(lines) for rule, lines in expected.items()
+    }
+    assert {rule: of.lines for rule, of in judged.items()} == {
+        rule: tuple(lines[:10]) for rule, lines in expected.items()
+    }
 
 
 # -- against exact arithmetic

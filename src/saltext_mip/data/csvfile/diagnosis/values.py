@@ -232,8 +232,11 @@ class Marks:
         self._marks |= set(marks.to_list())
         others = values.filter(~values.is_in(marks.implode()))
         if others.len() > others.null_count():
-            low, high = cast("tuple[float, float]", (others.min(), others.max()))
-            self._low, self._high = min(self._low, low), max(self._high, high)
+            self.add_others(*cast("tuple[float, float]", (others.min(), others.max())))
+
+    def add_others(self, low: float, high: float) -> None:
+        """The extremes of a block without marks."""
+        self._low, self._high = min(self._low, low), max(self._high, high)
 
     @property
     def unlike_others(self) -> bool:
