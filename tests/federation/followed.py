@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from typing import Any
 
@@ -18,7 +19,7 @@ STATE = f"/var/lib/mip/{FEDERATION}"
 class Followed(Deployed):
     """A deployed federation whose controller is left to itself."""
 
-    def begin(self) -> None:
+    def begin(self, *, again: bool = False) -> None:
         """Two datasets of each worker, consolidated, deployed and served; all is quiet."""
         self.bed.write(MASTER, f"{DATA}/dementia/CDEsMetadata.json", cde().encode())
         for node in self.workers:
@@ -26,9 +27,24 @@ class Followed(Deployed):
             self.put(node, f"second-{node[-2:]}")
         self.well("refresh")
         self.well("deploy")
+        if again:
+            self.well("resume")
         for node in self.workers:
             self.until_served(node, f"first-{node[-2:]}")
         self.quiet()
+
+    def begin_again(self) -> None:
+        """The same from whatever a test file left that passed, by the commands of an operator."""
+        self.well("suspend", "reason=the next tests begin")
+        # the master's CDEs stay: one that is gone while a generation has its pathology is an error
+        for node in self.workers:
+            for path in self.bed.path(node, DATA).iterdir():
+                if path.name != "dementia":
+                    shutil.rmtree(path)
+            for path in self.bed.path(node, f"{DATA}/dementia").glob("*.csv"):
+                path.unlink()
+        self.bed.declare()
+        self.begin(again=True)
 
     def put(self, node: str, dataset: str, pathology: str = "dementia", count: int = 12) -> None:
         content = rows(dataset, count).encode()

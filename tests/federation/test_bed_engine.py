@@ -6,12 +6,11 @@ anew the databases that it did not make.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.federation.deployed import keystore_keys, query, served
 from tests.federation.scratch import MASTER, Swarm, write_database
+from tests.federation.stage import Stage
 from tests.support.bed import Bed
 from tests.support.bed.wait import for_docker, until
 
@@ -28,24 +27,19 @@ WORKERS = [f"{worker}_exareme" for worker in ROWS]
 
 
 @pytest.fixture(scope="module")
-def swarm(bed: Bed) -> Iterator[Swarm]:
+def swarm(stage: Stage) -> Swarm:
     """Master and three workers that serve one pathology."""
+    bed = stage.blank(master=False)
     swarm = Swarm(bed)
-    bed.blank(master=False)
     for node, rows in {MASTER: (), **ROWS}.items():
         write_database(bed.path(node, DATABASE), rows, LISTED)
-    try:
-        swarm.join()
-        swarm.service(
-            "exareme-keystore", "bitnami/consul:1.8.3", MASTER, ["CONSUL_BIND_INTERFACE=lo"]
-        )
-        swarm.engine(MASTER, "master")
-        for worker in ROWS:
-            swarm.engine(worker, "worker")
-        serves(swarm, {"dementia": EXPECTED})
-        yield swarm
-    finally:
-        bed.blank()
+    swarm.join()
+    swarm.service("exareme-keystore", "bitnami/consul:1.8.3", MASTER, ["CONSUL_BIND_INTERFACE=lo"])
+    swarm.engine(MASTER, "master")
+    for worker in ROWS:
+        swarm.engine(worker, "worker")
+    serves(swarm, {"dementia": EXPECTED})
+    return swarm
 
 
 def serves(swarm: Swarm, datasets: object) -> None:

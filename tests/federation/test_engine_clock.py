@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,13 +24,11 @@ def _real(value: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="module")
-def fed(bed: Bed) -> Iterator[Followed]:
-    bed.blank()
+def fed(bed: Bed) -> Followed:
     bed.declare(_real)
     made = Followed(bed)
     made.begin()
-    yield made
-    bed.blank()
+    return made
 
 
 def test_a_cde_is_served_after_one_refresh(fed: Followed) -> None:

@@ -22,7 +22,6 @@ INTERRUPTED = 130
 @pytest.fixture(scope="module")
 def fed(bed: Bed) -> Iterator[Deployed]:
     made = Deployed(bed)
-    bed.blank()
     made.fill()
     for folder in ("/srv/export/dementia", "/home/me/export"):
         for name, content in generator.hospital(1)["dementia"].items():

@@ -26,7 +26,6 @@ PRINT_MTU = "print(open('/sys/class/net/eth0/mtu').read().strip())"
 @pytest.fixture(scope="module")
 def fed(bed: Bed) -> Iterator[Deployed]:
     """Data on every node, consolidated and compiled; nothing is deployed, or follows by itself."""
-    bed.blank()
     fed = Deployed(bed)
     secrets = bed.path("pusher", SECRETS)
     before = secrets.read_text()
@@ -37,8 +36,6 @@ def fed(bed: Bed) -> Iterator[Deployed]:
     fed.well("compile")
     yield fed
     secrets.write_text(before)
-    fed.mip("resume")
-    bed.blank()
 
 
 def failures(states: dict[str, Any]) -> dict[str, str]:

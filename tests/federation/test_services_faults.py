@@ -6,7 +6,6 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,9 +22,8 @@ SERVICE = f"{WORKER}_exareme"
 
 
 @pytest.fixture(scope="module")
-def fed(bed: Bed) -> Iterator[Deployed]:
+def fed(bed: Bed) -> Deployed:
     """Deployed, and serving; nothing follows by itself."""
-    bed.blank()
     fed = Deployed(bed)
     fed.well("suspend", "reason=faults are tested")
     fed.fill()
@@ -33,9 +31,7 @@ def fed(bed: Bed) -> Iterator[Deployed]:
     fed.well("compile")
     fed.well("deploy")
     fed.serves()
-    yield fed
-    fed.mip("resume")
-    bed.blank()
+    return fed
 
 
 def ready(fed: Deployed, node: str, state: str) -> bool:

@@ -37,10 +37,10 @@ def beacon_intervals(context: NodeContext) -> dict[str, float]:
     """The beacons that a node needs, and how often each scans, in seconds."""
     if not context.has_data:
         return {}
-    interval = max(1.0, min(5.0, context.federation.settings["reactor"]["settle"] / 5))
-    intervals = {"mip_data": interval}
+    settle = context.federation.settings["reactor"]["settle"]
+    intervals = {"mip_data": max(1.0, min(5.0, settle / 5))}
     if context.node.role == "master":
-        intervals["mip_services"] = 30.0
+        intervals["mip_services"] = max(5.0, min(30.0, settle))
     return intervals
 
 

@@ -15,6 +15,7 @@ from saltext_mip.federation import ENROLLED_FILE
 from saltext_mip.node import watch_data
 from saltext_mip.node.reminders import Fingerprint, Reminder, Timers, step
 from saltext_mip.storage.state import DATA_ACKNOWLEDGED, DATA_REMINDER
+from tests.unit.node.conftest import Contexts
 
 SETTLE, RESYNC, INTERVAL = 30.0, 900.0, 5.0
 NOW = 1_800_000_000.0
@@ -258,3 +259,16 @@ def test_settling_is_what_is_new_and_young(node: Node) -> None:
     assert settling()
     now += SETTLE + 1
     assert not settling()
+
+
+@pytest.mark.parametrize(
+    ("settle", "data", "services"),
+    [(30, 5.0, 30.0), (2, 1.0, 5.0), (600, 5.0, 30.0), (12, 2.4, 12)],
+)
+def test_beacons_look_as_often_as_data_settle(
+    context_of: Contexts, settle: float, data: float, services: float
+) -> None:
+    context = context_of("fed1-ms", reactor={"settle": settle})
+    assert watch_data.beacon_intervals(context) == {"mip_data": data, "mip_services": services}
+    worker = context_of("fed1-wk-h1", reactor={"settle": settle})
+    assert watch_data.beacon_intervals(worker) == {"mip_data": data}
