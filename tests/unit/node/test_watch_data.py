@@ -270,5 +270,5 @@ def test_beacons_look_as_often_as_data_settle(
 ) -> None:
     context = context_of("fed1-ms", reactor={"settle": settle})
     assert watch_data.beacon_intervals(context) == {"mip_data": data, "mip_services": services}
-    worker = context_of("fed1-wk-h1", reactor={"settle": settle})
+    worker = context_of("fed1-wk-b", reactor={"settle": settle})
     assert watch_data.beacon_intervals(worker) == {"mip_data": data}
