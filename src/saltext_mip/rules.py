@@ -396,6 +396,27 @@ RULES: dict[str, Rule] = _rules(
         "Keep one row a subject and visit.",
     ),
     Rule(
+        "SameRow",
+        "warning",
+        False,
+        "rows that are the same as an earlier row in every column",
+        "The same patient twice? Delete one of the rows.",
+    ),
+    Rule(
+        "GarbledText",
+        "warning",
+        False,
+        "text that was read in the wrong encoding, such as Ã© for é",
+        "Open the source as UTF-8 and export the file again.",
+    ),
+    Rule(
+        "ManySmallDatasets",
+        "error",
+        True,
+        "more than five new datasets with few rows each; their codes do not leave the node",
+        "Write the codes of datasets; or list these in mip-datasets.csv, if they are datasets.",
+    ),
+    Rule(
         "BoundsNotWhole",
         "note",
         False,

@@ -217,6 +217,13 @@ def _rows(add: Callable[..., None]) -> None:
     add("codes are names", "DatasetNotNames", lambda r: column(r, "dataset", lambda c, n: f"n{n}"))
     add("code in capitals", "DatasetAlike", _upper)
     add("code missing", "DatasetMissing", lambda r: first(r, "dataset", "NA", 2))
+    add("codes are wards", "ManySmallDatasets", lambda r: column(r, "dataset", _ward))
+    add("row twice", "SameRow", lambda r: [*r, r[4]])
+    add("row twice, apart", "SameRow", lambda r: [*r[:9], r[2], *r[9:], r[20]])
+
+
+def _ward(cell: str, number: int) -> str:
+    return f"Ward {number % 10}"
 
 
 def _upper(rows: Rows) -> Rows:
@@ -247,6 +254,21 @@ def _values(add: Callable[..., None]) -> None:
     add("NA in text", "MissingMark", lambda r: first(r, "city", "NA"))
     add("new code", "NotEnumerated", lambda r: first(r, "gender", "X"))
     add("quotes", "RowsInQuotes", _swallowed)
+    add("read as Windows text", "GarbledText", lambda r: column(r, "city", _garbled))
+    add("read as Latin-1", "GarbledText", lambda r: column(r, "city", _garbled_latin))
+    add("characters lost", "GarbledText", lambda r: column(r, "city", _lost))
+
+
+def _garbled(cell: str, _: int) -> str:
+    return cell.encode().decode("cp1252")
+
+
+def _garbled_latin(cell: str, _: int) -> str:
+    return cell.encode().decode("latin-1")
+
+
+def _lost(cell: str, _: int) -> str:
+    return cell.encode("latin-1").decode(errors="replace")
 
 
 def _swallowed(rows: Rows) -> str:

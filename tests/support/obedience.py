@@ -60,6 +60,9 @@ def _whole_file(content, rule, advice, finding, mess):
         if "points in decimal numbers" in advice:
             rows = [[_pointed(cell) for cell in row] for row in rows]
         return written(rows)
+    if rule == "GarbledText":
+        assert "export the file again" in advice
+        return written(mess.clean)
     if "may be cut off; export it again" in advice or "Export the file again" in advice:
         return written(mess.clean)
     return None
@@ -88,6 +91,9 @@ def _header(content, rule, advice, finding, mess):
 
 def _lines(content, rule, advice, finding, mess):
     if rule == "SecondHeader" and re.search("delete (line|each of lines) [0-9]", advice):
+        return _without(content, finding.problem.lines)
+    if rule == "SameRow":
+        assert "Delete one of the rows" in advice
         return _without(content, finding.problem.lines)
     if rule in ("DatasetEmpty", "TooFewFields", "TooManyFields"):
         assert "Delete the line" in advice

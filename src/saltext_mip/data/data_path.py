@@ -23,6 +23,9 @@ from saltext_mip.storage.paths import inside
 from saltext_mip.storage.state import ENROLMENT
 from saltext_mip.text import shown
 
+#: Beside the pathologies' folders: the datasets that the hospital allows although they are small.
+ALLOWED_DATASETS = "mip-datasets.csv"
+
 _CDE_BYTES = 64 << 20
 
 
@@ -49,7 +52,8 @@ def pathologies(data_path: Path) -> Listing:
                 continue
             dangling = entry.is_symlink() and not Path(entry.path).exists()
             if not entry.is_dir() and not dangling:
-                if entry.name.endswith(CSV) and entry.is_file():
+                is_list = entry.name == ALLOWED_DATASETS
+                if entry.name.endswith(CSV) and entry.is_file() and not is_list:
                     problems.append(Problem("NotAFolder", file=shown(entry.name)))
                 continue
             try:

@@ -39,6 +39,7 @@ def compile_all(
             subjectcode=context.subjectcode,
             force=force,
             strict=strict,
+            min_count=context.federation.min_count,
         )
         for name, folder in _folders(context, pathologies)
     }

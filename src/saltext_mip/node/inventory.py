@@ -15,4 +15,5 @@ def collect_inventory(context: NodeContext) -> Inventory:
         federation=context.federation.name,
         node=context.node.id,
         subjectcode=context.subjectcode,
+        min_count=context.federation.min_count,
     )

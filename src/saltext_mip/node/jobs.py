@@ -72,6 +72,7 @@ def verify(context: NodeContext, parts: Sequence[str]) -> Any:
         node=context.node.id,
         cdes={name: text.encode("latin-1") for name, text in wire.unpack(parts).items()},
         subjectcode=context.subjectcode,
+        min_count=context.federation.min_count,
     )
     return packed(context, collect_inventory(context).wire(context.federation.min_count))
 

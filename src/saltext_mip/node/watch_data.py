@@ -45,7 +45,8 @@ def beacon_intervals(context: NodeContext) -> dict[str, float]:
 
 
 def scan(data_path: Path, state: Path) -> Fingerprint:
-    """The data path's CSV files and CDEs, by name, size, mtime and inode.
+    """The data path's CSV files and CDEs, and its list of allowed datasets, by name, size, mtime
+    and inode.
 
     A data path that is enrolled and not mounted, or not readable, has a fingerprint of its own.
     """
@@ -70,6 +71,9 @@ def _scan(data_path: Path) -> Fingerprint:
         for folder in pathologies:
             if folder.name.startswith("."):
                 continue
+            if folder.name == data_paths.ALLOWED_DATASETS:
+                number, changed = _entry("", folder)
+                total, newest = total + number, max(newest, changed)
             try:
                 if not folder.is_dir():
                     continue

@@ -27,7 +27,7 @@ Number = int | float
 
 # Grows when the same file and CDE may have another outcome than before: what was verified by an
 # earlier version is verified again, what was compiled is compiled again.
-RULES_VERSION = 2
+RULES_VERSION = 3
 _RULING = ("min", "max", "minValue", "maxValue", "type")  # keys that values are judged by, too
 
 MAX_VARIABLES = 2000  # columns of a table: SQLite, as it is built everywhere

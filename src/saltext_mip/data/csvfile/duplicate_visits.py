@@ -1,56 +1,92 @@
-"""Subjects and visits that have more than one row, in a file of any length.
+"""Rows of a file of any length that repeat an earlier one: its subject and visit, or all of it.
 
-Of each row only a hash of both is kept, eight bytes, in memory and beyond some in a file without a
-name; at the end they are gone through in as many passes as keep each small. Two visits of 2^32 can
-be taken for one by chance; it is a warning, and the rows are named.
+Of each row only a hash is kept, eight bytes, in memory and beyond some in a file without a name; at
+the end they are gone through in as many passes as keep each small. Two rows of 2^32 can be taken
+for one by chance; it is a warning, and the rows are named.
 """
 
 from __future__ import annotations
 
 import tempfile
 from array import array
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
 
-from saltext_mip.data.csvfile.blocks import Block
+from saltext_mip.data.cde.model import DATASET, Cde, Variable
+from saltext_mip.data.csvfile.blocks import Block, blocks
 from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
 
 if TYPE_CHECKING:
     import polars as pl
 
 SUBJECT, VISIT = "subjectid", "visitid"
-RULE = "DoubledVisit"
+SUBJECTCODE = "subjectcode"
+_VISITS = ("subjectvisitid", "subjectvisitdate")  # of which either goes with SUBJECTCODE
+DOUBLED, SAME = "DoubledVisit", "SameRow"
 
 _PASS = 4 << 20  # hashes compared together
 _BYTES = 8
 _NONE = 0  # in the place of a hash
+_MEASURED = 8  # columns of numbers by which rows without a subject are compared first
+_FILLED = 4  # of these, that a row needs: rows of fewer are equal by chance
 
 
-class Visits:
-    """Give it the blocks of one file in order. Rows that lack the subject or the visit are none."""
+@dataclass(frozen=True)
+class Key:
+    """The columns by which rows of a file are the same; a row counts where ``needed`` are filled,
+    the ``least`` of them at least.
 
-    columns: ClassVar[frozenset[str]] = frozenset({SUBJECT, VISIT})
+    ``rule`` is of a row that repeats an earlier one; for ``SameRow`` the other columns must be the
+    same, too.
+    """
+
+    rule: str
+    columns: tuple[str, ...]
+    needed: tuple[str, ...]
+    least: int
+
+    @classmethod
+    def of(cls, header: Collection[str], cde: Cde, known: Mapping[str, Variable]) -> Key | None:
+        """That of a file with this header; ``None`` where nothing tells patients apart.
+
+        ``known`` are the columns that are read, by name.
+        """
+        if cde.longitudinal:
+            whole = {SUBJECT, VISIT} <= set(header)
+            return cls(DOUBLED, (SUBJECT, VISIT), (SUBJECT, VISIT), 2) if whole else None
+        # a subject of one dataset is another one in another dataset
+        dataset = (DATASET,) if DATASET in known else ()
+        if SUBJECTCODE in known:
+            visits = tuple(name for name in _VISITS if name in known)
+            rule, needed = (DOUBLED, visits[:1]) if visits else (SAME, ())
+            needed = (SUBJECTCODE, *needed)
+            return cls(rule, (*dataset, SUBJECTCODE, *visits), needed, len(needed))
+        measured = [
+            name
+            for name, variable in known.items()
+            if variable.sql_type != "text" and not variable.enumerations
+        ][:_MEASURED]
+        if len(measured) < _FILLED:
+            return None
+        return cls(SAME, (*dataset, *measured), tuple(measured), _FILLED)
+
+
+class RowHashes:
+    """A hash a row, in the order of the file; 0 where the row does not count."""
 
     def __init__(self, *, at_once: int = _PASS) -> None:
         self._at_once = at_once
         self._hashes = tempfile.SpooledTemporaryFile(at_once * _BYTES)  # noqa: SIM115
-        self.rows = 0
-        self.incomplete = 0  # rows that lack the subject or the visit
+        self._rows = 0
 
-    def add(self, frame: pl.DataFrame) -> None:
-        """The values of the next block."""
-        import polars as pl
-
-        there = _there(frame, SUBJECT) & _there(frame, VISIT)
-        hashed = pl.struct(SUBJECT, VISIT).hash()
-        hashes = frame.select(pl.when(there).then(hashed).otherwise(_NONE)).to_series()
+    def add(self, hashes: pl.Series) -> None:
         self._hashes.write(array("Q", hashes.to_list()).tobytes())
-        self.incomplete += int((hashes == _NONE).sum())
-        self.rows += frame.height
+        self._rows += hashes.len()
 
-    def doubled(self) -> tuple[int, list[int]]:
-        """How many rows have a subject and visit that an earlier row has; the first of them."""
-        passes = -(-self.rows // self._at_once)
+    def repeated(self) -> tuple[int, list[int]]:
+        """How many rows have the hash of an earlier row; the first of them."""
+        passes = -(-self._rows // self._at_once)
         count = 0
         first: list[int] = []
         for number in range(passes):
@@ -58,24 +94,6 @@ class Visits:
             count += len(rows)
             first = sorted([*first, *rows[:SHOWN]])[:SHOWN]
         return count, first
-
-    def explain(
-        self, found: FindingCollector, count: int, first: list[int], blocks: Iterable[Block]
-    ) -> None:
-        """Put it down, with lines and values of the ``first`` from the file's blocks."""
-        begin = 0
-        left = list(first)
-        for block in blocks:
-            end = begin + block.texts(SUBJECT).height
-            here = [row - begin for row in left if row < end]
-            for row, line in zip(here, block.lines(here), strict=True):
-                found.add(RULE, line, ", ".join(block.texts(SUBJECT, VISIT).row(row)))
-            left = left[len(here) :]
-            if not left:
-                break
-            begin = end
-        if count > len(first):
-            found.add(RULE, count=count - len(first))
 
     def _rows_again(self, number: int, passes: int) -> list[int]:
         """The rows whose hash is of this pass and came before, in order."""
@@ -95,8 +113,62 @@ class Visits:
         return again["row"].to_list()
 
 
-def _there(frame: pl.DataFrame, column: str) -> pl.Expr:
+class RepeatedRows:
+    """Give it the values of one file's blocks in order; it reports the rows that repeat others."""
+
+    def __init__(self, key: Key, *, at_once: int = _PASS) -> None:
+        self._key = key
+        self._at_once = at_once
+        self._hashes = RowHashes(at_once=at_once)
+        self.incomplete = 0  # rows that do not count, since they lack the subject or the visit
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """The values of the next block."""
+        import polars as pl
+
+        filled = pl.sum_horizontal(_filled(frame, name) for name in self._key.needed)
+        hashed = pl.struct(*self._key.columns).hash()
+        counts = filled >= self._key.least
+        hashes = frame.select(pl.when(counts).then(hashed).otherwise(_NONE)).to_series()
+        self._hashes.add(hashes)
+        self.incomplete += int((hashes == _NONE).sum())
+
+    def report(self, found: FindingCollector, file: BinaryIO, header: Sequence[str]) -> None:
+        """Put down what repeats, with lines and values, for which the file is read again."""
+        count, first = self._hashes.repeated()
+        if count and self._key.rule == SAME:
+            whole = RowHashes(at_once=self._at_once)
+            for block in blocks(file, header):
+                whole.add(block.texts(*header).hash_rows())
+            count, first = whole.repeated()
+        named = [name for name in self._key.columns if name != DATASET]
+        for line, values in _rows(blocks(file, header), first, named):
+            found.add(self._key.rule, line, ", ".join(values))
+        if count > len(first):
+            found.add(self._key.rule, count=count - len(first))
+
+
+def _rows(
+    of: Iterable[Block], wanted: Sequence[int], columns: Sequence[str]
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Line and values of those rows."""
+    begin = 0
+    left = list(wanted)
+    for block in of:
+        if not left:
+            return
+        texts = block.texts(*columns)
+        end = begin + texts.height
+        here = [row - begin for row in left if row < end]
+        for row, line in zip(here, block.lines(here) if here else (), strict=True):
+            yield line, texts.row(row)
+        left = left[len(here) :]
+        begin = end
+
+
+def _filled(frame: pl.DataFrame, column: str) -> pl.Expr:
     import polars as pl
 
     of = pl.col(column)
-    return of != "" if frame.schema[column] == pl.String else of.is_not_null()
+    there = of != "" if frame.schema[column] == pl.String else of.is_not_null()
+    return there.fill_null(value=False).cast(pl.UInt32)

@@ -21,11 +21,18 @@ from saltext_mip.data.cde.model import MAX_VARIABLES, Cde, CdeInvalid, Variable,
 from saltext_mip.data.cde.structure import Mistake
 from saltext_mip.data.csvfile.blocks import Block, blocks
 from saltext_mip.data.csvfile.column_checks import Check, named, plain
+from saltext_mip.data.csvfile.diagnosis import garbled
 from saltext_mip.data.csvfile.diagnosis.columns import unknown_columns
 from saltext_mip.data.csvfile.diagnosis.odd_rows import second_header
 from saltext_mip.data.csvfile.diagnosis.sample import sample
 from saltext_mip.data.csvfile.diagnosis.values import ADVISED, Marks, advise
-from saltext_mip.data.csvfile.duplicate_visits import SUBJECT, VISIT, Visits
+from saltext_mip.data.csvfile.duplicate_visits import (
+    SUBJECT,
+    SUBJECTCODE,
+    VISIT,
+    Key,
+    RepeatedRows,
+)
 from saltext_mip.data.csvfile.findings import SHOWN, FindingCollector
 from saltext_mip.data.csvfile.joined import is_odd_label
 from saltext_mip.data.csvfile.reader import Table
@@ -35,7 +42,6 @@ from saltext_mip.problems import Finding, Problem
 if TYPE_CHECKING:
     import polars as pl
 
-SUBJECTCODE = "subjectcode"
 # what longitudinal algorithms read, in the order in which DATA has them
 LONGITUDINAL = (
     Variable(SUBJECTCODE, SUBJECTCODE, "text", is_categorical=False, enumerations=None),
@@ -185,7 +191,9 @@ class Validator:
         self._blocks = 0
         self._first_line: int | None = None  # of the first row, where something is wrong with it
         self._lines_left: dict[tuple[str, str], int] = {}
-        self._visits = Visits() if cde.longitudinal and Visits.columns <= set(header) else None
+        key = Key.of(header, cde, {name: check.variable for name, check in self._checks.items()})
+        self._repeated = RepeatedRows(key) if key is not None else None
+        self._longitudinal = cde.longitudinal
         self.refused = False
 
     def values(self, block: Block) -> pl.DataFrame:
@@ -216,8 +224,10 @@ class Validator:
                     self._marks[column].add(out[column], [])
         if b'"' in block.raw and block.raw.count(b"\n") > out.height:
             self._note_swallowed(out, block)
-        if self._visits is not None:
-            self._visits.add(out)
+        if garbled.may_have(block.raw):
+            self._note_garbled(out, block)
+        if self._repeated is not None:
+            self._repeated.add(out)
         if self._renamed:
             out.columns = [named(column) for column in out.columns]
         return out
@@ -244,13 +254,11 @@ class Validator:
         return self._checks[column].variable.sql_type == "real"
 
     def findings(self, file: BinaryIO | None) -> tuple[Finding, ...]:
-        """All that was found. ``file`` is the file itself, read again where visits are doubled."""
-        if self._visits is not None and self._visits.incomplete:
-            self._found.add("VisitIncomplete", count=self._visits.incomplete)
-        if self._visits is not None and file is not None:
-            count, first = self._visits.doubled()
-            if count:
-                self._visits.explain(self._found, count, first, blocks(file, self._names))
+        """All that was found. ``file`` is the file itself, read again where rows repeat others."""
+        if self._repeated is not None and self._repeated.incomplete and self._longitudinal:
+            self._found.add("VisitIncomplete", count=self._repeated.incomplete)
+        if self._repeated is not None and file is not None:
+            self._repeated.report(self._found, file, self._header)
         found = [each for each in self._found.findings() if self._counts(each)]
         found = [replace(each, advice=self._advice(each)) for each in found]
         return second_header(found, line=self._first_line, checked=self._checked)
@@ -265,6 +273,8 @@ class Validator:
 
     def _advice(self, finding: Finding) -> str:
         problem = finding.problem
+        if problem.rule == garbled.RULE:
+            return garbled.advice(finding.examples)
         check = self._checks.get(plain(problem.column or ""))
         if check is None or problem.rule not in ADVISED:
             return finding.advice
@@ -282,6 +292,12 @@ class Validator:
             full = [row for row in rows if cells[row].count(",") >= max(1, len(self._header) - 1)]
             if full:
                 self._add("RowsInQuotes", name, full, cells, block)
+
+    def _note_garbled(self, out: pl.DataFrame, block: Block) -> None:
+        for name in self._texts:
+            rows = out[name].str.contains(garbled.PATTERN).arg_true().to_list()
+            if rows:
+                self._add(garbled.RULE, name, rows, out[name], block)
 
     def _explained(
         self, column: str, out: pl.DataFrame, texts: pl.Series, block: Block

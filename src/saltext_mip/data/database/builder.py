@@ -23,7 +23,9 @@ from saltext_mip.data.database.ingest import Ingest, Read
 from saltext_mip.data.database.rows import OldRows, Part
 from saltext_mip.data.database.sqlite import Layout, Mark, NotWritten, RowWriter
 from saltext_mip.data.database.staleness import BuildState, outdated
+from saltext_mip.data.inventory import small_datasets
 from saltext_mip.data.inventory.duplicates import Candidate, Digests, duplicates
+from saltext_mip.data.inventory.small_datasets import SmallDatasets
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import atomic
 
@@ -33,10 +35,14 @@ _WASTE = 3  # a database of which more than a third is free pages is not copied 
 class Build:
     """A new database, made of the old one's rows as far as they are good, and of files."""
 
-    def __init__(self, state: BuildState, cde: Cde, strict: bool, *, force: bool) -> None:
+    def __init__(
+        self, state: BuildState, cde: Cde, strict: bool, *, min_count: int, force: bool
+    ) -> None:
         self._state = state
         self._cde = cde
         self._strict = strict
+        codes = [code for code, _ in cde.datasets]
+        self._small = SmallDatasets(state.folder, lambda: codes, min_count=min_count)
         self._layout = Layout.of(cde, subjectcode=state.recipe.subjectcode)
         self._rules = rules_digest(cde, subjectcode=state.recipe.subjectcode)
         self._old: Mapping[str, Source] = state.record.sources if state.record else {}
@@ -47,7 +53,7 @@ class Build:
         self._carried = {
             name: source
             for name, source in state.same.items()
-            if fit and not outdated(source, strict=strict) and not _is_repeated(source)
+            if fit and not outdated(source, strict=strict) and not _is_of_others(source)
         }
         self._repeated: dict[str, Source] = {}
         self._todo = [name for name in names if name not in self._carried]
@@ -177,6 +183,7 @@ class Build:
                     self._cde,
                     subjectcode=self._state.recipe.subjectcode,
                     strict=self._strict,
+                    held=self._small.held,
                     read=read,
                 )
                 for name in self._todo:
@@ -255,9 +262,11 @@ def _header(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def _is_repeated(source: Source) -> bool:
-    """Whether it was left out for another file, which may be another one now."""
-    return any(problem.rule == "DuplicateFile" for problem in source.problems)
+def _is_of_others(source: Source) -> bool:
+    """Whether it was left out for something beside the file, which may be another one now."""
+    return any(
+        problem.rule in ("DuplicateFile", small_datasets.RULE) for problem in source.problems
+    )
 
 
 def _sync(path: Path) -> None:

@@ -26,6 +26,7 @@ from saltext_mip.data.database.ingest import Read
 from saltext_mip.data.database.rows import finish
 from saltext_mip.data.database.sqlite import Layout, NotWritten
 from saltext_mip.data.database.staleness import BuildState
+from saltext_mip.data.inventory.small_datasets import MIN_COUNT
 from saltext_mip.errors import UnsafeName
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
 from saltext_mip.problems import Finding, Problem
@@ -65,6 +66,7 @@ def compile(  # noqa: A001 - it is what it does
     subjectcode: bool = False,
     force: bool = False,
     strict: bool = False,
+    min_count: int = MIN_COUNT,
     read: Read = reader.read_stamped,
     clock: Callable[[], float] = time.monotonic,
 ) -> Compiled:
@@ -82,6 +84,8 @@ def compile(  # noqa: A001 - it is what it does
         everything is read and made again
     strict
         warnings keep a file out as errors do
+    min_count
+        the rows of a dataset from which on it is not small
     read
         gives a file's table and stamp, for whoever has read it already
     clock
@@ -95,7 +99,7 @@ def compile(  # noqa: A001 - it is what it does
     records = BuildRecords(state, name)
     try:
         with records.held():
-            run = _Run(folder, records, name, rows, subjectcode, strict, read)
+            run = _Run(folder, records, name, rows, subjectcode, strict, min_count, read)
             try:
                 done = run.compile(force=force)
             except NotWritten as error:
@@ -173,6 +177,7 @@ class _Run:
         rows: bool,
         subjectcode: bool,
         strict: bool,
+        min_count: int,
         read: Read,
     ) -> None:
         self._folder = folder
@@ -180,6 +185,7 @@ class _Run:
         self._records = records
         self._subjectcode = subjectcode
         self._strict = strict
+        self._min_count = min_count
         self._read = read
         self._state = BuildState(folder, records, rows=rows, subjectcode=subjectcode)
 
@@ -197,7 +203,7 @@ class _Run:
         cde = self._cde()
         if isinstance(cde, Problem):
             return self._rowless(cde, None, reason)
-        build = Build(state, cde, self._strict, force=force)
+        build = Build(state, cde, self._strict, min_count=self._min_count, force=force)
         record, findings = build.make(self._records, self._read)
         done = self._done(record, findings)
         return replace(

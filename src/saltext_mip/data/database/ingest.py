@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ _TICK = 20_000_000  # ns: more than a kernel's, by which it stamps files
 _COARSE = 2 * _SECOND  # of some file systems
 
 Read = Callable[[Path], tuple[Table, Stamp | None]]
+Held = Callable[[Iterable[tuple[str, int]]], Finding | None]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Ingest:
         *,
         subjectcode: bool,
         strict: bool,
+        held: Held = lambda _: None,
         read: Read = read_stamped,
         large: int = LARGE,
         now: Callable[[], int] = time.time_ns,
@@ -68,6 +70,7 @@ class Ingest:
         self._cde = cde
         self._subjectcode = subjectcode
         self._strict = strict
+        self._held = held
         self._read = read
         self._large = large
         self._now = now
@@ -78,6 +81,8 @@ class Ingest:
         self._settle(path)
         table, stamp, taken = self._read_table(path)
         found = table.findings
+        if table.sound and (held := self._held(table.datasets)):
+            found += (held,)
         if table.header:
             found += check_header(table.header, self._cde, subjectcode=self._subjectcode)
         if stamp is not None and readable(table):

@@ -16,12 +16,11 @@ from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.validator import parsed_cde
 from saltext_mip.data.inventory import later_versions
 from saltext_mip.data.inventory.cache import Findings
-from saltext_mip.data.inventory.collect import (
-    against_cde,
-    os_message,
-)
+from saltext_mip.data.inventory.cde_rules import os_message
+from saltext_mip.data.inventory.collect import against_cde
 from saltext_mip.data.inventory.dataset_codes import odd_codes
 from saltext_mip.data.inventory.duplicates import Digests, repeated_files
+from saltext_mip.data.inventory.small_datasets import MIN_COUNT, SmallDatasets
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
@@ -83,15 +82,17 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     files = []
     tables = {file: reader.read_stamped(folder / file) for file in listing.names}
     repeated = repeated_files(folder, tables, Digests(None))
+    known = [code for code, _ in parsed.datasets] if parsed else []
+    small = SmallDatasets(folder.resolve(), lambda: known, min_count=MIN_COUNT)
     for file, (table, stamp) in tables.items():
         of_file = table.findings
         of_file += (Finding(repeated[file]),) if file in repeated else ()
+        of_file += (held,) if table.sound and (held := small.held(table.datasets)) else ()
         if parsed is not None and stamp is not None:
             of_file += against_cde(folder / file, table, stamp, parsed, subjectcode=subjectcode)
         files.append(CheckedFile(file, table.rows, table.datasets, of_file))
     if not files and not any(each.problem.hard for each in found):
         found.append(_nothing(folder))
-    known = [code for code, _ in parsed.datasets] if parsed else []
     odd = odd_codes({file.name: file.datasets for file in files if not file.refused}, known)
     later = later_versions.of_cde(parsed) if parsed else ()
     for of in files:

@@ -8,10 +8,9 @@ in the report in the data path (:mod:`saltext_mip.data.inventory.report`) and in
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,15 +19,15 @@ from saltext_mip.data import data_path as folders
 from saltext_mip.data.cde import model as cdes_
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.reader import Stamp, Table
-from saltext_mip.data.csvfile.validator import parsed_cde
 from saltext_mip.data.inventory import duplicates, report
 from saltext_mip.data.inventory.cache import Findings, InventoryCache
+from saltext_mip.data.inventory.cde_rules import CdeRules, os_message
 from saltext_mip.data.inventory.dataset_codes import odd_codes
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
+from saltext_mip.data.inventory.small_datasets import MIN_COUNT, SmallDatasets
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import shown
 
 if TYPE_CHECKING:
     from saltext_mip.data.cde.model import Cde
@@ -43,8 +42,6 @@ __all__ = [
     "verify",
 ]
 
-_ABOUT_CHARS = 500
-
 
 def collect(
     data_path: Path,
@@ -53,6 +50,7 @@ def collect(
     federation: str,
     node: str,
     subjectcode: bool = False,
+    min_count: int = MIN_COUNT,
     deep: bool = True,
     now: Callable[[], int] = time.time_ns,
 ) -> Inventory:
@@ -62,6 +60,8 @@ def collect(
         where the data are; where our own state is
     subjectcode
         whether databases have that column, for the rules of files
+    min_count
+        the rows of a dataset from which on it is not small
     deep
         whether files are verified against their folder's CDE, too
     now
@@ -77,7 +77,9 @@ def collect(
         found = folders.pathologies(data_path)
     except OSError as error:
         return _unreadable(empty, error)
-    collector = _Collector(data_path, state, node, subjectcode=subjectcode, now=now)
+    collector = _Collector(
+        data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
+    )
     records = tuple(collector.pathology(name, deep=deep) for name in found.names)
     unwritten = collector.finish(report_on=found.names if deep else None)
     problems = tuple(problem.at(node=node) for problem in (*found.problems, *unwritten))
@@ -92,6 +94,7 @@ def verify(
     node: str,
     cdes: Mapping[str, bytes],
     subjectcode: bool = False,
+    min_count: int = MIN_COUNT,
     now: Callable[[], int] = time.time_ns,
 ) -> Mapping[str, Mapping[str, tuple[Problem, ...]]]:
     """What the files of each pathology are found to be against that CDE, which is to come.
@@ -101,7 +104,9 @@ def verify(
     """
     if _status(data_path, state) != "ok":
         return {}
-    collector = _Collector(data_path, state, node, subjectcode=subjectcode, now=now)
+    collector = _Collector(
+        data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
+    )
     try:
         names = folders.pathologies(data_path).names
     except OSError as error:
@@ -124,12 +129,20 @@ class _Collector:
     """One collection of a data path: what it reads, remembers, and writes into reports."""
 
     def __init__(
-        self, data_path: Path, state: Path, node: str, *, subjectcode: bool, now: Callable[[], int]
+        self,
+        data_path: Path,
+        state: Path,
+        node: str,
+        *,
+        subjectcode: bool,
+        min_count: int,
+        now: Callable[[], int],
     ) -> None:
         self._data_path = data_path
         self._state = state
         self._node = node
         self._subjectcode = subjectcode
+        self._min_count = min_count
         self._now = now
         self._memory = InventoryCache.load(state, data_path=data_path)
         self._findings: dict[str, list[Finding]] = {}
@@ -143,7 +156,7 @@ class _Collector:
         listing = folders.csv_files(folder)
         content, cde_problem = _cde_content(folder)
         own = hashlib.sha256(content).hexdigest() if content is not None else None
-        rules = _Rules(self._memory, name, subjectcode=self._subjectcode)
+        rules = CdeRules(self._memory, name, subjectcode=self._subjectcode)
         digests = []
         if content is not None and cde_problem is None:
             digest, cde_problem = rules.of(content)
@@ -158,7 +171,8 @@ class _Collector:
         found = [Finding(problem) for problem in listing.problems]
         found += [Finding(cde_problem.at(file=CDE_FILE))] if cde_problem else []
         records = []
-        for file, (table, stamp) in self._tables(name, listing.names).items():
+        small = SmallDatasets(folder, lambda: rules.datasets(content), min_count=self._min_count)
+        for file, (table, stamp) in self._tables(name, listing.names, small).items():
             record, of_file = self._file((name, file), table, stamp, digests, reported, rules)
             records.append(record)
             found += [_at(finding, file=file) for finding in of_file]
@@ -209,7 +223,7 @@ class _Collector:
         stamp: Stamp | None,
         digests: list[str],
         reported: str | None,
-        rules: _Rules,
+        rules: CdeRules,
     ) -> tuple[FileRecord, Findings]:
         pathology, name = place
         path = self._data_path / pathology / name
@@ -257,9 +271,9 @@ class _Collector:
         return record, found
 
     def _tables(
-        self, pathology: str, names: Collection[str]
+        self, pathology: str, names: Collection[str], small: SmallDatasets
     ) -> dict[str, tuple[Table, Stamp | None]]:
-        """Each file's table, with a finding where it repeats rows of another."""
+        """Each file's table; with a finding where it repeats rows of another, or is held."""
         folder = self._data_path / pathology
         tables = {name: self._table((pathology, name), folder / name) for name in names}
         if len(names) > 1:
@@ -268,6 +282,9 @@ class _Collector:
                 table, stamp = tables[name]
                 found = (*table.findings, Finding(problem))
                 tables[name] = replace(table, findings=found), stamp
+        for name, (table, stamp) in tables.items():
+            if table.sound and (finding := small.held(table.datasets)):
+                tables[name] = replace(table, findings=(*table.findings, finding)), stamp
         return tables
 
     def _table(self, place: tuple[str, str], path: Path) -> tuple[Table, Stamp | None]:
@@ -282,62 +299,6 @@ class _Collector:
         if read_stamp is not None:
             self._memory.keep(place, table, read_stamp, looked)
         return table, read_stamp
-
-
-class _Rules:
-    """The CDEs of one pathology by the digest of their rules, parsed only where it is needed."""
-
-    def __init__(self, memory: InventoryCache, pathology: str, *, subjectcode: bool) -> None:
-        self._memory = memory
-        self._pathology = pathology
-        self._subjectcode = subjectcode
-        self._contents: dict[str, bytes] = {}
-        self._parsed: dict[str, Cde] = {}
-
-    def of(self, content: bytes) -> tuple[str | None, Problem | None]:
-        """The digest of that CDE, or what is wrong with it."""
-        key = f"{hashlib.sha256(content).hexdigest()} {self._subjectcode}"
-        known = self._memory.cde(key)
-        if known is None:
-            known = self._judged(content)
-            self._memory.keep_cde(key, *known)
-        digest, wrong = known
-        if digest is None:
-            return None, Problem("CdeInvalid", about=wrong)
-        self._contents[digest] = content
-        return digest, None
-
-    def to_come(self, cde: Cde) -> str:
-        digest = cdes_.rules_digest(cde, subjectcode=self._subjectcode)
-        self._parsed[digest] = cde
-        return digest
-
-    def has(self, digest: str) -> bool:
-        return digest in self._parsed or digest in self._contents
-
-    def codes(self, content: bytes | None, of_files: Iterable[report.Counts]) -> list[str]:
-        """The CDE's datasets; [] where the files have no code that it lacks."""
-        codes = {code for datasets in of_files for code, _ in datasets}
-        if content is None or all(json.dumps(code).encode() in content for code in codes):
-            return sorted(codes) if content is not None else []
-        try:
-            parsed = cdes_.parse(content, pathology=self._pathology)
-        except cdes_.CdeInvalid:
-            return []
-        return [code for code, _ in parsed.datasets]
-
-    def cde(self, digest: str) -> Cde:
-        if digest not in self._parsed:
-            content = self._contents[digest]
-            self._parsed[digest] = cdes_.parse(content, pathology=self._pathology)
-        return self._parsed[digest]
-
-    def _judged(self, content: bytes) -> tuple[str | None, str | None]:
-        try:
-            parsed = parsed_cde(content, self._pathology, subjectcode=self._subjectcode)
-        except cdes_.CdeInvalid as error:
-            return None, os_message(error)
-        return self.to_come(parsed), None
 
 
 def against_cde(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:
@@ -384,13 +345,6 @@ def _unreadable(empty: Inventory, error: OSError) -> Inventory:
         about = os.strerror(error.errno or 0)
     problem = Problem("NoDataPath", node=empty.node, about=about)
     return replace(empty, status="NoDataPath", problems=(problem,))
-
-
-def os_message(error: Exception) -> str:
-    if isinstance(error, OSError):  # without the path that it may name
-        return error.strerror or os.strerror(error.errno or 0)
-    text = shown(str(error))
-    return text if len(text) <= _ABOUT_CHARS else text[: _ABOUT_CHARS - 1] + "…"
 
 
 def _at(finding: Finding, **place: str) -> Finding:
