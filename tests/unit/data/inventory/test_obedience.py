@@ -3,15 +3,13 @@ that is accepted and differs from the data that it was made of."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from saltext_mip.data.cde.model import parse
 from saltext_mip.data.inventory.check import check
-from saltext_mip.data.inventory.collect import collect, verify
-from tests.support.mess import CDE, CITIES, Mess, corpus
+from tests.support.mess import CDE, Mess, corpus
 from tests.support.obedience import obey, same
 
 CORPUS = corpus()
@@ -68,19 +66,3 @@ def test_who_obeys_never_ends_with_a_file_that_is_accepted_and_different(folder:
 def test_most_kinds_end_with_the_correct_file(folder: Path):
     left = {mess.name: end for mess in CORPUS if (end := obeyed(folder, mess)[0]) != "accepted"}
     assert len(left) <= len(CORPUS) // 4, left
-
-
-def test_no_cell_of_the_corpus_leaves_the_node(tmp_path: Path):
-    data, state = tmp_path / "data", tmp_path / "state"
-    folder = data / "dementia"
-    folder.mkdir(parents=True)
-    (folder / "CDEsMetadata.json").write_bytes(CDE)
-    for number, mess in enumerate(CORPUS):
-        (folder / f"{number:03}.csv").write_bytes(mess.content)
-    sent = collect(data, state, federation="fed", node="node").wire(10)
-    verified = verify(data, state, federation="fed", node="node", cdes={"dementia": CDE})
-    texts = json.dumps(sent, ensure_ascii=False) + json.dumps(
-        [p.wire() for of in verified["dementia"].values() for p in of], ensure_ascii=False
-    )
-    for cell in (*CITIES, "subj0", "Male", "43862", "unclear", "Total 30", "edsd;61", "Study X"):
-        assert cell not in texts, cell
