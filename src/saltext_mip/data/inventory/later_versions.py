@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from saltext_mip.data.cde.advice import named
 from saltext_mip.data.cde.model import DATASET, Cde, Variable
 from saltext_mip.data.csvfile.blocks import blocks
-from saltext_mip.data.csvfile.duplicate_visits import RULE as DOUBLED
-from saltext_mip.data.csvfile.duplicate_visits import SUBJECT, VISIT
+from saltext_mip.data.csvfile.duplicate_visits import DOUBLED, SUBJECT, VISIT
 from saltext_mip.data.csvfile.reader import Table
 from saltext_mip.data.inventory.cache import Findings
 from saltext_mip.federation import CDE_FILE
@@ -79,7 +78,7 @@ def _form(table: Table, cde: Cde, found: Findings) -> Iterator[Problem]:
         if cde.longitudinal and column not in table.header:
             yield _note("a longitudinal file without this column", column)
     for problem in (finding.problem for finding in found):
-        if problem.rule == DOUBLED:
+        if problem.rule == DOUBLED and cde.longitudinal:
             yield _note("more than one row for a subject and visit", None, problem.count)
         if problem.rule == "EmptyRows":
             yield _note("rows of separators or blanks alone", None, problem.count)
