@@ -36,7 +36,7 @@ def may_have(raw: bytes) -> bool:
 
 
 def meant(text: str) -> str | None:
-    """What it was, where that can be told."""
+    """What it was, where that is certain."""
     if "\ufffd" in text:
         return None
     try:
