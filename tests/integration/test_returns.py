@@ -57,7 +57,7 @@ def test_every_return_is_of_its_schema(returns: list[tuple[str, Any]]) -> None:
 
 def test_every_return_is_shown(returns: list[tuple[str, Any]]) -> None:
     for command, value in returns:
-        text = render(command, value)
+        text = str(render(command, results.parse(command, value)))
         assert text
         assert all(char == "\n" or char.isprintable() for char in text)
 
@@ -65,4 +65,4 @@ def test_every_return_is_shown(returns: list[tuple[str, Any]]) -> None:
 def test_a_person_sees_the_screen_and_a_program_the_return(fed: LocalFederation) -> None:
     plain = fed.salt_run("mip.history", "federation=fed1", out_json=False, check=True).stdout
     value = fed.salt_run("mip.history", "federation=fed1", check=True).json
-    assert plain == render("history", value) + "\n"
+    assert plain == f"{render('history', results.parse('history', value))}\n"

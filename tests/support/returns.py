@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from msgspec import to_builtins
 
+from saltext_mip import results
 from saltext_mip.problems import Problem
 from saltext_mip.results import ReportedProblem
 
@@ -31,14 +32,20 @@ def example(name: str) -> tuple[str | None, Any]:
     return case["command"], {"schema": 1, **case}
 
 
+def value(name: str) -> tuple[str | None, Any]:
+    """The command and its return, as a value of the command's type where it has one."""
+    command, plain = example(name)
+    return command, plain if command is None else results.parse(command, plain)
+
+
 def screen(name: str) -> str:
     """What is shown of it, 80 columns wide, without colours."""
     return (SCREENS / f"{name}.txt").read_text(encoding="utf-8").removesuffix("\n")
 
 
-def _expand(value: dict[str, Any]) -> None:
-    if "problems" in value:
-        value["problems"] = [shown(**problem) for problem in value["problems"]]
+def _expand(part: dict[str, Any]) -> None:
+    if "problems" in part:
+        part["problems"] = [shown(**problem) for problem in part["problems"]]
 
 
 def shown(contact: str | None = None, **fields: Any) -> dict[str, Any]:

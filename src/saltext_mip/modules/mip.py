@@ -9,6 +9,8 @@ function but ``mip.check``, which is for the hospital's own machine, shows a val
 import time
 from pathlib import Path
 
+from msgspec import to_builtins
+
 from saltext_mip import arguments
 from saltext_mip.bridge.execution import shaped_errors
 from saltext_mip.bridge.pillar import plain
@@ -123,9 +125,9 @@ def check(folder, cde=None):
     """
     at, known = Path(folder), Path(cde) if cde else None
     result = _shaped(lambda: queries.check(at, known, values=_stays()))
-    if result["refused"] or result["cde"] is None:
+    if result.refused or result.cde is None:
         __context__["retcode"] = 1
-    return result
+    return to_builtins(result)
 
 
 def codebook(pathology, federation=None, separator="comma", folder=None):
@@ -168,7 +170,7 @@ def codebook(pathology, federation=None, separator="comma", folder=None):
         target = Path(folder) if folder else None
         return queries.codebook(known, separator=separator, folder=target)
 
-    return _shaped(found)
+    return to_builtins(_shaped(found))
 
 
 def fix(file, cde=None, write=False, out=None, encoding=None):

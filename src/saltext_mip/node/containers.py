@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import UNSET
+
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.docker import connect, connected, docker_errors
+from saltext_mip.results import ContainerInfo
 from saltext_mip.swarm.components import (
     COMPOSE_SERVICE_LABEL,
     FEDERATION_LABEL,
@@ -78,14 +81,14 @@ class Container:
     def running(self) -> bool:
         return self.state == "running"
 
-    def to_json(self, *, full: bool = False) -> dict[str, str]:
-        """For a person; ``full`` with the container's id."""
-        facts = {
-            "service": shown(self.service),
-            "state": shown(self.status),
-            "image": shown(self.image.partition("@")[0]),
-        }
-        return {**facts, "container": self.id[:12]} if full else facts
+    def info(self, *, with_id: bool = False) -> ContainerInfo:
+        """For a person."""
+        return ContainerInfo(
+            service=shown(self.service),
+            state=shown(self.status),
+            image=shown(self.image.partition("@")[0]),
+            container=self.id[:12] if with_id else UNSET,
+        )
 
 
 def find_containers(docker: LocalDocker, component: str | None = None) -> tuple[Container, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET, to_builtins
+
 from saltext_mip.data import data_path
 from saltext_mip.data.cde import codebook as codebooks
 from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
@@ -17,6 +19,7 @@ from saltext_mip.federation import CDE_FILE
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Finding
+from saltext_mip.results import AcceptedFile, CheckResult, FoundProblem, NodeCodebook
 from saltext_mip.rules import RULES
 from saltext_mip.storage.paths import inside
 from saltext_mip.text import shown
@@ -71,23 +74,27 @@ def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
     return out
 
 
-def codebook(cde_: Cde, *, separator: str, folder: Path | None) -> dict[str, Any]:
+def codebook(cde_: Cde, *, separator: str, folder: Path | None) -> NodeCodebook:
     """A CDE as a table, and an empty file; written into ``folder`` where there is one."""
     made = {
         "codebook": codebooks.codebook(cde_, separator=separator),
         "template": codebooks.template(cde_),
     }
-    result: dict[str, Any] = {"pathology": cde_.pathology, **made}
+    written: list[str] = []
     if folder is not None:
         if not folder.is_dir():
             raise NodeError(f"{shown(str(folder))} is not a folder.")
-        result["written"] = []
         for what, text in made.items():
             path = folder / f"{cde_.pathology}-{what}.csv"
             with path.open("x", encoding="utf-8", newline="") as file:
                 file.write(text)
-            result["written"].append(str(path))
-    return result
+            written.append(str(path))
+    return NodeCodebook(
+        pathology=cde_.pathology,
+        codebook=made["codebook"],
+        template=made["template"],
+        written=UNSET if folder is None else written,
+    )
 
 
 def fix(
@@ -111,7 +118,8 @@ def fix(
         corrections.write(fixed, target)
         checked = checks.check(target, known_at if known_at.is_file() else known_at / CDE_FILE)
         result["written"] = str(target)
-        result["problems"] = [report.local(finding) for finding in checked.all_findings]
+        found = [report.local(finding) for finding in checked.all_findings]
+        result["problems"] = to_builtins(found)
     return result
 
 
@@ -123,36 +131,35 @@ def cde_at(path: Path) -> Cde:
     return parse(data_path.content(file), pathology=file.resolve().parent.name)
 
 
-def check(target: Path, cde: Path | None, *, values: bool) -> dict[str, Any]:
+def check(target: Path, cde: Path | None, *, values: bool) -> CheckResult:
     """Every problem of a folder's CSV files, or of one file.
 
     ``values``: with values and counts, only for a user of this machine.
     """
     checked = checks.check(target, cde)
     shown_ = report.local if values else report.without_values
-    files: dict[str, list[dict[str, Any]]] = {}
+    files: dict[str, list[FoundProblem]] = {}
     for finding in checked.all_findings:
         files.setdefault(finding.problem.file or "", []).append(shown_(finding))
-    later: dict[str, list[dict[str, Any]]] = {}
+    later: dict[str, list[FoundProblem]] = {}
     for note in checked.later:
         finding = Finding(note if values else note.at(count=1))
         later.setdefault(note.file or "", []).append(report.without_values(finding))
-    result: dict[str, Any] = {
-        "folder": str(checked.folder),
-        "cde": str(checked.cde) if checked.cde else None,
-        "files": files,
-        "problems": len(checked.all_findings),
-        "refused": sorted({f.problem.file or "" for f in checked.all_findings if f.problem.hard}),
-        "checked": [file.name for file in checked.files],
-        "refused_later": later,
+    accepted = {
+        file.name: AcceptedFile(rows=file.rows, datasets=dict(file.datasets))
+        for file in checked.files
+        if not file.refused
     }
-    if values:
-        result["accepted"] = {
-            file.name: {"rows": file.rows, "datasets": dict(file.datasets)}
-            for file in checked.files
-            if not file.refused
-        }
-    return result
+    return CheckResult(
+        folder=str(checked.folder),
+        cde=str(checked.cde) if checked.cde else None,
+        files=files,
+        problems=len(checked.all_findings),
+        refused=sorted({f.problem.file or "" for f in checked.all_findings if f.problem.hard}),
+        checked=[file.name for file in checked.files],
+        refused_later=later,
+        accepted=accepted if values else UNSET,
+    )
 
 
 def _usable(context: NodeContext) -> Inventory:

@@ -14,14 +14,17 @@ CLI Example:
 import shutil
 import sys
 
+import msgspec
 import salt.utils.color
 
-from saltext_mip.console.screens import render
-from saltext_mip.console.screens.check import is_check
+from saltext_mip import results
+from saltext_mip.console.screens.render import render
 
 __virtualname__ = "mip"
 
 WIDEST = 120  # a line that is longer is hard to read
+# Salt's names of colours: an operator's colour theme holds here too
+COLOURS = {"title": "CYAN", "bad": "LIGHT_RED", "warn": "YELLOW", "good": "GREEN"}
 
 
 def __virtual__():
@@ -32,23 +35,39 @@ def output(data, **_):
     """
     The text of ``data``, which a function of the runner ``mip`` returned.
     """
-    colours = salt.utils.color.get_colors(__opts__.get("color"), __opts__.get("color_theme"))
-    colour = {name: str(code) for name, code in colours.items()} if __opts__.get("color") else None
-    look = {"width": _width(), "colour": colour}
-    if isinstance(data, dict) and data and all(map(is_check, data.values())):  # by minion
-        return "\n".join(render.render("check", value, **look) for value in data.values())
-    return render.render(_command(data), data, **look)
+    return "\n".join(_text(render(*each, width=_width())) for each in _returns(data))
 
 
-def _command(data):
-    if is_check(data):
-        return "check"
-    if isinstance(data, dict):
-        return data.get("command")
-    structure = isinstance(data, list) and all(
-        isinstance(each, dict) and set(each) == {"name", "nodes"} for each in data
+def _returns(data):
+    """
+    Pairs of command and value; without a command where it is of no type that has a screen.
+    """
+    if isinstance(data, dict) and data.get("command") in results.COMMANDS:
+        candidates = [(data["command"], data)]
+    elif isinstance(data, list):
+        candidates = [("export", data)]
+    elif isinstance(data, dict) and data:
+        candidates = [("check", value) for value in data.values()]  # by minion
+    else:
+        candidates = [("check", data)]
+    try:
+        return [(command, results.parse(command, value)) for command, value in candidates]
+    except msgspec.ValidationError:
+        return [(None, data)]
+
+
+def _text(screen):
+    if not __opts__.get("color"):
+        return str(screen)
+    salts = salt.utils.color.get_colors(True, __opts__.get("color_theme"))
+    codes = {style: str(salts[name]) for style, name in COLOURS.items()}
+    return "\n".join(
+        "".join(
+            f"{codes[part.style]}{part.text}{salts['ENDC']}" if part.style in codes else part.text
+            for part in line
+        )
+        for line in screen.lines
     )
-    return "export" if structure else None
 
 
 def _width():

@@ -17,7 +17,15 @@ from saltext_mip.generations.overrides import Override
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, sanitize
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.results import Absent, Disabled, MembershipResult, NodeInfo, NodesResult, SshAccess
+from saltext_mip.results import (
+    Absent,
+    CheckNodesResult,
+    Disabled,
+    MembershipResult,
+    NodeInfo,
+    NodesResult,
+    SshAccess,
+)
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder
 from saltext_mip.storage.state import KNOWN_HOSTS, NODES_SEEN, read_state, write_state
@@ -70,7 +78,7 @@ def list_nodes(pusher: Pusher) -> NodesResult:
     )
 
 
-def check_nodes(pusher: Pusher, name: str | None) -> NodesResult:
+def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     """Check the connection to all nodes, or to one; disabled nodes too, which stay disabled."""
     nodes = _targets(pusher.federation, name)
     answers = pusher.nodes.ask("test.ping", [node.id for node in nodes], timeout=CHECK_TIMEOUT)
@@ -83,7 +91,7 @@ def check_nodes(pusher: Pusher, name: str | None) -> NodesResult:
     down = [node for node, info in found.items() if info.enabled and not info.up]
     refused = host_keys(pusher, [node for node, up in ups.items() if up])
     notes = [f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()]
-    return NodesResult(
+    return CheckNodesResult(
         federation=pusher.federation.name,
         nodes=found,
         notes=notes or UNSET,

@@ -21,6 +21,7 @@ from saltext_mip.results.common import (
     ReportedCondition,
     ReportedProblem,
     Result,
+    value_or,
 )
 from saltext_mip.results.controller import (
     ControllerResult,
@@ -54,7 +55,23 @@ from saltext_mip.results.data import (
     RollbackResult,
     WorkerResult,
 )
+from saltext_mip.results.local import (
+    AcceptedFile,
+    CheckResult,
+    ContainerInfo,
+    Example,
+    FoundProblem,
+    HereResult,
+    NodeCodebook,
+    Requirement,
+    RequirementsResult,
+    Task,
+    TasksResult,
+    VersionsResult,
+    WaitResult,
+)
 from saltext_mip.results.nodes import (
+    CheckNodesResult,
     Disabled,
     LogLine,
     LogsResult,
@@ -77,11 +94,16 @@ from saltext_mip.results.services import (
 
 __all__ = [
     "COMMANDS",
+    "LOCAL",
     "VERSION",
     "Absent",
+    "AcceptedFile",
+    "CheckNodesResult",
+    "CheckResult",
     "CodebookResult",
     "CompileResult",
     "ConsolidateResult",
+    "ContainerInfo",
     "ControllerResult",
     "ControllerState",
     "Count",
@@ -93,18 +115,22 @@ __all__ = [
     "EventInfo",
     "EventKind",
     "EventsResult",
+    "Example",
     "ExportedDataset",
     "ExportedNode",
     "ExportedPathology",
     "Facts",
+    "FoundProblem",
     "GenerationSummary",
     "Held",
+    "HereResult",
     "HistoryResult",
     "LastRefresh",
     "LogLine",
     "LogsResult",
     "MemberInfo",
     "MembershipResult",
+    "NodeCodebook",
     "NodeInfo",
     "NodeLog",
     "NodesResult",
@@ -116,6 +142,8 @@ __all__ = [
     "ReportedChange",
     "ReportedCondition",
     "ReportedProblem",
+    "Requirement",
+    "RequirementsResult",
     "Result",
     "RollbackResult",
     "ServiceInfo",
@@ -125,13 +153,18 @@ __all__ = [
     "StatusResult",
     "SyncRolesResult",
     "SyncedRoles",
+    "Task",
+    "TasksResult",
     "TmuxResult",
     "TmuxWindow",
+    "VersionsResult",
+    "WaitResult",
     "WakeResult",
     "WorkerResult",
     "parse",
     "schema",
     "to_json",
+    "value_or",
 ]
 
 VERSION = 1  # of the JSON: grows when a key goes or changes its meaning
@@ -149,7 +182,7 @@ COMMANDS: Mapping[str, Any] = {
     "restart": ServicesResult,
     "remove": ServicesResult,
     "nodes": NodesResult,
-    "check_nodes": NodesResult,
+    "check_nodes": CheckNodesResult,
     "enable": MembershipResult,
     "disable": MembershipResult,
     "refresh": RefreshResult,
@@ -165,6 +198,16 @@ COMMANDS: Mapping[str, Any] = {
     "tmux": TmuxResult,
     "logs": LogsResult,
     "events": EventsResult,
+}
+
+#: The type of what ``mip`` itself, or an execution function of a node, has a screen for.
+LOCAL: Mapping[str, Any] = {
+    "check": CheckResult,
+    "check-required": RequirementsResult,
+    "here": HereResult,
+    "tasks": TasksResult,
+    "version": VersionsResult,
+    "wait": WaitResult,
 }
 
 
@@ -184,7 +227,7 @@ def parse(command: str, value: Any) -> Any:
 
     Raises ``msgspec.ValidationError`` where it does not fit; its message names the key.
     """
-    return msgspec.convert(value, COMMANDS[command])
+    return msgspec.convert(value, COMMANDS[command] if command in COMMANDS else LOCAL[command])
 
 
 @cache

@@ -15,6 +15,12 @@ T = TypeVar("T")
 #: A key that is left out of the JSON while it is not set.
 Absent: TypeAlias = T | UnsetType
 
+
+def value_or(value: Absent[T], default: T) -> T:
+    """``value``, or the default where it is not set."""
+    return default if isinstance(value, UnsetType) else value
+
+
 Moment = Annotated[
     str,
     Meta(

@@ -38,17 +38,24 @@ class NodeInfo(Facts, kw_only=True, frozen=True):
 class SshAccess(Facts, kw_only=True, frozen=True):
     """How a console reaches the nodes by ssh: the pillar's ``ssh``, and the file of host keys."""
 
-    user: Absent[str] = UNSET
-    port: Absent[int] = UNSET
+    user: str
+    port: int
     known_hosts: str
 
 
 class NodesResult(Result, kw_only=True, frozen=True):
-    """What ``mip.nodes`` and ``mip.check_nodes`` return: ``nodes`` by minion id."""
+    """What ``mip.nodes`` returns: ``nodes`` by minion id."""
 
     federation: str
     nodes: dict[str, NodeInfo]
-    ssh: Absent[SshAccess] = UNSET
+    ssh: SshAccess
+
+
+class CheckNodesResult(Result, kw_only=True, frozen=True):
+    """What ``mip.check_nodes`` returns: ``nodes`` by minion id."""
+
+    federation: str
+    nodes: dict[str, NodeInfo]
     down: Absent[list[str]] = UNSET
     notes: Absent[list[str]] = UNSET
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from saltext_mip.console.cli.salt import CommandResult, Salt
 from saltext_mip.console.cli.terminal import Display
 from saltext_mip.console.ssh import Login
 from saltext_mip.federation import find_node
+from saltext_mip.results import NodesResult, StatusResult, value_or
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,18 @@ class Context:
         (replace(self.display, json=True) if json else self.display).value(command, result.value)
         return result.code
 
-    def find_node(self, value: Mapping[str, Any], name: str) -> str:
+    def find_node(self, value: NodesResult | StatusResult, name: str) -> str:
         """The minion id of the node of ``value`` that is called so, compared whole.
 
         A minion id wins; a name that fits two nodes is an error.
         """
         names = {
-            node: (facts.get("short"), facts.get("hospital"), facts.get("address"))
-            for node, facts in value["nodes"].items()
+            node: (facts.short, value_or(facts.hospital, None), facts.address)
+            for node, facts in value.nodes.items()
         }
-        return find_node(value["federation"], names, name)
+        return find_node(value.federation, names, name)
 
-    def login(self, nodes: Mapping[str, Any], node: str) -> Login:
-        """Where ssh goes for a node of what ``mip.nodes`` returned."""
-        ssh = nodes["ssh"]
-        address = nodes["nodes"][node]["address"]
-        return Login(node, ssh["user"], address, ssh["port"], ssh["known_hosts"])
+    def login(self, nodes: NodesResult, node: str) -> Login:
+        """Where ssh goes for a node."""
+        ssh = nodes.ssh
+        return Login(node, ssh.user, nodes.nodes[node].address, ssh.port, ssh.known_hosts)

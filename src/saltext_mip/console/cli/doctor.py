@@ -7,29 +7,18 @@ import platform
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import sys
+
+from msgspec import UNSET
 
 import saltext_mip
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.salt import config_dir, executable
+from saltext_mip.plans import NOTHING
+from saltext_mip.results import Requirement, SetupResult, VersionsResult
 
 SALT = (3008, 2)
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """``thing`` as it was ``found``, and a ``hint`` how to meet the requirement."""
-
-    thing: str
-    ok: bool
-    found: str
-    hint: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        hint = {"hint": self.hint} if not self.ok else {}
-        return {"thing": self.thing, "ok": self.ok, "found": self.found, **hint}
+PYTHON = (3, 11)
 
 
 def requirements(context: Context) -> list[Requirement]:
@@ -43,8 +32,10 @@ def programs() -> list[Requirement]:
     numbers = tuple(int(part) for part in re.findall(r"\d+", salt)[:2])
     python = platform.python_version()
     found = [
-        Requirement("Salt", numbers >= SALT, salt, "Version 3008.2 or newer is required."),
-        Requirement("Python", python >= "3.11", python, "Version 3.11 or newer is required."),
+        _requirement("Salt", numbers >= SALT, salt, "Version 3008.2 or newer is required."),
+        _requirement(
+            "Python", sys.version_info >= PYTHON, python, "Version 3.11 or newer is required."
+        ),
     ]
     for name, hint in (
         ("salt-run", "Install salt-master."),
@@ -52,16 +43,20 @@ def programs() -> list[Requirement]:
         ("tmux", "Install tmux, for the session."),
     ):
         path = shutil.which(executable(name))
-        found.append(Requirement(name, path is not None, path or "not found", hint))
+        found.append(_requirement(name, path is not None, path or "not found", hint))
     return found
+
+
+def _requirement(thing: str, ok: bool, found: str, hint: str) -> Requirement:
+    return Requirement(thing=thing, ok=ok, found=found, hint=UNSET if ok else hint)
 
 
 def _configured(context: Context) -> Requirement:
     path = config_dir(context.config) / "master"
-    return Requirement(
+    return _requirement(
         "Salt master",
         path.is_file(),
-        str(path) if path.is_file() else f"no {path}",
+        str(path) if path.is_file() else f"{path} not found",
         "Install salt-master, then mip setup.",
     )
 
@@ -70,32 +65,34 @@ def _configuration(context: Context) -> list[Requirement]:
     """The pillar as the runner reads it, and what mip setup would change."""
     result = context.run("setup", dry_run=True)
     if result.error is not None:
-        return [Requirement("pillar", False, result.error, "Fix the pillar; see the manual.")]
-    todo = [line.partition("\n")[0] for line in result.value["todo"]]
-    more = [each for each in result.value["plan"] if each["action"] not in ("nothing", "todo")]
-    found = "; ".join(todo) or ("not as mip setup makes it" if more else "as mip setup makes it")
+        return [_requirement("pillar", False, result.error, "Fix the pillar; see the manual.")]
+    setup: SetupResult = result.value
+    todo = [line.partition("\n")[0] for line in setup.todo]
+    more = [item for item in setup.plan if item.action not in (NOTHING, "todo")]
+    state = "not as mip setup makes it" if more else "as mip setup makes it"
     return [
-        Requirement(
+        _requirement(
             "configuration",
             not (todo or more),
-            "; ".join(todo) or found,
+            "; ".join(todo) or state,
             "Run mip setup --dry-run to see what is missing.",
         )
     ]
 
 
-def versions() -> Mapping[str, Any]:
-    """``{thing: version}`` of what runs here."""
-    names = ("salt", "docker", "libtmux", "polars", "python-keycloak")
-    found = {name: _version(name) for name in names}
-    return {
-        "command": "version",
-        "saltext-mip": saltext_mip.__version__,
-        "python": platform.python_version(),
-        **found,
-        "tmux": _first_line("tmux", "-V").removeprefix("tmux "),
-        "ssh": _first_line("ssh", "-V"),
-    }
+def versions() -> VersionsResult:
+    """The versions of what runs here."""
+    return VersionsResult(
+        saltext_mip=saltext_mip.__version__,
+        python=platform.python_version(),
+        salt=_version("salt"),
+        docker=_version("docker"),
+        libtmux=_version("libtmux"),
+        polars=_version("polars"),
+        python_keycloak=_version("python-keycloak"),
+        tmux=_first_line("tmux", "-V").removeprefix("tmux "),
+        ssh=_first_line("ssh", "-V"),
+    )
 
 
 def _version(name: str) -> str:

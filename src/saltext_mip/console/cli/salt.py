@@ -14,11 +14,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from saltext_mip import results
 from saltext_mip.bridge.progress import NOISE
+from saltext_mip.errors import BadAnswer
+from saltext_mip.schemas.decoding import decode
 
 if TYPE_CHECKING:
     from saltext_mip.bridge.runner_client import RunnerClient
@@ -34,7 +37,10 @@ def ignore(_: str) -> None:
 
 @dataclass(frozen=True)
 class CommandResult:
-    """``value`` as JSON holds it; or ``error``, one text for a person, with a ``code`` above 0."""
+    """``value``, of the function's type in ``results`` where it has one, else as JSON holds it.
+
+    Or ``error``, one text for a person, with a ``code`` above 0.
+    """
 
     code: int
     value: Any = None
@@ -66,7 +72,7 @@ class Salt:
             level = LEVELS[min(self._verbose, len(LEVELS) - 1)]
             self._client = RunnerClient(self._config, level=level, log=self._log)
         name = function if "." in function else f"mip.{function}"
-        return as_result(*self._client.run(name, arguments, progress))
+        return _typed(name, as_result(*self._client.run(name, arguments, progress)))
 
     def call(self, function: str, arguments: Mapping[str, Any]) -> CommandResult:
         """Call an execution function on this node."""
@@ -133,6 +139,17 @@ def as_result(code: int, value: Any) -> CommandResult:
     if isinstance(value, str):
         return CommandResult(code or 1, error=value.strip())
     return CommandResult(code, value)
+
+
+def _typed(name: str, result: CommandResult) -> CommandResult:
+    """The one place where a runner's JSON becomes the type of its result."""
+    module, _, function = name.partition(".")
+    if result.error is not None or module != "mip" or function not in results.COMMANDS:
+        return result
+    try:
+        return replace(result, value=decode(results.COMMANDS[function], result.value, node=name))
+    except BadAnswer as exc:
+        return CommandResult(1, error=str(exc))
 
 
 def from_output(out: str, code: int, errors: Sequence[str] = ()) -> CommandResult:

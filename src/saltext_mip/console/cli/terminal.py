@@ -1,4 +1,8 @@
-"""Writes results, errors and progress: for a terminal, a pipe, or a program (JSON)."""
+"""Writes results, errors and progress: for a terminal, a pipe, or a program (JSON).
+
+rich writes colours and progress bars at a terminal. It takes longer to import than a screen takes
+to make, so a pipe gets its plain text without it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ import os
 import select
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
-from saltext_mip.console.colours import COLOURS
+from saltext_mip import results
 from saltext_mip.console.screens.render import render
+from saltext_mip.console.screens.text import Line, Part, Screen, Style
 from saltext_mip.errors import MipError
 from saltext_mip.text import shown
 
@@ -21,6 +26,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDEST = 120
+COLOURS: Mapping[Style, str] = {
+    "title": "cyan",
+    "bad": "bold red",
+    "warn": "yellow",
+    "good": "green",
+    "plain": "",
+}
 
 
 @dataclass(frozen=True)
@@ -35,26 +47,39 @@ class Display:
         """Write what ``command`` returned, by default to standard output."""
         out = out or sys.stdout
         if self.json:
-            out.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+            plain = results.to_json(command, value)
+            out.write(json.dumps(plain, indent=2, ensure_ascii=False) + "\n")
         else:
-            self.print(self.screen(command, value), out=out)
+            self.show(self.screen(command, value), out=out)
 
-    def screen(self, command: str, value: Any) -> str:
-        """The screen of ``value``, with escape sequences for colours."""
-        return render(command, value, width=width(), colour=COLOURS)
+    def screen(self, command: str, value: Any) -> Screen:
+        """The screen of ``value``, as wide as the terminal."""
+        return render(command, value, width=width())
 
-    def print(self, text: str, *, out: IO[str] | None = None) -> None:
-        """Write a screen; without its colours where ``out`` cannot or shall not show them."""
-        from rich.text import Text
+    def show(self, screen: Screen, *, out: IO[str] | None = None) -> None:
+        """Write a screen."""
+        self._write(screen.lines, out or sys.stdout)
 
-        console = self._console(out or sys.stdout)
-        console.print(Text.from_ansi(text), soft_wrap=True)
+    def line(self, text: str) -> None:
+        """Write a line of text, which is escaped already, to standard output."""
+        self._write([(Part(text),)], sys.stdout)
 
     def error(self, text: str) -> None:
         """Write an error to standard error."""
-        lines = [shown(line) for line in text.splitlines()] or [""]
-        red = COLOURS["LIGHT_RED"]
-        self.print("\n".join(f"{red}{line}{COLOURS['ENDC']}" for line in lines), out=sys.stderr)
+        lines = text.splitlines() or [""]
+        self._write([(Part(shown(line), "bad"),) for line in lines], sys.stderr)
+
+    def _write(self, lines: Iterable[Line], out: IO[str]) -> None:
+        if not _is_terminal(out):
+            out.writelines("".join(part.text for part in line) + "\n" for line in lines)
+            out.flush()
+            return
+        from rich.text import Text
+
+        console = self._console(out)
+        for line in lines:
+            parts = ((part.text, COLOURS[part.style]) for part in line)
+            console.print(Text.assemble(*parts), soft_wrap=True)
 
     @contextmanager
     def progress(self, what: str, *, bar: bool = True) -> Iterator[Callable[[str], None]]:
@@ -62,10 +87,10 @@ class Display:
         if self.quiet:
             yield lambda _: None
             return
-        console = self._console(sys.stderr)
-        if not console.is_terminal or not bar:
+        if not _is_terminal(sys.stderr) or not bar:
             yield lambda text: print(f"  {shown(text)}", file=sys.stderr, flush=True)  # noqa: T201
             return
+        console = self._console(sys.stderr)
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (BarColumn(bar_width=20), TimeElapsedColumn(), TextColumn("{task.description}"))
@@ -87,6 +112,12 @@ class Display:
         from rich.console import Console
 
         return Console(file=out, no_color=not self.colour or None, highlight=False, markup=False)
+
+
+def _is_terminal(out: IO[str]) -> bool:
+    """Whether rich may find a terminal there: a pipe can be declared one by these variables."""
+    declared = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
+    return out.isatty() or declared
 
 
 def pause(seconds: float) -> None:

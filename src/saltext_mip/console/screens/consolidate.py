@@ -3,67 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.problems import counted
-from saltext_mip.console.screens.text import Screen, number
+from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.results import (
+    ConsolidateResult,
+    ExportedPathology,
+    PathologyResult,
+    WorkerResult,
+    value_or,
+)
 
 CDE_SOURCES = {"master": "CDE of the master", "catalogue": "CDE of the data catalogue"}
-STYLES = {"+": "good", "-": "bad", " ": "plain"}
+STYLES: Mapping[str, Style] = {"+": "good", "-": "bad", " ": "plain"}
 
 
-def consolidate(screen: Screen, value: Mapping[str, Any]) -> None:
+def consolidate(screen: Screen, value: ConsolidateResult) -> None:
     """The pathologies, the workers, and what came of it."""
-    updated = "to be updated" if value.get("dry_run") else "updated"
-    for name, found in value["pathologies"].items():
+    updated = "to be updated" if value.dry_run else "updated"
+    for name, found in value.pathologies.items():
         _pathology(screen, name, found, updated)
     screen.gap()
-    for node, state in (value.get("ui") or {}).items():
+    for node, state in value_or(value.ui, {}).items():
         screen.text(f"pathologies.json on {node}: {updated if state == 'updated' else state}")
-    _workers(screen, value["workers"])
-    if value.get("dry_run"):
-        plan(screen, value["plan"])
+    _workers(screen, value.workers)
+    if value.dry_run:
+        plan(screen, value.plan)
     else:
         _outcome(screen, value)
 
 
-def _pathology(screen: Screen, name: str, found: Mapping[str, Any], updated: str) -> None:
+def _pathology(screen: Screen, name: str, found: PathologyResult, updated: str) -> None:
     screen.gap()
-    source = found.get("cde_source")
-    screen.title(name, CDE_SOURCES.get(source, f"CDE: {source}") if source else "")
-    added = set(found["added"])
+    screen.title(name, CDE_SOURCES[found.cde_source])
+    added = set(found.added)
     rows = [
         ("+" if code in added else " ", code, ", ".join(nodes))
-        for code, nodes in found["datasets"].items()
+        for code, nodes in found.datasets.items()
     ]
-    rows += [("-", code, "gone") for code in found["removed"]]
+    rows += [("-", code, "gone") for code in found.removed]
     screen.table(
         [(f"{sign} {code}", where) for sign, code, where in rows],
         indent=2,
         styles=[STYLES[sign] for sign, _, _ in rows],
     )
-    news = [node for node, state in found["nodes"].items() if state == "updated"]
+    news = [node for node, state in found.nodes.items() if state == "updated"]
     if news:
         screen.text(f"{updated}: {', '.join(news)}", indent=4, hang=2)
-    if unchanged := len(found["nodes"]) - len(news):
+    if unchanged := len(found.nodes) - len(news):
         screen.text(f"unchanged: {number(unchanged, 'node')}", indent=4)
 
 
-def _workers(screen: Screen, workers: Mapping[str, Mapping[str, Any]]) -> None:
+def _workers(screen: Screen, workers: Mapping[str, WorkerResult]) -> None:
     """How many are there, and which are not."""
-    there = sum(each["status"] == "ok" for each in workers.values())
+    there = sum(each.status == "ok" for each in workers.values())
     screen.text(f"{there} of {number(len(workers), 'worker')} took part.")
-    absent = [(node, each["status"]) for node, each in workers.items() if each["status"] != "ok"]
+    absent = [(node, each.status) for node, each in workers.items() if each.status != "ok"]
     screen.table(absent, indent=2, styles=["warn"] * len(absent))
 
 
-def _outcome(screen: Screen, value: Mapping[str, Any]) -> None:
+def _outcome(screen: Screen, value: ConsolidateResult) -> None:
     screen.gap()
-    problems = [problem for problem in value["problems"] if problem["severity"] != "note"]
+    problems = [problem for problem in value.problems if problem.severity != "note"]
     also = f" What is wrong ({counted(problems)}) stands above." if problems else ""
-    generation = value["generation"]
-    if value["changed"]:
+    generation = value.generation
+    if value.changed:
         text = f"Generation {generation} is committed."
     elif generation is None:
         text = "Nothing changed: nothing has been consolidated yet."
@@ -72,17 +77,17 @@ def _outcome(screen: Screen, value: Mapping[str, Any]) -> None:
     screen.text(text + also, style="warn" if problems else "good")
 
 
-def export(screen: Screen, value: Sequence[Mapping[str, Any]]) -> None:
+def export(screen: Screen, value: Sequence[ExportedPathology]) -> None:
     """The data structure: pathologies, nodes, datasets."""
     if not value:
         screen.text("There are no datasets.")
     for pathology in value:
         screen.gap()
-        screen.title(pathology["name"])
+        screen.title(pathology.name)
         screen.table(
             [
-                (node["name"], ", ".join(dataset["name"] for dataset in node["datasets"]))
-                for node in pathology["nodes"]
+                (node.name, ", ".join(dataset.name for dataset in node.datasets))
+                for node in pathology.nodes
             ],
             indent=2,
         )

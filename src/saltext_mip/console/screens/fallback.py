@@ -1,15 +1,21 @@
-"""Values that have no screen of their own, such as what an execution function returned."""
+"""Values that have no screen of their own, such as what an execution function returned.
+
+These are of no type of ours: JSON's own types, or the parts of a result.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from saltext_mip.console.screens.text import Screen
 
 
 def key_values(screen: Screen, value: Any, *, indent: int = 0) -> None:
     """Keys and values, nested by indentation."""
+    value = msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
     if isinstance(value, Mapping):
         for key, below in value.items():
             if isinstance(below, Mapping | list | tuple) and below:

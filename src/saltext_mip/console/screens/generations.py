@@ -5,53 +5,65 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saltext_mip.console.screens.nodes import compiled
+from msgspec import UNSET
+
+from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
-from saltext_mip.console.screens.text import Screen, number
+from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.results import DiffResult, GenerationSummary, HistoryResult, RollbackResult
 from saltext_mip.text import when
 
-OPS = {"add": ("+", "good"), "remove": ("-", "bad"), "change": ("~", "warn")}
+OPS: Mapping[str, tuple[str, Style]] = {
+    "add": ("+", "good"),
+    "remove": ("-", "bad"),
+    "change": ("~", "warn"),
+}
 
 
-def history(screen: Screen, value: Mapping[str, Any]) -> None:
+def history(screen: Screen, value: HistoryResult) -> None:
     """One line a generation, the newest first; below it what came and went."""
-    if not value["generations"]:
+    if not value.generations:
         screen.gap()
-        if (dataset := value.get("dataset")) is None:
+        if value.dataset is UNSET:
             screen.text("Nothing has been consolidated yet.")
         else:
-            screen.text(f"In no generation did a dataset '{dataset}' come, go or change.")
-    for each in value["generations"]:
+            screen.text(f"In no generation did a dataset '{value.dataset}' come, go or change.")
+    for each in value.generations:
+        _generation(screen, each)
+    listed = len(value.generations)
+    if value.of is not UNSET and listed < value.of:
         screen.gap()
-        screen.title(f"{each['generation']}  {when(each['when'])}", f"by {each['actor']}")
-        if each.get("note"):
-            screen.text(each["note"], indent=4, hang=2)
-        for sign, style, key in (("+", "good", "added"), ("-", "bad", "removed")):
-            if each.get(key):
-                names = ", ".join("/".join(pair) for pair in each[key])
-                screen.text(names, indent=4, hang=2, first=f"{sign} ", style=style)
-        if each["wrote"]:
-            screen.text(f"wrote on {', '.join(each['wrote'])}", indent=4, hang=2)
-        if each.get("pending"):
-            screen.text(f"not yet on {', '.join(each['pending'])}", indent=4, hang=2, style="warn")
-        if each.get("problems"):
-            screen.text(number(each["problems"], "problem"), indent=4, style="warn")
-    shown, of = len(value["generations"]), value.get("of", 0)
-    if shown < of:
-        screen.gap()
-        screen.text(f"{shown} of {of}: limit=0 shows all")
+        screen.text(f"{listed} of {value.of}: limit=0 shows all")
 
 
-def diff(screen: Screen, value: Mapping[str, Any]) -> None:
+def _generation(screen: Screen, each: GenerationSummary) -> None:
+    screen.gap()
+    screen.title(f"{each.generation}  {when(each.when)}", f"by {each.actor}")
+    if each.note:
+        screen.text(each.note, indent=4, hang=2)
+    for op, pairs in (("add", each.added), ("remove", each.removed)):
+        if pairs:
+            sign, style = OPS[op]
+            names = ", ".join("/".join(pair) for pair in pairs)
+            screen.text(names, indent=4, hang=2, first=f"{sign} ", style=style)
+    if each.wrote:
+        screen.text(f"wrote on {', '.join(each.wrote)}", indent=4, hang=2)
+    if each.pending:
+        screen.text(f"not yet on {', '.join(each.pending)}", indent=4, hang=2, style="warn")
+    if each.problems:
+        screen.text(number(each.problems, "problem"), indent=4, style="warn")
+
+
+def diff(screen: Screen, value: DiffResult) -> None:
     """One line a difference."""
     screen.gap()
-    if not value["changes"]:
+    if not value.changes:
         screen.text("They do not differ.", style="good")
-    for change in value["changes"]:
-        sign, style = OPS[change["op"]]
-        old, new = _brief(change["old"]), _brief(change["new"])
-        what = {"add": new, "remove": old, "change": f"{old} -> {new}"}[change["op"]]
-        thing = f"{change['thing']}: {what}" if what else change["thing"]
+    for change in value.changes:
+        sign, style = OPS[change.op]
+        old, new = _brief(change.old), _brief(change.new)
+        what = {"add": new, "remove": old, "change": f"{old} -> {new}"}[change.op]
+        thing = f"{change.thing}: {what}" if what else change.thing
         screen.text(thing, hang=4, first=f"{sign} ", style=style)
 
 
@@ -70,21 +82,21 @@ def _brief(value: Any) -> str:
     return text[:12] if digest else text
 
 
-def rollback(screen: Screen, value: Mapping[str, Any]) -> None:
+def rollback(screen: Screen, value: RollbackResult) -> None:
     """What was put back, and where."""
-    if value.get("dry_run"):
-        plan(screen, value["plan"])
+    if value.dry_run:
+        plan(screen, value.plan)
         return
     screen.gap()
-    if not value["changed"]:
-        screen.text(f"Nothing changed: all is as in generation {value['restored']}.", style="good")
+    if not value.changed:
+        screen.text(f"Nothing changed: all is as in generation {value.restored}.", style="good")
         return
-    screen.table(list(value["nodes"].items()), indent=2)
-    if "compile" in value:
-        compiled(screen, {"nodes": value["compile"]})
+    screen.table(list(value.nodes.items()), indent=2)
+    if value.compile is not UNSET:
+        databases(screen, value.compile)
     screen.gap()
     screen.text(
-        f"Generation {value['restored']} is back, as generation {value['generation']}. Nothing"
+        f"Generation {value.restored} is back, as generation {value.generation}. Nothing"
         " automatic takes it away again; a person's own consolidate does.",
         style="good",
     )

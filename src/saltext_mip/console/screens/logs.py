@@ -2,66 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from saltext_mip.console.screens.text import Screen
+from msgspec import UNSET, to_builtins
+
+from saltext_mip.console.screens.text import Screen, Style
+from saltext_mip.results import (
+    ContainerInfo,
+    HereResult,
+    LogsResult,
+    RequirementsResult,
+    TmuxResult,
+    VersionsResult,
+    WaitResult,
+    value_or,
+)
 
 
-def tmux(screen: Screen, value: Mapping[str, Any]) -> None:
+def tmux(screen: Screen, value: TmuxResult) -> None:
     """Windows by number, and how to go there."""
     screen.gap()
     rows = []
-    for each in value["windows"]:
-        panes = f"{each['panes']} panes" if each["panes"] > 1 else ""
-        rows.append((str(each["index"]), each["name"], panes))
+    for each in value.windows:
+        panes = f"{each.panes} panes" if each.panes > 1 else ""
+        rows.append((str(each.index), each.name, panes))
     screen.table(rows, indent=2)
     screen.gap()
-    screen.text("The session was made." if value["changed"] else "The session was there.")
-    if not value["attached"]:
-        screen.text(value["attach"], first="-> ")
+    screen.text("The session was made." if value.changed else "The session was there.")
+    if not value.attached:
+        screen.text(value.attach, first="-> ")
 
 
-def logs(screen: Screen, value: Mapping[str, Any]) -> None:
+def logs(screen: Screen, value: LogsResult) -> None:
     """A line as it is, not wrapped, with where it comes from before it."""
-    nodes = value["nodes"]
-    for node, each in nodes.items():
-        if "reason" in each:
-            screen.text(f"{node}: {each['reason']}", style="bad")
+    for node, each in value.nodes.items():
+        if each.reason is not UNSET:
+            screen.text(f"{node}: {each.reason}", style="bad")
     screen.gap()
-    width = max((len(each["short"]) for each in nodes.values()), default=0)
-    for line in value["lines"]:
-        short = nodes[line["node"]]["short"]
-        stamp = f"{line['time'][:10]} {line['time'][11:23]}"
-        screen.block(f"{stamp} {short:{width}} {line['component']} | {line['text']}")
-    if not value["lines"]:
+    width = max((len(each.short) for each in value.nodes.values()), default=0)
+    for line in value.lines:
+        node_log = value.nodes.get(line.node)
+        short = node_log.short if node_log else line.node
+        stamp = f"{line.time[:10]} {line.time[11:23]}"
+        screen.block(f"{stamp} {short:{width}} {line.component} | {line.text}")
+    if not value.lines:
         screen.text("There are no lines.")
 
 
-def needs(screen: Screen, value: Mapping[str, Any]) -> None:
+def requirements(screen: Screen, value: RequirementsResult) -> None:
     """One line a thing; below it what to do."""
-    for need in value["needs"]:
-        style = "good" if need["ok"] else "bad"
-        screen.table(
-            [("ok" if need["ok"] else "--", f"{need['thing']:14}", need["found"])], styles=[style]
-        )
-        if need.get("hint"):
-            screen.text(need["hint"], indent=4, first="-> ")
+    for each in value.needs:
+        style: Style = "good" if each.ok else "bad"
+        screen.table([("ok" if each.ok else "--", f"{each.thing:14}", each.found)], styles=[style])
+        if hint := value_or(each.hint, ""):
+            screen.text(hint, indent=4, first="-> ")
 
 
-def version(screen: Screen, value: Mapping[str, Any]) -> None:
+def version(screen: Screen, value: VersionsResult) -> None:
     """One line a program."""
-    screen.table([(name, str(each)) for name, each in value.items() if name != "command"])
+    names = to_builtins(value)
+    screen.table(list(names.items()))
 
 
-def here(screen: Screen, value: Mapping[str, Any]) -> None:
+def here(screen: Screen, value: HereResult) -> None:
     """The services on this node, or what was done to them."""
-    if "containers" in value:
-        rows = [tuple(each.values()) for each in value["containers"]]
-        screen.table(rows)
-        if not rows:
+    if value.containers is not UNSET:
+        screen.table([_row(each) for each in value.containers])
+        if not value.containers:
             screen.text("No service of a federation is here.", style="warn")
-        return
-    for what, names in value.items():
-        if what != "command":
+    for what, names in (("restarted", value.restarted), ("pulled", value.pulled)):
+        if names is not UNSET:
             screen.text(f"{what}: {', '.join(names) or 'nothing'}")
+
+
+def _row(each: ContainerInfo) -> Sequence[str]:
+    row = (each.service, each.state, each.image)
+    return row if each.container is UNSET else (*row, each.container)
+
+
+def wait(screen: Screen, value: WaitResult) -> None:
+    """That the condition is met."""
+    screen.text(f"{value.condition}={value.status}", style="good" if value.met else "bad")

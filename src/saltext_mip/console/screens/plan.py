@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from saltext_mip.console.screens.text import Screen
+from saltext_mip.plans import NOTHING, PlanItem
+from saltext_mip.results import Absent, SetupResult, value_or
 
-DONE_ALREADY = "nothing"
 
-
-def plan(screen: Screen, items: Sequence[Mapping[str, Any]]) -> None:
+def plan(screen: Screen, items: Absent[list[PlanItem]]) -> None:
     """The items of a plan in their order."""
     screen.gap()
-    doing = [item for item in items if item["action"] != DONE_ALREADY]
+    doing = [item for item in value_or(items, []) if item.action != NOTHING]
     if not doing:
         screen.text("Nothing would be done.", style="good")
         return
     screen.title("This would be done; nothing has been:")
     for item in doing:
-        on = f" on {item['node']}" if item.get("node") else ""
-        screen.text(f"{item['action']} {item['thing']}{on}", indent=2, hang=2)
-        if item["reason"]:
-            screen.text(item["reason"], indent=4, hang=2)
+        on = f" on {item.node}" if item.node else ""
+        screen.text(f"{item.action} {item.thing}{on}", indent=2, hang=2)
+        if item.reason:
+            screen.text(item.reason, indent=4, hang=2)
 
 
-def setup(screen: Screen, value: Mapping[str, Any]) -> None:
+def setup(screen: Screen, value: SetupResult) -> None:
     """What was written for a pusher, and what is left to a person."""
-    if value.get("dry_run"):
+    if value.dry_run:
         screen.title("This would be done; nothing has been:")
-        for item in value["plan"]:
-            if item["action"] != "todo":
-                screen.text(f"{item['action']} {item['thing']}: {item['reason']}", indent=2, hang=2)
-    elif value["changed"]:
+        for item in value.plan:
+            if item.action != "todo":
+                screen.text(f"{item.action} {item.thing}: {item.reason}", indent=2, hang=2)
+    elif value.changed:
         screen.title("Written:", style="good")
-        for path in value["wrote"]:
+        for path in value.wrote:
             screen.text(path, indent=2)
     else:
         screen.text("Nothing changed.", style="good")
-    if value["todo"]:
+    if value.todo:
         screen.gap()
         screen.title("Left for you to do:", style="warn")
-        for todo in value["todo"]:
+        for todo in value.todo:
             first, _, rest = todo.partition("\n")
             screen.text(first, indent=2, hang=2, first="- ")
             *example, why = rest.split("\n")

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from saltext_mip.console.screens.text import Screen, number
+from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.results import ReportedProblem as Problem
 
 SEVERITIES = ("error", "warning", "note")
-STYLE = {"error": "bad", "warning": "warn", "note": "plain"}
+STYLE: Mapping[str, Style] = {"error": "bad", "warning": "warn", "note": "plain"}
 # one screen: of many places with the same fault a few, of very many faults the worst
 PLACES = 5
 GROUPS = 20
 
-Problem = Mapping[str, Any]
-
 
 def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str) -> None:
-    """All ``problems`` (as ``results.ReportedProblem``), places with the same fault together."""
+    """All ``problems`` places; places with the same fault together."""
     if not problems:
         return
     screen.gap()
@@ -35,7 +33,7 @@ def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str
         if not groups:
             continue
         screen.gap()
-        contact = next((p["contact"] for p in theirs if p.get("contact")), None)
+        contact = next((each.contact for each in theirs if each.contact), None)
         screen.title(node or federation, f"call {contact}" if contact else "")
         for group in groups:
             _group(screen, group)
@@ -46,33 +44,33 @@ def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str
 
 def counted(problems: Sequence[Problem]) -> str:
     """``2 errors, 1 note``."""
-    count = Counter(problem["severity"] for problem in problems)
+    count = Counter[str](problem.severity for problem in problems)
     return ", ".join(number(count[name], name) for name in SEVERITIES if count[name])
 
 
 def _worst(problems: Sequence[Problem]) -> str:
-    return min((str(problem["severity"]) for problem in problems), key=SEVERITIES.index)
+    return min((problem.severity for problem in problems), key=SEVERITIES.index)
 
 
 def _by_node(problems: Sequence[Problem]) -> list[tuple[str | None, list[Problem]]]:
     found: dict[str | None, list[Problem]] = {}
     for problem in problems:
-        found.setdefault(problem["node"], []).append(problem)
+        found.setdefault(problem.node, []).append(problem)
     return sorted(found.items(), key=lambda item: SEVERITIES.index(_worst(item[1])))
 
 
 def _by_rule(problems: Sequence[Problem]) -> list[list[Problem]]:
     found: dict[tuple[str, str], list[Problem]] = {}
     for problem in problems:
-        found.setdefault((problem["severity"], problem["rule"]), []).append(problem)
-    return sorted(found.values(), key=lambda group: SEVERITIES.index(group[0]["severity"]))
+        found.setdefault((problem.severity, problem.rule), []).append(problem)
+    return sorted(found.values(), key=lambda group: SEVERITIES.index(group[0].severity))
 
 
 def _group(screen: Screen, group: Sequence[Problem]) -> None:
     fault = group[0]
-    severity = fault["severity"]
+    severity = fault.severity
     screen.text(
-        f"{severity}: {fault['message']} ({fault['rule']})",
+        f"{severity}: {fault.message} ({fault.rule})",
         indent=2,
         hang=2,
         style=STYLE[severity],
@@ -83,18 +81,18 @@ def _group(screen: Screen, group: Sequence[Problem]) -> None:
     if len(group) > PLACES:
         screen.text(f"and {len(group) - PLACES} more such", indent=4)
     if severity != "note":
-        screen.text(fault["hint"], indent=4, hang=3, first="-> ")
+        screen.text(fault.hint, indent=4, hang=3, first="-> ")
 
 
 def place(problem: Problem) -> str:
     """Where a problem is: ``dementia/edsd.csv, column age, lines 12, 14, 20 (45 in all)``."""
-    parts = ["/".join(name for name in (problem["pathology"], problem["file"]) if name)]
-    if problem["column"]:
-        parts.append(f"column {problem['column']}")
-    if lines := problem["lines"] or ([problem["line"]] if problem["line"] else []):
+    parts = ["/".join(name for name in (problem.pathology, problem.file) if name)]
+    if problem.column:
+        parts.append(f"column {problem.column}")
+    if lines := problem.lines or ([problem.line] if problem.line else []):
         named = ", ".join(map(str, lines))
         parts.append(f"line {named}" if len(lines) == 1 else f"lines {named}")
     where = ", ".join(part for part in parts if part)
-    if problem["count"] > max(len(lines), 1):
-        where += f" ({problem['count']} in all)"
-    return ": ".join(part for part in (where, problem["about"]) if part)
+    if problem.count > max(len(lines), 1):
+        where += f" ({problem.count} in all)"
+    return ": ".join(part for part in (where, problem.about) if part)

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.text import Screen
+from saltext_mip.results import SyncRolesResult
 
-_SIGNS = (("created", "+"), ("updated", "~"), ("removed", "-"))
 
-
-def sync_roles(screen: Screen, value: Mapping[str, Any]) -> None:
+def sync_roles(screen: Screen, value: SyncRolesResult) -> None:
     """What was done, or would be; then what matches nothing any more."""
-    if value.get("dry_run"):
-        plan(screen, value["plan"])
+    if value.dry_run:
+        plan(screen, value.plan)
     else:
         _done(screen, value)
-    if value["orphans"]:
+    if value.orphans:
         screen.gap()
         screen.title("Orphans (prune=True removes them):", style="warn")
-        for name in value["orphans"]:
+        for name in value.orphans:
             screen.text(name, indent=2, hang=2)
 
 
-def _done(screen: Screen, value: Mapping[str, Any]) -> None:
+def _done(screen: Screen, value: SyncRolesResult) -> None:
     screen.gap()
-    for key, sign in _SIGNS:
-        for name in value[key]:
+    for sign, names in (("+", value.created), ("~", value.updated), ("-", value.removed)):
+        for name in names:
             screen.text(f"{sign} {name}", indent=2, hang=2)
-    for failure in value["failed"]:
-        text = f"{failure['action']} {failure['thing']}: {failure['message']}"
+    for failure in value.failed:
+        text = f"{failure.action} {failure.thing}: {failure.message}"
         screen.text(text, indent=2, hang=2, style="bad")
-    unchanged = len(value["unchanged"])
-    if value["changed"]:
+    unchanged = len(value.unchanged)
+    if value.changed:
         screen.text(
-            f"Roles are in step with generation {value['generation']}; {unchanged} unchanged.",
-            style="bad" if value["failed"] else "good",
+            f"Roles are in step with generation {value.generation}; {unchanged} unchanged.",
+            style="bad" if value.failed else "good",
         )
-    elif not value["failed"]:
+    elif not value.failed:
         screen.text(
-            f"Nothing changed: roles are in step with generation {value['generation']}.",
+            f"Nothing changed: roles are in step with generation {value.generation}.",
             style="good",
         )

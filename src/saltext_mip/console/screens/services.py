@@ -3,129 +3,136 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.refresh import GRAVE
-from saltext_mip.console.screens.text import Screen
+from saltext_mip.console.screens.text import Screen, Style
+from saltext_mip.results import (
+    ReportedCondition,
+    ServiceInfo,
+    ServicesResult,
+    StatusResult,
+    value_or,
+)
 from saltext_mip.text import when
 
 LOG_LINES = 3
+SERVES: Mapping[str, Style] = {"serves": "good", "stopped": "warn", "does not serve": "bad"}
 
 
-def service_changes(screen: Screen, value: Mapping[str, Any]) -> None:
+def service_changes(screen: Screen, value: ServicesResult) -> None:
     """What was done on each node, then the services as they are."""
     _nodes(screen, value)
-    if value.get("dry_run"):
-        plan(screen, value["plan"])
+    if value.dry_run:
+        plan(screen, value.plan)
         return
-    services(screen, value)
+    services(screen, value.services)
     screen.gap()
-    if value.get("retcode"):
+    if value.retcode:
         screen.text("Not everything is as it should be.", style="bad")
-    elif value["changed"]:
+    elif value.changed:
         screen.text("Done.", style="good")
     else:
         screen.text("Nothing changed: everything is as declared.", style="good")
 
 
-def status(screen: Screen, value: Mapping[str, Any]) -> None:
+def status(screen: Screen, value: StatusResult) -> None:
     """One word first, then each condition, the services, the nodes and the pathologies."""
     screen.gap()
-    word = "Everything is well" if value["ok"] else "Not everything is well"
-    style = "good" if value["ok"] else "bad"
-    screen.title(word, f"{value['sync']}, {value['health']}", style=style)
-    for each in value["conditions"]:
-        if each["type"] != "Ready":
+    word = "Everything is well" if value.ok else "Not everything is well"
+    screen.title(word, f"{value.sync}, {value.health}", style="good" if value.ok else "bad")
+    for each in value.conditions:
+        if each.type != "Ready":
             _condition(screen, each)
-    services(screen, value)
+    services(screen, value.services)
     _members(screen, value)
     _pathologies(screen, value)
 
 
-def services(screen: Screen, value: Mapping[str, Any]) -> None:
-    """One line a service; below those that do not serve their own words."""
-    if not value["services"]:
+def services(screen: Screen, found: Mapping[str, ServiceInfo]) -> None:
+    """One line a service; below those that do not serve their errors and logs."""
+    if not found:
         return
     screen.gap()
     screen.title("Services")
-    for name, each in value["services"].items():
+    for name, each in found.items():
         serves = _serves(each)
-        style = {"serves": "good", "stopped": "warn"}.get(serves, "bad")
         screen.table(
-            [(f"{each['replicas']:3}", f"{name:26}", f"{serves:14}", each["image"])],
+            [(f"{each.replicas:3}", f"{name:26}", f"{serves:14}", each.image)],
             indent=2,
-            styles=[style],
+            styles=[SERVES[serves]],
         )
-        if each.get("error"):
-            screen.text(each["error"], indent=8, hang=2, style="bad")
-        for line in (each.get("log") or [])[-LOG_LINES:]:
+        if error := value_or(each.error, ""):
+            screen.text(error, indent=8, hang=2, style="bad")
+        for line in value_or(each.log, [])[-LOG_LINES:]:
             screen.text(line, indent=8, hang=4, first="| ")
 
 
-def _serves(each: Mapping[str, Any]) -> str:
-    if each.get("stopped"):
+def _serves(each: ServiceInfo) -> str:
+    if each.stopped:
         return "stopped"
-    if each["serving"]:
+    if each.serving:
         return "serves"
     return "does not serve"
 
 
-def _nodes(screen: Screen, value: Mapping[str, Any]) -> None:
-    for node, each in value["nodes"].items():
-        changes = {} if value.get("dry_run") else each["changes"]  # the plan shows them
-        if not (changes or each["failed"] or each["findings"]):
+def _nodes(screen: Screen, value: ServicesResult) -> None:
+    for node, each in value.nodes.items():
+        changes = {} if value.dry_run else each.changes  # the plan shows them
+        if not (changes or each.failed or each.findings):
             continue
         screen.gap()
-        screen.title(node, style="bad" if each["failed"] else "title")
-        if each.get("error"):
-            screen.text(each["error"], indent=2, hang=2, style="bad")
-        for finding in each["findings"]:
-            if finding not in (each.get("error") or ""):
+        screen.title(node, style="bad" if each.failed else "title")
+        error = value_or(each.error, "")
+        if error:
+            screen.text(error, indent=2, hang=2, style="bad")
+        for finding in each.findings:
+            if finding not in error:
                 screen.text(finding, indent=2, hang=2, style="warn")
         for thing, change in changes.items():
             screen.text(f"{thing}: {change}", indent=2, hang=2)
 
 
-def _condition(screen: Screen, each: Mapping[str, Any]) -> None:
-    bad = each["status"] == "False" or each["type"] in GRAVE
-    style = "bad" if bad else "plain" if each["status"] == "True" else "warn"
-    mark = {"True": "yes", "False": "NO", "Unknown": "?"}[each["status"]]
-    since = f"since {when(each['since'])}" if each["since"] else ""
-    screen.title(f"  {each['type']:17} {mark:3}  {each['reason']}", since, style=style)
+def _condition(screen: Screen, each: ReportedCondition) -> None:
+    bad = each.status == "False" or each.type in GRAVE
+    style: Style = "bad" if bad else "plain" if each.status == "True" else "warn"
+    mark = {"True": "yes", "False": "NO", "Unknown": "?"}[each.status]
+    since = f"since {when(each.since)}" if each.since else ""
+    screen.title(f"  {each.type:17} {mark:3}  {each.reason}", since, style=style)
     if style != "plain":
-        if each["message"]:
-            screen.text(each["message"], indent=8, hang=2)
-        if each["hint"]:
-            screen.text(each["hint"], indent=8, hang=3, first="-> ")
+        if each.message:
+            screen.text(each.message, indent=8, hang=2)
+        if each.hint:
+            screen.text(each.hint, indent=8, hang=3, first="-> ")
 
 
-def _members(screen: Screen, value: Mapping[str, Any]) -> None:
+def _members(screen: Screen, value: StatusResult) -> None:
     screen.gap()
     screen.title("Nodes")
-    rows, styles = [], []
-    for node, each in value["nodes"].items():
-        up = {True: "up", False: "does not answer", None: "not asked"}[each["up"]]
-        if not each["enabled"]:
+    rows: list[tuple[str, ...]] = []
+    styles: list[Style] = []
+    for node, each in value.nodes.items():
+        up = {True: "up", False: "does not answer", None: "not asked"}[each.up]
+        if not each.enabled:
             up = "disabled"
-        since = f" since {when(each['since'])}" if each.get("since") else ""
-        rows.append((each["short"], node, f"Swarm: {each['swarm'] or 'not in it'}", up + since))
-        styles.append("bad" if each["enabled"] and not each["up"] else "plain")
+        since = f" since {when(each.since)}" if each.since else ""
+        rows.append((each.short, node, f"Swarm: {each.swarm or 'not in it'}", up + since))
+        styles.append("bad" if each.enabled and not each.up else "plain")
     screen.table(rows, indent=2, styles=styles)
 
 
-def _pathologies(screen: Screen, value: Mapping[str, Any]) -> None:
-    if not value["pathologies"]:
+def _pathologies(screen: Screen, value: StatusResult) -> None:
+    if not value.pathologies:
         return
     screen.gap()
     screen.title("Pathologies")
-    for name, each in value["pathologies"].items():
+    for name, each in value.pathologies.items():
         served = {True: "served", False: "not served as consolidated", None: "unknown"}
         screen.text(
-            f"{name}: {', '.join(each['datasets']) or 'no datasets'} ({served[each['served']]})",
+            f"{name}: {', '.join(each.datasets) or 'no datasets'} ({served[each.served]})",
             indent=2,
             hang=2,
-            style="bad" if each["served"] is False else "plain",
+            style="bad" if each.served is False else "plain",
         )
-        for node, why in each["stale"].items():
+        for node, why in each.stale.items():
             screen.text(f"stale on {node}: {why}", indent=4, hang=2, style="bad")

@@ -1,65 +1,69 @@
-"""Lines of text for a terminal: wrapped to its width, harmless, in colours where it has them.
+"""Lines of text for a terminal: wrapped to its width, harmless, each part with a style.
 
 Everything that is put on a :class:`Screen` may come from a minion, so each text is escaped here, in
-one place, and cannot steer the terminal, forge a line or reorder one.
+one place, and cannot steer the terminal, forge a line or reorder one. Which colour a style has is
+known where the screen is written: by rich in the command ``mip``, by Salt's theme in its outputter.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from saltext_mip.text import shown
 
-if TYPE_CHECKING:
-    pass
-
-
-# what a style is in Salt's names of colours, so that an operator's colour theme holds here too
-STYLES = {
-    "title": "CYAN",
-    "bad": "LIGHT_RED",
-    "warn": "YELLOW",
-    "good": "GREEN",
-    "plain": "ENDC",
-}
-
+Style = Literal["title", "bad", "warn", "good", "plain"]
 
 GAP = 2
 
 
+class Part(NamedTuple):
+    """A part of a line, in one style."""
+
+    text: str
+    style: Style = "plain"
+
+
+Line = tuple[Part, ...]
+
+
 class Screen:
-    """Text of ``width`` cells a line; ``colour`` maps Salt's names of colours to what makes them.
+    """Text of ``width`` cells a line.
 
     A word longer than a line is not broken: a path stays one that can be copied.
     """
 
-    def __init__(self, width: int = 80, colour: Mapping[str, object] | None = None) -> None:
+    def __init__(self, width: int = 80) -> None:
         self.width = width
-        self._colour = colour or {}
-        self._lines: list[str] = []
+        self._lines: list[Line] = []
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines, without a gap at the end."""
+        gap = bool(self._lines) and not self._lines[-1]
+        return tuple(self._lines[:-1] if gap else self._lines)
 
     def __str__(self) -> str:
-        return "\n".join(self._lines).strip("\n")
+        return "\n".join("".join(part.text for part in line) for line in self.lines)
 
     def gap(self) -> None:
         """An empty line between two things, never two."""
         if self._lines and self._lines[-1]:
-            self._lines.append("")
+            self._lines.append(())
 
-    def title(self, text: str, note: str = "", *, style: str = "title") -> None:
+    def title(self, text: str, note: str = "", *, style: Style = "title") -> None:
         """A heading, with a note at its right where there is room, else below."""
         text, note = shown(text), shown(note)
         room = self.width - cells(text) - cells(note)
         if note and room < GAP:
-            self._lines.append(self._styled(text, style))
+            self._add(Part(text, style))
             self.text(note, indent=GAP)
         else:
-            self._lines.append(self._styled(text, style) + (" " * room + note if note else ""))
+            self._add(Part(text, style), Part(" " * room + note if note else ""))
 
     def text(
-        self, text: str, *, indent: int = 0, hang: int = 0, first: str = "", style: str = "plain"
+        self, text: str, *, indent: int = 0, hang: int = 0, first: str = "", style: Style = "plain"
     ) -> None:
         """A paragraph with ``first`` before it; its further lines are ``hang`` further in."""
         before = " " * indent + first
@@ -67,15 +71,15 @@ class Screen:
         lines = wrapped(shown(text), self.width - max(cells(before), len(after)))
         for nth, line in enumerate(lines):
             lead = after if nth else before
-            self._lines.append((lead + self._styled(line, style)).rstrip())
+            self._add(Part(lead), Part(line, style))
 
     def block(self, text: str, *, indent: int = 0) -> None:
         """Lines as they are, such as an example of YAML."""
         for line in text.split("\n") if text else ():
-            self._lines.append((" " * indent + shown(line)).rstrip())
+            self._add(Part(" " * indent + shown(line)))
 
     def table(
-        self, rows: Sequence[Sequence[str]], *, indent: int = 0, styles: Sequence[str] = ()
+        self, rows: Sequence[Sequence[str]], *, indent: int = 0, styles: Sequence[Style] = ()
     ) -> None:
         """Columns as wide as their widest cell; the last takes the rest of the line, and wraps.
 
@@ -84,23 +88,28 @@ class Screen:
         safe = [[shown(cell) for cell in row] for row in rows]
         columns = max((len(row) for row in safe), default=0)
         widths = [max(cells(row[n]) for row in safe if len(row) > n) for n in range(columns)]
-        for row, style in zip(safe, styles or ["plain"] * len(safe), strict=True):
+        plain: list[Style] = ["plain"] * len(safe)
+        for row, style in zip(safe, styles or plain, strict=True):
             *head, last = row
             lead = " " * indent + "".join(
                 cell + " " * (widths[n] - cells(cell) + GAP) for n, cell in enumerate(head)
             )
             after = " " * cells(lead)
             if self.width - cells(lead) < min(cells(last), self.width // 3):
-                self._lines.append(self._styled(lead.rstrip(), style))
+                self._add(Part(lead, style))
                 lead = after = " " * (indent + 2 * GAP)
             for nth, line in enumerate(wrapped(last, self.width - cells(lead))):
                 before = after if nth else lead
-                self._lines.append(self._styled((before + line).rstrip(), style))
+                self._add(Part(before + line, style))
 
-    def _styled(self, text: str, style: str) -> str:
-        if style == "plain" or not (code := str(self._colour.get(STYLES[style], ""))):
-            return text
-        return f"{code}{text}{self._colour['ENDC']}"
+    def _add(self, *parts: Part) -> None:
+        """A line, without blanks at its end."""
+        line = list(parts)
+        while line and not line[-1].text.rstrip():
+            line.pop()
+        if line:
+            line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
+        self._lines.append(tuple(part for part in line if part.text))
 
 
 def cells(text: str) -> int:

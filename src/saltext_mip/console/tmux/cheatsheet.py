@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from saltext_mip.console.colours import COLOURS
-
 TASKS = (
     ("what is wrong?", "mip status"),
     ("data came in", "mip refresh"),
@@ -16,9 +14,3 @@ TASKS = (
     ("undo", "mip history; mip rollback"),
 )
 KEYS = "C-j r respawn pane  ALT-arrows panes  CTRL-arrows windows  C-j z zoom"
-
-
-def text(federation: str | None) -> str:
-    """With ``federation`` for where more than one is declared."""
-    title = f"{COLOURS['CYAN']}{federation or 'mip'}{COLOURS['ENDC']}: mip --help has all"
-    return "\n".join([title, *(f"  {what:18} {how}" for what, how in TASKS), KEYS])

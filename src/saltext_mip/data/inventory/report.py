@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+from msgspec import UNSET, structs
 
 from saltext_mip.errors import UnsafeName
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.results import Example, FoundProblem, value_or
 from saltext_mip.storage import atomic, paths
 from saltext_mip.text import shown
 
@@ -91,40 +93,45 @@ def render(
     return "\n".join(lines) + "\n"
 
 
-def local(finding: Finding) -> dict[str, Any]:
-    """A finding as a value, for this machine: ``examples`` and ``advice`` may hold values."""
-    return {
-        **without_values(finding),
-        "examples": [{"line": line, "value": shown(value)} for line, value in finding.examples],
-        "advice": finding.what_to_do,
-    }
+def local(finding: Finding) -> FoundProblem:
+    """A finding for this machine: ``examples`` and ``advice`` may hold values."""
+    return structs.replace(
+        without_values(finding),
+        examples=[Example(line=line, value=shown(value)) for line, value in finding.examples],
+        advice=finding.what_to_do,
+    )
 
 
-def without_values(finding: Finding) -> dict[str, Any]:
-    """A finding as a value that may leave the node."""
+def without_values(finding: Finding) -> FoundProblem:
+    """A finding that may leave the node."""
     problem = finding.problem
-    return {
-        **problem.at(file=None, pathology=None).wire(),
-        "severity": problem.severity,
-        "message": problem.definition.text,
-        "hint": problem.definition.hint,
-    }
+    return FoundProblem(
+        rule=problem.rule,
+        line=UNSET if problem.line is None else problem.line,
+        column=UNSET if problem.column is None else problem.column,
+        about=UNSET if problem.about is None else problem.about,
+        count=UNSET if problem.count == 1 else problem.count,
+        lines=list(problem.lines) or UNSET,
+        severity=problem.severity,
+        message=problem.definition.text,
+        hint=problem.definition.hint,
+    )
 
 
 def file_lines(
-    problems: Sequence[Mapping[str, Any]], rows: int | None, datasets: Counts
+    problems: Sequence[FoundProblem], rows: int | None, datasets: Counts
 ) -> Iterator[Line]:
     """One file's lines: that it is good, or its problems (as of :func:`local`), errors first.
 
     ``rows`` is ``None`` where the file is refused.
     """
-    worst = {problem["severity"] for problem in problems}
+    worst = {problem.severity for problem in problems}
     if rows is not None and "error" not in worst:
         word = "accepted, with warnings" if "warning" in worst else "good"
         yield 1, f"{word}: {_counted(rows, 'row')}, {_datasets(datasets)}"
     for severity in _SEVERITIES:
         for problem in problems:
-            if problem["severity"] == severity:
+            if problem.severity == severity:
                 yield from _problem_lines(problem)
 
 
@@ -134,17 +141,16 @@ def _datasets(datasets: Counts) -> str:
     return f"{'dataset' if len(datasets) == 1 else 'datasets'} {named}{more}"
 
 
-def _problem_lines(problem: Mapping[str, Any]) -> Iterator[Line]:
-    about = problem.get("about")
-    what = problem["message"] + (f" ({shown(about)})" if about else "")
-    yield 1, f"{problem['severity']}: {what} [{problem['rule']}]"
+def _problem_lines(problem: FoundProblem) -> Iterator[Line]:
+    about = value_or(problem.about, "")
+    what = problem.message + (f" ({shown(about)})" if about else "")
+    yield 1, f"{problem.severity}: {what} [{problem.rule}]"
     where = []
-    if (column := problem.get("column")) is not None:
-        where.append(f"column {shown(column)}")
-    first = problem.get("line")
-    lines = problem.get("lines") or ([first] if first else [])
-    examples = problem.get("examples") or []
-    count = problem.get("count", 1)
+    if problem.column is not UNSET:
+        where.append(f"column {shown(problem.column)}")
+    first = value_or(problem.line, 0)
+    lines = value_or(problem.lines, []) or ([first] if first else [])
+    count = value_or(problem.count, 1)
     if lines:
         where.append(("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines)))
     rest = count - max(len(lines), 1)
@@ -152,9 +158,9 @@ def _problem_lines(problem: Mapping[str, Any]) -> Iterator[Line]:
         where.append(f"and {rest} more" if lines else f"{count} in all")
     if where:
         yield 2, " ".join([", ".join(where[:2]), *where[2:]])
-    for example in examples:
-        yield 2, f"line {example['line']}: {example['value']}"
-    yield 2, f"-> {problem.get('advice') or problem['hint']}"
+    for example in value_or(problem.examples, []):
+        yield 2, f"line {example.line}: {example.value}"
+    yield 2, f"-> {value_or(problem.advice, '') or problem.hint}"
 
 
 def _counted(count: int, one: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from saltext_mip import results
 from saltext_mip.console.cli.action import Action
 from saltext_mip.console.cli.commands import ACTIONS
 from saltext_mip.console.cli.context import Context
@@ -13,7 +14,10 @@ from saltext_mip.console.cli.terminal import Display
 
 
 class Scripted(Salt):
-    """Returns these values one after the other, then is interrupted; ``calls`` are what it got."""
+    """Returns these values (as JSON has them) one after the other, then is interrupted.
+
+    ``calls`` are what it got.
+    """
 
     def __init__(self, *returned: Any) -> None:
         super().__init__()
@@ -27,7 +31,9 @@ class Scripted(Salt):
         if not self._returned:
             raise KeyboardInterrupt
         value = self._returned.pop(0)
-        return value if isinstance(value, CommandResult) else CommandResult(0, value)
+        if isinstance(value, CommandResult):
+            return value
+        return CommandResult(0, results.parse(function, value))
 
 
 def context(salt: Salt, words: Sequence[str] = ("status",), **display: Any) -> Context:

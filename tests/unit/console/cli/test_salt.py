@@ -8,7 +8,15 @@ import pytest
 import salt.utils.args
 
 from saltext_mip.bridge.progress import NOISE
-from saltext_mip.console.cli.salt import argument, as_result, from_output, is_pusher
+from saltext_mip.console.cli.salt import (
+    CommandResult,
+    Salt,
+    argument,
+    as_result,
+    from_output,
+    is_pusher,
+)
+from saltext_mip.results import HistoryResult
 
 
 @pytest.mark.parametrize(
@@ -106,3 +114,33 @@ def test_a_text_that_is_returned_is_an_error(
 ) -> None:
     result = as_result(code, value)
     assert (result.code, result.value, result.error) == expected
+
+
+class OneAnswer:
+    """A runner client that returns this."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def run(self, function: str, arguments: Any, progress: Any) -> tuple[int, Any]:
+        return 0, self.value
+
+
+def run(function: str, value: Any) -> CommandResult:
+    salt = Salt()
+    salt._client = OneAnswer(value)  # type: ignore[assignment]
+    return salt.run(function, {})
+
+
+def test_what_a_runner_function_returned_is_of_its_type() -> None:
+    found = run("history", {"federation": "fed1", "generations": [], "more": 1})
+    assert found == CommandResult(0, HistoryResult(federation="fed1", generations=[]))
+    assert run("test.arg", {"args": []}) == CommandResult(0, {"args": []})
+
+
+def test_a_return_of_another_format_is_an_error_that_names_the_key_and_no_value() -> None:
+    found = run("history", {"federation": "fed1", "generations": "canary"})
+    assert found.code == 1
+    assert found.error is not None
+    assert "Invalid response from mip.history: generations must be of type" in found.error
+    assert "canary" not in found.error

@@ -10,17 +10,18 @@ import pytest
 
 from saltext_mip.console.cli.terminal import Display
 from saltext_mip.console.screens.render import render
+from saltext_mip.results import HistoryResult, Requirement, RequirementsResult, to_json
 
-HISTORY = {"federation": "fed1", "generations": [], "of": 0}
+HISTORY = HistoryResult(federation="fed1", generations=[], of=0)
 
 
 def test_a_pipe_gets_plain_text_and_a_program_json() -> None:
     out = io.StringIO()
     Display().value("history", HISTORY, out=out)
-    assert out.getvalue() == render("history", HISTORY) + "\n"
+    assert out.getvalue() == f"{render('history', HISTORY)}\n"
     out = io.StringIO()
     Display(json=True).value("history", HISTORY, out=out)
-    assert json.loads(out.getvalue()) == HISTORY
+    assert json.loads(out.getvalue()) == to_json("history", HISTORY)
 
 
 def test_a_terminal_gets_colours_unless_it_wants_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,10 +51,11 @@ def test_an_error_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_what_is_needed_is_one_line_each_with_what_to_do() -> None:
     needs = [
-        {"thing": "Salt", "ok": True, "found": "3008.4"},
-        {"thing": "tmux", "ok": False, "found": "not found", "hint": "Install tmux."},
+        Requirement(thing="Salt", ok=True, found="3008.4"),
+        Requirement(thing="tmux", ok=False, found="not found", hint="Install tmux."),
     ]
-    assert render("check-required", {"needs": needs}).splitlines() == [
+    screen = render("check-required", RequirementsResult(needs=needs))
+    assert str(screen).splitlines() == [
         "ok  Salt            3008.4",
         "--  tmux            not found",
         "    -> Install tmux.",

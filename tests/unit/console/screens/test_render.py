@@ -2,70 +2,93 @@
 
 from __future__ import annotations
 
-import pytest
-import salt.utils.color
+from typing import Any
 
-from saltext_mip.console.screens.render import render
+import pytest
+from hypothesis import given, settings
+from msgspec import structs
+
+from saltext_mip import results
+from saltext_mip.console.screens.render import LOCAL_SCREENS, SCREENS, render
 from saltext_mip.console.screens.text import cells
-from tests.support.returns import NAMES, example, screen, shown
+from saltext_mip.problems import Problem
+from saltext_mip.results import ReportedProblem
+from saltext_mip.text import shown
+from tests.support.returns import NAMES, screen, value
+from tests.support.values import values
+
+TYPES = {**results.COMMANDS, **results.LOCAL}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_screen_is(name: str) -> None:
-    assert render(*example(name)) == screen(name)
+    assert str(render(*value(name))) == screen(name)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
-    for line in render(*example(name), width=width).splitlines():
+    for line in str(render(*value(name), width=width)).splitlines():
         assert cells(line) <= width
 
 
+def test_every_command_has_a_screen() -> None:
+    assert set(results.COMMANDS) <= {*SCREENS, *LOCAL_SCREENS}
+
+
+@pytest.mark.parametrize("command", sorted({*SCREENS, *LOCAL_SCREENS}))
+def test_any_value_of_the_type_is_shown_without_control_characters(command: str) -> None:
+    @settings(max_examples=15, deadline=None)
+    @given(values(TYPES[command]))
+    def check(found: Any) -> None:
+        for line in str(render(command, found)).split("\n"):
+            assert line == shown(line)
+
+    check()
+
+
+def with_problems(problems: list[ReportedProblem]) -> results.ConsolidateResult:
+    _, found = value("consolidate-unchanged")
+    changed: results.ConsolidateResult = structs.replace(found, problems=problems)
+    return changed
+
+
 def test_a_long_name_stays_whole_to_be_copied() -> None:
-    command, value = example("consolidate-unchanged")
     path = "a-name-" * 20
-    value["problems"] = [shown(rule="Empty", node="wk1", pathology="dementia", file=path)]
-    assert f"dementia/{path}" in render(command, value)
+    problem = Problem("Empty", node="wk1", pathology="dementia", file=path)
+    found = with_problems([ReportedProblem.of(problem)])
+    assert f"dementia/{path}" in str(render("consolidate", found))
 
 
 def test_wide_characters_are_counted_as_a_terminal_shows_them() -> None:
-    command, value = example("history")
-    value["generations"][0]["actor"] = "安娜"
-    lines = render(command, value).splitlines()
+    _, found = value("history")
+    generations = [structs.replace(each, actor="安娜") for each in found.generations]
+    lines = str(render("history", structs.replace(found, generations=generations))).splitlines()
     assert {cells(line) for line in lines if " by " in line} == {80}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_colours_change_no_letter(name: str) -> None:
-    colours = {key: str(code) for key, code in salt.utils.color.get_colors(True).items()}
-    text = render(*example(name), colour=colours)
-    assert "\x1b" in text
-    for code in colours.values():
-        text = text.replace(code, "")
-    assert text == screen(name)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_of_a_return_reaches_the_terminal_as_control(name: str) -> None:
-    text = render(*example(name))
-    assert all(char == "\n" or char.isprintable() for char in text)
+def test_a_line_ends_with_what_is_seen(name: str) -> None:
+    for line in render(*value(name)).lines:
+        assert all(part.text for part in line)
+        assert not line or line[-1].text == line[-1].text.rstrip()
 
 
 def test_what_is_wrong_comes_before_what_there_is() -> None:
-    text = render(*example("consolidate-trouble"))
+    text = str(render(*value("consolidate-trouble")))
     assert text.index("NotANumber") < text.index("NotEnumerated") < text.index("CDE of the master")
 
 
 def test_very_many_problems_are_counted_and_the_worst_are_shown() -> None:
-    command, value = example("consolidate-unchanged")
-    value["problems"] = [
-        shown(rule=rule, node=f"wk{node}", pathology="dementia", file=f"{file}.csv")
+    problems = [
+        ReportedProblem.of(
+            Problem(rule, node=f"wk{node}", pathology="dementia", file=f"{file}.csv")
+        )
         for rule in ("NoRows", "UnknownColumn")
         for node in range(30)
         for file in range(50)
     ]
-    text = render(command, value)
+    text = str(render("consolidate", with_problems(problems)))
     assert "What is wrong: 1500 errors, 1500 warnings" in text
     assert "and 45 more such" in text
     assert text.count("(UnknownColumn)") + text.count("(NoRows)") == 20

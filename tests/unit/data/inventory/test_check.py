@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
 from saltext_mip.console.screens.render import render
 from saltext_mip.data.inventory import report
@@ -81,9 +82,9 @@ def test_one_file_is_checked_where_it_is(tmp_path, folder):
 def test_nothing_to_check_is_a_problem_that_names_what_is_there(tmp_path, make, words):
     make(tmp_path)
     found = queries.check(tmp_path, None, values=True)
-    (nothing,) = [each for each in found["files"][""] if each["rule"] == "NothingToCheck"]
-    assert words in nothing["advice"]
-    assert found["refused"] == [""]
+    (nothing,) = [each for each in found.files[""] if each.rule == "NothingToCheck"]
+    assert words in nothing.advice
+    assert found.refused == [""]
 
 
 @pytest.mark.parametrize(
@@ -101,14 +102,14 @@ def test_a_code_that_is_probably_not_meant_is_a_warning(folder, code, rule):
 
 
 def test_the_screen_shows_each_file_and_a_summary(folder):
-    text = render("check", queries.check(folder, None, values=True))
+    text = str(render("check", queries.check(folder, None, values=True)))
     assert "good.csv\n  good: 2 rows, dataset edsd (2)" in text
     assert "-> 'Male' is the label of code 'M': write 'M'." in text
     assert text.endswith("7 files checked, 4 accepted, 3 refused; 10 problems.")
 
 
 def test_what_is_sent_has_neither_values_nor_counts(folder):
-    sent = str(queries.check(folder, None, values=False))
+    sent = str(to_builtins(queries.check(folder, None, values=False)))
     assert "Male" not in sent
     assert "seventy" not in sent
     assert "rows'" not in sent

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from saltext_mip.console.screens.render import render
 from saltext_mip.data.inventory.check import check
@@ -166,8 +167,8 @@ def test_of_a_file_that_is_refused_now_nothing_is_noted(folder):
 def test_all_notes_are_under_one_heading(folder):
     later(folder, PLAIN, "dataset,x,subjectcode\na,150,s\na,151,s\n")
     value = queries.check(folder, None, values=True)
-    assert value["problems"] == 2  # without the notes
-    text = render("check", value)
+    assert value.problems == 2  # without the notes
+    text = str(render("check", value))
     before, heading, notes = text.partition("Refused by MIP 8 and 9")
     assert heading
     assert "CDEsMetadata.json: codes of variables that are no identifiers: '*'" in notes
@@ -179,4 +180,4 @@ def test_all_notes_are_under_one_heading(folder):
 def test_what_is_sent_has_no_counts_of_rows(folder):
     later(folder, PLAIN, "dataset,x\na,150\na,151\n")
     value = queries.check(folder, None, values=False)
-    assert ["count" in of for of in value["refused_later"]["a.csv"]] == [False]
+    assert [of.count for of in value.refused_later["a.csv"]] == [UNSET]

@@ -23,6 +23,8 @@ from saltext_mip.console.cli.action import (
 )
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.salt import CommandResult
+from saltext_mip.results import CodebookResult, NodeCodebook
+from saltext_mip.schemas.decoding import decode
 
 GROUP = "Data"
 
@@ -50,12 +52,15 @@ def check(context: Context, given: Arguments) -> int:
     cde = Path(given["cde"]) if "cde" in given else None
     value = queries.check(Path(given["folder"]), cde, values=True)
     context.display.value("check", value)
-    return 1 if value["refused"] or value["cde"] is None else 0
+    return 1 if value.refused or value.cde is None else 0
 
 
 def codebook(context: Context, given: Arguments) -> int:
-    """The text of a CDE's codebook or template, to be written to a file by ``>``."""
-    which = "template" if given.get("template") else "codebook"
+    """The text of a CDE's codebook or template, to be written to a file by ``>``.
+
+    On a node that of one of its pathologies comes from ``salt-call``: the minion knows the pillar,
+    which has the data path. A path needs no Salt.
+    """
     arguments = without(given, "template")
     if context.pusher:
         result = context.run("codebook", **arguments)
@@ -67,9 +72,12 @@ def codebook(context: Context, given: Arguments) -> int:
         result = CommandResult(0, queries.codebook(cde, separator=separator, folder=None))
     else:
         result = context.salt.call("mip.codebook", arguments)
+        if result.error is None:
+            result = replace(result, value=decode(NodeCodebook, result.value, node="mip.codebook"))
     if result.error is not None or context.display.json:
         return context.finish("codebook", result)
-    sys.stdout.write(result.value[which])
+    table: CodebookResult | NodeCodebook = result.value
+    sys.stdout.write(table.template if given.get("template") else table.codebook)
     return result.code
 
 

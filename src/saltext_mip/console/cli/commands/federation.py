@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from saltext_mip.conditions import TYPES
 from saltext_mip.console.cli.action import (
@@ -22,6 +20,7 @@ from saltext_mip.console.cli.action import (
 )
 from saltext_mip.console.cli.context import Context
 from saltext_mip.errors import Misuse
+from saltext_mip.results import ReportedCondition, StatusResult, WaitResult
 
 GROUP = "Automatic operation"
 POLL = 2.0  # seconds between two checks of a condition
@@ -38,13 +37,14 @@ def wait(context: Context, given: Arguments) -> int:
             if result.error is not None:
                 return context.finish("status", result)
             condition = _condition(result.value, name)
-            if (condition or {"status": "False"})["status"] == wanted:
-                context.display.value("wait", {"condition": name, "status": wanted, "met": True})
+            if (condition.status if condition else "False") == wanted:
+                met = WaitResult(condition=name, status=wanted, met=True)
+                context.display.value("wait", met)
                 return 0
             if condition:
-                progress(f"{condition['status']}, {condition['reason']}")
+                progress(f"{condition.status}, {condition.reason}")
             if time.monotonic() >= deadline:
-                why = f": {condition['reason']}. {condition['message']}" if condition else ""
+                why = f": {condition.reason}. {condition.message}" if condition else ""
                 context.display.error(f"Timed out waiting for {name}={wanted}{why}")
                 return 1
             time.sleep(POLL)
@@ -60,8 +60,8 @@ def _condition_argument(given: str) -> tuple[str, str]:
     return name, wanted
 
 
-def _condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    return next((each for each in status["conditions"] if each["type"] == name), None)
+def _condition(status: StatusResult, name: str) -> ReportedCondition | None:
+    return next((each for each in status.conditions if each.type == name), None)
 
 
 ACTIONS = (

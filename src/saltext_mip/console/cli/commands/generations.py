@@ -24,7 +24,7 @@ def diff(context: Context, given: Arguments) -> int:
     context.finish("diff", result)
     if result.error is not None or result.code:
         return USAGE_ERROR
-    return 0 if result.value["same"] else 1
+    return 0 if result.value.same else 1
 
 
 ACTIONS = (

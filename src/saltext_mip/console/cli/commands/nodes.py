@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from saltext_mip.console.cli.action import (
     DRY_RUN,
     NODE,
@@ -17,6 +19,7 @@ from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.console.cli.terminal import exec_program
 from saltext_mip.console.cli.views import describe_node, nodes_only, of_node
+from saltext_mip.results import NodesResult, value_or
 
 GROUP = "Nodes"
 
@@ -26,8 +29,9 @@ def list_nodes(context: Context, given: Arguments) -> int:
     name = given.get("node")
     result = context.run("nodes", **without(given, "node"))
     if result.error is None and name is not None:
-        node = context.find_node(result.value, name)
-        value = {**result.value, "nodes": {node: result.value["nodes"][node]}}
+        found: NodesResult = result.value
+        node = context.find_node(found, name)
+        value = structs.replace(found, nodes={node: found.nodes[node]})
         result = CommandResult(result.code, value)
     return context.finish("nodes", result)
 
@@ -43,9 +47,9 @@ def describe(context: Context, given: Arguments) -> int:
         value = result.value if node is None else of_node(result.value, node)
         return context.finish("status", CommandResult(result.code, value))
     if node is None:
-        context.display.print(context.display.screen("status", nodes_only(result.value)))
+        context.display.value("status", nodes_only(result.value))
     else:
-        context.display.print(describe_node(result.value, node))
+        context.display.show(describe_node(result.value, node))
     return result.code
 
 
@@ -56,9 +60,10 @@ def ssh(context: Context, given: Arguments) -> int:
         return context.finish("nodes", result)
     from saltext_mip.console.ssh import in_folder
 
-    node = context.find_node(result.value, given["node"])
-    login = context.login(result.value, node)
-    return exec_program(login.argv(in_folder(result.value["nodes"][node].get("data_path"))))
+    nodes: NodesResult = result.value
+    node = context.find_node(nodes, given["node"])
+    folder = value_or(nodes.nodes[node].data_path, None)
+    return exec_program(context.login(nodes, node).argv(in_folder(folder)))
 
 
 NAME = text("name", name="name", help="the node", metavar="NODE", **OPTIONAL)

@@ -15,6 +15,7 @@ from saltext_mip.console.cli.action import COMPONENT, LOG_OPTIONS, Arguments, ac
 from saltext_mip.console.cli.commands import data
 from saltext_mip.console.cli.context import Context
 from saltext_mip.errors import Misuse, NodeError, Refused
+from saltext_mip.results import HereResult
 from saltext_mip.swarm.components import COMPONENTS
 from saltext_mip.text import shown
 
@@ -29,8 +30,8 @@ def status(context: Context, given: Arguments) -> int:
     from saltext_mip.node.containers import find_containers, local_docker
 
     found = find_containers(local_docker(), given.get("component"))
-    containers = [each.to_json(full=bool(context.verbose)) for each in found]
-    context.display.value("here", {"command": "here", "containers": containers})
+    containers = [each.info(with_id=bool(context.verbose)) for each in found]
+    context.display.value("here", HereResult(containers=containers))
     return 0 if found and all(each.running for each in found) else 1
 
 
@@ -38,7 +39,9 @@ def restart(context: Context, given: Arguments) -> int:
     from saltext_mip.node.containers import local_docker, restart_containers
 
     docker = local_docker()
-    return _finish(context, "restarted", restart_containers(docker, _chosen(docker, given)))
+    restarted = restart_containers(docker, _chosen(docker, given))
+    context.display.value("here", HereResult(restarted=list(restarted)))
+    return 0
 
 
 def pull(context: Context, given: Arguments) -> int:
@@ -46,8 +49,9 @@ def pull(context: Context, given: Arguments) -> int:
 
     docker = local_docker()
     with context.display.progress("pull") as progress:
-        done = pull_images(docker, _chosen(docker, given), progress)
-    return _finish(context, "pulled", done)
+        pulled = pull_images(docker, _chosen(docker, given), progress)
+    context.display.value("here", HereResult(pulled=list(pulled)))
+    return 0
 
 
 def on_pusher(context: Context, _: Arguments) -> int:
@@ -111,11 +115,6 @@ def _chosen(docker: LocalDocker, given: Arguments) -> tuple[Container, ...]:
     if not found:
         raise NodeError("Service not found on this node.")
     return found
-
-
-def _finish(context: Context, what: str, names: tuple[str, ...]) -> int:
-    context.display.value("here", {"command": "here", what: list(names)})
-    return 0
 
 
 ACTIONS = (

@@ -6,6 +6,7 @@ import sys
 
 from saltext_mip.console.cli.action import ANY_FEDERATION, DRY_RUN_ONLY, Arguments, action, choice
 from saltext_mip.console.cli.context import Context
+from saltext_mip.results import RequirementsResult
 
 GROUP = "This machine"
 
@@ -15,8 +16,7 @@ def check_required(context: Context, _: Arguments) -> int:
     from saltext_mip.console.cli.doctor import requirements
 
     found = requirements(context)
-    value = {"command": "check-required", "needs": [each.to_json() for each in found]}
-    context.display.value("check-required", value)
+    context.display.value("check-required", RequirementsResult(needs=found))
     return 0 if all(each.ok for each in found) else 1
 
 

@@ -19,10 +19,11 @@ from saltext_mip.console.cli.action import (
 )
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.salt import CommandResult
-from saltext_mip.console.cli.terminal import pause
+from saltext_mip.console.cli.terminal import pause, width
 from saltext_mip.console.cli.views import of_node, only_problems
+from saltext_mip.console.screens.text import Line, Screen
 from saltext_mip.errors import Misuse
-from saltext_mip.text import shown
+from saltext_mip.results import to_json
 
 GROUP = "Services"
 INTERVAL = 10  # seconds between two observations of --watch
@@ -39,26 +40,27 @@ def status(context: Context, given: Arguments) -> int:
     result = _status(context, given, bar=True)
     if result.error is not None or context.display.json:
         return context.finish("status", result)
-    context.display.print(_screen(context, result, given))
+    context.display.show(_screen(context, result, given))
     return result.code
 
 
 def _watch(context: Context, given: Arguments, interval: int) -> None:
     """Ends by an exception only: an interrupt, or that nobody reads any more."""
-    before = None
+    before: tuple[Line, ...] | None = None
     clears = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     while True:
         result = _status(context, given, bar=False)
         if context.display.json:
-            value = {"error": result.error} if result.error is not None else result.value
+            failed = result.error is not None
+            value = {"error": result.error} if failed else to_json("status", result.value)
             sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
         else:
             screen = _screen(context, result, given)
             if clears:
                 sys.stdout.write(CLEAR)
-            if clears or screen != before:  # a pipe gets what is new
-                context.display.print(screen)
-            before = screen
+            if clears or screen.lines != before:  # a pipe gets what is new
+                context.display.show(screen)
+            before = screen.lines
         sys.stdout.flush()
         pause(interval)
 
@@ -72,9 +74,11 @@ def _status(context: Context, given: Arguments, *, bar: bool) -> CommandResult:
     return result
 
 
-def _screen(context: Context, result: CommandResult, given: Arguments) -> str:
+def _screen(context: Context, result: CommandResult, given: Arguments) -> Screen:
     if result.error is not None:
-        return "\n".join(map(shown, result.error.splitlines()))
+        screen = Screen(width())
+        screen.block(result.error)
+        return screen
     if given.get("only_problems"):
         return only_problems(result.value, f"{datetime.now(UTC):%H:%M} UTC")
     return context.display.screen("status", result.value)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from msgspec import convert, to_builtins
 
 from saltext_mip.console.cli import follow
 from saltext_mip.console.cli.action import (
@@ -23,10 +23,10 @@ from saltext_mip.console.cli.action import (
 )
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.terminal import exec_program, pause, width
-from saltext_mip.console.colours import COLOURS
 from saltext_mip.console.screens.events import lines
 from saltext_mip.console.screens.text import Screen
 from saltext_mip.generations.event_log import EventLog
+from saltext_mip.results import EventInfo, EventsResult, NodesResult, Task, TasksResult, value_or
 
 GROUP = "Watching"
 POLL = 0.5  # seconds between two reads of the event log
@@ -39,7 +39,7 @@ def tmux(context: Context, given: Arguments) -> int:
     if result.error is None and terminal:
         from saltext_mip.console.tmux.server import Tmux, inside
 
-        exec_program(Tmux().attach_argv(result.value["federation"], inside=inside()))
+        exec_program(Tmux().attach_argv(result.value.federation, inside=inside()))
     return context.finish("tmux", result)
 
 
@@ -51,18 +51,19 @@ def logs(context: Context, given: Arguments) -> int:
     result = context.run("nodes", **federation)
     if result.error is not None:
         return context.finish("nodes", result)
-    nodes = result.value["nodes"]
+    found: NodesResult = result.value
+    nodes = found.nodes
     if "node" in given:
-        chosen = [context.find_node(result.value, given["node"])]
+        chosen = [context.find_node(found, given["node"])]
     else:
-        chosen = [node for node, facts in nodes.items() if facts["enabled"]]
+        chosen = [node for node, facts in nodes.items() if facts.enabled]
     return follow.follow(
-        {nodes[node]["short"]: context.login(result.value, node) for node in chosen},
-        {nodes[node]["short"]: nodes[node]["role"] for node in chosen},
+        {nodes[node].short: context.login(found, node) for node in chosen},
+        {nodes[node].short: nodes[node].role for node in chosen},
         component=given.get("component"),
         lines=given.get("lines", 10_000 if len(chosen) == 1 else 100),
         since=given.get("since"),
-        write=context.display.print,
+        write=context.display.line,
     )
 
 
@@ -74,38 +75,42 @@ def events(context: Context, given: Arguments) -> int:
     result = context.run("events", **without(given, "watch"))
     if result.error is not None or not given.get("watch"):
         return context.finish("events", result)
-    log = EventLog(Path(result.value["record"]).parent)
-    last = max((each["number"] for each in result.value["events"]), default=0)
-    _write_events(context, result.value["events"])
+    found: EventsResult = result.value
+    log = EventLog(Path(value_or(found.record, "")).parent)
+    last = max((each.number for each in found.events), default=0)
+    _write_events(context, found.events)
     while True:
         new = log.events(after=last)
         if new:
             last = new[-1].number
-            _write_events(context, [asdict(event) for event in new])
+            _write_events(context, convert(new, list[EventInfo], from_attributes=True))
         pause(POLL)
 
 
-def _write_events(context: Context, found: Sequence[Mapping[str, Any]]) -> None:
+def _write_events(context: Context, found: Sequence[EventInfo]) -> None:
     """One line each, or one JSON document a line."""
     if context.display.json:
         for event in found:
-            sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(to_builtins(event), ensure_ascii=False) + "\n")
     elif found:
-        screen = Screen(width(), COLOURS)
+        screen = Screen(width())
         lines(screen, found)
-        context.display.print(str(screen))
+        context.display.show(screen)
     sys.stdout.flush()
 
 
 def tasks(context: Context, given: Arguments) -> int:
     """The text of window 2; with ``--shell`` the operator's shell replaces this process."""
-    from saltext_mip.console.tmux.cheatsheet import TASKS, text
+    from saltext_mip.console.tmux.cheatsheet import KEYS, TASKS
 
     if context.display.json:
-        value = {"tasks": [{"what": what, "how": how} for what, how in TASKS]}
-        context.display.value("tasks", value)
+        context.display.value("tasks", TasksResult(tasks=[Task(what=w, how=h) for w, h in TASKS]))
     else:
-        context.display.print(text(given.get("federation")))
+        screen = Screen(width())
+        screen.title(f"{given.get('federation', 'mip')}: mip --help has all")
+        screen.table(TASKS, indent=2)
+        screen.block(KEYS)
+        context.display.show(screen)
     if given.get("shell"):
         exec_program([os.environ.get("SHELL") or "/bin/sh"])
     return 0

@@ -1,0 +1,130 @@
+"""What the command ``mip`` reports of the machine it runs on, and a node of its own files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, field
+
+from saltext_mip.results.common import Absent, Facts, Natural
+
+
+class Requirement(Facts, kw_only=True, frozen=True):
+    """``thing`` as it was ``found``, and a ``hint`` how to meet a requirement that is not met."""
+
+    thing: str
+    ok: bool
+    found: str
+    hint: Absent[str] = UNSET
+
+
+class RequirementsResult(Facts, kw_only=True, frozen=True):
+    """What ``mip check-required`` reports: all requirements of a pusher."""
+
+    needs: list[Requirement]
+
+
+class VersionsResult(Facts, kw_only=True, frozen=True):
+    """What ``mip version list`` reports: the versions of what runs here."""
+
+    saltext_mip: str = field(name="saltext-mip")
+    python: str
+    salt: str
+    docker: str
+    libtmux: str
+    polars: str
+    python_keycloak: str = field(name="python-keycloak")
+    tmux: str
+    ssh: str
+
+
+class ContainerInfo(Facts, kw_only=True, frozen=True):
+    """The newest container of a service on this node, as Docker describes it."""
+
+    service: str
+    state: str
+    image: str
+    container: Annotated[Absent[str], Meta(description="its id, with -v")] = UNSET
+
+
+class HereResult(Facts, kw_only=True, frozen=True):
+    """What ``mip`` reports on a node: its containers, or what was done to them."""
+
+    containers: Absent[list[ContainerInfo]] = UNSET
+    restarted: Annotated[Absent[list[str]], Meta(description="services")] = UNSET
+    pulled: Annotated[Absent[list[str]], Meta(description="images")] = UNSET
+
+
+class WaitResult(Facts, kw_only=True, frozen=True):
+    """What ``mip wait`` reports when the condition is met."""
+
+    condition: str
+    status: str
+    met: bool
+
+
+class Task(Facts, kw_only=True, frozen=True):
+    """A task of operators, and the commands for it."""
+
+    what: str
+    how: str
+
+
+class TasksResult(Facts, kw_only=True, frozen=True):
+    """What ``mip tasks`` reports."""
+
+    tasks: list[Task]
+
+
+class Example(Facts, kw_only=True, frozen=True):
+    """A value that violates a rule, for a user of the node's own machine."""
+
+    line: int
+    value: str
+
+
+class FoundProblem(Facts, kw_only=True, frozen=True):
+    """A problem in a file. ``examples`` and ``advice`` may hold values: they stay on the node."""
+
+    rule: str
+    line: Absent[int] = UNSET
+    column: Absent[str] = UNSET
+    about: Absent[str] = UNSET
+    count: Absent[int] = UNSET
+    lines: Absent[list[int]] = UNSET
+    severity: Literal["error", "warning", "note"]
+    message: str
+    hint: str
+    examples: Absent[list[Example]] = UNSET
+    advice: Absent[str] = UNSET
+
+
+class AcceptedFile(Facts, kw_only=True, frozen=True):
+    """How many rows a file has, and how many each of its datasets has."""
+
+    rows: Natural
+    datasets: dict[str, Natural]
+
+
+class CheckResult(Facts, kw_only=True, frozen=True):
+    """What ``mip.check`` returns on a node; problems of no file are under ``""``."""
+
+    folder: str
+    cde: str | None
+    files: dict[str, list[FoundProblem]]
+    problems: Natural
+    refused: list[str]
+    checked: list[str]
+    refused_later: Annotated[
+        dict[str, list[FoundProblem]], Meta(description="what MIP 8 and 9 refuse, by file")
+    ]
+    accepted: Absent[dict[str, AcceptedFile]] = UNSET
+
+
+class NodeCodebook(Facts, kw_only=True, frozen=True):
+    """What ``mip.codebook`` returns on a node."""
+
+    pathology: str
+    codebook: str
+    template: str
+    written: Annotated[Absent[list[str]], Meta(description="paths")] = UNSET

@@ -1,0 +1,58 @@
+"""``mip status``: of one node, watched, and its errors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from saltext_mip.console.cli.commands import services
+from saltext_mip.console.cli.salt import CommandResult
+from saltext_mip.errors import Misuse, UnknownNode
+from tests.unit.console.cli.commands.conditions import with_condition
+from tests.unit.console.cli.scripted import Scripted, context
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "pause", lambda _: None)
+
+
+def test_a_pipe_gets_a_watched_status_once_for_each_change(
+    status: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = with_condition(status, "Suspended", "True")
+    salt = Scripted(status, status, changed)
+    with pytest.raises(KeyboardInterrupt):
+        services.status(context(salt), {"watch": True, "only_problems": True, "federation": "fed1"})
+    out = capsys.readouterr().out
+    assert out.count("federation fed1") == 2
+    assert out.count("Suspended: Why. Because.") == 1
+    assert salt.calls == [("status", {"federation": "fed1"})] * 4
+
+
+def test_a_program_gets_a_watched_status_as_a_document_a_line_also_of_an_error(
+    status: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    salt = Scripted(status, CommandResult(1, error="no pillar"))
+    with pytest.raises(KeyboardInterrupt):
+        services.status(context(salt, json=True), {"watch": True})
+    first, second = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == json.loads(json.dumps(status))
+    assert json.loads(second) == {"error": "no pillar"}
+
+
+def test_a_status_of_one_node_is_that_node_alone(
+    status: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = next(iter(status["nodes"]))
+    services.status(context(Scripted(status), json=True), {"node": status["nodes"][node]["short"]})
+    assert list(json.loads(capsys.readouterr().out)["nodes"]) == [node]
+    with pytest.raises(UnknownNode):
+        services.status(context(Scripted(status)), {"node": "wk99"})
+
+
+def test_an_interval_below_a_second_is_refused() -> None:
+    with pytest.raises(Misuse, match="at least 1"):
+        services.status(context(Scripted()), {"watch": True, "interval": 0})

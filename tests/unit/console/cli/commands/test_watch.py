@@ -1,0 +1,112 @@
+"""``mip events`` and ``logs``, also those that go on; ``tmux`` and ``tasks``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saltext_mip.console.cli.commands import watch
+from saltext_mip.console.cli.salt import CommandResult
+from saltext_mip.generations.event_log import Event, EventLog
+from tests.support.returns import example
+from tests.unit.console.cli.scripted import Scripted, context
+
+
+def event(what: str, about: str) -> Event:
+    return Event(when="2026-03-12T04:05:06Z", what=what, actor="anna", about=about, message="")
+
+
+def test_watched_events_are_the_last_ones_then_each_new_one_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = EventLog(tmp_path)
+    log.append(event("disabled", "wk1"))
+    listed = {
+        "federation": "fed1",
+        "events": [asdict(each) for each in log.events()],
+        "of": 1,
+        "record": str(tmp_path / "events.jsonl"),
+    }
+    new = iter((event("enabled", "wk1"), event("stopped", "wk2"), None))
+
+    def pause(_: float) -> None:
+        if (next_event := next(new)) is None:
+            raise KeyboardInterrupt
+        log.append(next_event)
+
+    monkeypatch.setattr(watch, "pause", pause)
+    salt = Scripted(listed)
+    with pytest.raises(KeyboardInterrupt):
+        watch.events(context(salt, ("events",), json=True), {"watch": True, "limit": 1})
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["what"] for each in documents] == ["disabled", "enabled", "stopped"]
+    assert salt.calls == [("events", {"limit": 1})]
+
+
+def test_followed_logs_go_to_enabled_nodes_only_by_the_names_that_people_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, nodes = example("nodes")
+    followed: dict[str, Any] = {}
+
+    def follow(logins: Any, roles: Any, **options: Any) -> int:
+        followed.update(logins=logins, roles=roles, **options)
+        return 1
+
+    monkeypatch.setattr(watch.follow, "follow", follow)
+    assert watch.logs(context(Scripted(nodes), ("logs",)), {"follow": True, "since": "1h"}) == 1
+    enabled = {each["short"] for each in nodes["nodes"].values() if each["enabled"]}
+    assert set(followed["logins"]) == set(followed["roles"]) == enabled
+    assert len(enabled) < len(nodes["nodes"])
+    assert followed["lines"] == 100
+    assert followed["since"] == "1h"
+
+
+def test_logs_of_one_node_are_followed_from_further_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    followed: dict[str, Any] = {}
+    monkeypatch.setattr(watch.follow, "follow", lambda logins, roles, **more: followed.update(more))
+    salt = Scripted(example("nodes")[1])
+    watch.logs(context(salt, ("logs",)), {"follow": True, "node": "wk1"})
+    assert followed["lines"] == 10_000
+
+
+def test_logs_that_are_not_followed_come_from_the_runner(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    salt = Scripted(example("logs")[1])
+    assert watch.logs(context(salt, ("logs",)), {"node": "wk1", "lines": 5}) == 0
+    assert salt.calls == [("logs", {"node": "wk1", "lines": 5})]
+    assert "| " in capsys.readouterr().out
+
+
+def test_an_error_ends_what_would_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    failed = CommandResult(1, error="no pillar")
+    assert watch.events(context(Scripted(failed), ("events",)), {"watch": True}) == 1
+    assert watch.logs(context(Scripted(failed), ("logs",)), {"follow": True}) == 1
+    assert capsys.readouterr() == ("", "no pillar\n" * 2)
+
+
+def test_the_session_is_not_attached_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    salt = Scripted(example("tmux")[1])
+    assert watch.tmux(context(salt, ("tmux",)), {"force": True}) == 0
+    assert salt.calls == [("tmux", {"attach": False, "force": True})]
+    assert "tmux attach" in capsys.readouterr().out
+
+
+def test_tasks_are_listed_for_a_person_and_for_a_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert watch.tasks(context(Scripted(), ("tasks",)), {"federation": "fed1"}) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("fed1: mip --help")
+    assert watch.tasks(context(Scripted(), ("tasks",), json=True), {}) == 0
+    for task in json.loads(capsys.readouterr().out)["tasks"]:
+        assert task["how"] in text
