@@ -1,4 +1,4 @@
-"""The bed's command line: up, down, exec, fault."""
+"""The bed's command line: check, up, down, exec, fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from tests.support.bed import commands
+from tests.support.bed import commands, machine
 from tests.support.bed.bed import Bed
 from tests.support.bed.faults import FAULTS, UnknownFault
 from tests.support.bed.host import HostOff
@@ -21,6 +21,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_argument("--workers", type=int, default=3)
     up.add_argument("--settle", type=float, help="seconds; the pillar's reactor.settle")
     up.add_argument("--keycloak", action="store_true", help="with a Keycloak on the pusher")
+    actions.add_parser("check", help="whether this machine can have one; installs what is missing")
     actions.add_parser("down", help="take everything away")
     run = actions.add_parser("exec", help="run a command in a host")
     run.add_argument("host")
@@ -42,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _do(arguments: argparse.Namespace) -> int:
     match arguments.action:
+        case "check":
+            machine.require()
         case "up":
             began = time.monotonic()
 
