@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from saltext_mip import conditions, results
+from saltext_mip.console.cli.action import Action, Option
+from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
+from saltext_mip.console.cli.parser import ALWAYS, COMMON, OWN
 from saltext_mip.rules import RULES
 
 HERE = Path(__file__).resolve().parent
@@ -230,11 +234,62 @@ def type_text(schema: Mapping[str, Any]) -> str:
     return "any"
 
 
+def page_of_the_command() -> str:
+    """Every action of ``mip`` with its options, from the parser's own table."""
+    lines = [
+        "# Actions and options of mip",
+        "",
+        MADE,
+        "What `mip --help` shows, action by action. Options stand before or after the action.",
+        "",
+        "## Options of all actions",
+        "",
+        *rows_of_options([*OWN, *(COMMON[name] for name in ALWAYS)]),
+    ]
+    for title, actions in (("On the pusher", ACTIONS), ("On a node", NODE_ACTIONS)):
+        lines += [f"## {title}", ""]
+        grouped: dict[tuple[Any, str, str], list[Action]] = {}
+        for one in actions:
+            grouped.setdefault((one.handler, one.function, one.help), []).append(one)
+        for names in grouped.values():
+            one = names[0]
+            common = [COMMON[name] for name in COMMON if name in one.takes]
+            also = ", ".join(f"mip {other.name}" for other in names[1:])
+            lines += [f"### mip {one.name}", "", f"{one.help[0].upper()}{one.help[1:]}."]
+            lines += ["", f"Also: {also}."] if also else []
+            lines += ["", *rows_of_options([*one.options, *common])]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def rows_of_options(options: Sequence[Option]) -> list[str]:
+    """Options as a table; nothing where there are none."""
+    if not options:
+        return []
+    rows = [f"| {', '.join(map(code, forms(one)))} | {one.help} |" for one in options]
+    return ["| option | |", "| --- | --- |", *rows, ""]
+
+
+def forms(option: Option) -> tuple[str, ...]:
+    """An option as it is typed, with its value."""
+    value = option.more.get("metavar") or "|".join(map(str, option.more.get("choices", ())))
+    if option.positional:
+        return (str(value or option.name),)
+    if option.more.get("action") is argparse.BooleanOptionalAction:
+        return tuple(f"--{no}{option.flags[0].removeprefix('--')}" for no in ("", "no-"))
+    return tuple(f"{flag} {value}".rstrip() for flag in option.flags)
+
+
+def code(text: str) -> str:
+    escaped = text.replace("|", "\\|")
+    return f"`{escaped}`"
+
+
 def pages() -> dict[Path, str]:
     made = {
         PAGES / "returns.md": page_of_returns(),
         PAGES / "problems.md": page_of_problems(),
         PAGES / "conditions.md": page_of_conditions(),
+        PAGES / "command.md": page_of_the_command(),
     }
     for kind in KINDS:
         if sources(kind):

@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from saltext_mip import federation, schemas
+from saltext_mip.console.cli.action import Action
+from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
+from saltext_mip.console.cli.completion import words
 from saltext_mip.generations import event_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +132,34 @@ def test_events_have_their_place_in_the_manual() -> None:
 def test_what_the_record_can_say_has_its_place_in_the_manual() -> None:
     for word, meaning in event_log.EVENT_TYPES.items():
         assert f"| `{word}` | {meaning} |" in PAGES[Path("docs/output.md")]
+
+
+OPTIONS = {
+    flag
+    for pusher in (True, False)
+    for offered in words(pusher=pusher).values()
+    for flag in offered
+    if flag.startswith("--")
+} - {"--help"}
+
+
+def options_of(page: str) -> set[str]:
+    return set(re.findall(r"--[a-z][a-z-]*", PAGES[Path(page)]))
+
+
+def test_every_option_of_the_command_is_in_its_reference_and_no_other() -> None:
+    assert {"--dry-run", "--served-within", "--no-wait"} <= OPTIONS
+    assert options_of("docs/reference/command.md") - {"--help"} == OPTIONS
+
+
+def test_the_page_of_the_command_names_no_option_that_there_is_not() -> None:
+    assert options_of("docs/command.md") - {"--help"} <= OPTIONS
+
+
+@pytest.mark.parametrize("action", [*ACTIONS, *NODE_ACTIONS], ids=lambda action: action.name)
+def test_every_action_is_in_the_reference_of_the_command(action: Action) -> None:
+    page = PAGES[Path("docs/reference/command.md")]
+    assert re.search(rf"^(### |Also: .*)mip {action.name}($|,|\.)", page, re.MULTILINE)
 
 
 def test_the_reference_is_what_the_code_says() -> None:
