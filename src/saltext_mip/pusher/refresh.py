@@ -95,15 +95,18 @@ def _controller(pusher: Pusher) -> dict[str, Any]:
 def request_refresh(pusher: Pusher) -> RefreshResult:
     """Request a refresh from the controller and return at once."""
     Requests(pusher.state).leave(REFRESH)
+    return _nothing_done(pusher, requested=True, consolidate=None, problems=[])
+
+
+def _nothing_done(pusher: Pusher, **facts: Any) -> RefreshResult:
+    """The result of a refresh that changed nothing, with these ``facts``."""
     return RefreshResult(
         federation=pusher.federation.name,
         changed=False,
-        requested=True,
-        consolidate=None,
         compile={},
         restarted=[],
         served=None,
-        problems=[],
+        **facts,
         **_controller(pusher),
     )
 
@@ -119,17 +122,12 @@ def plan_refresh(pusher: Pusher) -> RefreshResult:
     plan += rollout.planned(pusher, found.generation(pusher) or last)
     if too_much := _shrink(pusher, found):
         plan.append(PlanItem("hold", "everything", "; ".join(too_much.why)))
-    return RefreshResult(
-        federation=pusher.federation.name,
-        changed=False,
+    return _nothing_done(
+        pusher,
         dry_run=True,
         consolidate=consolidated,
-        compile={},
-        restarted=[],
-        served=None,
         plan=plan,
         problems=consolidated.problems,
-        **_controller(pusher),
     )
 
 

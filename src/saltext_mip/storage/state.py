@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from saltext_mip.errors import MipError
+from saltext_mip.errors import BadAnswer, MipError
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder, sync_folder
 
@@ -56,6 +56,17 @@ MASTER_REGISTERED = "registered.json"  # since when the master's task is in the 
 
 class StateBroken(MipError):
     """{path} is corrupt ({message}). Inspect it and move it aside."""
+
+
+#: Reading a state file of another version, or not of ours, raises any of these.
+UNREADABLE: tuple[type[Exception], ...] = (
+    StateBroken,
+    BadAnswer,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 
 
 def write_state(path: Path, value: Any) -> bool:

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.support.folders import Folders
+
+F = TypeVar("F", bound=Folders)
 
 
 def cde(*datasets: str, code: str = "dementia", **more: Any) -> str:
@@ -49,14 +51,18 @@ def rows(dataset: str, count: int = 12) -> str:
     return "dataset,age,mmse\n" + f"{dataset},70,28.5\n" * count
 
 
-@pytest.fixture
-def fed(tmp_path: Path) -> Folders:
-    """Two workers, one dataset each, and the CDE on the master."""
-    made = Folders(tmp_path)
+def with_data(made: F) -> F:
+    """The same federation, with two workers' datasets and the CDE on the master."""
     made.write("fed1-ms", "dementia", "CDEsMetadata.json", cde())
     made.write("fed1-wk-h1", "dementia", "edsd.csv", rows("edsd"))
     made.write("fed1-wk-h2", "dementia", "ppmi.csv", rows("ppmi"))
     return made
+
+
+@pytest.fixture
+def fed(tmp_path: Path) -> Folders:
+    """Two workers, one dataset each, and the CDE on the master."""
+    return with_data(Folders(tmp_path))
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from typing import Any, Literal, cast
 from saltext_mip.data.cde.model import RULES_VERSION
 from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.database.sqlite import Layout, Mark, sides
-from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Problem
 from saltext_mip.storage import state as state_files
 from saltext_mip.storage.lock import exclusive
@@ -131,15 +130,7 @@ class BuildRecords:
             if value is None or value["pathology"] != self._pathology:
                 return ()
             return tuple(_record(of) for of in value["databases"])
-        # any shape is possible: the file is of another version, or not of ours
-        except (
-            state_files.StateBroken,
-            BadAnswer,
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ):
+        except state_files.UNREADABLE:
             return ()
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from saltext_mip import __version__
 from saltext_mip.data.csvfile.reader import Stamp, Table
-from saltext_mip.errors import BadAnswer
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import state as state_files
 
@@ -73,15 +72,7 @@ class InventoryCache:
                 _old_cdes={sha256: (of[0], of[1]) for sha256, of in value["cdes"].items()},
                 _old_asked={name: (of[0], of[1]) for name, of in value["asked"].items()},
             )
-        # any shape is possible: the file is of another version, or not of ours
-        except (
-            state_files.StateBroken,
-            BadAnswer,
-            LookupError,
-            TypeError,
-            ValueError,
-            AttributeError,
-        ):
+        except state_files.UNREADABLE:
             return cls(path)
 
     def table(self, place: Place, stamp: Stamp) -> Table | None:

@@ -9,7 +9,7 @@ import pytest
 from saltext_mip.pusher.services import deploy, wait
 from tests.support.commands import consolidate
 from tests.support.services import Services
-from tests.unit.pusher.conftest import cde, rows
+from tests.unit.pusher.conftest import with_data
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +21,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def fresh(tmp_path: Path) -> Services:
     """Declared, with data, and nothing else."""
-    made = Services(tmp_path)
-    made.write("fed1-ms", "dementia", "CDEsMetadata.json", cde())
-    made.write("fed1-wk-h1", "dementia", "edsd.csv", rows("edsd"))
-    made.write("fed1-wk-h2", "dementia", "ppmi.csv", rows("ppmi"))
-    return made
+    return with_data(Services(tmp_path))
 
 
 @pytest.fixture

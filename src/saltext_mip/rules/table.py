@@ -1,29 +1,10 @@
-"""The rules that data and services are checked against: severity, text, hint. A table."""
+"""The table of rules that data and services are checked against: severity, text, hint."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from saltext_mip.rules.rule import Rule, by_name
 
-Severity = Literal["error", "warning", "note"]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule for data. ``text`` names the problem, ``hint`` what to do about it."""
-
-    name: str
-    severity: Severity
-    hard: bool
-    text: str
-    hint: str
-
-
-def _rules(*rules: Rule) -> dict[str, Rule]:
-    return {rule.name: rule for rule in rules}
-
-
-RULES: dict[str, Rule] = _rules(
+RULES: dict[str, Rule] = by_name(
     # -- services
     Rule(
         "ServiceNotServing",
