@@ -356,17 +356,16 @@ def _shrink(pusher: Pusher, found: Survey) -> Shrink | None:
 
 
 def _repeated(before: Generation, found: Survey) -> list[str]:
-    """Files that repeat rows of another, which the last generation did not know as such."""
+    """Files with rows or visits of another, which the last generation did not know as such."""
     known = {
-        (of.get("node"), of.get("pathology"), of.get("file"))
+        (of.get("rule"), of.get("node"), of.get("pathology"), of.get("file"))
         for of in before.problems
-        if of.get("rule") == "OverlappingFile"
     }
     return [
         f"{problem.node}: {problem.pathology}/{problem.file}"
         for problem in found.plan.problems
-        if problem.rule == "OverlappingFile"
-        and (problem.node, problem.pathology, problem.file) not in known
+        if problem.rule in ("OverlappingFile", "VisitInOtherFile")
+        and (problem.rule, problem.node, problem.pathology, problem.file) not in known
     ]
 
 

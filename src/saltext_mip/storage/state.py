@@ -41,6 +41,7 @@ APPROVED = "approved.json"  # the revision whose removals an operator approved
 ENROLMENT = "enrolled.json"  # the data path that is enrolled
 INVENTORY_CACHE = "inventory.json"
 ROW_DIGESTS = "row-digests.json"  # of files' rows, to find those that repeat others'
+ROW_HASHES = "row-hashes"  # a folder: hashes of files' rows and visits, for the same
 BUILD_RECORDS = "compiled"  # a folder: what each database was built from
 STAGED = "staged.json"  # the transaction that is staged
 STAGING_LOCK = "staging.lock"

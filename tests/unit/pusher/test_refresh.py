@@ -21,7 +21,8 @@ from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
 from saltext_mip.swarm.engines.interface import Datasets, Served, differences
 from saltext_mip.swarm.rollout import RestartItem
-from tests.support import commands, views
+from tests.support import cdes, commands, views
+from tests.support.cdes import variable
 from tests.support.commands import consolidate, plan_refresh, refresh, request_refresh
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
@@ -392,6 +393,27 @@ def test_a_file_that_repeats_many_rows_is_held_until_approved(
     control.approve(fed.pusher)
     assert refresh(fed.pusher)["changed"]
     assert "held" not in refresh(fed.pusher)
+
+
+def test_a_visit_that_is_in_two_files_is_held_until_approved(
+    fed: Folders, engines: Engines
+) -> None:
+    visits = [variable("subjectid"), variable("visitid", enumerations=["BL", "FL1"])]
+    visits += [variable("age", "int"), variable("mmse", "real")]
+    content = cdes.content(variables=visits, longitudinal=True)
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", content)
+    header = "dataset,subjectid,visitid"
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", f"{header}\nedsd,s1,BL\nedsd,s2,BL\n")
+    refresh(fed.pusher)
+    fed.write("fed1-wk-h1", "dementia", "new.csv", f"{header}\nedsd,s1,FL1\nedsd,s2,BL\n")
+    result = refresh(fed.pusher)
+    assert result["held"]["why"] == ["patients counted twice: fed1-wk-h1: dementia/new.csv"]
+    control.approve(fed.pusher)
+    assert refresh(fed.pusher)["changed"]
+    fed.write(
+        "fed1-wk-h1", "dementia", "edsd.csv", f"{header}\nedsd,s1,BL\nedsd,s2,BL\nedsd,s3,BL\n"
+    )
+    assert "held" not in refresh(fed.pusher)  # the same file is named again
 
 
 def test_held_again_it_tells_nobody_twice(fed: Folders, engines: Engines) -> None:

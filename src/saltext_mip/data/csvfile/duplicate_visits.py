@@ -54,7 +54,7 @@ class Key:
         """
         if cde.longitudinal:
             whole = {SUBJECT, VISIT} <= set(header)
-            return cls(DOUBLED, (SUBJECT, VISIT), (SUBJECT, VISIT), 2) if whole else None
+            return VISIT_KEY if whole else None
         # a subject of one dataset is another one in another dataset
         dataset = (DATASET,) if DATASET in known else ()
         if SUBJECTCODE in known:
@@ -70,6 +70,18 @@ class Key:
         if len(measured) < _FILLED:
             return None
         return cls(SAME, (*dataset, *measured), tuple(measured), _FILLED)
+
+    def hashes(self, frame: pl.DataFrame) -> pl.Series:
+        """A hash of each row of these columns; 0 where the row does not count."""
+        import polars as pl
+
+        filled = pl.sum_horizontal(_filled(frame, name) for name in self.needed)
+        hashed = pl.struct(*self.columns).hash()
+        counts = filled >= self.least
+        return frame.select(pl.when(counts).then(hashed).otherwise(_NONE)).to_series()
+
+
+VISIT_KEY = Key(DOUBLED, (SUBJECT, VISIT), (SUBJECT, VISIT), 2)
 
 
 class RowHashes:
@@ -124,12 +136,7 @@ class RepeatedRows:
 
     def add(self, frame: pl.DataFrame) -> None:
         """The values of the next block."""
-        import polars as pl
-
-        filled = pl.sum_horizontal(_filled(frame, name) for name in self._key.needed)
-        hashed = pl.struct(*self._key.columns).hash()
-        counts = filled >= self._key.least
-        hashes = frame.select(pl.when(counts).then(hashed).otherwise(_NONE)).to_series()
+        hashes = self._key.hashes(frame)
         self._hashes.add(hashes)
         self.incomplete += int((hashes == _NONE).sum())
 
@@ -142,10 +149,23 @@ class RepeatedRows:
                 whole.add(block.texts(*header).hash_rows())
             count, first = whole.repeated()
         named = [name for name in self._key.columns if name != DATASET]
-        for line, values in _rows(blocks(file, header), first, named):
-            found.add(self._key.rule, line, ", ".join(values))
-        if count > len(first):
-            found.add(self._key.rule, count=count - len(first))
+        put_down(found, self._key.rule, (count, first), blocks(file, header), named)
+
+
+def put_down(
+    found: FindingCollector,
+    rule: str,
+    rows: tuple[int, Sequence[int]],
+    of: Iterable[Block],
+    columns: Sequence[str],
+) -> None:
+    """``rows`` (how many, and the first of them) break the rule; the first ones with their lines
+    and values in these columns, from the file's blocks."""
+    count, first = rows
+    for line, values in _rows(of, first, columns):
+        found.add(rule, line, ", ".join(values))
+    if count > len(first):
+        found.add(rule, count=count - len(first))
 
 
 def _rows(

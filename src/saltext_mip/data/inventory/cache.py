@@ -44,10 +44,12 @@ class InventoryCache:
     _old_verified: Mapping[str, Mapping[str, Findings]] = field(default_factory=dict)
     _old_cdes: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     _old_asked: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    _old_shared: Mapping[str, Mapping[str, Findings]] = field(default_factory=dict)
     _new: dict[Place, _Entry] = field(default_factory=dict)
     _verified: dict[str, dict[str, Findings]] = field(default_factory=dict)
     _cdes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     _asked: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    _shared: dict[str, Mapping[str, Findings]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, state: Path, *, data_path: Path) -> InventoryCache:
@@ -71,6 +73,10 @@ class InventoryCache:
                 },
                 _old_cdes={sha256: (of[0], of[1]) for sha256, of in value["cdes"].items()},
                 _old_asked={name: (of[0], of[1]) for name, of in value["asked"].items()},
+                _old_shared={
+                    key: {name: _findings(found) for name, found in of.items()}
+                    for key, of in value["shared"].items()
+                },
             )
         except state_files.UNREADABLE:
             return cls(path)
@@ -121,6 +127,15 @@ class InventoryCache:
     def keep_asked(self, pathology: str, digest: str, own: str | None) -> None:
         self._asked[pathology] = (digest, own)
 
+    def shared(self, key: str) -> Mapping[str, Findings] | None:
+        """What was found by file where the files that ``key`` stands for were compared."""
+        if (found := self._old_shared.get(key)) is not None:
+            self._shared[key] = found
+        return self._shared.get(key)
+
+    def keep_shared(self, key: str, found: Mapping[str, Findings]) -> None:
+        self._shared[key] = found
+
     def save(self, data_path: Path) -> bool:
         """Write what is still of use; False if nothing is new."""
         headers: dict[tuple[str, ...], int] = {}
@@ -139,6 +154,10 @@ class InventoryCache:
                 name: list(of)
                 for name, of in {**self._old_asked, **self._asked}.items()
                 if name in places
+            },
+            "shared": {
+                key: {name: list(map(_finding_value, found)) for name, found in of.items()}
+                for key, of in self._shared.items()
             },
         }
         return state_files.write_state(self._path, value)

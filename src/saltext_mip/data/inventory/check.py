@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from saltext_mip.data import data_path
 from saltext_mip.data.cde.advice import problems as advice_of
@@ -19,7 +20,9 @@ from saltext_mip.data.inventory.cache import Findings
 from saltext_mip.data.inventory.cde_rules import os_message
 from saltext_mip.data.inventory.collect import against_cde
 from saltext_mip.data.inventory.dataset_codes import odd_codes
-from saltext_mip.data.inventory.duplicates import Digests, repeated_files
+from saltext_mip.data.inventory.duplicates import Digests, candidates, duplicates
+from saltext_mip.data.inventory.overlaps import Overlaps
+from saltext_mip.data.inventory.row_hashes import HashStore
 from saltext_mip.data.inventory.small_datasets import MIN_COUNT, SmallDatasets
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
@@ -81,7 +84,7 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     found += of_cde
     files = []
     tables = {file: reader.read_stamped(folder / file) for file in listing.names}
-    repeated = repeated_files(folder, tables, Digests(None))
+    repeated = duplicates(folder, candidates(tables), Digests(None))
     known = [code for code, _ in parsed.datasets] if parsed else []
     small = SmallDatasets(folder.resolve(), lambda: known, min_count=MIN_COUNT)
     for file, (table, stamp) in tables.items():
@@ -94,6 +97,10 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     if not files and not any(each.problem.hard for each in found):
         found.append(_nothing(folder))
     odd = odd_codes({file.name: file.datasets for file in files if not file.refused}, known)
+    good = candidates({of.name: tables[of.name] for of in files if not of.refused})
+    with HashStore(None) as store:
+        overlaps = Overlaps(folder, pathology, store)
+        shared = overlaps.findings(good, "" if parsed else None, lambda _: cast("Cde", parsed))
     later = later_versions.of_cde(parsed) if parsed else ()
     for of in files:
         if parsed and not of.refused:
@@ -111,7 +118,11 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
                 file.datasets,
                 tuple(
                     each.at(file=file.name, pathology=pathology)
-                    for each in (*file.findings, *odd.get(file.name, ()))
+                    for each in (
+                        *file.findings,
+                        *odd.get(file.name, ()),
+                        *shared.get(file.name, ()),
+                    )
                 ),
             )
             for file in files

@@ -1,8 +1,7 @@
 """One node's inventory: what it has, read again where it changed since the last collection.
 
 :func:`collect` is what the pusher asks for, :func:`verify` the same files against CDEs that are to
-come. Values stay here: in findings,
-in the report in the data path (:mod:`saltext_mip.data.inventory.report`) and in our own state.
+come. Values stay here: in findings, in the report in the data path and in our own state.
 """
 
 from __future__ import annotations
@@ -24,6 +23,8 @@ from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.cde_rules import CdeRules, os_message
 from saltext_mip.data.inventory.dataset_codes import odd_codes
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
+from saltext_mip.data.inventory.overlaps import Overlaps
+from saltext_mip.data.inventory.row_hashes import HashStore
 from saltext_mip.data.inventory.small_datasets import MIN_COUNT, SmallDatasets
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
@@ -32,15 +33,7 @@ from saltext_mip.problems import Finding, Problem
 if TYPE_CHECKING:
     from saltext_mip.data.cde.model import Cde
 
-__all__ = [
-    "Count",
-    "FileRecord",
-    "Inventory",
-    "PathologyRecord",
-    "against_cde",
-    "collect",
-    "verify",
-]
+__all__ = ["Count", "FileRecord", "Inventory", "PathologyRecord", "collect", "verify"]
 
 
 def collect(
@@ -147,6 +140,7 @@ class _Collector:
         self._memory = InventoryCache.load(state, data_path=data_path)
         self._findings: dict[str, list[Finding]] = {}
         self._good: dict[str, dict[str, tuple[int, report.Counts]]] = {}
+        self._hashes = HashStore(state)
 
     def pathology(
         self, name: str, *, deep: bool = True, to_come: Cde | None = None
@@ -172,24 +166,30 @@ class _Collector:
         found += [Finding(cde_problem.at(file=CDE_FILE))] if cde_problem else []
         records = []
         small = SmallDatasets(folder, lambda: rules.datasets(content), min_count=self._min_count)
-        for file, (table, stamp) in self._tables(name, listing.names, small).items():
+        tables = self._tables(name, listing.names, small)
+        for file, (table, stamp) in tables.items():
             record, of_file = self._file((name, file), table, stamp, digests, reported, rules)
             records.append(record)
-            found += [_at(finding, file=file) for finding in of_file]
+            found += [finding.at(file=file) for finding in of_file]
+        refused = {each.problem.file for each in found if each.problem.hard}
         good = self._good[name] = {
             record.name: (cast("int", record.rows), cast("report.Counts", record.datasets))
             for record in records
-            if record.name not in {each.problem.file for each in found if each.problem.hard}
+            if record.name not in refused
         }
         codes = {file: datasets for file, (_, datasets) in good.items()}
-        for file, odd in odd_codes(codes, rules.codes(content, codes.values())).items():
-            found += [_at(finding, file=file) for finding in odd]
-            at = {"node": self._node, "pathology": name, "file": file}
-            own_odd = tuple(finding.problem.at(**at) for finding in odd)
-            records = [
-                replace(record, problems=record.problems + own_odd * (record.name == file))
-                for record in records
-            ]
+        odd = odd_codes(codes, rules.codes(content, codes.values()))
+        files = duplicates.candidates({file: tables[file] for file in good})
+        digest = reported if reported and rules.has(reported) else None
+        overlaps = Overlaps(folder, name, self._hashes, self._memory)
+        shared = overlaps.findings(files, digest, rules.cde)
+        for index, record in enumerate(records):
+            of_others = [*odd.get(record.name, ()), *shared.get(record.name, ())]
+            if of_others:
+                found += [finding.at(file=record.name) for finding in of_others]
+                at = {"node": self._node, "pathology": name, "file": record.name}
+                problems = tuple(finding.problem.at(**at) for finding in of_others)
+                records[index] = replace(record, problems=record.problems + problems)
         self._findings[name] = found
         place = {"node": self._node, "pathology": name}
         problems = listing.problems
@@ -211,6 +211,7 @@ class _Collector:
         except OSError as error:
             problems.append(Problem("NotRemembered", about=os.strerror(error.errno or 0)))
         if report_on is not None:
+            self._hashes.keep_pathologies(report_on)
             problems += report.write(
                 self._data_path, self._findings, known=report_on, good=self._good
             )
@@ -277,8 +278,9 @@ class _Collector:
         folder = self._data_path / pathology
         tables = {name: self._table((pathology, name), folder / name) for name in names}
         if len(names) > 1:
+            files = duplicates.candidates(tables)
             digests = duplicates.Digests(self._state)
-            for name, problem in duplicates.repeated_files(folder, tables, digests).items():
+            for name, problem in duplicates.duplicates(folder, files, digests).items():
                 table, stamp = tables[name]
                 found = (*table.findings, Finding(problem))
                 tables[name] = replace(table, findings=found), stamp
@@ -345,7 +347,3 @@ def _unreadable(empty: Inventory, error: OSError) -> Inventory:
         about = os.strerror(error.errno or 0)
     problem = Problem("NoDataPath", node=empty.node, about=about)
     return replace(empty, status="NoDataPath", problems=(problem,))
-
-
-def _at(finding: Finding, **place: str) -> Finding:
-    return finding.at(**place)

@@ -1,4 +1,4 @@
-"""Files of a pathology that repeat rows of another: each patient would be counted twice.
+"""Files of a pathology with the rows of another: each patient would be counted twice.
 
 A file with the same bytes, or the same rows in another order or way of writing, is not taken: the
 one that was there first stays, copies by name come last. Which one that is depends on nothing but
@@ -8,7 +8,7 @@ the folder, so that collecting and compiling agree.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +21,6 @@ from saltext_mip.problems import Problem
 from saltext_mip.storage import state as state_files
 from saltext_mip.text import shown
 
-_SHARED = 0.5  # of a file's rows: more than that is a warning
-_SMALL = 5  # distinct rows from which on a share tells anything
 _KNOWN = 5_000  # digests that are kept
 
 
@@ -54,13 +52,13 @@ class Digests:
         key = f"{file.sha256} {version} {hashlib.sha256(repr(file.header).encode()).hexdigest()}"
         self._load()
         with suppress(LookupError, TypeError, ValueError):
-            columns, rows, sums, sketch = self._known[key]
-            return RowDigest(tuple(columns), int(rows), tuple(sums), tuple(sketch))
+            columns, rows, sums = self._known[key]
+            return RowDigest(tuple(columns), int(rows), tuple(sums))
         try:
             made = row_digest(folder / file.name, file.header)
         except (OSError, PolarsError):
             return None
-        self._known[key] = [made.columns, made.rows, made.sums, made.sketch]
+        self._known[key] = [made.columns, made.rows, made.sums]
         if self.state is not None:
             kept = dict(list(self._known.items())[-_KNOWN:])
             with suppress(OSError):
@@ -76,22 +74,13 @@ class Digests:
             self._known = dict(known) if isinstance(known, dict) else {}
 
 
-def repeated_files(
-    folder: Path,
-    tables: Mapping[str, tuple[Table, Stamp | None]],
-    digests: Digests,
-) -> dict[str, Problem]:
-    """A problem for each of these files that has rows of another."""
-    files = [
+def candidates(tables: Mapping[str, tuple[Table, Stamp | None]]) -> list[Candidate]:
+    """The sound files with rows."""
+    return [
         Candidate(name, table.sha256, table.header, table.rows, table.datasets, stamp.mtime_ns)
         for name, (table, stamp) in tables.items()
         if table.sound and table.rows and stamp is not None
     ]
-    found = duplicates(folder, files, digests)
-    left = [file for file in files if file.name not in found]
-    for problem in overlaps(folder, left, digests):
-        found[problem.file or ""] = problem
-    return found
 
 
 def duplicates(folder: Path, files: Sequence[Candidate], digests: Digests) -> dict[str, Problem]:
@@ -114,29 +103,9 @@ def duplicates(folder: Path, files: Sequence[Candidate], digests: Digests) -> di
     return found
 
 
-def overlaps(folder: Path, files: Sequence[Candidate], digests: Digests) -> Iterator[Problem]:
-    """A warning for each file that repeats many rows of another with a dataset in common."""
-    by_dataset: dict[str, list[Candidate]] = {}
-    compared: set[tuple[str, str]] = set()
-    for file in sorted(files, key=_order):
-        for code, _ in file.datasets:
-            for other in by_dataset.setdefault(code, []):
-                if (other.name, file.name) in compared or file.sha256 == other.sha256:
-                    continue
-                compared.add((other.name, file.name))
-                one, two = digests.of(folder, other), digests.of(folder, file)
-                if one is None or two is None or min(len(one.sketch), len(two.sketch)) < _SMALL:
-                    continue
-                if max(one.shared(two), two.shared(one)) > _SHARED and not one.same_rows(two):
-                    about = f"more than half of its rows, or of those of '{shown(other.name)}'"
-                    yield Problem("OverlappingFile", file=file.name, about=about)
-                    break
-            by_dataset[code].append(file)
-
-
 def _same(folder: Path, one: Candidate, other: Candidate, digests: Digests) -> bool:
     first, second = digests.of(folder, one), digests.of(folder, other)
-    return first is not None and second is not None and first.same_rows(second)
+    return first is not None and first == second
 
 
 def _order(file: Candidate) -> tuple[bool, int, str]:
