@@ -33,6 +33,9 @@ TYPES = (*ALWAYS, *OPTIONAL, *WHILE_TRUE)
 SYNC = ("Consolidated", "Compiled", "Deployed", "RolesSynced")
 HEALTH = ("WorkersReachable", "DataValid", "Served")
 
+# the reason of what an operator switched off: it is as it should be, and not all is served
+STOPPED = "Stopped"
+
 REASONS: Mapping[str, str] = {
     # healthy: nothing to do
     "AsDeclared": "",
@@ -56,13 +59,21 @@ REASONS: Mapping[str, str] = {
     "CompileFailed": "See problems, and mip-report-<pathology>.txt on the node.",
     # services
     "NoSwarm": "salt-run mip.deploy",
+    "SwarmLocked": "On the master node: docker swarm unlock. It asks for the Swarm's unlock key.",
+    "SwarmOfOthers": "On the master node, docker info names its managers. Correct the pillar's "
+    "addresses; or, if the node has to leave that Swarm, ask its operators first.",
+    "SwarmFailed": "On the master node, see the error: docker info and journalctl -u docker.",
     "ServicesDiffer": "Run salt-run mip.deploy to fix it; dry_run=True shows the plan.",
+    "DeployFailed": "Fix what the message names; then run salt-run mip.deploy.",
+    "DeployRefused": "Do what the message names first: until then mip.deploy is refused too.",
     "ServiceDown": "See the service's error and the last lines of its log.",
     "ImagePullFailed": "Check the image's name in the pillar and the connection to its registry.",
     "PortTaken": "Another program on the node uses the port: stop it, or move it to another port.",
     "MountMissing": "Create the folder that the service binds, or mount its disk.",
     "Stopped": "An operator stopped it. Run salt-run mip.start to start it.",
     "NotServing": "Wait a minute for the engine; then see its error and salt-run mip.logs.",
+    "MasterDisabled": "Run salt-run mip.enable node=ms to include the master again.",
+    "MasterFailed": "Fix what the message names, on the master node.",
     "DatasetsDiffer": "Run salt-run mip.refresh to restart what must see the data.",
     "EngineUnknown": "Check the engine's version and what else uses its port. Nothing restarts.",
     "NotServed": "It restarted once and does not serve: see the message, and salt-run mip.logs.",
@@ -83,8 +94,10 @@ REASONS: Mapping[str, str] = {
 }
 
 
-def severity(type_: str, status: str) -> Literal["good", "warning", "bad"]:
-    """How much a condition of that type and status matters to a person."""
+def severity(type_: str, status: str, reason: str = "") -> Literal["good", "warning", "bad"]:
+    """How much a condition of that type, status and reason matters to a person."""
+    if reason == STOPPED:
+        return "warning"
     if type_ in WHILE_TRUE:
         return "warning" if status == "True" else "good"
     return "good" if status == "True" else "bad" if status == "False" else "warning"
@@ -114,7 +127,7 @@ class Condition:
     @property
     def good(self) -> bool:
         """Whether it needs no attention. Work that is going on needs none."""
-        return self.type == "Reconciling" or severity(self.type, self.status) == "good"
+        return self.type == "Reconciling" or severity(self.type, self.status, self.reason) == "good"
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Condition:
@@ -154,12 +167,14 @@ def ready(conditions: Iterable[Condition]) -> Condition:
 def axes(conditions: Iterable[Condition]) -> tuple[Sync, Health]:
     """``(sync, health)``: Synced|OutOfSync|Unknown, Healthy|Progressing|Degraded|Suspended|Unknown.
 
-    The worst wins.
+    The worst wins. What an operator stopped is suspended, not degraded.
     """
+    conditions = tuple(conditions)
+    stopped = any(condition.reason == STOPPED for condition in conditions)
     of = {condition.type: condition.status for condition in conditions}
     sync = _worst(of, SYNC, "OutOfSync", "Synced")
     health = _worst(of, HEALTH, "Degraded", "Healthy")
-    if health != "Degraded" and "Suspended" in of:
+    if health != "Degraded" and ("Suspended" in of or stopped):
         health = "Suspended"
     elif health != "Degraded" and "Reconciling" in of:
         health = "Progressing"

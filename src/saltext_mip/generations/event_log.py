@@ -16,6 +16,7 @@ from typing import Any
 
 from saltext_mip.storage import atomic
 from saltext_mip.storage.lock import exclusive
+from saltext_mip.storage.paths import names
 from saltext_mip.storage.state import EVENTS
 
 MOST, KEPT = 1 << 20, 1 << 19  # bytes of the file: beyond the first it is cut to the second
@@ -76,7 +77,7 @@ class EventLog:
 
     def append(self, event: Event) -> None:
         """Add the event as the last one."""
-        with exclusive(self.path, os.O_APPEND) as fd:
+        with names(self.path), exclusive(self.path, os.O_APPEND) as fd:
             size = os.fstat(fd).st_size
             before = os.pread(fd, size, 0)
             last = next(_events(before, backwards=True), None)

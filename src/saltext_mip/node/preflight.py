@@ -176,11 +176,10 @@ def _old(
             binds & {mount.get("Source", "").rstrip("/") for mount in container["Mounts"]}
         )
         if same:
-            fix = f"docker compose -p {project} down" if project else _stop(container)
+            fix = _down(project) if project else _stop(container)
             yield PreflightIssue(
                 True,
-                f"container {name}, which is not ours, uses {', '.join(same)}: {fix} "
-                "(the data are kept)",
+                f"container {name}, which is not ours, uses {', '.join(same)}: {fix}",
                 foreign=True,
             )
 
@@ -220,12 +219,22 @@ def _name(container: dict[str, Any]) -> str:
     return str(names[0]).lstrip("/")
 
 
+def _down(project: str) -> str:
+    return (
+        f"docker compose -p {project} down (folders and volumes are kept; what is only inside its "
+        "containers is lost)"
+    )
+
+
 def _stop(container: dict[str, Any]) -> str:
     """What ends it: a task of the Swarm would come back."""
     service = (container.get("Labels") or {}).get(SWARM_SERVICE_LABEL)
     if service:
-        return f"on the Swarm's manager, docker service rm {service}"
-    return f"docker stop {_name(container)}"
+        return (
+            f"on the Swarm's manager, docker service rm {service} (folders and volumes are kept; "
+            "the service's definition is lost: docker service inspect shows it)"
+        )
+    return f"docker stop {_name(container)} (everything is kept)"
 
 
 def _listened() -> set[int]:

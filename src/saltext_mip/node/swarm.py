@@ -53,7 +53,9 @@ def join(context: NodeContext, token: Token, *, test: bool, again: bool = False)
     manager = context.federation.master.address
     with docker.connected() as client:
         now: Mapping[str, Any] = membership.state(client)
-        reason = "the Swarm does not know this node" if again else membership.joined(now, manager)
+        reason = membership.joined(now, manager)  # refuses to leave what is not ours
+        if again:
+            reason = "the Swarm does not know this node"
         if reason is None or test:
             return reason
         secret = token()

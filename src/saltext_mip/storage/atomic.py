@@ -22,7 +22,7 @@ from typing import Any
 
 from saltext_mip.errors import UnsafeName
 from saltext_mip.storage.lock import try_lock
-from saltext_mip.storage.paths import NAME_BYTES, check_name, real_path, sync_folder
+from saltext_mip.storage.paths import NAME_BYTES, check_name, names, real_path, sync_folder
 from saltext_mip.text import shown
 
 # ``.<name>.mip-<hex>`` is being written, or its writer died; ``.<name>.mip-staged-<hex>`` waits for
@@ -103,10 +103,11 @@ class Staged:
     def write(self, content: bytes) -> None:
         """``temp`` with that content, whole and on disk; or no ``temp`` and the error."""
         try:
-            self.create()
-            with open(self._opened(), "wb", closefd=False) as file:
-                file.write(content)
-            self.seal()
+            with names(self.target):
+                self.create()
+                with open(self._opened(), "wb", closefd=False) as file:
+                    file.write(content)
+                self.seal()
         except BaseException:
             self.abort()
             raise

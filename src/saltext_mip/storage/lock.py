@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from saltext_mip.errors import Busy
-from saltext_mip.storage.paths import private_folder
+from saltext_mip.storage.paths import names, private_folder
 from saltext_mip.text import shown
 
 
@@ -52,8 +52,9 @@ def lock(
                 reported = who
             sleep(min(0.2, wait - waited))
         if holder:
-            os.ftruncate(fd, 0)
-            os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
+            with names(path):
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, holder.encode("utf-8", "replace"), 0)
         yield
         if holder:
             os.ftruncate(fd, 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from saltext_mip.errors import UnsafeName
@@ -57,6 +59,17 @@ def real_path(path: Path, folder: Path) -> Path:
     if home not in real.parents:
         raise UnsafeName("it is a link that leaves its folder", name=name)
     return real
+
+
+@contextmanager
+def names(path: Path) -> Iterator[None]:
+    """An ``OSError`` inside the block names ``path``, if it names no file: writing names none."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.filename is None:
+            exc.filename = str(path)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

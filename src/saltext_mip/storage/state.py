@@ -29,6 +29,7 @@ CONDITIONS = "conditions.json"  # the last status' conditions, for `since`
 NODES_SEEN = "seen.json"  # when nodes last responded
 KNOWN_HOSTS = "known_hosts"  # the nodes' ssh host keys, as ssh reads them
 JOIN = "join.json"  # the token with which nodes join the Swarm
+DEPLOY_FAILED = "deploy-failed.json"  # what the last deployment did not do, by node
 SERVED = "served.json"  # the generation that engines have loaded
 ROLES_SYNCED = "roles.json"  # the last synchronisation of Keycloak's roles
 REQUESTS = "requests"  # a folder: requests to the controller

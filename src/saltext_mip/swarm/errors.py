@@ -14,6 +14,13 @@ from __future__ import annotations
 
 from saltext_mip.errors import NodeError, Refused
 
+# by what Docker reports of its Swarm; never to leave it: a manager that leaves loses its services
+SWARM_FIXES = {
+    "inactive": "On the pusher: salt-run mip.deploy.",
+    "locked": "Unlock it with its key: docker swarm unlock.",
+    "active": "docker info names the managers of the Swarm that it is in.",
+}
+
 
 class DockerUnavailable(NodeError):
     """Docker does not respond: {message}. See: systemctl status docker."""
@@ -28,11 +35,14 @@ class DockerFailed(NodeError):
 
 
 class NotInSwarm(Refused):
-    """This node does not manage a Swarm ({state}). On the pusher: salt-run mip.deploy."""
+    """This node does not manage a Swarm ({state}). {fix}"""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(state=state, fix=SWARM_FIXES.get(state, "See its error: docker info."))
 
 
 class NotOurs(Refused):
-    """{message}. It is not ours, so it is kept. Stop it (data are kept), then deploy: {command}"""
+    """{message}. It is not ours, so it is kept. To remove it, then deploy: {command}"""
 
 
 class NetworkInUse(Refused):

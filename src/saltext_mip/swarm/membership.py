@@ -16,6 +16,7 @@ from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import PlanItem
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import FEDERATION_LABEL
+from saltext_mip.swarm.errors import NotInSwarm
 from saltext_mip.swarm.model import PLACE_LABEL
 from saltext_mip.swarm.observed import MTU, MTU_OPTION, Observed, SwarmNode
 from saltext_mip.swarm.plan import NetworkItem
@@ -48,10 +49,7 @@ def initialise(client: Any, address: str) -> bool:
     if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
         return False
     if now["LocalNodeState"] != "inactive":
-        raise Refused(
-            f"Docker is in a Swarm that it does not manage ({now['LocalNodeState']}). "
-            "To leave it: docker swarm leave --force"
-        )
+        raise NotInSwarm(now["LocalNodeState"])
     client.swarm.init(advertise_addr=address, listen_addr=f"0.0.0.0:{PORT}")
     return True
 
@@ -70,8 +68,14 @@ def joined(now: Mapping[str, Any], manager: str) -> str | None:
     local = now["LocalNodeState"]
     if local == "inactive":
         return "it is in no Swarm"
-    if local == "locked" or now["ControlAvailable"]:
-        raise Refused("Docker manages a Swarm of its own. To leave it: docker swarm leave --force")
+    if local == "locked":
+        raise NotInSwarm(local)
+    if _is_manager(now):
+        raise Refused(
+            "Docker manages a Swarm of its own. docker node ls and docker service ls show what is "
+            "in it. Whether it may go is for its operators to decide: with its last manager, a "
+            "Swarm loses its services, networks, configs and secrets."
+        )
     addresses = (each["Addr"].rpartition(":")[0] for each in now["RemoteManagers"] or ())
     hosts = {address.strip("[]") for address in addresses}
     if local == "active" and not now["Error"] and (manager in hosts or not _is_address(manager)):
@@ -79,9 +83,17 @@ def joined(now: Mapping[str, Any], manager: str) -> str | None:
     if local == "active" and not now["Error"]:
         raise Refused(
             f"Docker is in the Swarm of {', '.join(sorted(hosts)) or 'another manager'}, not "
-            f"of {manager}. To leave it: docker swarm leave --force"
+            f"of {manager}. If it is another's Swarm, ask its operators. To leave it: docker swarm "
+            "leave (its services on this node end; folders with data are kept)."
         )
     return f"its Swarm has lost it ({now['Error'] or local})"
+
+
+def _is_manager(now: Mapping[str, Any]) -> bool:
+    """Whether it manages a Swarm, or did when its Docker last worked."""
+    managers = {each.get("NodeID") for each in now["RemoteManagers"] or ()}
+    own = now.get("NodeID")
+    return bool(now["ControlAvailable"] or (own and own in managers))
 
 
 def _is_address(text: str) -> bool:

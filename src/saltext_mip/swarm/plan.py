@@ -138,7 +138,10 @@ def refuse_conflicts(desired: Iterable[Service], observed: Observed) -> None:
                 continue
             names.add(other.name)
     if conflicts:
-        command = f"docker service rm {' '.join(sorted(names))}"
+        command = (
+            f"docker service rm {' '.join(sorted(names))} (folders and volumes are kept; its "
+            "definition is lost: docker service inspect shows it)"
+        )
         raise NotOurs("; ".join(conflicts), command=command)
 
 

@@ -70,6 +70,16 @@ def test_one_that_the_manager_does_not_know_joins_again(
     assert [name for name, _ in worker_docker.calls] == ["leave", "join"]
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_a_swarm_that_this_node_manages_is_never_left(
+    worker_docker: Docker, context_of: Contexts, *, again: bool
+) -> None:
+    worker_docker.manager, worker_docker.local_state = True, "active"
+    with pytest.raises(Refused, match="manages a Swarm of its own"):
+        swarm.join(context_of("fed1-wk-chuv"), token, test=False, again=again)
+    assert worker_docker.calls == []
+
+
 def test_another_swarm_is_never_left(worker_docker: Docker, context_of: Contexts) -> None:
     worker_docker.local_state, worker_docker.remote = "active", ["10.99.0.1"]
     with pytest.raises(Refused, match=r"10\.99\.0\.1, not of 10\.77\.0\.10"):

@@ -10,13 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET, convert
 
 from saltext_mip import results, schemas
+from saltext_mip.console.cli.views import describe_node
+from saltext_mip.console.screens.render import render
+from saltext_mip.errors import Refused
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.jobs import overview
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.consolidate import Options
-from tests.support.commands import compile_federation, consolidate, status
+from saltext_mip.pusher.services import deploy_failures
+from saltext_mip.results import DeployedNode, ServicesResult, StatusResult
+from tests.support.commands import compile_federation, consolidate, disable, status
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -120,6 +126,11 @@ def wrong(value: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     }
 
 
+def described(value: Mapping[str, Any], node: str) -> str:
+    """What ``mip describe`` prints of a node."""
+    return str(describe_node(convert(value, StatusResult), node))
+
+
 def test_all_is_well_where_everything_is_as_declared_and_served(fed: WithServices) -> None:
     value = fed.status()
     assert wrong(value) == {}
@@ -202,6 +213,32 @@ def stopped(fed: WithServices) -> None:
     }
 
 
+def master_stopped(fed: WithServices) -> None:
+    fed.services["words"] = {"fed1-ms": {"word": "stopped", "actor": "anna", "when": "now"}}
+    fed.services["services"]["fed1-ms_exareme-master"] |= {
+        "replicas": "0/0",
+        "up": None,
+        "serving": None,
+    }
+    fed.services["served"] = {
+        "active": None,
+        "datasets": None,
+        "error": "connection refused",
+        "unknown": False,
+    }
+    for node in HOSTS:
+        fed.services["services"].pop(f"{node}_exareme")
+
+
+def stopped_beside_old_data(fed: WithServices) -> None:
+    stopped(fed)
+    fed.services["served"]["datasets"] = {"dementia": {"edsd": [HOSTS[0]]}}
+
+
+def refused(fed: WithServices) -> None:
+    fed.services["refused"] = "service x has our name"
+
+
 def suspended(fed: WithServices) -> None:
     from saltext_mip.generations.overrides import Override
 
@@ -229,7 +266,10 @@ CASES: list[tuple[Callable[[WithServices], None], dict[str, tuple[str, str]], st
     (an_engine_of_another_kind, {"Served": ("Unknown", "EngineUnknown")}, "Synced", "Unknown"),
     (an_engine_that_restarted_in_vain, {"Served": ("False", "NotServed")}, "Synced", "Degraded"),
     (old_data_served, {"Served": ("False", "DatasetsDiffer")}, "Synced", "Degraded"),
-    (stopped, {"Served": ("False", "Stopped")}, "Synced", "Degraded"),
+    (stopped, {}, "Synced", "Suspended"),
+    (master_stopped, {}, "Synced", "Suspended"),
+    (stopped_beside_old_data, {"Served": ("False", "DatasetsDiffer")}, "Synced", "Degraded"),
+    (refused, {"Deployed": ("False", "DeployRefused")}, "OutOfSync", "Healthy"),
     (suspended, {}, "Synced", "Suspended"),
 ]
 
@@ -248,6 +288,109 @@ def test_what_is_wrong_is_one_condition_with_its_reason(
     value = fed.status()
     assert wrong(value) == expected
     assert (value["ok"], value["sync"], value["health"]) == (False, sync, health)
+
+
+def test_what_an_operator_stopped_is_named_and_is_no_fault(fed: WithServices) -> None:
+    stopped(fed)
+    value = fed.status()
+    conditions = {each["type"]: each for each in value["conditions"]}
+    assert (conditions["Served"]["status"], conditions["Served"]["reason"]) == ("True", "Stopped")
+    assert HOSTS[0] in conditions["Served"]["message"]
+    assert (conditions["Ready"]["status"], conditions["Ready"]["reason"]) == ("False", "Stopped")
+    assert value["problems"] == []
+    screen = str(render("status", convert(value, StatusResult), width=100))
+    assert "Served            off  Stopped" in screen
+    assert "  NO  " not in screen
+
+
+# what Docker reports of its Swarm on the master node, and the reason of the condition
+SWARMS = {
+    "inactive": "NoSwarm",
+    "locked": "SwarmLocked",
+    "not a manager": "SwarmOfOthers",
+    "error": "SwarmFailed",
+    "pending": "SwarmFailed",
+}
+
+
+@pytest.mark.parametrize(("swarm_state", "reason"), SWARMS.items())
+def test_a_swarm_that_is_not_managed_has_its_own_reason_and_advice(
+    fed: WithServices, swarm_state: str, reason: str
+) -> None:
+    fed.services |= {"swarm": swarm_state, "cluster": "", "services": {}}
+    value = fed.status()
+    assert wrong(value) == {"Deployed": ("False", reason), "Served": ("False", reason)}
+    hint = next(each["hint"] for each in value["conditions"] if each["type"] == "Deployed")
+    assert ("mip.deploy" in hint) is (swarm_state == "inactive"), "a deployment cures only that"
+    screen = described(value, "fed1-ms")
+    assert f"Deployed: {reason}" in screen
+    assert "No problems" not in screen
+    if swarm_state != "inactive":
+        (problem,) = value["problems"]
+        assert (problem["rule"], problem["node"]) == (reason, "fed1-ms")
+
+
+def test_only_a_node_that_was_observed_is_without_problems(fed: WithServices) -> None:
+    assert "No problems." in described(fed.status(), HOSTS[0])
+    fed.down = {HOSTS[0]}
+    value = fed.status()
+    assert "No problems" not in described(value, HOSTS[0])
+    assert "No problems." in described(value, HOSTS[1])
+    disable(fed.pusher, "wk1", None, dry_run=False)
+    assert "No problems" not in described(fed.status(), HOSTS[0])
+
+
+def test_a_master_that_is_disabled_or_has_no_docker_is_not_one_that_does_not_respond(
+    fed: WithServices,
+) -> None:
+    fed.services = None
+    fed.forged = {}
+    value = fed.status()
+    assert wrong(value)["Served"] == ("Unknown", "MasterFailed")
+    disable(fed.pusher, "ms", None, dry_run=False)
+    assert wrong(fed.status())["Served"] == ("Unknown", "MasterDisabled")
+
+
+def test_a_deployment_that_failed_is_in_the_status_until_one_succeeds(fed: WithServices) -> None:
+    node = fed.federation.by_id(HOSTS[0])
+
+    def deployed(*failed: str) -> None:
+        nodes = {
+            each.id: DeployedNode(
+                changed=False,
+                failed=each.id in failed,
+                changes={},
+                error="no room left" if each.id in failed else UNSET,
+                findings=[],
+            )
+            for each in fed.federation.nodes
+        }
+        with deploy_failures.recorded(fed.pusher, fed.federation.nodes, whole=True) as attempt:
+            attempt.result = ServicesResult(
+                federation="fed1", changed=False, nodes=nodes, services={}, problems=[]
+            )
+
+    deployed(HOSTS[0])
+    value = fed.status()
+    assert (value["ok"], wrong(value)) == (False, {"Deployed": ("False", "DeployFailed")})
+    (problem,) = value["problems"]
+    assert (problem["rule"], problem["node"], problem["about"]) == (
+        "DeployFailed",
+        HOSTS[0],
+        "no room left",
+    )
+    assert "DeployFailed" in described(value, HOSTS[0])
+    assert "DeployFailed" not in described(value, HOSTS[1])
+    deployed()
+    assert fed.status()["ok"] is True
+    with (
+        pytest.raises(Refused),
+        deploy_failures.recorded(fed.pusher, [node], whole=False),
+    ):
+        raise Refused("port 80 is taken")
+    assert wrong(fed.status()) == {"Deployed": ("False", "DeployFailed")}
+    disable(fed.pusher, "wk1", None, dry_run=False)
+    assert "Deployed" not in wrong(fed.status())
 
 
 def test_a_file_that_went_bad_is_told_though_the_generation_stays(fed: WithServices) -> None:
@@ -306,7 +449,7 @@ def test_without_the_master_it_says_what_it_can(fed: WithServices) -> None:
 def test_an_answer_of_another_shape_is_not_believed(fed: WithServices) -> None:
     fed.services["services"] = {"x": {"replicas": "many"}}
     value = fed.status()
-    assert wrong(value)["Served"] == ("Unknown", "NoAnswer")
+    assert wrong(value)["Served"] == ("Unknown", "MasterFailed")
 
 
 @pytest.mark.parametrize(

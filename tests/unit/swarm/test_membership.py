@@ -104,12 +104,19 @@ def test_a_node_on_which_something_foreign_runs_stays_in_the_swarm_without_our_l
     assert said(replace(there, services={"theirs": ended})) == [("forget", "2")]
 
 
-def word(state: str, *managers: str, error: str = "", control: bool = False) -> dict[str, Any]:
+def word(
+    state: str, *managers: str, error: str = "", control: bool = False, own: str = ""
+) -> dict[str, Any]:
+    """What Docker reports; ``own``: the address of this node, if it was among its managers."""
+    remote = [{"Addr": f"{host}:2377", "NodeID": f"id-{host}"} for host in managers]
+    if own:
+        remote.append({"Addr": f"{own}:2377", "NodeID": "mine"})
     return {
         "LocalNodeState": state,
+        "NodeID": "mine",
         "ControlAvailable": control,
         "Error": error,
-        "RemoteManagers": [{"Addr": f"{host}:2377"} for host in managers],
+        "RemoteManagers": remote,
     }
 
 
@@ -126,10 +133,27 @@ def test_a_node_knows_whether_it_is_in_the_swarm(now: dict[str, Any], reason: st
     assert joined(now, "10.77.0.10") == reason
 
 
-@pytest.mark.parametrize("now", [word("active", "10.1.1.1"), word("active", control=True)])
-def test_another_swarm_is_left_by_nobody_but_a_person(now: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="docker swarm leave --force"):
+def test_another_swarm_is_left_by_nobody_but_a_person() -> None:
+    with pytest.raises(Refused, match=r"docker swarm leave \(.* are kept\)"):
+        joined(word("active", "10.1.1.1"), "10.77.0.10")
+
+
+MANAGERS = [
+    word("active", control=True, own="10.1.1.2"),
+    word("active", "10.77.0.10", control=True, own="10.1.1.2"),
+    word("error", "10.1.1.1", error="certificate expired", own="10.1.1.2"),
+    word("pending", own="10.1.1.2"),
+    word("locked"),
+    word("locked", own="10.1.1.2"),
+]
+
+
+@pytest.mark.parametrize("now", MANAGERS)
+def test_no_manager_is_told_to_leave_its_swarm(now: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as caught:
         joined(now, "10.77.0.10")
+    assert "leave" not in str(caught.value)
+    assert ("docker swarm unlock" in str(caught.value)) is (now["LocalNodeState"] == "locked")
 
 
 def test_a_refresh_gives_places_and_takes_none_of_a_node_that_left_the_pillar() -> None:

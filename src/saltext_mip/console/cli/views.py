@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import structs, to_builtins
 
 from saltext_mip.conditions import severity
 from saltext_mip.console.cli.terminal import width
 from saltext_mip.console.screens.fallback import key_values
 from saltext_mip.console.screens.problems import problem_list
+from saltext_mip.console.screens.refresh import conditions
 from saltext_mip.console.screens.text import Screen
 from saltext_mip.results import ReportedCondition, StatusResult
 from saltext_mip.text import when
@@ -28,12 +31,35 @@ def describe_node(status: StatusResult, node: str) -> Screen:
     screen.title("services")
     services = {name: each for name, each in status.services.items() if each.node == node}
     key_values(screen, to_builtins(services) or "none", indent=2)
+    unhealthy = [each for each in status.conditions if not is_normal(each)]
+    theirs = [each for each in unhealthy if _concerns(each, status, node)]
+    conditions(screen, theirs)
     problems = [problem for problem in status.problems if problem.node == node]
     problem_list(screen, problems, federation=status.federation)
-    if not problems:
+    if not problems and not theirs:
         screen.gap()
-        screen.text("No problems in its data.", style="good")
+        if facts.up:
+            screen.text("No problems.", style="good")
+        else:
+            screen.text("It was not observed: whether it has problems is unknown.", style="warn")
     return screen
+
+
+def _concerns(condition: ReportedCondition, status: StatusResult, node: str) -> bool:
+    """Whether a condition is about that node: it names it, or what runs on it and nowhere else.
+
+    What names no node at all is about the Swarm, which is the master's.
+    """
+    if condition.type == "Ready":
+        return False
+    named = {each for each in status.nodes if _names(condition.message, status, each)}
+    swarm = condition.type in ("Deployed", "Served") and status.nodes[node].role == "master"
+    return node in named or (swarm and not named)
+
+
+def _names(message: str, status: StatusResult, node: str) -> bool:
+    names = [node, *(name for name, each in status.services.items() if each.node == node)]
+    return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-]*\w)", message) for name in names)
 
 
 def of_node(status: StatusResult, node: str) -> StatusResult:
@@ -66,7 +92,7 @@ def only_problems(status: StatusResult, at: str) -> Screen:
     screen.title(f"federation {status.federation}: {axes}", at)
     unhealthy = [each for each in status.conditions if not is_normal(each)]
     for each in unhealthy:
-        bad = severity(each.type, each.status) == "bad"
+        bad = severity(each.type, each.status, each.reason) == "bad"
         text = f"{each.type}: {each.reason}. {each.message}".rstrip()
         screen.text(text, hang=2, style="bad" if bad else "warn")
     problems = [problem for problem in status.problems if problem.severity != "note"]
@@ -78,4 +104,4 @@ def only_problems(status: StatusResult, at: str) -> Screen:
 
 def is_normal(condition: ReportedCondition) -> bool:
     """Whether a condition is normal."""
-    return severity(condition.type, condition.status) == "good"
+    return severity(condition.type, condition.status, condition.reason) == "good"

@@ -15,7 +15,7 @@ def sync_roles(screen: Screen, value: SyncRolesResult) -> None:
         _done(screen, value)
     if value.orphans:
         screen.gap()
-        screen.title("Orphans (prune=True removes them):", style="warn")
+        screen.title("Orphans (prune=True removes them; who is a member is lost):", style="warn")
         for name in value.orphans:
             screen.text(name, indent=2, hang=2)
 

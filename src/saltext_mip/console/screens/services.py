@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from saltext_mip.conditions import STOPPED
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.refresh import GRAVE
 from saltext_mip.console.screens.text import Screen, Style
@@ -95,8 +96,10 @@ def _nodes(screen: Screen, value: ServicesResult) -> None:
 
 def _condition(screen: Screen, each: ReportedCondition) -> None:
     bad = each.status == "False" or each.type in GRAVE
-    style: Style = "bad" if bad else "plain" if each.status == "True" else "warn"
-    mark = {"True": "yes", "False": "NO", "Unknown": "?"}[each.status]
+    stopped = each.reason == STOPPED
+    normal = each.status == "True" and not stopped
+    style: Style = "bad" if bad else "plain" if normal else "warn"
+    mark = {"True": "off" if stopped else "yes", "False": "NO", "Unknown": "?"}[each.status]
     since = f"since {when(each.since)}" if each.since else ""
     screen.title(f"  {each.type:17} {mark:3}  {each.reason}", since, style=style)
     if style != "plain":

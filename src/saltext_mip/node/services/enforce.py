@@ -50,7 +50,7 @@ def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> 
             client, context.federation.name, secret_names(desired), now=datetime.now(UTC)
         )
         if not observed.manager:
-            raise NotInSwarm(state=observed.state)
+            raise NotInSwarm(observed.state)
         overrides = updated_overrides(context, request)
         restarts, already = _restarts(context, request, desired, observed)
         left, network, services = make_plan(

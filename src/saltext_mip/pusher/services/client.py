@@ -116,7 +116,8 @@ class SentServices(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ServicesView:
-    """The services as the master node observes them, safe to show. ``swarm``: it manages one.
+    """The services as the master node observes them, safe to show. ``swarm``: it manages one;
+    ``state``: what its Docker reports of it.
 
     ``services`` by name, ``plan`` what differs from the declaration, ``overrides`` of operators by
     minion id, ``nodes`` the Swarm's entries by minion id; on the nodes ``ending`` a task still runs
@@ -135,6 +136,7 @@ class ServicesView:
     ending: tuple[str, ...] = ()
     due: tuple[RestartItem, ...] = ()
     stalled: tuple[str, ...] = ()
+    state: str = "active"
 
     def unknown(self) -> dict[str, str]:
         """Services that run, and of which it is not known whether they serve; and why."""
@@ -227,6 +229,7 @@ def decode_services(master: str, value: Any) -> ServicesView:
             for each in sent.due
         ),
         stalled=tuple(map(sanitize, sent.stalled)),
+        state=sanitize(sent.swarm),
     )
 
 

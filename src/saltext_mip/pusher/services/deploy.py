@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, structs
 
 from saltext_mip.errors import Misuse, NodeError, Refused
 from saltext_mip.federation import Node
@@ -14,7 +14,7 @@ from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
-from saltext_mip.pusher.services import client, join_token, rollout, wait
+from saltext_mip.pusher.services import client, deploy_failures, join_token, rollout, wait
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.results import DeployedNode, ServicesResult
@@ -80,11 +80,14 @@ def deploy(
     chosen = _targets(pusher, node)
     desired_services(pusher.federation)  # a missing password is named before anything is done
     with pusher.locked("deploy", timeout):
-        ready = _preflight(pusher, chosen)
         if dry_run:
+            ready = _preflight(pusher, chosen)
             return _dry_run(pusher, _apply(pusher, chosen, test=True), chosen, ready)
-        _refuse_foreign(chosen, ready)
-        return _deploy(pusher, chosen, timeout, ready, whole=node is None)
+        with deploy_failures.recorded(pusher, chosen, whole=node is None) as attempt:
+            ready = _preflight(pusher, chosen)
+            _refuse_foreign(chosen, ready)
+            attempt.result = _deploy(pusher, chosen, timeout, ready, whole=node is None)
+            return attempt.result
 
 
 def _preflight(pusher: Pusher, chosen: Sequence[Node]) -> Answers:
@@ -164,15 +167,20 @@ def _deploy(
     if changed:
         pusher.fire("deployed", {"services": sorted(now.services)})
         pusher.record("deployed", message=_summary(done.plan, nodes))
-    return services_result(
+    failed = [node_id for node_id, of in nodes.items() if of.failed]
+    result = services_result(
         pusher,
         now,
         waiting,
         changed=changed,
         nodes=nodes,
         problems=unanswered(answers, chosen, "NodeMissing", "NodeFailed"),
-        failed=bool(absent) or any(of.failed for of in nodes.values()),
+        failed=bool(failed),
     )
+    if not failed:
+        return result
+    note = f"not deployed: {', '.join(failed)}. Fix what is named, then run salt-run mip.deploy."
+    return structs.replace(result, notes=[*(result.notes or ()), note])
 
 
 def _created(plan: Sequence[PlanItem], nodes: Mapping[str, DeployedNode]) -> set[str]:
@@ -321,6 +329,7 @@ def _dry_run(
         services={},
         plan=plan,
         problems=pusher.report(unanswered(answers, chosen, "NodeMissing", "NodeFailed")),
+        retcode=1 if any(of.failed for of in nodes.values()) else UNSET,
     )
 
 

@@ -19,8 +19,9 @@ from saltext_mip.pusher import control, roles
 from saltext_mip.pusher import nodes as members
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.services import client
+from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.services.result import service_info
+from saltext_mip.pusher.status import services as status_services
 from saltext_mip.pusher.status.snapshot import SentStatus, Snapshot, take_snapshot
 from saltext_mip.results import (
     MemberInfo,
@@ -29,9 +30,9 @@ from saltext_mip.results import (
     ServiceInfo,
     StatusResult,
 )
+from saltext_mip.rules import RULES
 from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
-from saltext_mip.swarm.engines.interface import differences, expected
-from saltext_mip.swarm.observed import NODE_DOWN
+from saltext_mip.swarm.engines.interface import expected
 
 
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> StatusResult:
@@ -42,8 +43,8 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> Sta
         _data(snapshot),
         _consolidated(pusher, snapshot),
         _compiled(snapshot),
-        _deployed(snapshot),
-        _served(pusher, snapshot),
+        status_services.deployed(pusher, snapshot),
+        status_services.served(pusher, snapshot),
         *_roles(pusher, snapshot.generation),
         *control.conditions(pusher),
     ]
@@ -61,7 +62,7 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> Sta
         nodes=_nodes(pusher, snapshot),
         services=_services(snapshot),
         pathologies=_pathologies(pusher, snapshot),
-        problems=pusher.report(_problems(snapshot)),
+        problems=pusher.report(_problems(pusher, snapshot)),
         retcode=1 if check and not ok else UNSET,
     )
 
@@ -166,86 +167,6 @@ def _compiled(snapshot: Snapshot) -> Condition:
     return Condition("Compiled", "True", "UpToDate", "all databases are current")
 
 
-def _deployed(snapshot: Snapshot) -> Condition:
-    services = snapshot.services
-    if services is None:
-        return Condition("Deployed", "Unknown", "NoAnswer", f"the master: {snapshot.why}")
-    if not services.swarm:
-        return Condition("Deployed", "False", "NoSwarm", "Swarm not found")
-    if services.refused:
-        return Condition("Deployed", "False", "ServicesDiffer", services.refused)
-    if services.plan:
-        message = "; ".join(f"{item.thing}: {item.reason}" for item in services.plan[:5])
-        return Condition("Deployed", "False", "ServicesDiffer", message)
-    if services.overrides:
-        message = "; ".join(
-            f"{node}: {override.word} by {sanitize(override.actor)} since {override.when}"
-            for node, override in services.overrides.items()
-        )
-        return Condition("Deployed", "True", "Stopped", message)
-    return Condition("Deployed", "True", "AsDeclared", "all services are as declared")
-
-
-def _served(pusher: Pusher, snapshot: Snapshot) -> Condition:
-    services = snapshot.services
-    if services is None:
-        return Condition("Served", "Unknown", "NoAnswer", f"the master: {snapshot.why}")
-    if not services.swarm:
-        return Condition("Served", "False", "NoSwarm", "Swarm not found")
-    down = _not_serving(snapshot)
-    if down:
-        reasons = [client.condition_reason(why) for why in down.values()]
-        reason = next((one for one in reasons if one), None)
-        if reason is None:
-            unreachable = any(services.services[name].node in snapshot.unreachable for name in down)
-            runs = all(services.services[name].up for name in down)
-            if unreachable or NODE_DOWN in down.values():
-                reason = "NodeDown"
-            else:
-                reason = "NotServing" if runs else "ServiceDown"
-        message = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
-        return Condition("Served", "False", reason, message)
-    if services.served.unknown:
-        return Condition("Served", "Unknown", "EngineUnknown", services.served.error)
-    if services.stalled:
-        return Condition("Served", "False", "NotServed", "; ".join(services.stalled))
-    if services.overrides:
-        return Condition("Served", "False", "Stopped", f"stopped: {', '.join(services.overrides)}")
-    if snapshot.generation is None:
-        return Condition("Served", "True", "Serving", "the engines serve; there are no data yet")
-    wrong = differences(expected(pusher.federation, snapshot.generation), services.served)
-    if wrong:
-        return Condition("Served", "False", "DatasetsDiffer", "; ".join(wrong[:5]))
-    return Condition("Served", "True", "Serving", f"generation {snapshot.generation.number}")
-
-
-def _not_serving(snapshot: Snapshot) -> dict[str, str]:
-    """Services that do not serve, and why; not those of which that is unknown."""
-    if snapshot.services is None:
-        return {}
-    unknown = snapshot.services.unknown()
-    waiting = {
-        name: why for name, why in snapshot.services.waiting().items() if name not in unknown
-    }
-    return {**waiting, **_unsure(snapshot)}
-
-
-def _unsure(snapshot: Snapshot) -> dict[str, str]:
-    """Services on nodes that do not respond and that no engine reports as active.
-
-    For up to 15 seconds the Swarm reports 1/1 for a node that is powered off.
-    """
-    if snapshot.services is None:
-        return {}
-    active = snapshot.services.served.active or ()
-    hosts = {node.id: node.hostname for node in snapshot.asked}
-    return {
-        name: "its node does not respond; the Swarm may not have noticed yet"
-        for name, of in snapshot.services.services.items()
-        if of.node in snapshot.unreachable and of.up and hosts.get(of.node) not in active
-    }
-
-
 def _roles(pusher: Pusher, generation: Generation | None) -> Iterator[Condition]:
     if not roles.configured(pusher):
         return
@@ -293,7 +214,7 @@ def _since(
     return settled
 
 
-def _problems(snapshot: Snapshot) -> Iterator[Problem]:
+def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
     for node in snapshot.asked:
         if node.id in snapshot.answers.missing:
             rule = "WorkerMissing" if node.role == "worker" else "NodeMissing"
@@ -305,9 +226,15 @@ def _problems(snapshot: Snapshot) -> Iterator[Problem]:
         if sent.data is not None and sent.data.status != "ok":
             yield Problem(sent.data.status, node=node.id)
     if snapshot.services is not None:
-        for name, why in sorted(_not_serving(snapshot).items()):
+        for name, why in sorted(status_services.not_serving(snapshot).items()):
             node_id = snapshot.services.services[name].node
             yield Problem("ServiceNotServing", node=node_id or None, about=f"{name}: {why}")
+        if not snapshot.services.swarm:
+            reason, message = status_services.swarm_reason(snapshot.services)
+            if reason in RULES:
+                yield Problem(reason, node=pusher.federation.master.id, about=message)
+    for node_id, why in deploy_failures.failures(pusher).items():
+        yield Problem("DeployFailed", node=node_id or None, about=why)
     if snapshot.generation is not None:
         yield from _data_problems(snapshot.generation)
 
@@ -327,7 +254,7 @@ def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:
 def _services(snapshot: Snapshot) -> dict[str, ServiceInfo]:
     if snapshot.services is None:
         return {}
-    unsure = _unsure(snapshot)
+    unsure = status_services.unsure(snapshot)
     found = {}
     for name, of in snapshot.services.services.items():
         found[name] = service_info(of)

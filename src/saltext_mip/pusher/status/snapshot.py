@@ -46,7 +46,8 @@ class SentStatus(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Each node's answer; the services, or ``why`` they are unknown; the last generation.
+    """Each node's answer; the services, or ``why`` (and the condition's ``why_reason``) they are
+    unknown; the last generation.
 
     An invalid answer counts as that node's failure (``answers.failed``).
     """
@@ -56,6 +57,7 @@ class Snapshot:
     services: ServicesView | None
     why: str
     generation: Generation | None
+    why_reason: str = "NoAnswer"
 
     @property
     def unreachable(self) -> dict[str, str]:
@@ -89,7 +91,12 @@ def take_snapshot(pusher: Pusher, timeout: float) -> Snapshot:
     if found is not None and answers.missing:
         found = _observe_again(pusher, found, timeout)
     generation = open_problems.known(pusher.state, pusher.store.last())
-    return Snapshot(answers, asked, found, why, generation)
+    reason = "NoAnswer"
+    if master in disabled:
+        reason = "MasterDisabled"
+    elif master not in answers.missing:
+        reason = "MasterFailed"
+    return Snapshot(answers, asked, found, why, generation, reason)
 
 
 def _observe_again(pusher: Pusher, before: ServicesView, timeout: float) -> ServicesView:

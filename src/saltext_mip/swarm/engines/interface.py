@@ -187,6 +187,18 @@ def expected(federation: Federation, generation: Generation | None) -> Datasets:
     }
 
 
+def without(datasets: Datasets, hosts: Collection[str]) -> Datasets:
+    """The same as if these hosts served nothing."""
+    return {
+        pathology: {
+            code: left
+            for code, nodes in codes.items()
+            if (left := tuple(node for node in nodes if node not in hosts))
+        }
+        for pathology, codes in datasets.items()
+    }
+
+
 def differences(wanted: Datasets, served: Served) -> tuple[str, ...]:
     """What is not served that should be, and the other way round; empty: all is as it should be."""
     if served.datasets is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from msgspec import to_builtins
 
 from saltext_mip.errors import BadAnswer, DeclarationError, Misuse, NodeError, NodesMissing, Refused
-from saltext_mip.pusher.services import deploy, join_token, lifecycle, rollout
+from saltext_mip.pusher.services import deploy, deploy_failures, join_token, lifecycle, rollout
 from tests.support.commands import consolidate, disable
 from tests.support.services import Services
 
@@ -78,6 +79,48 @@ def test_a_dry_run_has_the_changes_of_the_states_as_a_plan(fresh: Services) -> N
         ("fail", "fed1-ui"),
     ]
     assert (fresh.joined, fresh.tasks) == (set(), {})
+
+
+def failed_state(fed: Services) -> None:
+    fed.states = {"fed1-wk-h1": [state(result=False, comment="no room left")]}
+
+
+def without_an_answer(fed: Services) -> None:
+    fed.down = {"fed1-wk-h1"}
+
+
+def with_an_error(fed: Services) -> None:
+    fed.broken = {"fed1-wk-h1": "Docker does not respond"}
+
+
+@pytest.mark.parametrize("fault", [failed_state, without_an_answer, with_an_error])
+def test_a_node_that_fails_is_in_the_exit_code_and_recorded_until_it_does_not(
+    fed: Services, fault: Callable[[Services], None]
+) -> None:
+    assert "retcode" not in run(fed, dry_run=True)
+    fault(fed)
+    assert run(fed, dry_run=True)["retcode"] == 1
+    assert deploy_failures.failures(fed.pusher) == {}, "a dry run records nothing"
+    result = run(fed)
+    assert result["retcode"] == 1
+    assert "not deployed: fed1-wk-h1." in result["notes"][-1]
+    assert set(deploy_failures.failures(fed.pusher)) == {"fed1-wk-h1"}
+    fed.states, fed.down, fed.broken = {}, set(), {}
+    assert "retcode" not in run(fed, node="wk2")
+    assert set(deploy_failures.failures(fed.pusher)) == {"fed1-wk-h1"}
+    assert "retcode" not in run(fed)
+    assert deploy_failures.failures(fed.pusher) == {}
+
+
+def test_a_deployment_that_is_refused_is_recorded_too(fed: Services) -> None:
+    fed.foreign = {"fed1-ui": "port 80 is used by nginx"}
+    with pytest.raises(Refused):
+        deploy.deploy(fed.pusher)
+    (why,) = deploy_failures.failures(fed.pusher).values()
+    assert why == "fed1-ui: port 80 is used by nginx"
+    fed.foreign = {}
+    run(fed)
+    assert deploy_failures.failures(fed.pusher) == {}
 
 
 def test_a_state_of_the_master_that_fails_ends_the_first_deployment(fresh: Services) -> None:

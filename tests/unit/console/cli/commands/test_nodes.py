@@ -74,7 +74,7 @@ def test_a_node_without_problems_is_described_as_such(
     status: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert nodes.describe(context(Scripted(status), ("describe",)), {"node": "ms"}) == 0
-    assert capsys.readouterr().out.endswith("No problems in its data.\n")
+    assert capsys.readouterr().out.endswith("No problems.\n")
 
 
 def test_a_program_gets_the_status_without_the_other_nodes(

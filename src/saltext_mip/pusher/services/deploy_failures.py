@@ -1,0 +1,65 @@
+"""What the last deployment did not do, by node: recorded until a later one does it.
+
+What runs may be as declared although a node's states failed or were never applied; without this
+record, the status would not know of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+from saltext_mip.errors import MipError
+from saltext_mip.federation import Node
+from saltext_mip.pusher.answers import sanitize
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.results import ServicesResult
+from saltext_mip.storage.state import DEPLOY_FAILED, decode_state, read_state, write_state
+
+WHOLE = ""  # the key of an error that ended a deployment of all nodes
+
+
+def failures(pusher: Pusher) -> dict[str, str]:
+    """The error by minion id, of nodes that are declared and enabled; :data:`WHOLE` for all."""
+    disabled = pusher.store.disabled()
+    return {
+        node: sanitize(why)
+        for node, why in _read(pusher).items()
+        if node == WHOLE or (node in pusher.federation.ids and node not in disabled)
+    }
+
+
+class Attempt:
+    """One deployment: its caller gives it the ``result``."""
+
+    result: ServicesResult | None = None
+
+
+@contextmanager
+def recorded(pusher: Pusher, chosen: Collection[Node], *, whole: bool) -> Iterator[Attempt]:
+    """Record what the deployment of the ``chosen`` nodes inside the block does not do."""
+    scope = {WHOLE} if whole else {node.id for node in chosen}
+    attempt = Attempt()
+    try:
+        yield attempt
+    except MipError as exc:
+        _write(pusher, {**_read(pusher), **dict.fromkeys(scope, str(exc))})
+        raise
+    if attempt.result is None:
+        raise ValueError("a deployment that ends has a result")
+    failed = {
+        node: of.error or "its states failed"
+        for node, of in attempt.result.nodes.items()
+        if of.failed
+    }
+    kept = {} if whole else {k: v for k, v in _read(pusher).items() if k not in scope}
+    _write(pusher, {**kept, **failed})
+
+
+def _read(pusher: Pusher) -> dict[str, str]:
+    return decode_state(dict[str, str], read_state(pusher.state / DEPLOY_FAILED) or {})
+
+
+def _write(pusher: Pusher, found: Mapping[str, str]) -> None:
+    if found or _read(pusher):
+        write_state(pusher.state / DEPLOY_FAILED, dict(found))

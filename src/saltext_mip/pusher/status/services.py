@@ -1,0 +1,130 @@
+"""What the status reports of the services: are they as declared, and do they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from saltext_mip import conditions
+from saltext_mip.conditions import Condition
+from saltext_mip.pusher.answers import sanitize
+from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.services import client, deploy_failures
+from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.pusher.status.snapshot import Snapshot
+from saltext_mip.swarm.engines.interface import differences, expected, without
+from saltext_mip.swarm.observed import NODE_DOWN
+
+# the reason for what the master node's Docker reports of its Swarm
+_SWARM_REASONS = {
+    "inactive": ("NoSwarm", "the master node is in no Swarm"),
+    "locked": ("SwarmLocked", "the Swarm is locked; whether its services run is unknown"),
+    "not a manager": ("SwarmOfOthers", "the master node is in a Swarm that it does not manage"),
+}
+
+
+def swarm_reason(services: ServicesView) -> tuple[str, str]:
+    other = ("SwarmFailed", f"the master node's Docker reports of its Swarm: {services.state}")
+    return _SWARM_REASONS.get(services.state, other)
+
+
+def _without_services(type_: str, snapshot: Snapshot) -> Condition:
+    return Condition(type_, "Unknown", snapshot.why_reason, f"the master: {snapshot.why}")
+
+
+def deployed(pusher: Pusher, snapshot: Snapshot) -> Condition:
+    services = snapshot.services
+    if services is None:
+        return _without_services("Deployed", snapshot)
+    if not services.swarm:
+        return Condition("Deployed", "False", *swarm_reason(services))
+    if services.refused:
+        return Condition("Deployed", "False", "DeployRefused", services.refused)
+    if failed := deploy_failures.failures(pusher):
+        message = "; ".join(f"{node}: {why}" if node else why for node, why in failed.items())
+        return Condition("Deployed", "False", "DeployFailed", message)
+    if services.plan:
+        message = "; ".join(f"{item.thing}: {item.reason}" for item in services.plan[:5])
+        return Condition("Deployed", "False", "ServicesDiffer", message)
+    if services.overrides:
+        message = "; ".join(
+            f"{node}: {override.word} by {sanitize(override.actor)} since {override.when}"
+            for node, override in services.overrides.items()
+        )
+        return Condition("Deployed", "True", "Stopped", message)
+    return Condition("Deployed", "True", "AsDeclared", "all services are as declared")
+
+
+def served(pusher: Pusher, snapshot: Snapshot) -> Condition:
+    services = snapshot.services
+    if services is None:
+        return _without_services("Served", snapshot)
+    if not services.swarm:
+        return Condition("Served", "False", *swarm_reason(services))
+    if down := not_serving(snapshot):
+        message = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
+        return Condition("Served", "False", _reason_down(snapshot, services, down), message)
+    stopped = f"an operator stopped {', '.join(services.overrides)}"
+    if pusher.federation.master.id in services.overrides:  # nothing is there to be asked
+        return Condition("Served", "True", conditions.STOPPED, stopped)
+    if services.served.unknown:
+        return Condition("Served", "Unknown", "EngineUnknown", services.served.error)
+    if services.stalled:
+        return Condition("Served", "False", "NotServed", "; ".join(services.stalled))
+    if wrong := _not_served(pusher, snapshot, services):
+        return Condition("Served", "False", "DatasetsDiffer", "; ".join(wrong[:5]))
+    if services.overrides:
+        return Condition("Served", "True", conditions.STOPPED, f"{stopped}; all else is served")
+    if snapshot.generation is None:
+        return Condition("Served", "True", "Serving", "the engines serve; there are no data yet")
+    return Condition("Served", "True", "Serving", f"generation {snapshot.generation.number}")
+
+
+def _reason_down(snapshot: Snapshot, services: ServicesView, down: Mapping[str, str]) -> str:
+    """Why services do not serve, as a condition's reason."""
+    reasons = [client.condition_reason(why) for why in down.values()]
+    if reason := next((one for one in reasons if one), None):
+        return reason
+    unreachable = any(services.services[name].node in snapshot.unreachable for name in down)
+    if unreachable or NODE_DOWN in down.values():
+        return "NodeDown"
+    runs = all(services.services[name].up for name in down)
+    return "NotServing" if runs else "ServiceDown"
+
+
+def _not_served(pusher: Pusher, snapshot: Snapshot, services: ServicesView) -> tuple[str, ...]:
+    """What is not served as consolidated, apart from nodes that an operator stopped."""
+    if snapshot.generation is None:
+        return ()
+    off = {node.hostname for node in pusher.federation.nodes if node.id in services.overrides}
+    have = services.served
+    if have.datasets is not None:
+        have = replace(have, datasets=without(have.datasets, off))
+    return differences(without(expected(pusher.federation, snapshot.generation), off), have)
+
+
+def not_serving(snapshot: Snapshot) -> dict[str, str]:
+    """Services that do not serve, and why; not those of which that is unknown."""
+    if snapshot.services is None:
+        return {}
+    unknown = snapshot.services.unknown()
+    waiting = {
+        name: why for name, why in snapshot.services.waiting().items() if name not in unknown
+    }
+    return {**waiting, **unsure(snapshot)}
+
+
+def unsure(snapshot: Snapshot) -> dict[str, str]:
+    """Services on nodes that do not respond and that no engine reports as active.
+
+    For up to 15 seconds the Swarm reports 1/1 for a node that is powered off.
+    """
+    if snapshot.services is None:
+        return {}
+    active = snapshot.services.served.active or ()
+    hosts = {node.id: node.hostname for node in snapshot.asked}
+    return {
+        name: "its node does not respond; the Swarm may not have noticed yet"
+        for name, of in snapshot.services.services.items()
+        if of.node in snapshot.unreachable and of.up and hosts.get(of.node) not in active
+    }
