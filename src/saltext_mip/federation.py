@@ -178,8 +178,11 @@ def find_node(federation: str, nodes: Mapping[str, Sequence[str | None]], name: 
     return found[0]
 
 
-def federations(pillar: Mapping[str, Any]) -> dict[str, Federation]:
-    """All federations of a pillar, by name. A node may be in one only."""
+def federations(pillar: Mapping[str, Any], *, check: bool = True) -> dict[str, Federation]:
+    """All federations of a pillar, by name. A node may be in one only.
+
+    Without ``check``, of a pillar that was checked before.
+    """
     mip = pillar.get("mip")
     declared = mip.get("federations") if isinstance(mip, Mapping) else None
     if declared is None:
@@ -188,8 +191,9 @@ def federations(pillar: Mapping[str, Any]) -> dict[str, Federation]:
         raise DeclarationError("mip:federations", "must be of type object")
     found = {}
     for name, value in declared.items():
-        _check_name(name)
-        found[name] = Federation.from_pillar(name, value)
+        if check:
+            _check_name(name)
+        found[name] = Federation.from_pillar(name, value, check=check)
     owner: dict[str, str] = {}
     for federation in found.values():
         for node in federation.nodes:

@@ -25,7 +25,7 @@ def quiet() -> Iterator[None]:
 def opts(root: Path) -> dict[str, Any]:
     made: dict[str, Any] = salt.config.master_config(None)
     pillar = root / "pillar"
-    pillar.mkdir()
+    pillar.mkdir(exist_ok=True)
     (pillar / "top.sls").write_text("base:\n  '*':\n    - secrets\n")
     folders = {"root_dir": str(root), "cachedir": str(root / "cache")}
     return {**made, **folders, "id": "pusher", "pillar_roots": {"base": [str(pillar)]}}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import salt.pillar
 import salt.utils.event
 
+from saltext_mip import schemas
 from saltext_mip.errors import DeclarationError
 from saltext_mip.federation import Federation, federations
 from saltext_mip.secret import Secret
+from saltext_mip.storage import atomic
+from saltext_mip.storage.state import CHECKED_DECLARATION
 
 
 def plain(value: Any) -> Any:
@@ -33,7 +38,22 @@ def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
         raise DeclarationError(
             "(rendering)", "; ".join(_without_source(str(error)) for error in errors)
         )
-    return federations(plain(compiled))
+    return _checked_once(plain(compiled), Path(opts["cachedir"]) / CHECKED_DECLARATION)
+
+
+def _checked_once(pillar: Mapping[str, Any], cache: Path) -> dict[str, Federation]:
+    """The federations of that pillar; one that is in the ``cache`` is valid, and not checked again.
+
+    Importing jsonschema takes longer than most commands that ask no node.
+    """
+    value = repr(pillar.get("mip")).encode()
+    digest = hashlib.sha256(value + schemas.source("pillar") + schemas.source("name")).hexdigest()
+    known = cache.is_file() and cache.read_text(encoding="ascii") == digest
+    found = federations(pillar, check=not known)
+    if not known:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        atomic.replace(cache, digest.encode(), mode=0o600)
+    return found
 
 
 def compile_pillar(opts: Mapping[str, Any], grains: Mapping[str, Any], **more: str) -> Any:

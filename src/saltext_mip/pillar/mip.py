@@ -16,6 +16,7 @@ Configuration, which ``salt-run mip.setup`` writes:
 """
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import salt.pillar
@@ -39,6 +40,8 @@ def ext_pillar(minion_id, pillar):
     """
     The secrets of this minion: ``{"mip": {"secrets": {federation: {"env", "join"}}}}``, or nothing.
     """
+    if not _is_node(pillar, minion_id):
+        return {}
     try:
         declared = federations(plain(pillar))
     except MipError:
@@ -63,6 +66,21 @@ def ext_pillar(minion_id, pillar):
         if secrets:
             found[name] = secrets
     return {"mip": {"secrets": found}} if found else {}
+
+
+def _is_node(pillar, minion_id):
+    """
+    Whether any federation names this minion: for all others the declaration is not checked.
+    """
+    mip = pillar.get("mip")
+    declared = mip.get("federations") if isinstance(mip, Mapping) else None
+    found = declared.values() if isinstance(declared, Mapping) else ()
+    return any(
+        isinstance(each, Mapping)
+        and isinstance(each.get("nodes"), Mapping)
+        and minion_id in each["nodes"]
+        for each in found
+    )
 
 
 def _environment(name, known):

@@ -11,11 +11,15 @@ from importlib.resources import files
 from typing import Any
 
 
+def source(name: str) -> bytes:
+    """The file of the schema of that name."""
+    return files(__name__).joinpath(f"{name}.json").read_bytes()
+
+
 @cache
 def load(name: str) -> dict[str, Any]:
     """The schema of that name, e.g. ``load("pillar")``."""
-    text = files(__name__).joinpath(f"{name}.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
+    schema: dict[str, Any] = json.loads(source(name))
     return schema
 
 

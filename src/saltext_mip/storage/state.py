@@ -38,6 +38,8 @@ CONTROLLER = "controller.json"  # the controller's timers
 LAST_REFRESH = "refreshed.json"  # how the last refresh ended
 APPROVED = "approved.json"  # the revision whose removals an operator approved
 
+CHECKED_DECLARATION = "mip-declaration.sha256"  # in Salt's cache: the last one that was valid
+
 # -- on a node
 ENROLMENT = "enrolled.json"  # the data path that is enrolled
 INVENTORY_CACHE = "inventory.json"
