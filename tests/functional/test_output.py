@@ -48,7 +48,7 @@ def test_what_is_no_terminal_gets_no_colours(
 
 def test_colours_are_salts_own(opts: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, {**opts, "force_color": True}, example("consolidate-trouble")[1])
-    assert "\x1b[0;1;31mWhat is wrong" in text
+    assert "\x1b[0;1;31mProblems" in text
     assert re.sub(r"\x1b\[[0-9;]*m", "", text) == screen("consolidate-trouble") + "\n"
 
 

@@ -34,7 +34,7 @@ def test_the_second_consolidation_shows_what_was_added(told: str) -> None:
 
 def test_once_more_changes_nothing(told: str) -> None:
     _, _, last = told.partition("Once more")
-    assert "Nothing changed: generation 2 stands." in last
+    assert "No change: generation 2 remains in use." in last
 
 
 def test_nothing_of_it_is_left(told: str) -> None:

@@ -154,7 +154,7 @@ def _action(words: list[str]) -> list[str]:
     """The words of an action, without options and what follows them."""
     from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
 
-    known = {action.words for action in (*ACTIONS, *NODE_ACTIONS)}
+    known = {action.path for action in (*ACTIONS, *NODE_ACTIONS)}
     for size in (2, 1):
         for begin in range(len(words)):
             if tuple(words[begin : begin + size]) in known:

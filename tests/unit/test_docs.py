@@ -16,7 +16,7 @@ import pytest
 from saltext_mip import federation, schemas
 from saltext_mip.console.cli.action import Action
 from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
-from saltext_mip.console.cli.completion import words
+from saltext_mip.console.cli.completion import candidates
 from saltext_mip.generations import event_log
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,7 +137,7 @@ def test_what_the_record_can_say_has_its_place_in_the_manual() -> None:
 OPTIONS = {
     flag
     for pusher in (True, False)
-    for offered in words(pusher=pusher).values()
+    for offered in candidates(pusher=pusher).values()
     for flag in offered
     if flag.startswith("--")
 } - {"--help"}

@@ -99,7 +99,7 @@ class Far:
         return pane.run(
             facts,
             call=self,
-            say=self.said.append,
+            write=self.said.append,
             clock=lambda: float(next(clock)),
             sleep=lambda _: None,
         )

@@ -1,4 +1,4 @@
-"""What an action of ``mip`` is: its words, what the parser accepts for it, its help, its code.
+"""What an action of ``mip`` is: its name, what the parser accepts for it, its help, its code.
 
 The parser, the help and the completion are made from these. The actions are defined in
 :mod:`saltext_mip.console.cli.commands`, each beside its code.
@@ -44,13 +44,13 @@ def call(context: Context, given: Arguments) -> int:
 
 @dataclass(frozen=True)
 class Action:
-    """``words`` are what is typed, ``function`` the runner function that it calls, if one.
+    """``path`` is its name, part by part; ``function`` the runner function that it calls, if one.
 
     ``takes`` names the common options that it accepts, ``handler`` is its code and returns the exit
     code.
     """
 
-    words: tuple[str, ...]
+    path: tuple[str, ...]
     function: str
     help: str
     group: str
@@ -60,12 +60,12 @@ class Action:
 
     @property
     def name(self) -> str:
-        return " ".join(self.words)
+        return " ".join(self.path)
 
 
 def action(
     *names: str,
-    help: str,  # noqa: A002 - argparse's word
+    help: str,  # noqa: A002 - argparse's name
     group: str,
     function: str = "",
     takes: frozenset[str] = frozenset(),

@@ -1,6 +1,6 @@
 """Completion for bash and zsh, made from the parser.
 
-Words, options and their choices are completed. Names of nodes are not: asking Salt for them would
+Actions, options and their choices are completed. Names of nodes are not: asking Salt for them would
 take a second at each key.
 """
 
@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterator, Mapping
 from saltext_mip.console.cli.parser import build
 
 
-def words(*, pusher: bool) -> dict[str, tuple[str, ...]]:
+def candidates(*, pusher: bool) -> dict[str, tuple[str, ...]]:
     """``{what was typed: what may follow}``: subcommands, options, choices of an argument."""
     return {" ".join(path): _offered(parser) for path, parser in _parsers(pusher=pusher)}
 
 
 def _parsers(*, pusher: bool) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
-    """Every parser by the words that lead to it."""
+    """Every parser by the path of its action."""
     waiting: list[tuple[tuple[str, ...], argparse.ArgumentParser]] = [((), build(pusher=pusher))]
     while waiting:
         path, parser = waiting.pop()
         yield path, parser
         for argument in parser._actions:
             if isinstance(argument, argparse._SubParsersAction):
-                waiting += [((*path, word), below) for word, below in argument.choices.items()]
+                waiting += [((*path, part), below) for part, below in argument.choices.items()]
 
 
 def _offered(parser: argparse.ArgumentParser) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def _script(
     pusher: bool,
 ) -> str:
     tables = [
-        table("_mip_words", words(pusher=pusher)),
+        table("_mip_words", candidates(pusher=pusher)),
         table("_mip_values", values(pusher=pusher)),
     ]
     return "\n".join([head, *tables, code.strip(), ""])

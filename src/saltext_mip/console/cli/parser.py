@@ -103,7 +103,7 @@ def parse(argv: Sequence[str], *, pusher: bool) -> tuple[Action, Options, dict[s
     action: Action | None = given.pop("action", None)
     begun = given.pop("begun", ())
     if action is None:
-        meant = [one for one in known if one.words[: len(begun)] == begun]
+        meant = [one for one in known if one.path[: len(begun)] == begun]
         listed = _listed(meant) if begun else summary(known, pusher=pusher)
         raise UsageError("choose one of these actions", listed)
     refused = [name for name in COMMON if name in given and name not in (*ALWAYS, *action.takes)]
@@ -158,23 +158,23 @@ def _add_actions(
     before: tuple[str, ...],
     known: Iterable[str],
 ) -> None:
-    """Subparsers for the words that may follow ``before``."""
+    """Subparsers for the parts of names that may follow ``before``."""
     depth = len(before)
-    words = dict.fromkeys(
-        action.words[depth]
+    parts = dict.fromkeys(
+        action.path[depth]
         for action in actions
-        if action.words[:depth] == before and len(action.words) > depth
+        if action.path[:depth] == before and len(action.path) > depth
     )
     below = parser.add_subparsers(
         metavar="action", help=argparse.SUPPRESS, parser_class=_Parser, prog="mip"
     )
-    for word in words:
-        path = (*before, word)
-        exact = next((action for action in actions if action.words == path), None)
-        deeper = [action for action in actions if action.words[: depth + 1] == path]
+    for part in parts:
+        path = (*before, part)
+        exact = next((action for action in actions if action.path == path), None)
+        deeper = [action for action in actions if action.path[: depth + 1] == path]
         listed = [name for name in known if name in ALWAYS or (exact and name in exact.takes)]
         sub = below.add_parser(
-            word,
+            part,
             prog=f"mip {' '.join(path)}",
             usage=_usage(path, exact),
             description=exact.help if exact else _listed(deeper),
@@ -189,7 +189,7 @@ def _add_actions(
             own = sub.add_argument_group("options of this action")
             for option in exact.options:
                 _add(own, option)
-        if any(len(action.words) > depth + 1 for action in deeper):
+        if any(len(action.path) > depth + 1 for action in deeper):
             _add_actions(sub, deeper, path, known)
 
 
@@ -201,15 +201,15 @@ def _flags() -> list[str]:
 
 
 def _usage(path: tuple[str, ...], action: Action | None) -> str:
-    words = " ".join(path)
+    name = " ".join(path)
     if action is None:
-        return f"mip {words} action [options]"
+        return f"mip {name} action [options]"
     placed = [one for one in action.options if one.positional]
     shown = [
         f"[{one.more['metavar']}]" if "nargs" in one.more else one.more.get("metavar", one.name)
         for one in placed
     ]
-    return " ".join(["mip", words, *shown, "[options]"])
+    return " ".join(["mip", name, *shown, "[options]"])
 
 
 def _add(parser: Any, option: Option, *, hide: bool = False) -> None:

@@ -42,7 +42,7 @@ def _pathology(screen: Screen, name: str, found: PathologyResult, updated: str) 
         ("+" if code in added else " ", code, ", ".join(nodes))
         for code, nodes in found.datasets.items()
     ]
-    rows += [("-", code, "gone") for code in found.removed]
+    rows += [("-", code, "removed") for code in found.removed]
     screen.table(
         [(f"{sign} {code}", where) for sign, code, where in rows],
         indent=2,
@@ -66,21 +66,21 @@ def _workers(screen: Screen, workers: Mapping[str, WorkerResult]) -> None:
 def _outcome(screen: Screen, value: ConsolidateResult) -> None:
     screen.gap()
     problems = [problem for problem in value.problems if problem.severity != "note"]
-    also = f" What is wrong ({counted(problems)}) stands above." if problems else ""
+    also = f" See the problems above ({counted(problems)})." if problems else ""
     generation = value.generation
     if value.changed:
         text = f"Generation {generation} is committed."
     elif generation is None:
-        text = "Nothing changed: nothing has been consolidated yet."
+        text = "No change: nothing has been consolidated yet."
     else:
-        text = f"Nothing changed: generation {generation} stands."
+        text = f"No change: generation {generation} remains in use."
     screen.text(text + also, style="warn" if problems else "good")
 
 
 def export(screen: Screen, value: Sequence[ExportedPathology]) -> None:
     """The data structure: pathologies, nodes, datasets."""
     if not value:
-        screen.text("There are no datasets.")
+        screen.text("No datasets found.")
     for pathology in value:
         screen.gap()
         screen.title(pathology.name)

@@ -23,7 +23,7 @@ def events(screen: Screen, value: EventsResult) -> None:
     screen.gap()
     lines(screen, value.events)
     if not value.events:
-        screen.text("Nothing has happened yet.")
+        screen.text("No events yet.")
     if len(value.events) < value.of:
         screen.gap()
         screen.text(f"the last {len(value.events)} of {value.of}: limit=0 shows all")

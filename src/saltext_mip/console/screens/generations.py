@@ -27,7 +27,7 @@ def history(screen: Screen, value: HistoryResult) -> None:
         if value.dataset is UNSET:
             screen.text("Nothing has been consolidated yet.")
         else:
-            screen.text(f"In no generation did a dataset '{value.dataset}' come, go or change.")
+            screen.text(f"No generation added, removed or changed dataset '{value.dataset}'.")
     for each in value.generations:
         _generation(screen, each)
     listed = len(value.generations)
@@ -58,7 +58,7 @@ def diff(screen: Screen, value: DiffResult) -> None:
     """One line a difference."""
     screen.gap()
     if not value.changes:
-        screen.text("They do not differ.", style="good")
+        screen.text("No differences.", style="good")
     for change in value.changes:
         sign, style = OPS[change.op]
         old, new = _brief(change.old), _brief(change.new)
@@ -83,20 +83,20 @@ def _brief(value: Any) -> str:
 
 
 def rollback(screen: Screen, value: RollbackResult) -> None:
-    """What was put back, and where."""
+    """What was restored, and where."""
     if value.dry_run:
         plan(screen, value.plan)
         return
     screen.gap()
     if not value.changed:
-        screen.text(f"Nothing changed: all is as in generation {value.restored}.", style="good")
+        screen.text(f"No change: all is as in generation {value.restored}.", style="good")
         return
     screen.table(list(value.nodes.items()), indent=2)
     if value.compile is not UNSET:
         databases(screen, value.compile)
     screen.gap()
     screen.text(
-        f"Generation {value.restored} is back, as generation {value.generation}. Nothing"
-        " automatic takes it away again; a person's own consolidate does.",
+        f"Generation {value.restored} is restored as generation {value.generation}, and automatic"
+        " refreshes are suspended: mip.resume or mip.consolidate replaces it.",
         style="good",
     )

@@ -28,7 +28,7 @@ def tmux(screen: Screen, value: TmuxResult) -> None:
         rows.append((str(each.index), each.name, panes))
     screen.table(rows, indent=2)
     screen.gap()
-    screen.text("The session was made." if value.changed else "The session was there.")
+    screen.text("Session created." if value.changed else "The session exists already.")
     if not value.attached:
         screen.text(value.attach, first="-> ")
 
@@ -46,7 +46,7 @@ def logs(screen: Screen, value: LogsResult) -> None:
         stamp = f"{line.time[:10]} {line.time[11:23]}"
         screen.block(f"{stamp} {short:{width}} {line.component} | {line.text}")
     if not value.lines:
-        screen.text("There are no lines.")
+        screen.text("No log lines found.")
 
 
 def requirements(screen: Screen, value: RequirementsResult) -> None:
@@ -69,7 +69,7 @@ def here(screen: Screen, value: HereResult) -> None:
     if value.containers is not UNSET:
         screen.table([_row(each) for each in value.containers])
         if not value.containers:
-            screen.text("No service of a federation is here.", style="warn")
+            screen.text("No service of a federation found on this node.", style="warn")
     for what, names in (("restarted", value.restarted), ("pulled", value.pulled)):
         if names is not UNSET:
             screen.text(f"{what}: {', '.join(names) or 'nothing'}")

@@ -43,7 +43,7 @@ def membership(screen: Screen, value: MembershipResult) -> None:
         return
     screen.gap()
     if not value.changed:
-        screen.text("Nothing changed.", style="good")
+        screen.text("No change.", style="good")
     for item in value.plan if value.changed else ():
         screen.text(f"{item.action} {item.thing}: {item.reason}", hang=2)
 
@@ -56,7 +56,7 @@ def _style(each: NodeInfo) -> Style:
 
 def _state(each: NodeInfo) -> str:
     since = f" since {when(each.since)}" if each.since else ""
-    state = {True: "up", False: "does not answer", None: "not asked yet"}[each.up] + since
+    state = {True: "up", False: "no response", None: "not asked yet"}[each.up] + since
     if why := value_or(each.reason, ""):
         state += f" ({why})"
     if each.enabled:
@@ -84,14 +84,14 @@ def databases(screen: Screen, found: Databases) -> None:
     states = [each.status for of_node in found.values() for each in of_node.values()]
     if failed := states.count("failed"):
         screen.text(
-            f"{number(failed, 'database')} failed: bad files are served as they were when they were"
-            " last good, or left out.",
+            f"{number(failed, 'database')} failed: files with errors are kept in their last good"
+            " version, or left out.",
             style="bad",
         )
     elif made := states.count("compiled"):
         screen.text(f"{number(made, 'database')} compiled.", style="good")
     else:
-        screen.text("Nothing changed: all databases are current.", style="good")
+        screen.text("No change: all databases are current.", style="good")
 
 
 def _by_node(screen: Screen, found: Databases) -> None:
@@ -113,7 +113,7 @@ def _made(each: DatabaseResult) -> str:
     if each.status == "compiled" and (seconds := value_or(each.seconds, 0.0)) >= 0.05:
         facts.append(f"{seconds:.1f} s")
     states: list[str] = [*value_or(each.files, {}).values()]
-    for state, what in (("kept", "kept as it was"), ("out", "left out")):
+    for state, what in (("kept", "kept in the last good version"), ("out", "left out")):
         if count := states.count(state):
             facts.append(f"{number(count, 'file')} {what}")
     return "; ".join(facts)

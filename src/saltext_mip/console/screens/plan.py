@@ -12,9 +12,9 @@ def plan(screen: Screen, items: Absent[list[PlanItem]]) -> None:
     screen.gap()
     doing = [item for item in value_or(items, []) if item.action != NOTHING]
     if not doing:
-        screen.text("Nothing would be done.", style="good")
+        screen.text("No change: nothing to do.", style="good")
         return
-    screen.title("This would be done; nothing has been:")
+    screen.title("Plan (dry run, nothing was changed):")
     for item in doing:
         on = f" on {item.node}" if item.node else ""
         screen.text(f"{item.action} {item.thing}{on}", indent=2, hang=2)
@@ -23,9 +23,9 @@ def plan(screen: Screen, items: Absent[list[PlanItem]]) -> None:
 
 
 def setup(screen: Screen, value: SetupResult) -> None:
-    """What was written for a pusher, and what is left to a person."""
+    """What was written for a pusher, and what is left to the operator."""
     if value.dry_run:
-        screen.title("This would be done; nothing has been:")
+        screen.title("Plan (dry run, nothing was changed):")
         for item in value.plan:
             if item.action != "todo":
                 screen.text(f"{item.action} {item.thing}: {item.reason}", indent=2, hang=2)
@@ -34,10 +34,10 @@ def setup(screen: Screen, value: SetupResult) -> None:
         for path in value.wrote:
             screen.text(path, indent=2)
     else:
-        screen.text("Nothing changed.", style="good")
+        screen.text("No change.", style="good")
     if value.todo:
         screen.gap()
-        screen.title("Left for you to do:", style="warn")
+        screen.title("Remaining steps:", style="warn")
         for todo in value.todo:
             first, _, rest = todo.partition("\n")
             screen.text(first, indent=2, hang=2, first="- ")

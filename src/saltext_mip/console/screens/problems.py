@@ -1,4 +1,4 @@
-"""What is wrong, first on every screen: by node, the worst first, with whom to call."""
+"""Problems, first on every screen: by node, the worst first, each node with its contact."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str
         return
     screen.gap()
     worst = _worst(problems)
-    heading = "To be known" if worst == "note" else "What is wrong"
+    heading = "Notes" if worst == "note" else "Problems"
     screen.title(f"{heading}: {counted(problems)}", style=STYLE[worst])
     left = GROUPS
     rest = 0
@@ -34,7 +34,7 @@ def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str
             continue
         screen.gap()
         contact = next((each.contact for each in theirs if each.contact), None)
-        screen.title(node or federation, f"call {contact}" if contact else "")
+        screen.title(node or federation, f"contact: {contact}" if contact else "")
         for group in groups:
             _group(screen, group)
     if rest:
@@ -79,7 +79,7 @@ def _group(screen: Screen, group: Sequence[Problem]) -> None:
         if where := place(problem):
             screen.text(where, indent=4, hang=2)
     if len(group) > PLACES:
-        screen.text(f"and {len(group) - PLACES} more such", indent=4)
+        screen.text(f"and {len(group) - PLACES} more", indent=4)
     if severity != "note":
         screen.text(fault.hint, indent=4, hang=3, first="-> ")
 

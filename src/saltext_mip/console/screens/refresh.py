@@ -1,4 +1,4 @@
-"""The screens of ``refresh``, and of the words to the controller: ``wake``, ``suspend``…"""
+"""The screens of ``refresh``, and of the requests to the controller: ``wake``, ``suspend``…"""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ GRAVE = ("Held", "Stalled")
 
 
 def refresh(screen: Screen, value: RefreshResult) -> None:
-    """What came of it: what is held, what changed, who started again, whether it is served."""
+    """What came of it: what is held, what changed, what was restarted, whether it is served."""
     if value.requested:
         screen.gap()
-        screen.text("The controller was asked for it.", style="good")
+        screen.text("A refresh was requested from the controller.", style="good")
     elif value.held is not UNSET:
         _held(screen, value.held)
     elif value.dry_run:
@@ -62,7 +62,7 @@ def conditions(screen: Screen, found: Sequence[ReportedCondition]) -> None:
 
 def _held(screen: Screen, held: Held) -> None:
     screen.gap()
-    screen.title("Nothing was done: too much would go.", style="bad")
+    screen.title("Refresh held: it would remove too many datasets.", style="bad")
     for why in held.why:
         screen.text(why, indent=2, hang=2)
     screen.gap()
@@ -81,17 +81,17 @@ def _done(screen: Screen, value: RefreshResult) -> None:
         databases(screen, value.compile)
     if value.restarted:
         screen.gap()
-        screen.title("Started again:")
+        screen.title("Restarted:")
         for item in value.restarted:
             did = "" if item.action == "restart" else f"{item.action} "
             thing = f"{did}{item.thing} on {item.node}"
             screen.text(f"{thing}: {item.reason}", indent=2, hang=2)
     screen.gap()
     if value.served is False:
-        screen.title("Not served as it should be:", style="bad")
+        screen.title("Not served as consolidated:", style="bad")
         for text in value_or(value.differences, []):
             screen.text(text, indent=2, hang=2)
         return
     generation = value_or(value.generation, None)
-    outcome = f"Generation {generation} " + ("is served." if value.served else "stands.")
-    screen.text(outcome if value.changed else f"Nothing changed. {outcome}", style="good")
+    outcome = f"Generation {generation} " + ("is served." if value.served else "remains in use.")
+    screen.text(outcome if value.changed else f"No change. {outcome}", style="good")

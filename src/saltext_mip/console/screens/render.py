@@ -103,7 +103,7 @@ def _fact(value: Result, name: str, default: Any) -> Any:
 
 def _title(command: str, value: Result) -> str:
     if isinstance(value, DiffResult):
-        return f"what differs from {value.a or 'nothing'} to {value.b}"
+        return f"differences from {value.a or 'nothing'} to {value.b}"
     return f"{command}, dry run" if _fact(value, "dry_run", False) else command.replace("_", " ")
 
 

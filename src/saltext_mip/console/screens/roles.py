@@ -31,11 +31,11 @@ def _done(screen: Screen, value: SyncRolesResult) -> None:
     unchanged = len(value.unchanged)
     if value.changed:
         screen.text(
-            f"Roles are in step with generation {value.generation}; {unchanged} unchanged.",
+            f"Roles match generation {value.generation}; {unchanged} unchanged.",
             style="bad" if value.failed else "good",
         )
     elif not value.failed:
         screen.text(
-            f"Nothing changed: roles are in step with generation {value.generation}.",
+            f"No change: roles match generation {value.generation}.",
             style="good",
         )

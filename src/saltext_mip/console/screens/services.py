@@ -18,7 +18,7 @@ from saltext_mip.results import (
 from saltext_mip.text import when
 
 LOG_LINES = 3
-SERVES: Mapping[str, Style] = {"serves": "good", "stopped": "warn", "does not serve": "bad"}
+SERVES: Mapping[str, Style] = {"serving": "good", "stopped": "warn", "not serving": "bad"}
 
 
 def service_changes(screen: Screen, value: ServicesResult) -> None:
@@ -30,18 +30,17 @@ def service_changes(screen: Screen, value: ServicesResult) -> None:
     services(screen, value.services)
     screen.gap()
     if value.retcode:
-        screen.text("Not everything is as it should be.", style="bad")
+        screen.text("Some services are not serving, or a node failed.", style="bad")
     elif value.changed:
         screen.text("Done.", style="good")
     else:
-        screen.text("Nothing changed: everything is as declared.", style="good")
+        screen.text("No change: all services match the declaration.", style="good")
 
 
 def status(screen: Screen, value: StatusResult) -> None:
-    """One word first, then each condition, the services, the nodes and the pathologies."""
+    """The summary first, then each condition, the services, the nodes and the pathologies."""
     screen.gap()
-    word = "Everything is well" if value.ok else "Not everything is well"
-    screen.title(word, f"{value.sync}, {value.health}", style="good" if value.ok else "bad")
+    screen.title(f"{value.health}, {value.sync}", style="good" if value.ok else "bad")
     for each in value.conditions:
         if each.type != "Ready":
             _condition(screen, each)
@@ -73,8 +72,8 @@ def _serves(each: ServiceInfo) -> str:
     if each.stopped:
         return "stopped"
     if each.serving:
-        return "serves"
-    return "does not serve"
+        return "serving"
+    return "not serving"
 
 
 def _nodes(screen: Screen, value: ServicesResult) -> None:
@@ -115,11 +114,11 @@ def _members(screen: Screen, value: StatusResult) -> None:
     rows: list[tuple[str, ...]] = []
     styles: list[Style] = []
     for node, each in value.nodes.items():
-        up = {True: "up", False: "does not answer", None: "not asked"}[each.up]
+        up = {True: "up", False: "no response", None: "not asked"}[each.up]
         if not each.enabled:
             up = "disabled"
         since = f" since {when(each.since)}" if each.since else ""
-        rows.append((each.short, node, f"Swarm: {each.swarm or 'not in it'}", up + since))
+        rows.append((each.short, node, f"Swarm: {each.swarm or 'not a member'}", up + since))
         styles.append("bad" if each.enabled and not each.up else "plain")
     screen.table(rows, indent=2, styles=styles)
 

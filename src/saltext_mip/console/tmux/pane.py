@@ -1,4 +1,4 @@
-"""What runs in a pane that belongs to a node: ssh, with words before and after it.
+"""What runs in a pane that belongs to a node: ssh, with a title before it and a hint after it.
 
     python -m saltext_mip.console.tmux.pane '{"title": …, "login": […], …}'
 
@@ -36,30 +36,30 @@ def run(
     facts: Mapping[str, Any],
     *,
     call: Callable[[Sequence[str]], int] = subprocess.call,
-    say: Callable[[str], None],
+    write: Callable[[str], None],
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Show who this is, connect, and say what to do when it ends; the exit code."""
-    say(f"{BLUE}{facts['title']}{PLAIN}")
+    """Show who this is, connect, and show what to do when it ends; the exit code."""
+    write(f"{BLUE}{facts['title']}{PLAIN}")
     if facts["note"]:
-        say(f"{YELLOW}{facts['note']}{PLAIN}")
+        write(f"{YELLOW}{facts['note']}{PLAIN}")
     login = Login(*facts["login"])
     role = facts.get("logs")
     if role is None:
         code = call(login.argv(in_folder(facts["folder"])))
-        say(_ended(code, facts))
+        write(_ended(code, facts))
         return code
     ended = None
     while True:
         since = None if ended is None else f"{int(clock() - ended) + UNNOTICED}s"
         code = call(login.argv(remote_logs(COMPONENTS[role], 10_000, since)))
         if code != LOST:
-            say(_ended(code, facts))
+            write(_ended(code, facts))
             return code
         if ended is None:
-            say(_ended(code, facts))
-        say(f"{YELLOW}connecting again every {AGAIN:.0f} s{PLAIN}")
+            write(_ended(code, facts))
+        write(f"{YELLOW}connecting again every {AGAIN:.0f} s{PLAIN}")
         ended = ended or clock()
         sleep(AGAIN)
 
@@ -77,12 +77,12 @@ def _ended(code: int, facts: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    def say(text: str) -> None:
+    def write(text: str) -> None:
         sys.stdout.write(f"{text}\r\n")
         sys.stdout.flush()
 
     try:
-        return run(json.loads(sys.argv[1]), say=say)
+        return run(json.loads(sys.argv[1]), write=write)
     except KeyboardInterrupt:
         return 130
 

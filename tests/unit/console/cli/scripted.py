@@ -36,7 +36,7 @@ class Scripted(Salt):
         return CommandResult(0, results.parse(function, value))
 
 
-def context(salt: Salt, words: Sequence[str] = ("status",), **display: Any) -> Context:
-    """For the action of these words, without progress on standard error."""
-    action: Action = next(each for each in ACTIONS if each.words == tuple(words))
+def context(salt: Salt, path: Sequence[str] = ("status",), **display: Any) -> Context:
+    """For the action of this name, without progress on standard error."""
+    action: Action = next(each for each in ACTIONS if each.path == tuple(path))
     return Context(display=Display(quiet=True, **display), action=action, salt=salt)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from saltext_mip.console.cli.commands import actions
-from saltext_mip.console.cli.completion import values, words
+from saltext_mip.console.cli.completion import candidates, values
 from saltext_mip.console.cli.parser import UsageError, build, parse
 
 
 @pytest.mark.parametrize("pusher", [True, False])
 def test_every_action_is_offered_word_by_word(pusher: bool) -> None:
-    offered = words(pusher=pusher)
+    offered = candidates(pusher=pusher)
     for action in actions(pusher=pusher):
-        for depth, word in enumerate(action.words):
-            assert word in offered[" ".join(action.words[:depth])]
+        for depth, part in enumerate(action.path):
+            assert part in offered[" ".join(action.path[:depth])]
 
 
 @pytest.mark.parametrize("pusher", [True, False])
@@ -27,16 +27,16 @@ def test_an_offered_option_is_accepted_by_the_parser(pusher: bool) -> None:
             for option in action.options
             if option.positional
         ]
-        for option in words(pusher=pusher)[action.name]:
+        for option in candidates(pusher=pusher)[action.name]:
             if not option.startswith("-") or option in ("-h", "--help"):
                 continue
             value = [(valued[option] or ("7",))[0]] if option in valued else []
             required = ["--backup-file", "1"] if action.name == "restore" else []
-            parser.parse_args([*action.words, *placed, *required, option, *value])
+            parser.parse_args([*action.path, *placed, *required, option, *value])
 
 
 def test_what_an_action_refuses_is_not_offered() -> None:
-    assert "--node" not in words(pusher=True)["history"]
+    assert "--node" not in candidates(pusher=True)["history"]
     with pytest.raises(UsageError):
         parse(["history", "--node", "wk1"], pusher=True)
 

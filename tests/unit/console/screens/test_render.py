@@ -74,7 +74,7 @@ def test_a_line_ends_with_what_is_seen(name: str) -> None:
         assert not line or line[-1].text == line[-1].text.rstrip()
 
 
-def test_what_is_wrong_comes_before_what_there_is() -> None:
+def test_problems_come_before_what_there_is() -> None:
     text = str(render(*value("consolidate-trouble")))
     assert text.index("NotANumber") < text.index("NotEnumerated") < text.index("CDE of the master")
 
@@ -89,7 +89,7 @@ def test_very_many_problems_are_counted_and_the_worst_are_shown() -> None:
         for file in range(50)
     ]
     text = str(render("consolidate", with_problems(problems)))
-    assert "What is wrong: 1500 errors, 1500 warnings" in text
-    assert "and 45 more such" in text
+    assert "Problems: 1500 errors, 1500 warnings" in text
+    assert "and 45 more" in text
     assert text.count("(UnknownColumn)") + text.count("(NoRows)") == 20
     assert "and 2000 problems more: --out=json has them all" in text

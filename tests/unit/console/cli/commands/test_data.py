@@ -29,7 +29,7 @@ def test_the_exported_structure_is_all_of_standard_output(
     assert data.consolidate(loud, {"export": True, "federation": "fed1", "strict": True}) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == structure
-    assert "Nothing changed" in err
+    assert "No change" in err
     assert salt.calls == [
         ("consolidate", {"federation": "fed1", "strict": True}),
         ("export", {"federation": "fed1"}),

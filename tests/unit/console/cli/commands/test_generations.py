@@ -19,7 +19,7 @@ def test_a_difference_is_1_and_none_0(
     salt = Scripted(example(name)[1])
     assert generations.diff(context(salt, ("diff",)), {"a": 2, "federation": "fed1"}) == code
     assert salt.calls == [("diff", {"a": 2, "federation": "fed1"})]
-    assert "what differs from" in capsys.readouterr().out
+    assert "differences from" in capsys.readouterr().out
 
 
 def test_a_comparison_that_failed_is_2(capsys: pytest.CaptureFixture[str]) -> None:
