@@ -102,20 +102,28 @@ class Pusher:
         return [ReportedProblem.of(each, contacts.get(each.node or "")) for each in problems]
 
     def ask(
-        self, step: str, targets: Sequence[str], *, within: float | None = None, **arguments: Any
+        self,
+        step: str,
+        targets: Sequence[str],
+        *,
+        within: float | None = None,
+        progress: Progress | None = None,
+        **arguments: Any,
     ) -> Answers:
         """Run a function of ``mip_node`` on these nodes, for at most ``within`` seconds.
 
-        A node whose pillar differs from the pusher's gets it refreshed once and is asked again;
-        if it still differs, the node has failed.
+        ``progress`` is called now and then while it runs; default: the command's. A node whose
+        pillar differs from the pusher's gets it refreshed once and is asked again; if it still
+        differs, the node has failed.
         """
-        answers = self._ask(step, targets, arguments, within)
+        waiting = progress or self.progress
+        answers = self._ask(step, targets, arguments, within, waiting)
         stale = _stale(answers)
         if not stale:
             return answers
         self.progress(f"refreshing the pillar of {', '.join(stale)}")
         self._refresh_pillar(stale)
-        again = self._ask(step, stale, arguments, within)
+        again = self._ask(step, stale, arguments, within, waiting)
         message = "its pillar declares the federation differently than the pusher's"
         still = dict.fromkeys(_stale(again), message)
         return Answers(
@@ -153,11 +161,12 @@ class Pusher:
         targets: Sequence[str],
         arguments: Mapping[str, Any],
         within: float | None,
+        progress: Progress,
     ) -> Answers:
         head = [self.federation.name, self.federation.digest]
         limit = LIMITS.get(step) if within is None else within
         more = {"timeout": limit, **arguments}
-        return self.nodes.ask(f"mip_node.{step}", targets, head, progress=self.progress, **more)
+        return self.nodes.ask(f"mip_node.{step}", targets, head, progress=progress, **more)
 
 
 def _stale(answers: Answers) -> list[str]:

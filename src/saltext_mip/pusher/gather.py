@@ -64,7 +64,7 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
         [sha for sha in sorted(set(last.cdes.values())) if _is_stored(pusher, sha)] if last else []
     )
     pusher.progress(f"gathering the inventories of {len(asked)} nodes")
-    more = {"follow": True, "settle": follow.settle} if follow else {}
+    more: dict[str, Any] = {"follow": True, "settle": follow.settle} if follow else {}
     answers = pusher.ask("inventory", [node.id for node in asked], known=known, **more)
     require(answers, [node.id for node in asked if node.role != "worker"])
 

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct, structs
 from saltext_mip.errors import NodesFailed
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.answers import Answers, require, sanitize
-from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.context import Progress, Pusher
 from saltext_mip.schemas.decoding import decode
 from saltext_mip.swarm.engines.interface import Served
 from saltext_mip.swarm.observed import NODE_DOWN
@@ -186,15 +186,25 @@ def condition_reason(error: str) -> str | None:
 
 
 def observe_services(
-    pusher: Pusher, swarm_ids: Mapping[str, str] | None = None, *, compile_pillar: bool = True
+    pusher: Pusher,
+    swarm_ids: Mapping[str, str] | None = None,
+    *,
+    compile_pillar: bool = True,
+    within: float | None = None,
 ) -> ServicesView:
-    """The services now. The master node must answer.
+    """The services now. The master node must answer, ``within`` so many seconds.
 
     ``swarm_ids``: by minion id, as the nodes report them. Without ``compile_pillar`` the node uses
     the pillar in its memory.
     """
     master = pusher.federation.master.id
-    answers = pusher.ask("services", [master], swarm_ids=swarm_ids, compile_pillar=compile_pillar)
+    answers = pusher.ask(
+        "services",
+        [master],
+        within=within,
+        swarm_ids=swarm_ids,
+        compile_pillar=compile_pillar,
+    )
     _require_master(answers, master)
     return decode_services(master, answers.values[master])
 
@@ -245,11 +255,17 @@ def _texts(service: ServiceState) -> Iterator[tuple[str, str]]:
             yield key, value
 
 
-def enforce(pusher: Pusher, request: ServiceRequest) -> Enforced:
-    """Have the master node apply the request."""
+def enforce(
+    pusher: Pusher, request: ServiceRequest, *, progress: Progress | None = None
+) -> Enforced:
+    """Have the master node apply the request; ``progress`` is called while it does."""
     master = pusher.federation.master.id
     answers = pusher.ask(
-        "enforce", [master], within=rolling_update_limit(pusher), request=request.to_json()
+        "enforce",
+        [master],
+        within=rolling_update_limit(pusher),
+        progress=progress,
+        request=request.to_json(),
     )
     _require_master(answers, master)
     done = decode(Enforced, answers.values[master], node=master)

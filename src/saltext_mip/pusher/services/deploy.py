@@ -139,7 +139,7 @@ def _deploy(
     unchanged = not (before.plan or removed or before.waiting())
     if not unchanged:
         pusher.progress("enforcing the services")
-        done = client.enforce(pusher, request)
+        done = client.enforce(pusher, request, progress=wait.JobProgress(pusher))
     absent = [each.id for each in chosen if each.id not in answers.values]
     there = [node.id for node in pusher.federation.nodes if node.id not in absent]
     if only is not None:
@@ -233,7 +233,10 @@ def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answ
     if nodes and not test:
         pusher.progress(f"applying the states of {', '.join(node.id for node in nodes)}")
     within = client.rolling_update_limit(pusher)
-    answers = pusher.ask("apply_states", [node.id for node in nodes], within=within, test=test)
+    # the master's states replace engines, one after the other
+    progress = None if test else wait.JobProgress(pusher)
+    targets = [node.id for node in nodes]
+    answers = pusher.ask("apply_states", targets, within=within, progress=progress, test=test)
     return answers.decoded(SentApplied)
 
 

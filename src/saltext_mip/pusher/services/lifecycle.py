@@ -12,7 +12,7 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView, observe_services
 from saltext_mip.pusher.services.result import services_result
-from saltext_mip.pusher.services.wait import wait_replaced, wait_up
+from saltext_mip.pusher.services.wait import JobProgress, wait_replaced, wait_up
 from saltext_mip.results import ServicesResult
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.request import BACK, ServiceRequest, Target
@@ -69,7 +69,7 @@ def _change(
             rollout = restart_components(pusher, restarts, timeout)
             done = client.Enforced((), changed=bool(rollout.done))
         else:
-            done = client.enforce(pusher, request)
+            done = client.enforce(pusher, request, progress=JobProgress(pusher))
         if dry_run:
             return ServicesResult(
                 federation=pusher.federation.name,

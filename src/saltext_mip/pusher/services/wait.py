@@ -8,9 +8,10 @@ ones use that copy.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from saltext_mip.errors import NodesMissing
+from saltext_mip.errors import MipError, NodesMissing
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView, condition_reason
@@ -19,16 +20,19 @@ from saltext_mip.swarm.observed import NODE_DOWN
 
 POLL_INTERVAL = 1.0  # seconds between two observations
 RETRY_INTERVAL = 20.0  # seconds between two tries to restore what is lost
+LOOK_INTERVAL = 5.0  # seconds between two observations while a job on the master node runs
+LOOK_LIMIT = 15.0  # seconds that such an observation may take
 REPORT_INTERVAL = 30.0  # seconds after which progress repeats what is waited for
 PERMANENT_ERROR_WAIT = 12.0  # seconds for which a permanent error must last
+_NAMED = 3  # services that progress names while a job runs
 NODE_DOWN_WAIT = 45.0  # seconds; a manager takes half of it to see its nodes after a reboot
 
 
 class Observer:
     """Observes the services again and again until ``deadline`` (of the monotonic clock).
 
-    A master node that is too busy to answer is asked again. ``first`` is what the caller observed a
-    moment ago, with pillar and secrets resolved.
+    A master node that is too busy to answer ``within`` so many seconds is asked again. ``first`` is
+    what the caller observed a moment ago, with pillar and secrets resolved.
     """
 
     def __init__(
@@ -38,9 +42,11 @@ class Observer:
         swarm_ids: Mapping[str, str] | None = None,
         *,
         first: ServicesView | None = None,
+        within: float | None = None,
     ) -> None:
         self._pusher = pusher
         self._deadline = deadline
+        self._within = within
         self._swarm_ids = swarm_ids
         self._declared = None if first is None else _declared(first)
         self._refreshed = False
@@ -67,7 +73,9 @@ class Observer:
         return view
 
     def _ask(self, *, compile_pillar: bool) -> ServicesView:
-        return client.observe_services(self._pusher, self._swarm_ids, compile_pillar=compile_pillar)
+        return client.observe_services(
+            self._pusher, self._swarm_ids, compile_pillar=compile_pillar, within=self._within
+        )
 
 
 class _Report:
@@ -86,6 +94,49 @@ class _Report:
         elif now - self._when >= REPORT_INTERVAL:
             self._pusher.progress(f"waiting for {text} (for {now - self._since:.0f} s)")
             self._when = now
+
+
+class JobProgress:
+    """Progress of a job in which a node replaces services, such as engines one by one: which do not
+    serve, why, and since when. It is called while the job runs.
+
+    It observes the services itself: what the node does is known only when its job has ended.
+    """
+
+    def __init__(self, pusher: Pusher, *, clock: Callable[[], float] = time.monotonic) -> None:
+        quiet = replace(pusher, progress=lambda _: None)
+        self._observer = Observer(quiet, time.monotonic(), within=LOOK_LIMIT)
+        self._pusher = pusher
+        self._clock = clock
+        self._next_look = clock() + LOOK_INTERVAL
+        self._waiting: dict[str, str] = {}
+        self._since: dict[str, float] = {}
+        self._reported: tuple[str, dict[str, str]] = ("", {})
+        self._when = clock()
+
+    def __call__(self, text: str) -> None:
+        """``text`` names the nodes whose job runs."""
+        now = self._clock()
+        if now >= self._next_look:
+            self._waiting = self._observed()
+            self._since = {name: self._since.get(name, now) for name in self._waiting}
+            self._next_look = self._clock() + LOOK_INTERVAL
+        if (text, self._waiting) != self._reported or now - self._when >= REPORT_INTERVAL:
+            self._pusher.progress("; ".join([text, *self._services(now)]))
+            self._reported, self._when = (text, self._waiting), now
+
+    def _services(self, now: float) -> Iterator[str]:
+        for name, why in sorted(self._waiting.items())[:_NAMED]:
+            yield f"{name}: {why} (for {now - self._since[name]:.0f} s)"
+        if (more := len(self._waiting) - _NAMED) > 0:
+            yield f"and {more} more"
+
+    def _observed(self) -> dict[str, str]:
+        try:
+            view = self._observer.observe()
+        except MipError as error:  # whether the node is there is for the job itself to find
+            return {"services": f"unknown ({error})"}
+        return view.waiting() if view.swarm else {}
 
 
 def wait_served(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import NodesMissing
-from saltext_mip.pusher.services import client, wait
+from saltext_mip.pusher.services import client, deploy, lifecycle, wait
 from saltext_mip.swarm.request import ServiceRequest
 from tests.support.services import Services
 
@@ -169,3 +169,73 @@ def test_each_reason_to_wait_is_reported_once(fed: Services) -> None:
     wait.wait_up(fed.pusher, timeout=60)
     assert len(fed.said) == 1
     assert ENGINE in fed.said[0]
+
+
+class Clock:
+    """Each look at it is a second later."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_progress_of_a_long_job_names_what_is_waited_for_and_since_when(fed: Services) -> None:
+    restart(fed, "fed1-wk-h1", slow=10)
+    fed.said.clear()
+    progress = wait.JobProgress(fed.pusher, clock=Clock())
+    for _ in range(100):
+        progress("waiting for fed1-ms")
+    assert fed.said[0] == "waiting for fed1-ms"
+    first, *later = [said for said in fed.said if ENGINE in said]
+    assert first.startswith(f"waiting for fed1-ms; {ENGINE}: ")
+    assert first.endswith("(for 0 s)")
+    assert later[-1].endswith("s)")
+    assert not later[-1].endswith("(for 0 s)")
+    assert fed.said[-1] == "waiting for fed1-ms"  # it serves
+    # neither each call nor each look is a line
+    assert len(fed.said) < jobs(fed, "mip_node.services")
+
+
+def test_progress_of_a_long_job_names_a_few_services_and_how_many_more(fed: Services) -> None:
+    restart(fed, *fed.federation.ids, slow=1000)
+    fed.said.clear()
+    progress = wait.JobProgress(fed.pusher, clock=Clock())
+    for _ in range(20):
+        progress("waiting for fed1-ms")
+    assert fed.said[-1].count(" (for ") == 3
+    _, waiting = wait.wait_up(fed.pusher, timeout=0)
+    assert fed.said[-1].endswith(f"and {len(waiting) - 3} more")
+
+
+def test_a_look_that_fails_does_not_end_the_job_and_is_reported(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fed.down = {MASTER}
+    progress = wait.JobProgress(fed.pusher, clock=Clock())
+    for _ in range(20):
+        progress("waiting for fed1-ms")
+    assert "services: unknown (" in fed.said[-1]
+
+
+def test_a_deployment_that_replaces_engines_shows_it_while_its_job_runs(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "LOOK_INTERVAL", 0.0)
+    asked = fed.ask
+
+    def ask(function: str, targets: Any, *arguments: Any, **keywords: Any) -> Any:
+        answers = asked(function, targets, *arguments, **keywords)
+        if function in ("mip_node.enforce", "mip_node.apply_states"):
+            keywords["progress"]("waiting for fed1-ms")  # as the job does, every few seconds
+        return answers
+
+    monkeypatch.setattr(fed, "ask", ask)
+    lifecycle.remove(fed.pusher, node="h1")
+    fed.slow = 5
+    fed.said.clear()
+    deploy.deploy(fed.pusher)
+    lines = [said for said in fed.said if said.startswith("waiting for fed1-ms; ")]
+    assert [ENGINE in line for line in lines] == [True]
