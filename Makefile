@@ -72,9 +72,10 @@ soak: $(INSTALLED)  ## what gains by running long: chance and faults, for an hou
 	MIP_SOAK=1 $(PYTEST) tests/federation/test_nemesis.py
 	MIP_SOAK=1 $(PYTEST) tests/federation/test_engine_clock.py
 
-federation: $(INSTALLED)  ## bring up hosts of their own: [WORKERS=3] [KEYCLOAK=1] [SETTLE=2]
+federation: $(INSTALLED)  ## bring up hosts of their own: [WORKERS=3] [KEYCLOAK=1] [SETTLE=2] [ENGINE_CLOCK=20]
 	$(BIN)/python -m tests.support.bed up --workers $(WORKERS) \
-	    $(if $(KEYCLOAK),--keycloak) $(if $(SETTLE),--settle $(SETTLE))
+	    $(if $(KEYCLOAK),--keycloak) $(if $(SETTLE),--settle $(SETTLE)) \
+	    $(if $(ENGINE_CLOCK),--clock $(ENGINE_CLOCK))
 
 federation-down: $(INSTALLED)  ## take them away
 	$(BIN)/python -m tests.support.bed down

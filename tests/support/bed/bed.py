@@ -57,11 +57,13 @@ class Bed:
         hosts: tuple[HostSpec, ...],
         network: Network,
         settle: float | None = None,
+        clock: float = pillar.CLOCK,
     ) -> None:
         self.layout = layout
         self.specs = hosts
         self.network = network
         self.settle = settle
+        self.clock = clock
         self.by_name = {spec.name: Host(layout, spec, network) for spec in hosts}
 
     @property
@@ -81,13 +83,15 @@ class Bed:
         *,
         workers: int = 3,
         settle: float | None = None,
+        clock: float = pillar.CLOCK,
         keycloak: bool = False,
         layout: Layout | None = None,
         say: Callable[[str], None] = _silent,
     ) -> Bed:
         """Brings up hosts with dockerd, sshd and Salt, pulled images and a pillar.
 
-        `settle` is the pillar's reactor.settle in seconds. Takes away first what an old bed
+        `settle` is the pillar's reactor.settle in seconds, `clock` the factor by which the clock
+        of the engine's stand-in is faster than exareme's. Takes away first what an old bed
         left in the same `layout`. Raises BedUnavailable where there can be none.
         """
         machine.require()
@@ -98,15 +102,15 @@ class Bed:
             hosts = federation_hosts(workers)
             layout.root.mkdir(parents=True, exist_ok=True)
             network = Network.start(layout.root)
-            bed = cls(layout, hosts, network, settle)
+            bed = cls(layout, hosts, network, settle, clock)
             try:
-                bed._describe(settle)
+                bed._describe()
                 server = None
                 if keycloak:
                     from tests.support.bed import identity  # its packages are wanted here only
 
                     server = identity.lay_out(layout, hosts[0])
-                bed._lay_out(images, settle, server)
+                bed._lay_out(images, server)
                 bed._start(server, say)
             except BaseException as error:
                 error.add_note(bed.last_words())
@@ -123,7 +127,8 @@ class Bed:
         except FileNotFoundError:
             raise BedUnavailable(f"no bed is up in {layout.root}") from None
         hosts = tuple(HostSpec(**host) for host in description["hosts"])
-        return cls(layout, hosts, Network(description["network"]), description["settle"])
+        how = (description["settle"], description["clock"])
+        return cls(layout, hosts, Network(description["network"]), *how)
 
     def down(self) -> None:
         """Leaves nothing: no process, namespace, mount, cable, control group or file."""
@@ -135,9 +140,10 @@ class Bed:
         with _only_one(layout):
             cleanup.clean(layout)
 
-    def _describe(self, settle: float | None) -> None:
+    def _describe(self) -> None:
         description = {
-            "settle": settle,
+            "settle": self.settle,
+            "clock": self.clock,
             "hosts": [asdict(spec) for spec in self.specs],
             "network": self.network.holder,
         }
@@ -146,7 +152,6 @@ class Bed:
     def _lay_out(
         self,
         images: registry.Registry,
-        settle: float | None,
         keycloak: Identity | None,
     ) -> None:
         self.layout.mount_point.mkdir(exist_ok=True)
@@ -160,7 +165,8 @@ class Bed:
         ssh.lay_out(self.layout, self.specs)
         salt.lay_out(self.layout, self.specs)
         settings = keycloak.settings if keycloak else None
-        for path, content in pillar.files(self.specs, settle=settle, keycloak=settings).items():
+        files = pillar.files(self.specs, settle=self.settle, clock=self.clock, keycloak=settings)
+        for path, content in files.items():
             file = self.layout.outside(PUSHER, f"/srv/pillar/{path}")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
@@ -265,7 +271,7 @@ class Bed:
         `change` gets the value of mip:federations:<fed> and edits it. The minions that answer
         have the new pillar when this is back.
         """
-        value = pillar.declaration(self.specs, self.settle)
+        value = pillar.declaration(self.specs, self.settle, self.clock)
         if change is not None:
             change(value)
         text = pillar.render(value, comment=pillar.header())

@@ -90,11 +90,12 @@ def files(
     hosts: tuple[HostSpec, ...],
     *,
     settle: float | None = None,
+    clock: float = CLOCK,
     keycloak: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """The pillar's files by their path below the pillar's root."""
     return {
         "top.sls": TOP.format(federation=FEDERATION),
-        f"mip/{FEDERATION}.sls": render(declaration(hosts, settle), comment=header()),
+        f"mip/{FEDERATION}.sls": render(declaration(hosts, settle, clock), comment=header()),
         f"mip/{FEDERATION}-secrets.sls": render(secrets(keycloak)),
     }
