@@ -134,6 +134,9 @@ class SharedFederation(LocalFederation):
         for node in self.nodes():
             self.hosts.setdefault(node, Host(self.root / node, "minion"))
         self.prepare()
+        # minions of another module would answer too, e.g. to '*wk*'
+        mine = {PUSHER, *self.nodes()}
+        processes.kill([self._daemon(host) for host in self.hosts if host not in mine])
         if not self._daemon(PUSHER).running:
             self._daemon(PUSHER).start()
         new = [node for node in self.nodes() if not self._daemon(node).running]
