@@ -7,6 +7,7 @@ for names of what is not finite. What it does not take is decided by the rule it
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,20 @@ class Check:
         broken = pl.any_horizontal(*self.masks.values()) if self.masks else None
         self.outside = None if broken is None else broken.sum().alias(self.column)
         self._limits = _limits(variable) if self.number else (None, None)
+
+    @functools.cached_property
+    def extremes(self) -> tuple[pl.Expr, ...]:
+        """The least and the greatest value, and, where one may not be finite, the sum: it is not
+        finite then either."""
+        import polars as pl
+
+        column = pl.col(self.column)
+        least, greatest = (
+            column.min().alias(f"{self.column}<"),
+            column.max().alias(f"{self.column}>"),
+        )
+        total = (column.sum().alias(f"{self.column}+"),) if self._real else ()
+        return (least, greatest, *total)
 
     def within(self, low: Number | None, high: Number | None) -> bool:
         """Whether no value from ``low`` to ``high`` can break one of :attr:`masks`.

@@ -11,6 +11,7 @@ When the outcome of a rule here changes, ``RULES_VERSION`` in :mod:`.cde.model` 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -120,12 +121,15 @@ def check_file(
 
 def _labels(table: Table, cde: Cde) -> tuple[Finding, ...]:
     """Datasets of one row that are called like the label of a column: of a row of labels."""
-    names = {name.strip().casefold() for name in table.header}
-    labels = {v.label.strip().casefold() for v in cde.variables if v.code in table.header}
+    if not any(rows == 1 for _, rows in table.datasets) or len(table.datasets) == 1:
+        return ()
+    header = set(table.header)
+    names = {name.strip().casefold() for name in header}
+    labels = {v.label.strip().casefold() for v in cde.variables if v.code in header}
     return tuple(
         Finding(Problem("DatasetOdd", column="dataset"), ((1, code),))
         for code, rows in table.datasets
-        if rows == 1 and len(table.datasets) > 1 and is_odd_label(code, labels - names)
+        if rows == 1 and is_odd_label(code, labels - names)
     )
 
 
@@ -152,6 +156,24 @@ def strictly(found: tuple[Finding, ...], *, strict: bool) -> tuple[Finding, ...]
     return tuple(finding.at(strict=True) for finding in found)
 
 
+class KnownColumns(dict[str, Check]):
+    """The checks of a CDE's columns by their names in a frame, each made when it is first used."""
+
+    def __init__(self, cde: Cde, *, subjectcode: bool) -> None:
+        added = added_variables(cde, subjectcode=subjectcode)
+        self.variables = {plain(variable.code): variable for variable in (*cde.variables, *added)}
+
+    def __missing__(self, column: str) -> Check:
+        check = self[column] = Check(self.variables[column])
+        return check
+
+
+@functools.lru_cache(maxsize=2)
+def known_columns(cde: Cde, subjectcode: bool) -> KnownColumns:
+    """The same for each file of a CDE: of small files, making the checks is most of the work."""
+    return KnownColumns(cde, subjectcode=subjectcode)
+
+
 class Validator:
     """Give it the blocks of one file, in order: it gives their values, and keeps what is wrong.
 
@@ -162,28 +184,18 @@ class Validator:
     def __init__(self, header: Sequence[str], cde: Cde, *, subjectcode: bool) -> None:
         import polars as pl  # it starts threads: in jobs only
 
-        added = added_variables(cde, subjectcode=subjectcode)
-        known = {plain(variable.code): variable for variable in (*cde.variables, *added)}
+        known = known_columns(cde, subjectcode)
         self._names = tuple(header)
         self._header = header = tuple(map(plain, header))
         self._renamed = self._header != self._names
-        self._checks = {column: Check(known[column]) for column in header if column in known}
+        self._checks = {column: known[column] for column in header if column in known.variables}
         self._text = pl.String
         # what is read as a number at once; what does not go that way is read as text from then on
         self._types: dict[str, type[pl.DataType]] = {
             column: check.type for column, check in self._checks.items()
         }
         self._numbers = [column for column, check in self._checks.items() if check.number]
-        self._extremes = [
-            of
-            for name in self._numbers
-            for of in (
-                pl.col(name).min().alias(f"{name}<"),
-                pl.col(name).max().alias(f"{name}>"),
-                # not finite where a value is not
-                *([pl.col(name).sum().alias(f"{name}+")] if self._is_real(name) else []),
-            )
-        ]
+        self._extremes = [of for name in self._numbers for of in self._checks[name].extremes]
         self._found = FindingCollector()
         self._checked = sum(check.number or bool(check.masks) for check in self._checks.values())
         self._texts = [name for name, check in self._checks.items() if not check.number]
