@@ -64,7 +64,7 @@ integration: $(INSTALLED)  ## a real master and real minions on loopback
 test-federation: $(INSTALLED)  ## hosts of their own, with Docker; needs root, else left out
 	@if ! reason=$$($(BIN)/python -m tests.support.bed check 2>&1); then \
 	    echo "tests/federation is left out: $$reason"; exit 0; fi; \
-	set -x; $(PYTEST) -n $(AT_ONCE) --dist loadgroup tests/federation
+	set -x; $(PYTEST) $(BESIDE) tests/federation
 
 soak: $(INSTALLED)  ## what gains by running long: chance and faults, for an hour; needs root
 	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/unit

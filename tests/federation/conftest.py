@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from tests.federation.followed import Followed
 from tests.federation.stage import Stage
@@ -20,16 +22,28 @@ from tests.support.bed import Bed, BedUnavailable, Layout
 RING = Layout(Path("/var/lib/mip-bed-ring" + os.environ.get("PYTEST_XDIST_WORKER", "")))
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+SHARING = {"test_engine.py", "test_follow.py", "test_mending.py", "test_nemesis.py"}
+"""Files of one followed federation: one process runs them."""
+
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """A file stays in one process, and files that share a federation in the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "sharing" if file.rpartition("/")[2] in SHARING else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hosts take their time; and what shares a federation is run by one process (loadgroup)."""
+    """Hosts take their time."""
     for item in items:
-        if "tests/federation" not in str(item.path):
-            continue
-        if not item.get_closest_marker("timeout"):
+        if "tests/federation" in str(item.path) and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(1800))
-        shares = "followed" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("followed" if shares else item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +71,7 @@ def bed(stage: Stage) -> Bed:
 @pytest.fixture(scope="module")
 def followed(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Followed]:
     """A deployed federation, its controller left to itself, with the data of :meth:`begin`."""
+    assert request.path.name in SHARING
     fed = stage.followed()
     failed = request.session.testsfailed
     yield fed
