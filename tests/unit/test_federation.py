@@ -103,6 +103,16 @@ def test_wrong_values_are_named_and_never_shown() -> None:
     assert "sekret" not in message
 
 
+# as YAML reads what was not quoted: 0123 or 1e5, 12, 1.10, yes, an empty value
+@pytest.mark.parametrize("value", [83, 12, 1.1, True, None])
+def test_what_is_not_a_text_in_the_environment_is_to_be_quoted(value: Any) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        made(services={"exareme": {"env": {"LIMIT": value}}})
+    assert "services:exareme:env:LIMIT: must be of type string (quote it" in str(caught.value)
+    assert "83" not in str(caught.value)
+    assert made(services={"exareme": {"env": {"LIMIT": "0123"}}})
+
+
 def test_there_is_one_master() -> None:
     declared = declare()
     del declared["nodes"]["fed1-ms"]

@@ -9,6 +9,7 @@ holds a secret.
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,7 @@ from saltext_mip.keycloak.errors import (
     NotAllowed,
     NotTrusted,
     Redirected,
+    TokenRefused,
     Unexpected,
 )
 from saltext_mip.keycloak.settings import Settings, addresses
@@ -149,6 +151,8 @@ class Keycloak:
             404: Gone,
             409: conflict,
         }
+        if status == 401 and (why := self._connection.why_refused()):
+            return TokenRefused(f"{message}. {why}", status=status, **facts)
         if kind := by_status.get(status):
             return kind(message, status=status, **facts)
         if status >= 500 or status in _TEMPORARY:
@@ -180,6 +184,23 @@ class _Connection(KeycloakOpenIDConnection):
 
     def close(self) -> None:
         self._s.close()
+
+    def why_refused(self) -> str:
+        """Why the server refuses the token in use; empty where there was no login yet.
+
+        A server with several addresses accepts only tokens of the issuer that it has for the
+        address that is asked.
+        """
+        if not isinstance(self.token, dict):
+            return ""
+        expected = f"{self.base_url}realms/{self._account_realms[0]}"
+        issuer = _issuer(self.token.get("access_token"))
+        if issuer in (None, expected):
+            return "See its log."
+        return (
+            f"The token's issuer is {issuer}, not {expected}. Put the address that Keycloak has "
+            "for itself in keycloak:server_url, or check its hostname and proxy settings."
+        )
 
     def find(self) -> str:
         """Settle where the server answers, which is returned."""
@@ -232,6 +253,16 @@ class _Connection(KeycloakOpenIDConnection):
 
     def refresh_token(self) -> None:
         self.get_token()
+
+
+def _issuer(token: Any) -> str | None:
+    """Who issued an access token, as it says itself; ``None`` where it has another form."""
+    try:
+        _, body, _ = token.split(".")
+        claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return shown(str(claims["iss"]))[:_LONGEST_MESSAGE]
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
 
 
 def _message(body: bytes | None) -> str:

@@ -10,6 +10,7 @@
     ├── NoRealm             no such realm at this address
     ├── Redirected          the address leads elsewhere
     ├── LoginRefused        the administration account
+    ├── TokenRefused        its token, which it gave itself just before
     ├── NotAllowed          the account's roles
     ├── NoSuchClient        the client to copy from
     ├── SecretNotKept       the file for the client's secret
@@ -66,6 +67,11 @@ class Redirected(AccessError):
 
 class LoginRefused(AccessError):
     """Keycloak at {server} refused {account}: {message}. Check it in the secrets' pillar."""
+
+
+class TokenRefused(AccessError):
+    """Keycloak at {server} accepts the login of {account}, so its password is right, and then \
+refuses the token that it gave: {message}"""
 
 
 class NotAllowed(AccessError):

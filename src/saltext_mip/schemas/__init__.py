@@ -54,7 +54,7 @@ def _words(error: Any) -> str:
     match error.validator:
         case "type":
             names = asked if isinstance(asked, str) else " or ".join(asked)
-            return f"must be of type {names}"
+            return f"must be of type {names}" + _why(error)
         case "required":
             have = error.instance
             missing = [key for key in asked if key not in have]

@@ -7,12 +7,14 @@ A keystore, a master or a worker that is replaced must serve before the engines 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from docker.types import ServiceMode
 
 from saltext_mip.swarm import docker_api as specs
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
+from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.plan import ServiceItem
 
 # waits until the item's service is back; raises where it is not
@@ -77,9 +79,13 @@ def _update(client: Any, item: ServiceItem, networks: Mapping[str, str]) -> None
     )
 
 
-def _desired(item: ServiceItem) -> Any:
+def _desired(item: ServiceItem) -> Service:
     if item.service is None:
         raise ValueError(f"{item.thing} has no desired service")
+    was = item.running.service if item.running else None
+    if was is not None and was.replicas and not item.replaces_task:
+        # another log driver would replace the task: it waits until one is replaced anyway
+        return replace(item.service, log=was.log)
     return item.service
 
 

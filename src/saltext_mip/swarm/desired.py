@@ -15,7 +15,7 @@ from saltext_mip.errors import DeclarationError
 from saltext_mip.federation import Federation, Node
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import FEDERATION_LABEL, NODE_LABEL, SERVICE_LABEL, STACK_LABEL
-from saltext_mip.swarm.model import PLACE_LABEL, SECRET_NAME, Mount, Port, Service
+from saltext_mip.swarm.model import PLACE_LABEL, SECRET_NAME, Log, Mount, Port, Service
 
 IMAGES: Mapping[str, str] = {
     "exareme": "hbpmip/exareme:24.3.0",
@@ -34,6 +34,8 @@ GALAXY_COMMAND = (
     " && /etc/init.d/apache2 restart && ./run.sh"
 )
 UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
+
+LOG = Log("json-file", (("max-file", "3"), ("max-size", "10m")))
 
 # {service: {variable: value}}: what only the pusher's pillar has
 Secrets = Mapping[str, Mapping[str, str]]
@@ -225,22 +227,17 @@ def _env(
     """The variables: the table's, the pillar's over them, the secret ones over these."""
     env: dict[str, str] = dict(row.env)
     for layer in layers:
-        env.update({key: _text(value) for key, value in layer.get("env", {}).items()})
+        env.update(layer.get("env", {}))
     secret_names: set[str] = set()
     for name in names:
         for key, value in secrets.get(name, {}).items():
-            env[key] = _text(value)
+            env[key] = str(value)
             secret_names.add(key)
     out: dict[str, str | Secret] = {}
     for key, value in env.items():
         is_secret = value and (key in secret_names or SECRET_NAME.search(key))
         out[key] = Secret(value) if is_secret else value
     return out
-
-
-def _text(value: Any) -> str:
-    """As a program's environment has it; YAML's ``true`` is not ``True``."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _service(
@@ -277,9 +274,17 @@ def _service(
         labels=tuple(sorted(labels.items())),
         container_labels=tuple(sorted(labels.items())),
         memory=_memory(str(over.get("memory", "0"))),
+        log=_log(over.get("log")),
         once=row.once,
         restart="on-failure" if row.once else "any",
     )
+
+
+def _log(declared: Mapping[str, Any] | None) -> Log:
+    """Services run for years: without a limit, what they write fills the node's disk."""
+    if declared is None:
+        return LOG
+    return Log(declared["driver"], tuple(sorted(declared.get("options", {}).items())))
 
 
 def _image(federation: Federation, key: str) -> str:

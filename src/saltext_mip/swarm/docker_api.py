@@ -12,7 +12,7 @@ from typing import Any
 
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import NODE_LABEL, SERVICE_LABEL
-from saltext_mip.swarm.model import PLACE_LABEL, SECRET_NAME, Mount, Port, Service
+from saltext_mip.swarm.model import PLACE_LABEL, SECRET_NAME, Log, Mount, Port, Service
 
 RESTART_DELAY = 2_000_000_000  # nanoseconds before a task that ended is started again
 
@@ -49,6 +49,8 @@ def build(service: Service, networks: Mapping[str, str], *, force: int = 0) -> d
     }
     if service.memory:
         template["Resources"] = {"Limits": {"MemoryBytes": service.memory}}
+    if service.log is not None:
+        template["LogDriver"] = {"Name": service.log.driver, "Options": dict(service.log.options)}
     return {
         "Name": service.name,
         "Labels": dict(service.labels),
@@ -125,8 +127,15 @@ def parse(
         once=policy.get("Condition") == "on-failure",
         restart=policy.get("Condition", "any"),
         replicas=replicas,
+        log=_log(template.get("LogDriver")),
         more=tuple(sorted(_rest(spec))),
     )
+
+
+def _log(driver: Mapping[str, Any] | None) -> Log | None:
+    if not driver:
+        return None
+    return Log(driver.get("Name", ""), tuple(sorted((driver.get("Options") or {}).items())))
 
 
 def _hostname(constraints: tuple[str, ...]) -> str:
@@ -164,6 +173,7 @@ _KNOWN = {
     "EndpointSpec.Ports",
     "Networks",
     "TaskTemplate.ForceUpdate",
+    "TaskTemplate.LogDriver",
     "TaskTemplate.Runtime",
     "TaskTemplate.Networks",
     "TaskTemplate.Placement.Constraints",

@@ -49,11 +49,20 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Log:
+    """Docker's driver for what a service's containers write, and its options."""
+
+    driver: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Service:
     """One service. ``env`` values may be secret; ``memory`` is in bytes, 0: no limit.
 
     ``labels`` are the service's own, ``container_labels`` those of its containers. ``once``: it
-    runs to its end, and again on failure. ``replicas`` is 0 while an operator stopped it.
+    runs to its end, and again on failure. ``replicas`` is 0 while an operator stopped it. ``log``
+    is ``None`` where the node's Docker decides.
     """
 
     name: str
@@ -75,4 +84,5 @@ class Service:
     once: bool = False
     restart: str = "any"
     replicas: int = 1
+    log: Log | None = None
     more: tuple[tuple[str, str], ...] = field(default=())

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
+from saltext_mip.swarm.components import KEYSTORE, MASTER, SERVICE_LABEL, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Network, Observed, Running
@@ -30,6 +30,14 @@ _FOLLOWERS = (
 )
 # who and where a service is: compared by name, constraint and label
 _IDENTITY = {"name", "short", "node", "hostname", "once"}
+# what applies from the next replacement of the task on, and is no reason for one
+_LATER = {"log"}
+DATABASE = "portalbackend_db"
+# passwords that the database keeps in its folder: the role's variable, and its default
+_KEPT_PASSWORDS = {
+    (DATABASE, "POSTGRES_PASSWORD"): ("POSTGRES_USER", "postgres"),
+    ("create_dbs", "PASSWORD4"): ("USER4", "portal"),
+}
 AS_DECLARED = "it is as declared"
 
 
@@ -97,7 +105,7 @@ def plan(
         if running is None:
             items.append(ServiceItem("create", name, "it is not there", service.node, service))
         elif reasons := differences(service, running.service):
-            reason = "; ".join(reasons)
+            reason = "; ".join([*_kept_passwords(service, running.service), *reasons])
             items.append(ServiceItem("update", name, reason, service.node, service, running))
         else:
             items.append(ServiceItem("nothing", name, AS_DECLARED, service.node, service, running))
@@ -120,6 +128,19 @@ def _rank(item: ServiceItem) -> tuple[int, int]:
         0 if item.action == "remove" else 1,
         ORDER.index(short) if short in ORDER else len(ORDER),
     )
+
+
+def _kept_passwords(service: Service, was: Service) -> Iterator[str]:
+    """What to do by hand about a new password: the database reads the variable only when new."""
+    want, have = dict(service.env), dict(was.env)
+    for (short, name), (role_name, default) in _KEPT_PASSWORDS.items():
+        if short == service.short and name in have and want.get(name) != have[name]:
+            role = want.get(role_name, default)
+            yield (
+                f"the database keeps the old password of {role}. On its node: docker exec -it "
+                f"$(docker ps -qf label={SERVICE_LABEL}={DATABASE}) psql -p 5433 -U postgres, "
+                f"there: ALTER ROLE {role} PASSWORD '<new>';"
+            )
 
 
 def refuse_conflicts(desired: Iterable[Service], observed: Observed) -> None:
@@ -153,7 +174,7 @@ def differences(desired: Service, observed: Service) -> list[str]:
     """A text for each field that differs; never a secret's value."""
     out: list[str] = []
     for each in fields(Service):
-        if each.name in _IDENTITY:
+        if each.name in _IDENTITY | _LATER:
             continue
         want, have = getattr(desired, each.name), getattr(observed, each.name)
         if want != have:

@@ -23,6 +23,7 @@ from saltext_mip.keycloak.errors import (
     NotAllowed,
     NotTrusted,
     Redirected,
+    TokenRefused,
 )
 from tests.functional.keycloak.conftest import SECRET
 from tests.functional.keycloak.worlds import data
@@ -176,7 +177,9 @@ def test_a_wrong_password_is_said_without_it(realm, pillar):
 
 def test_401_to_everything_is_permanent(through, proxy):
     proxy.faults.append(Fault(lambda request: "/admin/" in request.path, status=401))
-    assert failing(LoginRefused, ONE, through).permanent
+    error = failing(TokenRefused, ONE, through)
+    assert error.permanent
+    assert "its password is right" in str(error)
 
 
 def test_an_account_without_its_roles_is_told_which(realm, pillar):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,17 +12,18 @@ from typing import Any
 import pytest
 
 from saltext_mip.keycloak.client import PAUSES, Keycloak
-from saltext_mip.keycloak.errors import AccessError, KeycloakFailed
+from saltext_mip.keycloak.errors import AccessError, KeycloakFailed, TokenRefused
 from saltext_mip.keycloak.settings import Settings
 from saltext_mip.secret import Secret
 
 
 class Server:
-    """A server that gives every request the same status."""
+    """A server that gives every request the same status, and each login the same token."""
 
     def __init__(self) -> None:
         self.status = 200
         self.asked = 0
+        self.token = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,6 +32,14 @@ class Server:
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                content = json.dumps({"access_token": outer.token, "expires_in": 60}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
 
             def log_message(self, *args: Any) -> None:
                 """Not on the terminal."""
@@ -50,6 +61,27 @@ def server() -> Iterator[Server]:
     made.http.shutdown()
     made.http.server_close()
     thread.join()
+
+
+def token(issuer: str) -> str:
+    body = base64.urlsafe_b64encode(json.dumps({"iss": issuer}).encode()).decode().rstrip("=")
+    return f"head.{body}.signature"
+
+
+@pytest.mark.parametrize("given", ["https://inner.example/realms/MIP", "expected", "opaque"])
+def test_a_token_that_is_refused_is_no_wrong_password(server: Server, given: str) -> None:
+    keycloak = Keycloak(server.settings, sleep=lambda _: None)
+    expected = f"{server.settings.server_url}/realms/MIP"
+    issuer = expected if given == "expected" else given
+    server.token = "opaque" if given == "opaque" else token(issuer)
+    server.status = 401
+    with pytest.raises(TokenRefused) as refused:
+        keycloak.get("clients")
+    assert refused.value.permanent
+    assert server.token not in str(refused.value)
+    other = given.startswith("https")
+    assert ("issuer is https://inner.example/realms/MIP" in str(refused.value)) is other
+    assert ("keycloak:server_url" in str(refused.value)) is other
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 503])

@@ -10,7 +10,7 @@ import pytest
 from saltext_mip.errors import DeclarationError
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.desired import desired_services, secret_names
-from saltext_mip.swarm.model import Mount, Port, Service
+from saltext_mip.swarm.model import Log, Mount, Port, Service
 from tests.unit.swarm.declared import SECRETS, federation
 
 
@@ -70,7 +70,7 @@ def test_what_the_pillar_says_goes_before_the_table() -> None:
     found = services(
         images={"exareme": "hbpmip/exareme:24.5.1"},
         services={
-            "exareme": {"env": {"LOG_LEVEL": "DEBUG", "FLAG": True}, "memory": "2g"},
+            "exareme": {"env": {"LOG_LEVEL": "DEBUG", "FLAG": "yes"}, "memory": "2g"},
             "hospital-b_exareme": {"env": {"LOG_LEVEL": "WARN"}},
             "galaxy": False,
             "frontend": {"ports": [8080, "8443:443"], "mounts": ["/srv/x:/data:ro", "/srv/y:/y"]},
@@ -80,7 +80,7 @@ def test_what_the_pillar_says_goes_before_the_table() -> None:
     assert "galaxy" not in found
     chuv, other = found["fed1-wk-chuv_exareme"], found["hospital-b_exareme"]
     assert (chuv.image, chuv.memory) == ("hbpmip/exareme:24.5.1", 2 * 1024**3)
-    assert (dict(chuv.env)["LOG_LEVEL"], dict(chuv.env)["FLAG"]) == ("DEBUG", "true")
+    assert (dict(chuv.env)["LOG_LEVEL"], dict(chuv.env)["FLAG"]) == ("DEBUG", "yes")
     assert dict(other.env)["LOG_LEVEL"] == "WARN"
     assert chuv.mounts[0].source == "/srv/mip"
     assert found["frontend"].ports == (Port(8080, 8080), Port(8443, 443))
@@ -88,6 +88,20 @@ def test_what_the_pillar_says_goes_before_the_table() -> None:
         Mount("/data", "/srv/x", read_only=True),
         Mount("/y", "/srv/y"),
     )
+
+
+def test_each_service_has_a_limited_log_unless_the_pillar_says_another() -> None:
+    found = services(
+        services={
+            "exareme": {"log": {"driver": "journald"}},
+            "frontend": {"log": {"driver": "local", "options": {"max-size": "1m"}}},
+        }
+    )
+    limits = {short: service.log for short, service in found.items()}
+    assert limits.pop("fed1-wk-chuv_exareme") == Log("journald")
+    assert limits.pop("hospital-b_exareme") == Log("journald")
+    assert limits.pop("frontend") == Log("local", (("max-size", "1m"),))
+    assert set(limits.values()) == {Log("json-file", (("max-file", "3"), ("max-size", "10m")))}
 
 
 CASES = [
@@ -111,7 +125,7 @@ def test_a_portal_that_is_open_needs_no_keycloak() -> None:
     secrets = {**SECRETS, "portalbackend": {"PORTAL_DB_PASSWORD": "x", "GALAXY_API_KEY": "y"}}
     with pytest.raises(DeclarationError, match="KEYCLOAK_AUTH_URL"):
         desired_services(federation(), secrets)
-    opened = federation(services={"portalbackend": {"env": {"AUTHENTICATION": 0}}})
+    opened = federation(services={"portalbackend": {"env": {"AUTHENTICATION": "0"}}})
     assert desired_services(opened, secrets)
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saltext_mip.pusher.answers import ERROR_LENGTH
 from saltext_mip.secret import Secret
 from saltext_mip.swarm import docker_api
 from saltext_mip.swarm.desired import desired_services
@@ -96,6 +97,33 @@ def test_variables_are_compared_one_by_one_and_no_secret_is_said() -> None:
     reasons = differences(database, other)
     assert reasons == ["env EXTRA is not declared", "env POSTGRES_PASSWORD differs"]
     assert differences(database, replace(database, env=())) == ["env POSTGRES_PASSWORD differs"]
+
+
+@pytest.mark.parametrize(
+    ("short", "name", "role"),
+    [
+        ("portalbackend_db", "POSTGRES_PASSWORD", "postgres"),
+        ("create_dbs", "PASSWORD4", "portal"),
+    ],
+)
+def test_a_new_password_that_the_database_keeps_the_old_one_of_says_what_to_do(
+    short: str, name: str, role: str
+) -> None:
+    service = by_name(short)
+    env = tuple((k, Secret("canary old") if k == name else v) for k, v in service.env)
+    changed = replace(service, env=env)
+    there = [changed if each.name == service.name else each for each in WANTED]
+    ((action, thing, reason),) = said(plan(WANTED, actual(*there)))
+    assert (action, thing) == ("update", service.name)
+    assert f"ALTER ROLE {role} PASSWORD '<new>';" in reason
+    assert reason.endswith(f"env {name} differs")
+    assert len(reason) <= ERROR_LENGTH, "it arrives whole"
+    assert "canary" not in reason
+    # where there is none yet, and for any other change, there is nothing to do by hand
+    without = [each for each in WANTED if each.name != service.name]
+    other = [replace(s, memory=5) if s.name == service.name else s for s in WANTED]
+    for services in (without, other):
+        assert "ALTER" not in str(said(plan(WANTED, actual(*services))))
 
 
 def test_what_is_not_declared_any_more_goes_and_what_is_not_ours_stays() -> None:
@@ -221,6 +249,7 @@ def test_what_is_sent_to_docker_is_read_back_the_same(service: Service) -> None:
     back = docker_api.parse(sent, {"abc": "mip-federation"}, names)
     assert differences(service, back) == []
     assert back.short == service.short
+    assert back.log == service.log is not None
     assert back.hostname == service.hostname
 
 

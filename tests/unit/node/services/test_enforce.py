@@ -79,6 +79,31 @@ def test_no_secret_is_in_a_plan(deployed: Docker, master: NodeContext) -> None:
     assert "canary" not in str(item)
 
 
+def test_a_log_limit_comes_with_the_next_replacement_and_replaces_nothing(
+    deployed: Docker, master: NodeContext
+) -> None:
+    def log(name: str) -> Any:
+        return deployed.services_[name]["Spec"]["TaskTemplate"].get("LogDriver")
+
+    limit = log(CHUV)
+    assert limit == {"Name": "json-file", "Options": {"max-file": "3", "max-size": "10m"}}
+    for service in deployed.services_.values():  # as an earlier version made them
+        del service["Spec"]["TaskTemplate"]["LogDriver"]
+    assert enforce(master) == []
+    deployed.services_[B]["Spec"]["Labels"]["x"] = "by hand"
+    tasks = [task["ID"] for task in deployed.tasks_]
+    assert enforce(master) == [("update", B)]
+    assert (log(B), [task["ID"] for task in deployed.tasks_]) == (None, tasks)
+    deployed.services_[B]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "x:1"
+    assert enforce(master) == [("update", B)]
+    assert log(B) == limit
+    assert log(CHUV) is None
+    enforce(master, ServiceRequest.on_nodes("stop", ["fed1-wk-chuv"], actor="anna"))
+    assert log(CHUV) is None
+    enforce(master, ServiceRequest.on_nodes("start", ["fed1-wk-chuv"], actor="anna"))
+    assert log(CHUV) == limit
+
+
 def test_stopped_services_stay_stopped_until_they_are_started(
     deployed: Docker, master: NodeContext
 ) -> None:
