@@ -16,7 +16,8 @@ from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, Declared, Requests
 from saltext_mip.controller.step import Action, Clocks, Observed, State, step
-from saltext_mip.generations.event_log import Event, EventLog
+from saltext_mip.generations.event_log import EventLog
+from saltext_mip.results import Event
 from saltext_mip.storage import lock as locks
 from saltext_mip.storage import state as storage_state
 
@@ -101,7 +102,7 @@ class Controller:
         if not state.attempts:  # only the first failure is an event
             when = datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds")
             text = "it ended without an outcome; it is retried"
-            self._event_log.append(Event(when, "failed", "controller", "refresh", text))
+            self._event_log.append(Event.of(when, "failed", "controller", "refresh", text))
         return Outcome("died")
 
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from msgspec import structs, to_builtins
+
+from saltext_mip.results import Event
 from saltext_mip.storage import atomic
 from saltext_mip.storage.lock import exclusive
 from saltext_mip.storage.paths import names
-from saltext_mip.storage.state import EVENTS
+from saltext_mip.storage.state import EVENTS, decode_state
 
 MOST, KEPT = 1 << 20, 1 << 19  # bytes of the file: beyond the first it is cut to the second
 LINE = 1000  # characters of a text
@@ -47,28 +48,6 @@ EVENT_TYPES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True)
-class Event:
-    """One event. ``what`` is one of :data:`EVENT_TYPES`; ``about`` the node or thing; ``when`` ISO
-    8601, UTC. ``number`` grows by one with each; 0: it is not in a log yet."""
-
-    when: str
-    what: str
-    actor: str = ""
-    about: str = ""
-    message: str = ""
-    generation: int | None = None
-    number: int = 0
-
-    def __post_init__(self) -> None:
-        if self.what not in EVENT_TYPES:
-            raise ValueError(f"{self.what} is not a type of event")
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Event:
-        return cls(**{key: value[key] for key in cls.__dataclass_fields__})
-
-
 class EventLog:
     """The event log in the folder ``state``; any number of processes may append at once."""
 
@@ -81,13 +60,13 @@ class EventLog:
             size = os.fstat(fd).st_size
             before = os.pread(fd, size, 0)
             last = next(_events(before, backwards=True), None)
-            numbered = replace(
+            numbered = structs.replace(
                 event,
                 number=(last.number if last else 0) + 1,
                 about=event.about[:LINE],
                 message=event.message[:LINE],
             )
-            text = json.dumps(asdict(numbered), ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(to_builtins(numbered), ensure_ascii=False, separators=(",", ":"))
             line = text.encode("utf-8", "surrogatepass") + b"\n"
             if before and not before.endswith(b"\n"):
                 line = b"\n" + line  # what a power cut left is a line of its own
@@ -112,6 +91,6 @@ def _events(content: bytes, *, backwards: bool = False) -> Iterator[Event]:
     lines = content.splitlines()
     for line in reversed(lines) if backwards else lines:
         try:
-            yield Event.from_value(json.loads(line.decode("utf-8", "surrogatepass")))
-        except (ValueError, KeyError, TypeError):
+            yield decode_state(Event, json.loads(line.decode("utf-8", "surrogatepass")))
+        except ValueError:
             continue

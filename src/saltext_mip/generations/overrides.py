@@ -7,10 +7,11 @@ operator's command. Overrides of services are in the master node's state (``node
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from msgspec import to_builtins
+
+from saltext_mip.results import Override
 from saltext_mip.storage.state import (
     DISABLED_NODES,
     SUSPENDED,
@@ -19,20 +20,6 @@ from saltext_mip.storage.state import (
     remove_state,
     write_state,
 )
-
-
-@dataclass(frozen=True)
-class Override:
-    """A decision: by whom, when (ISO 8601, UTC), why; ``until`` when it is in force, if it ends."""
-
-    actor: str
-    when: str
-    reason: str = ""
-    until: str | None = None
-
-    @classmethod
-    def from_value(cls, value: Mapping[str, Any]) -> Override:
-        return decode_state(cls, value)
 
 
 class Overrides:
@@ -45,7 +32,7 @@ class Overrides:
     def disabled(self) -> dict[str, Override]:
         """The disabled nodes, by minion id."""
         found = read_state(self._disabled) or {}
-        return {node: Override.from_value(value) for node, value in found.items()}
+        return {node: decode_state(Override, value) for node, value in found.items()}
 
     def disable(self, node: str, override: Override) -> bool:
         """Disable a node; False if it is disabled, and then the first override is kept."""
@@ -64,11 +51,11 @@ class Overrides:
     def suspended(self) -> Override | None:
         """The suspension; whether it expired (``until``) is for the caller to check."""
         found = read_state(self._suspended)
-        return None if found is None else Override.from_value(found)
+        return None if found is None else decode_state(Override, found)
 
     def suspend(self, override: Override) -> bool:
         """Suspend the federation; False if the same suspension is in force."""
-        return write_state(self._suspended, asdict(override))
+        return write_state(self._suspended, to_builtins(override))
 
     def resume(self) -> bool:
         """End the suspension; False if there is none."""
@@ -77,4 +64,4 @@ class Overrides:
         return found
 
     def _write_disabled(self, overrides: Mapping[str, Override]) -> bool:
-        return write_state(self._disabled, {node: asdict(each) for node, each in overrides.items()})
+        return write_state(self._disabled, to_builtins(overrides))

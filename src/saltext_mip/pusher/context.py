@@ -11,11 +11,10 @@ from typing import Any, Protocol
 
 from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Federation, Node
-from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.store import Store
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.answers import Answers
-from saltext_mip.results import ReportedProblem
+from saltext_mip.results import Event, EventKind, ReportedProblem
 from saltext_mip.secret import Secret
 from saltext_mip.text import shown
 
@@ -80,7 +79,7 @@ class Pusher:
 
     def record(
         self,
-        what: str,
+        what: EventKind,
         *,
         about: str = "",
         message: str = "",
@@ -93,7 +92,7 @@ class Pusher:
         """
         who = self.actor if actor is None else actor
         when = self.now().isoformat(timespec="seconds")
-        event = Event(when, what, shown(who), shown(about), shown(message), generation)
+        event = Event.of(when, what, shown(who), shown(about), shown(message), generation)
         self.store.event_log.append(event)
 
     def report(self, problems: Iterable[Problem]) -> list[ReportedProblem]:

@@ -14,15 +14,15 @@ from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
 from saltext_mip.errors import Refused
-from saltext_mip.generations.event_log import Event
-from saltext_mip.generations.overrides import Override
 from saltext_mip.generations.store import Store
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import (
     ControllerResult,
     ControllerState,
+    Event,
     LastRefresh,
+    Override,
     ReportedCondition,
     WakeResult,
 )
@@ -94,7 +94,7 @@ def suspended(store: Store, now: datetime) -> Override | None:
         return override
     if store.resume():
         when = now.isoformat(timespec="seconds")
-        store.event_log.append(Event(when, "resumed", message="its duration ended"))
+        store.event_log.append(Event.of(when, "resumed", message="its duration ended"))
     return None
 
 

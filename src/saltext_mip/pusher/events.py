@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from saltext_mip.arguments import limit_or_all
 from saltext_mip.generations import diff as difference
-from saltext_mip.generations.event_log import Event
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.results import EventInfo, EventsResult, GenerationSummary
+from saltext_mip.results import Event, EventsResult, GenerationSummary
 
 LISTED = 5  # names in a message; further ones are counted
 
@@ -39,7 +37,7 @@ def events(pusher: Pusher, limit: Any = 20) -> EventsResult:
     found.sort(key=lambda event: (event.when, event.number))
     return EventsResult(
         federation=pusher.federation.name,
-        events=[EventInfo(**asdict(event)) for event in (found[-limit:] if limit else found)],
+        events=found[-limit:] if limit else found,
         of=len(found),
         record=str(pusher.store.event_log.path),
     )
@@ -59,7 +57,7 @@ def _from_history(pusher: Pusher, known: set[int | None]) -> list[Event]:
             line = difference.summary(generation, before)
             text = "; ".join(filter(None, (generation.note, _changes(line))))
             found.append(
-                Event(
+                Event.of(
                     generation.when,
                     "consolidated",
                     generation.actor,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,16 @@ from msgspec import UNSET, Struct, structs
 from saltext_mip import host_keys as ssh_host_keys
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
-from saltext_mip.generations.overrides import Override
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import (
     Absent,
     CheckNodesResult,
-    Disabled,
     MembershipResult,
     NodeInfo,
     NodesResult,
+    Override,
     SshAccess,
 )
 from saltext_mip.storage.atomic import replace
@@ -226,7 +224,7 @@ def _node_infos(
             enabled=node.id not in disabled,
             **availability.of(node.id),
             reason=reasons.get(node.id, UNSET),
-            disabled=Disabled(**asdict(disabled[node.id])) if node.id in disabled else UNSET,
+            disabled=disabled.get(node.id, UNSET),
         )
         for node in pusher.federation.nodes
     }

@@ -22,7 +22,7 @@ from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, Request
 from saltext_mip.controller.shrink_guard import Shrink, shrink
 from saltext_mip.data.consolidation.writes import Write
 from saltext_mip.errors import MipError, NodeError
-from saltext_mip.generations.event_log import Event, EventLog
+from saltext_mip.generations.event_log import EventLog
 from saltext_mip.generations.generation import Generation
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import compile as compilation
@@ -34,7 +34,7 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover
-from saltext_mip.results import Held, RefreshResult, ReportedProblem
+from saltext_mip.results import Event, Held, RefreshResult, ReportedProblem
 from saltext_mip.swarm.request import BACK
 from saltext_mip.text import shown
 
@@ -147,7 +147,7 @@ def record_not_started(state: Path, run: str, error: MipError, when: str) -> Non
     outcomes.save(state, outcome)
     if not outcome.like(last):
         text = f"{outcome.reason}: {outcome.message}"
-        EventLog(state).append(Event(when, "failed", "controller", "refresh", text))
+        EventLog(state).append(Event.of(when, "failed", "controller", "refresh", text))
 
 
 def permanent(error: MipError) -> bool:

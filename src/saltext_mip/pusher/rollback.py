@@ -12,14 +12,13 @@ from saltext_mip.arguments import generation_number
 from saltext_mip.errors import MipError
 from saltext_mip.generations import rollback as planner
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.overrides import Override
 from saltext_mip.pusher import events
 from saltext_mip.pusher.compile import compile_databases, with_databases
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import gather
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover, sender
-from saltext_mip.results import RollbackResult
+from saltext_mip.results import Override, RollbackResult
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
 

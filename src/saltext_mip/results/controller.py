@@ -144,8 +144,8 @@ EventKind = Literal[
 ]
 
 
-class EventInfo(Facts, kw_only=True, frozen=True):
-    """One event; ``number`` grows by one with each (0: known from the history)."""
+class Event(Facts, kw_only=True, frozen=True):
+    """One event; ``number`` grows by one with each (0: it is in no log)."""
 
     when: Moment
     what: EventKind
@@ -155,12 +155,33 @@ class EventInfo(Facts, kw_only=True, frozen=True):
     generation: GenerationNumber | None
     number: Natural
 
+    @classmethod
+    def of(
+        cls,
+        when: str,
+        what: EventKind,
+        actor: str = "",
+        about: str = "",
+        message: str = "",
+        generation: int | None = None,
+    ) -> Event:
+        """An event that is in no log yet."""
+        return cls(
+            when=when,
+            what=what,
+            actor=actor,
+            about=about,
+            message=message,
+            generation=generation,
+            number=0,
+        )
+
 
 class EventsResult(Result, kw_only=True, frozen=True):
     """What ``mip.events`` returns: recent events, the oldest first."""
 
     federation: str
-    events: list[EventInfo]
+    events: list[Event]
     of: Natural
     record: Annotated[Absent[str], Meta(description="the file on the pusher that holds them")] = (
         UNSET

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, Struct
 
 from saltext_mip.plans import PlanItem
 from saltext_mip.results.common import Absent, Facts, Moment, Planned, Result
 
 
-class Disabled(Facts, kw_only=True, frozen=True):
-    """Who took a node out of the federation's work, when and why."""
+class Override(Struct, frozen=True):
+    """A decision of an operator: by whom, when, why; ``until`` when it is in force, if it ends."""
 
-    actor: Absent[str] = UNSET
-    when: Absent[str] = UNSET
-    reason: Absent[str | None] = UNSET
-    until: Absent[str | None] = UNSET
+    actor: str
+    when: str
+    reason: str = ""
+    until: str | None = None
 
 
 class NodeInfo(Facts, kw_only=True, frozen=True):
@@ -32,7 +32,7 @@ class NodeInfo(Facts, kw_only=True, frozen=True):
     up: Annotated[bool | None, Meta(description="null: it was not asked yet")]
     since: Moment | None
     reason: Absent[str] = UNSET
-    disabled: Absent[Disabled] = UNSET
+    disabled: Absent[Override] = UNSET
 
 
 class SshAccess(Facts, kw_only=True, frozen=True):

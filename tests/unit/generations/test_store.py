@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from saltext_mip.data.consolidation.manifest import Previous, ServedFile
 from saltext_mip.errors import Busy, Refused
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.overrides import Override
 from saltext_mip.generations.store import BlobDamaged, NoGeneration, Store
+from saltext_mip.results import Override
 from saltext_mip.storage.state import StateBroken
 from saltext_mip.transaction.journal import Journal, Pending
 
@@ -121,7 +122,7 @@ def test_a_content_that_is_damaged_or_gone_is_not_given_out(store: Store, tmp_pa
 
 def test_a_disabled_node_stays_so_until_enabled_and_the_first_word_stands(store: Store):
     assert store.disable("fed1-wk-chuv", WORD) is True
-    assert store.disable("fed1-wk-chuv", replace(WORD, actor="another")) is False
+    assert store.disable("fed1-wk-chuv", structs.replace(WORD, actor="another")) is False
     assert store.disabled() == {"fed1-wk-chuv": WORD}
     assert store.enable("fed1-wk-chuv-2") is False
     assert store.enable("fed1-wk-chuv") is True
@@ -132,7 +133,7 @@ def test_a_disabled_node_stays_so_until_enabled_and_the_first_word_stands(store:
 def test_suspended_until_resumed(store: Store):
     assert store.suspended() is None
     assert store.resume() is False
-    word = replace(WORD, until="2026-03-12T12:00:00+00:00")
+    word = structs.replace(WORD, until="2026-03-12T12:00:00+00:00")
     assert store.suspend(word) is True
     assert store.suspend(word) is False
     assert store.suspended() == word

@@ -14,8 +14,8 @@ from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
 from saltext_mip.errors import Misuse, Refused
-from saltext_mip.generations.overrides import Override
 from saltext_mip.pusher import control
+from saltext_mip.results import Override
 from saltext_mip.storage.state import CONTROLLER, write_state
 from tests.support.folders import Folders
 

@@ -10,7 +10,6 @@ import pytest
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import OWED, PROMPT, REFRESH, Requests
 from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
-from saltext_mip.generations.overrides import Override
 from saltext_mip.node import watch_data
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import control
@@ -19,6 +18,7 @@ from saltext_mip.pusher.refresh import RefreshRequest, StillStalled
 from saltext_mip.pusher.services import client, lifecycle, wait
 from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
+from saltext_mip.results import Override
 from saltext_mip.swarm.engines.interface import Datasets, Served, differences
 from saltext_mip.swarm.rollout import RestartItem
 from tests.support import cdes, commands, views

@@ -240,7 +240,7 @@ def refused(fed: WithServices) -> None:
 
 
 def suspended(fed: WithServices) -> None:
-    from saltext_mip.generations.overrides import Override
+    from saltext_mip.results import Override
 
     fed.pusher.store.suspend(Override("anna", "2026-01-01T00:00:00+00:00", "RolledBack to 1"))
 

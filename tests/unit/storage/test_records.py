@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from msgspec import to_builtins
 
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.overrides import Override
 from saltext_mip.pusher.roles import RolesState
+from saltext_mip.results import Override
 from saltext_mip.storage.state import decode_state
 from saltext_mip.transaction.journal import Pending
 from tests.support.values import values
@@ -22,7 +22,7 @@ KINDS = [Generation, Pending, Outcome, Override, RolesState]
 
 def written(record: Any) -> Any:
     """The record as its file has it."""
-    value = record.value() if hasattr(record, "value") else asdict(record)
+    value = record.value() if hasattr(record, "value") else to_builtins(record)
     return json.loads(json.dumps(value))
 
 

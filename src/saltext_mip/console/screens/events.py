@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from saltext_mip.console.screens.text import Screen, Style
-from saltext_mip.results import EventInfo, EventsResult
+from saltext_mip.results import Event, EventsResult
 from saltext_mip.text import when
 
 STYLES: Mapping[str, Style] = {
@@ -29,13 +29,13 @@ def events(screen: Screen, value: EventsResult) -> None:
         screen.text(f"the last {len(value.events)} of {value.of}: limit=0 shows all")
 
 
-def lines(screen: Screen, found: Sequence[EventInfo]) -> None:
+def lines(screen: Screen, found: Sequence[Event]) -> None:
     """Those lines alone."""
     rows = [(when(each.when), f"{each.what:{TYPE}}", _text(each)) for each in found]
     screen.table(rows, styles=[STYLES.get(each.what, "plain") for each in found])
 
 
-def _text(event: EventInfo) -> str:
+def _text(event: Event) -> str:
     generation = f"generation {event.generation}" if event.generation else ""
     by = f"by {event.actor}" if event.actor else ""
     head = " ".join(filter(None, (event.about or generation, by)))

@@ -63,8 +63,8 @@ def _state(each: NodeInfo) -> str:
         return state
     by = reason = ""
     if each.disabled is not UNSET:
-        actor, given = value_or(each.disabled.actor, ""), value_or(each.disabled.reason, None)
-        by, reason = f" by {actor}" if actor else "", f": {given}" if given else ""
+        by = f" by {each.disabled.actor}"
+        reason = f": {each.disabled.reason}" if each.disabled.reason else ""
     return f"disabled{by}{reason}; {state}"
 
 

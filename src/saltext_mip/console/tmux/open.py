@@ -9,7 +9,7 @@ from typing import Protocol
 from saltext_mip.console.tmux import session as sessions
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.nodes import list_nodes
-from saltext_mip.results import Disabled, NodeInfo, TmuxResult, TmuxWindow
+from saltext_mip.results import NodeInfo, Override, TmuxResult, TmuxWindow
 from saltext_mip.text import shown, when
 
 
@@ -64,9 +64,10 @@ def notes(nodes: Mapping[str, NodeInfo]) -> dict[str, str]:
     for node, facts in nodes.items():
         parts = []
         if not facts.enabled:
-            why = facts.disabled or Disabled()
-            by = f" by {why.actor}" if why.actor else ""
-            reason = f": {why.reason}" if why.reason else ""
+            by = reason = ""
+            if isinstance(facts.disabled, Override):
+                by = f" by {facts.disabled.actor}"
+                reason = f": {facts.disabled.reason}" if facts.disabled.reason else ""
             parts.append(f"This node is disabled{by}{reason}.")
         if facts.up is False:
             parts.append(f"It has not answered since {when(str(facts.since))}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,12 +13,17 @@ from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView, observe_services
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.pusher.services.wait import JobProgress, wait_replaced, wait_up
-from saltext_mip.results import ServicesResult
+from saltext_mip.results import EventKind, ServicesResult
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.request import BACK, ServiceRequest, Target
 from saltext_mip.swarm.rollout import RestartItem
 
-_EVENTS = {"start": "started", "stop": "stopped", "remove": "removed", "restart": "restarted"}
+_EVENTS: Mapping[str, EventKind] = {
+    "start": "started",
+    "stop": "stopped",
+    "remove": "removed",
+    "restart": "restarted",
+}
 
 
 def start(pusher: Pusher, **how: Any) -> ServicesResult:

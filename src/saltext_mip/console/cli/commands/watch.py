@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import convert, to_builtins
+from msgspec import to_builtins
 
 from saltext_mip.console.cli import follow
 from saltext_mip.console.cli.action import (
@@ -26,7 +26,7 @@ from saltext_mip.console.cli.terminal import exec_program, pause, width
 from saltext_mip.console.screens.events import lines
 from saltext_mip.console.screens.text import Screen
 from saltext_mip.generations.event_log import EventLog
-from saltext_mip.results import EventInfo, EventsResult, NodesResult, Task, TasksResult, value_or
+from saltext_mip.results import Event, EventsResult, NodesResult, Task, TasksResult, value_or
 
 GROUP = "Watching"
 POLL = 0.5  # seconds between two reads of the event log
@@ -83,11 +83,11 @@ def events(context: Context, given: Arguments) -> int:
         new = log.events(after=last)
         if new:
             last = new[-1].number
-            _write_events(context, convert(new, list[EventInfo], from_attributes=True))
+            _write_events(context, new)
         pause(POLL)
 
 
-def _write_events(context: Context, found: Sequence[EventInfo]) -> None:
+def _write_events(context: Context, found: Sequence[Event]) -> None:
     """One line each, or one JSON document a line."""
     if context.display.json:
         for event in found:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from saltext_mip.console.cli.commands import watch
 from saltext_mip.console.cli.salt import CommandResult
-from saltext_mip.generations.event_log import Event, EventLog
+from saltext_mip.generations.event_log import EventLog
+from saltext_mip.results import Event
 from tests.support.returns import example
 from tests.unit.console.cli.scripted import Scripted, context
 
 
 def event(what: str, about: str) -> Event:
-    return Event(when="2026-03-12T04:05:06Z", what=what, actor="anna", about=about, message="")
+    return Event.of("2026-03-12T04:05:06Z", what, "anna", about)
 
 
 def test_watched_events_are_the_last_ones_then_each_new_one_once(
@@ -27,7 +28,7 @@ def test_watched_events_are_the_last_ones_then_each_new_one_once(
     log.append(event("disabled", "wk1"))
     listed = {
         "federation": "fed1",
-        "events": [asdict(each) for each in log.events()],
+        "events": to_builtins(log.events()),
         "of": 1,
         "record": str(tmp_path / "events.jsonl"),
     }
