@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BLOCK = 8 << 20  # bytes
 
+_HEADER = 64 << 10  # bytes that most headers are within
 _LONGEST = 2 * ROW_BYTES  # that a piece must be to hold a whole row
 _BOM = b"\xef\xbb\xbf"
 _BLANK_FIRST = re.compile(rb"(?:\r?\n)+")
@@ -120,9 +121,14 @@ def blocks(file: BinaryIO, header: Sequence[str], *, size: int = BLOCK) -> Itera
 
 def first_row(file: BinaryIO) -> tuple[str, ...] | None:
     """The names in the header of the file; ``None`` where it is not easily found."""
-    file.seek(0)
-    begin = file.read(ROW_BYTES)
-    raw = begin[: _header_end(begin)].removeprefix(_BOM)
+    raw = b""
+    for size in (_HEADER, ROW_BYTES):  # of most files the first is enough
+        file.seek(0)
+        begin = file.read(size)
+        end = _header_end(begin)
+        raw = begin[:end].removeprefix(_BOM)
+        if 0 < end < len(begin) or len(begin) < size:
+            break
     try:
         return next((tuple(row) for row in csv.reader([raw.decode().strip("\r\n")])), None)
     except (UnicodeDecodeError, csv.Error):

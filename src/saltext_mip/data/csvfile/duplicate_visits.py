@@ -7,6 +7,7 @@ for one by chance; it is a warning, and the rows are named.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -76,9 +77,11 @@ class Key:
         import polars as pl
 
         filled = pl.sum_horizontal(_filled(frame, name) for name in self.needed)
-        hashed = pl.struct(*self.columns).hash()
-        counts = filled >= self.least
-        return frame.select(pl.when(counts).then(hashed).otherwise(_NONE)).to_series()
+        counts = frame.select(filled >= self.least).to_series()
+        hashes = frame.select(self.columns).hash_rows()
+        if counts.all():
+            return hashes
+        return pl.select(pl.when(counts).then(hashes).otherwise(_NONE)).to_series()
 
 
 VISIT_KEY = Key(DOUBLED, (SUBJECT, VISIT), (SUBJECT, VISIT), 2)
@@ -90,14 +93,25 @@ class RowHashes:
     def __init__(self, *, at_once: int = _PASS) -> None:
         self._at_once = at_once
         self._hashes = tempfile.SpooledTemporaryFile(at_once * _BYTES)  # noqa: SIM115
+        self._last: list[pl.Series] = []  # not in that file yet
         self._rows = 0
 
     def add(self, hashes: pl.Series) -> None:
-        self._hashes.write(array("Q", hashes.to_list()).tobytes())
+        self._last.append(hashes)
         self._rows += hashes.len()
+        if sum(each.len() for each in self._last) > self._at_once:
+            self._flush()
 
     def repeated(self) -> tuple[int, list[int]]:
         """How many rows have the hash of an earlier row; the first of them."""
+        import polars as pl
+
+        if self._last and self._rows <= self._at_once:
+            hashes = pl.concat(self._last)
+            counted = hashes.filter(hashes != _NONE)
+            if counted.n_unique() == counted.len():  # as nearly always
+                return 0, []
+        self._flush()
         passes = -(-self._rows // self._at_once)
         count = 0
         first: list[int] = []
@@ -106,6 +120,12 @@ class RowHashes:
             count += len(rows)
             first = sorted([*first, *rows[:SHOWN]])[:SHOWN]
         return count, first
+
+    def _flush(self) -> None:
+        self._hashes.seek(0, os.SEEK_END)
+        for hashes in self._last:
+            self._hashes.write(array("Q", hashes.to_list()).tobytes())
+        self._last.clear()
 
     def _rows_again(self, number: int, passes: int) -> list[int]:
         """The rows whose hash is of this pass and came before, in order."""
@@ -162,6 +182,8 @@ def put_down(
     """``rows`` (how many, and the first of them) break the rule; the first ones with their lines
     and values in these columns, from the file's blocks."""
     count, first = rows
+    if not count:  # no block is read
+        return
     for line, values in _rows(of, first, columns):
         found.add(rule, line, ", ".join(values))
     if count > len(first):

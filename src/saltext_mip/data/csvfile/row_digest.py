@@ -1,6 +1,6 @@
 """A digest of a file's rows, whatever their order, its columns' order and how they are quoted.
 
-Two files of equal digests hold the same rows.
+Two files of equal columns and digests hold the same rows.
 """
 
 from __future__ import annotations
@@ -23,32 +23,33 @@ _MASK = (1 << _HALF) - 1
 class RowDigest:
     """``sums`` are of two hashes of each row, in halves."""
 
-    columns: tuple[str, ...]
     rows: int
     sums: tuple[int, ...]
 
 
-def row_digest(path: Path, header: Sequence[str]) -> RowDigest:
-    """That of a sound file. ``OSError``, ``PolarsError``."""
+def row_digest(path: Path, header: Sequence[str], columns: Sequence[str]) -> RowDigest:
+    """That of these columns of a sound file. ``OSError``, ``PolarsError``."""
     rows, sums = 0, [0, 0, 0, 0]
-    for hashes in _hashes(path, header, seeds=(0, 1)):
+    for hashes in _hashes(path, header, columns, seeds=(0, 1)):
         rows += hashes[0].len()
         sums = [old + new for old, new in zip(sums, _halves(hashes), strict=True)]
-    return RowDigest(tuple(sorted(header)), rows, tuple(sums))
+    return RowDigest(rows, tuple(sums))
 
 
 def row_hashes(path: Path, header: Sequence[str]) -> Iterator[pl.Series]:
     """A hash of each row of a sound file, block by block. ``OSError``, ``PolarsError``."""
-    for (hashes,) in _hashes(path, header, seeds=(0,)):
+    for (hashes,) in _hashes(path, header, header, seeds=(0,)):
         yield hashes
 
 
-def _hashes(path: Path, header: Sequence[str], seeds: Sequence[int]) -> Iterator[list[pl.Series]]:
-    names = [f"c{index}" for index in range(len(header))]  # no pattern of names
-    order = [names[index] for index in sorted(range(len(header)), key=lambda i: header[i])]
+def _hashes(
+    path: Path, header: Sequence[str], columns: Sequence[str], seeds: Sequence[int]
+) -> Iterator[list[pl.Series]]:
+    names = {column: f"c{index}" for index, column in enumerate(header)}  # no pattern of names
+    order = [names[column] for column in sorted(columns)]
     with path.open("rb") as file:
-        for block in blocks(file, names):
-            frame = block.texts(*names).select(order)
+        for block in blocks(file, tuple(names.values())):
+            frame = block.texts(*order)
             yield [frame.hash_rows(seed=seed) for seed in seeds]
 
 

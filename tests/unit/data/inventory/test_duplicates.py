@@ -145,12 +145,12 @@ def test_rows_are_hashed_alike_in_every_process(folder):
     path = folder.path / "edsd.csv"
     code = (
         "import sys, pathlib; from saltext_mip.data.csvfile.row_digest import row_digest;"
-        "print(row_digest(pathlib.Path(sys.argv[1]), ('dataset', 'x', 't')).sums)"
+        "print(row_digest(pathlib.Path(sys.argv[1]), ('dataset', 'x', 't'), ('x', 't')).sums)"
     )
     ran = subprocess.run(
         [sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True
     )
-    assert ran.stdout.strip() == str(row_digest(path, ("dataset", "x", "t")).sums)
+    assert ran.stdout.strip() == str(row_digest(path, ("dataset", "x", "t"), ("x", "t")).sums)
 
 
 @pytest.mark.parametrize(
