@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from saltext_mip.console.cli import main as command
+from saltext_mip.console.cli import program as command
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,14 @@ from saltext_mip.console.cli import main as command
     ],
 )
 def test_what_is_not_understood_is_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--pusher", *shlex.split(line)]) == 2
+    assert command.run(["--pusher", *shlex.split(line)]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert "mip --help" in err
 
 
 def test_a_near_miss_of_an_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--pusher", "status", "--problem"]) == 2
+    assert command.run(["--pusher", "status", "--problem"]) == 2
     assert "--problem; did you mean --problems? See mip --help." in capsys.readouterr().err
 
 

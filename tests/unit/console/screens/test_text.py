@@ -1,0 +1,87 @@
+"""Lines of a screen: wrapped, aligned, harmless, each part in its style."""
+
+from __future__ import annotations
+
+import pytest
+
+from saltext_mip.console.screens.text import Part, Screen, cells, number, wrapped
+
+
+def lines(screen: Screen) -> list[str]:
+    return str(screen).split("\n")
+
+
+def test_a_note_is_at_the_right_where_there_is_room_and_else_below() -> None:
+    screen = Screen(20)
+    screen.title("history", "fed1")
+    screen.title("a long heading", "federation fed1")
+    assert lines(screen) == ["history         fed1", "a long heading", "  federation fed1"]
+    assert screen.lines[0] == (Part("history", "title"), Part("         fed1"))
+
+
+def test_there_is_one_gap_between_things_and_none_at_the_ends() -> None:
+    screen = Screen()
+    screen.gap()
+    screen.text("one")
+    screen.gap()
+    screen.gap()
+    screen.text("two")
+    screen.gap()
+    assert lines(screen) == ["one", "", "two"]
+    assert str(Screen()) == ""
+
+
+def test_a_paragraph_hangs_and_a_long_word_is_not_broken() -> None:
+    screen = Screen(16)
+    screen.text("first words of a-very-long-path/that-stays", indent=2, hang=2, first="- ")
+    assert lines(screen) == ["  - first words", "    of", "    a-very-long-path/that-stays"]
+
+
+def test_columns_are_as_wide_as_their_widest_cell_and_the_last_wraps() -> None:
+    screen = Screen(30)
+    screen.table([("a", "one two three four five six"), ("bbbb", "x")], indent=2)
+    assert lines(screen) == ["  a     one two three four", "        five six", "  bbbb  x"]
+
+
+def test_a_last_column_without_room_goes_below() -> None:
+    screen = Screen(30)
+    screen.table([("a-name-of-twenty-five-cells", "a text of some length")])
+    assert lines(screen) == ["a-name-of-twenty-five-cells", "    a text of some length"]
+
+
+def test_rows_have_the_styles_that_they_are_given() -> None:
+    screen = Screen()
+    screen.table([("a", "1"), ("b", "2")], styles=["good", "bad"])
+    assert [line[0].style for line in screen.lines] == ["good", "bad"]
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        screen.table([("a", "1"), ("b", "2")], styles=["good"])
+
+
+def test_control_characters_are_escaped_wherever_they_come() -> None:
+    screen = Screen()
+    evil = "a\x1b[2J\nb\u202e"
+    screen.title(evil, evil)
+    screen.text(evil)
+    screen.block(evil)
+    screen.table([(evil, evil)])
+    for line in lines(screen):
+        assert "\x1b" not in line
+        assert "\u202e" not in line
+    assert len(lines(screen)) == 5  # a block keeps its lines
+
+
+def test_a_wide_character_takes_two_cells_and_a_combining_one_none() -> None:
+    assert (cells("abc"), cells("安娜"), cells("e\u0301")) == (3, 4, 1)
+
+
+def test_text_is_broken_at_blanks() -> None:
+    assert wrapped("a bb ccc", 4) == ["a bb", "ccc"]
+    assert wrapped("", 4) == [""]
+
+
+def test_a_number_has_its_noun() -> None:
+    assert (number(1, "error"), number(2, "error"), number(0, "entry", "entries")) == (
+        "1 error",
+        "2 errors",
+        "0 entries",
+    )
