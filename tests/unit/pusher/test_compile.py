@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from functools import partial
 from os import mkfifo
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from saltext_mip.data.inventory.check import check
 from saltext_mip.errors import Misuse, UnknownNode
 from saltext_mip.node import queries
 from saltext_mip.node.context import NodeContext
@@ -91,6 +93,29 @@ def test_a_folder_that_does_not_compile_gets_a_database_that_an_engine_takes(
     consolidated.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
     assert statuses(run(consolidated))["fed1-wk-h1"]["tbi"] == "failed"
     assert datasets(consolidated, "fed1-wk-h1", "tbi") == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        ("age,mmse\n1,2\n", "NoDatasetColumn"),
+        ("dataset,age,weight\nt,1,2\n", "UnknownColumn"),
+        ("dataset,age\nt,1\nt\n", "TooFewFields"),
+        ("dataset,age\nt,old\n", "NotANumber"),
+        ("", "Empty"),
+    ],
+)
+def test_a_new_pathology_of_bad_files_has_its_cde_and_the_files_problems(
+    fed: Folders, content: str, rule: str
+) -> None:
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    fed.write("fed1-wk-h1", "tbi", "t.csv", content)
+    consolidate(fed.pusher, Options())
+    folder = fed.data("fed1-wk-h1", "tbi", "t.csv").parent
+    assert json.loads((folder / "CDEsMetadata.json").read_text())["code"] == "tbi"
+    problems = run(fed)["nodes"]["fed1-wk-h1"]["tbi"]["problems"]
+    assert [of["rule"] for of in problems if of["severity"] == "error"] == [rule]
+    assert rule in {of.problem.rule for of in check(folder).all_findings}
 
 
 def test_strict_keeps_out_what_is_a_warning_otherwise(consolidated: Folders) -> None:

@@ -89,3 +89,24 @@ def test_bounds_that_cannot_be_meant_are_a_problem_of_their_variable(bounds, rul
 )
 def test_bounds_that_can_be_meant_are_none(bounds):
     assert found(variable("x", "real", **bounds)) == []
+
+
+CATEGORIES = {
+    "a comma": (["a,b", "c"], "'a,b'"),
+    "a comma alone": ([",", "c"], "','"),
+    "twice": (["a", "b", "a"], "'a'"),
+    "as text and as number": ([{"code": 3, "label": "x"}, "3"], "'3'"),
+    "both": (["1,5", "2", "2"], "'1,5', '2'"),
+}
+
+
+@pytest.mark.parametrize(("entries", "about"), CATEGORIES.values(), ids=CATEGORIES)
+def test_categories_that_engines_see_otherwise_are_a_problem(entries, about):
+    [problem] = found(variable("x", enumerations=entries))
+    assert (problem.rule, problem.severity) == ("CdeCategoriesAmbiguous", "error")
+    assert (problem.column, problem.about, problem.hard) == ("x", about, False)
+
+
+@pytest.mark.parametrize("entries", [["a", "A"], ["a;b", "a b"], ["1", "1.0"], []])
+def test_categories_that_are_codes_of_their_own_are_none(entries):
+    assert found(variable("x", enumerations=entries)) == []
