@@ -70,7 +70,7 @@ def notes(nodes: Mapping[str, NodeInfo]) -> dict[str, str]:
                 reason = f": {facts.disabled.reason}" if facts.disabled.reason else ""
             parts.append(f"This node is disabled{by}{reason}.")
         if facts.up is False:
-            parts.append(f"It has not answered since {when(str(facts.since))}.")
+            parts.append(f"No response since {when(str(facts.since))}.")
         if parts:
             found[node] = shown(" ".join(parts))
     return found

@@ -3,7 +3,7 @@
     python -m saltext_mip.console.tmux.pane '{"title": …, "login": […], …}'
 
 It knows all it needs from its one argument and imports little, since a session starts many at once.
-A log is followed for ever: where the connection goes, it comes again.
+A log is followed for ever: it reconnects where the connection is lost.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def run(
             return code
         if ended is None:
             write(_ended(code, facts))
-        write(f"{YELLOW}connecting again every {AGAIN:.0f} s{PLAIN}")
+        write(f"{YELLOW}reconnecting every {AGAIN:.0f} s{PLAIN}")
         ended = ended or clock()
         sleep(AGAIN)
 
 
 def _ended(code: int, facts: Mapping[str, Any]) -> str:
-    again = "C-j r connects again"
+    again = "C-j r reconnects"
     if code == LOST:
         check = f"mip --federation {facts['federation']} node check"
         text = f"No connection. If the host's key is not known: {check}. {again}."

@@ -107,7 +107,7 @@ def tasks(context: Context, given: Arguments) -> int:
         context.display.value("tasks", TasksResult(tasks=[Task(what=w, how=h) for w, h in TASKS]))
     else:
         screen = Screen(width())
-        screen.title(f"{given.get('federation', 'mip')}: mip --help has all")
+        screen.title(f"{given.get('federation', 'mip')}: mip --help lists all actions")
         screen.table(TASKS, indent=2)
         screen.block(KEYS)
         context.display.show(screen)
