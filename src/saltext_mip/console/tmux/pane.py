@@ -12,8 +12,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from saltext_mip.console.ssh import Login, in_folder
 from saltext_mip.swarm.components import COMPONENTS
@@ -32,8 +32,40 @@ def remote_logs(component: str | None, lines: int, since: str | None = None) -> 
     return ("mip", "logs", "--follow", *which, "--limit", str(lines), *start)
 
 
+@dataclass(frozen=True)
+class NodePane:
+    """A node's pane: ``title`` and ``note`` are shown first; then ssh, a shell in ``folder``.
+
+    With ``logs``, the role of the node, its log is followed instead.
+    """
+
+    title: str
+    federation: str
+    login: Login
+    note: str = ""
+    folder: str | None = None
+    logs: str | None = None
+
+    def to_argument(self) -> str:
+        """The one argument of the program: tmux keeps it, also over an upgrade of this package."""
+        login = self.login
+        value = {
+            "title": self.title,
+            "note": self.note,
+            "login": [login.alias, login.user, login.address, login.port, login.known_hosts],
+            "folder": self.folder,
+            "federation": self.federation,
+        }
+        return json.dumps(value if self.logs is None else {**value, "logs": self.logs})
+
+    @classmethod
+    def from_argument(cls, argument: str) -> NodePane:
+        value = json.loads(argument)
+        return cls(**{**value, "login": Login(*value["login"])})
+
+
 def run(
-    facts: Mapping[str, Any],
+    pane: NodePane,
     *,
     call: Callable[[Sequence[str]], int] = subprocess.call,
     write: Callable[[str], None],
@@ -41,33 +73,32 @@ def run(
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Show who this is, connect, and show what to do when it ends; the exit code."""
-    write(f"{BLUE}{facts['title']}{PLAIN}")
-    if facts["note"]:
-        write(f"{YELLOW}{facts['note']}{PLAIN}")
-    login = Login(*facts["login"])
-    role = facts.get("logs")
+    write(f"{BLUE}{pane.title}{PLAIN}")
+    if pane.note:
+        write(f"{YELLOW}{pane.note}{PLAIN}")
+    login, role = pane.login, pane.logs
     if role is None:
-        code = call(login.argv(in_folder(facts["folder"])))
-        write(_ended(code, facts))
+        code = call(login.argv(in_folder(pane.folder)))
+        write(_ended(code, pane))
         return code
     ended = None
     while True:
         since = None if ended is None else f"{int(clock() - ended) + UNNOTICED}s"
         code = call(login.argv(remote_logs(COMPONENTS[role], 10_000, since)))
         if code != LOST:
-            write(_ended(code, facts))
+            write(_ended(code, pane))
             return code
         if ended is None:
-            write(_ended(code, facts))
+            write(_ended(code, pane))
         write(f"{YELLOW}reconnecting every {AGAIN:.0f} s{PLAIN}")
         ended = ended or clock()
         sleep(AGAIN)
 
 
-def _ended(code: int, facts: Mapping[str, Any]) -> str:
+def _ended(code: int, pane: NodePane) -> str:
     again = "C-j r reconnects"
     if code == LOST:
-        check = f"mip --federation {facts['federation']} node check"
+        check = f"mip --federation {pane.federation} node check"
         text = f"No connection. If the host's key is not known: {check}. {again}."
     elif code == NOT_FOUND:
         text = "The command `mip` is not in the path there; see the manual, Installation."
@@ -82,7 +113,7 @@ def main() -> int:
         sys.stdout.flush()
 
     try:
-        return run(json.loads(sys.argv[1]), write=write)
+        return run(NodePane.from_argument(sys.argv[1]), write=write)
     except KeyboardInterrupt:
         return 130
 

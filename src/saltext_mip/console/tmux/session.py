@@ -6,15 +6,15 @@ whatever is declared: workers begin at 5 also where there is no ui.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from saltext_mip.console.ssh import Login
+from saltext_mip.console.tmux.pane import NodePane
 from saltext_mip.federation import Federation, Node
 
 MARK = "@mip_federation"  # the user option that tells our sessions from others
@@ -95,8 +95,8 @@ class Program:
         config = ("--config-dir", self.config) if self.config else ()
         return (self.python, "-m", "saltext_mip.console", *config, *arguments)
 
-    def pane(self, facts: Mapping[str, object]) -> tuple[str, ...]:
-        return (self.python, "-m", "saltext_mip.console.tmux.pane", json.dumps(facts))
+    def pane(self, of_node: NodePane) -> tuple[str, ...]:
+        return (self.python, "-m", "saltext_mip.console.tmux.pane", of_node.to_argument())
 
 
 def of(
@@ -111,13 +111,13 @@ def of(
     notes = notes or {}
 
     def shell(node: Node) -> Pane:
-        return Pane(node.id, program.pane(_facts(node, federation, state, notes)))
+        return Pane(node.id, program.pane(_node_pane(node, federation, state, notes)))
 
     def log(node: Node) -> Pane:
-        facts = _facts(node, federation, state, notes)
+        of_node = replace(_node_pane(node, federation, state, notes), logs=node.role)
         # in the border, since what the program says first is soon out of sight
         note = f" {notes[node.id]}" if node.id in notes else ""
-        return Pane(f"{node.short} {node.id}{note}", program.pane({**facts, "logs": node.role}))
+        return Pane(f"{node.short} {node.id}{note}", program.pane(of_node))
 
     named = ("--federation", federation.name)
     windows = [
@@ -147,14 +147,14 @@ def name_of(federation: str) -> str:
     return re.sub(r"[.:]", "_", federation)
 
 
-def _facts(
+def _node_pane(
     node: Node, federation: Federation, state: Path, notes: Mapping[str, str]
-) -> dict[str, object]:
+) -> NodePane:
     login = Login.to(node, federation, state)
-    return {
-        "title": f"{node.id} ({node.short}, {node.role}, {login.user}@{login.address})",
-        "note": notes.get(node.id, ""),
-        "login": [login.alias, login.user, login.address, login.port, login.known_hosts],
-        "folder": None if node.role == "ui" else str(node.data_path),
-        "federation": federation.name,
-    }
+    return NodePane(
+        title=f"{node.id} ({node.short}, {node.role}, {login.user}@{login.address})",
+        note=notes.get(node.id, ""),
+        login=login,
+        folder=None if node.role == "ui" else str(node.data_path),
+        federation=federation.name,
+    )
