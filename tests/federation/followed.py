@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from datetime import datetime
 from typing import Any
 
 from tests.federation.deployed import MASTER, PATIENCE, Deployed
@@ -72,6 +73,19 @@ class Followed(Deployed):
             what=f"{dataset} of {node}{'' if there else ' gone'}",
         )
         return time.monotonic() - begin
+
+    def follow(self, node: str, dataset: str) -> tuple[float, float]:
+        """Copy a dataset and wait until it is served. The seconds until the task of the node's
+        engine was created that serves it, and the engine's own, from then on."""
+        begin = time.time()
+        self.put(node, dataset)
+        self.until_served(node, dataset)
+        end = time.time()
+        service = f"{node}_exareme"
+        created = next(task["CreatedAt"] for name, task in self._tasks() if name == service)
+        # Docker's nanoseconds are more than the format has
+        made = datetime.fromisoformat(f"{created[:26].rstrip('Z')}+00:00").timestamp()
+        return made - begin, end - made
 
     def state(self, name: str) -> dict[str, Any]:
         path = self.bed.path(PUSHER, f"{STATE}/{name}")

@@ -5,7 +5,7 @@ Nobody types a command but where a test is about one. Each engine restarts once 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -13,11 +13,13 @@ import pytest
 from tests.federation.deployed import MASTER, PATIENCE
 from tests.federation.followed import DATA, Followed
 from tests.support.bed.wait import for_docker, until
+from tests.support.engine import clock
 from tests.unit.pusher.conftest import cde
 
 ENGINE_MASTER = f"{MASTER}_exareme-master"
 RECOVERS = 4 * PATIENCE  # the beacon looks twice in a minute, then engines start one by one
 NONSENSE = 9099
+WITHIN = 15.0  # seconds beyond settle and the engine's own start
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,29 @@ def test_data_that_is_copied_restarts_its_worker_alone(fed: Followed) -> None:
     fed.until_served("fed1-wk-h1", "copied")
     fed.quiet()
     assert restarts(fed) == before | {"fed1-wk-h1_exareme": before["fed1-wk-h1_exareme"] + 1}
+
+
+def test_it_is_served_within_settle_the_engine_s_own_start_and_a_little(
+    fed: Followed, record_property: Callable[[str, object], None]
+) -> None:
+    """A little: 15 s, on a machine on which an engine starts in the time that its clock gives. On
+    one that takes longer for that, in the same run, the rest may take longer by the same factor."""
+    node = "fed1-wk-h3"
+    before, looks = restarts(fed), fed.looks()
+    ours, engine = fed.follow(node, "timely")
+    fed.quiet()
+    # one look found it, and one more is for what came while that ran
+    assert fed.looks() - looks <= 2
+    assert restarts(fed) == before | {f"{node}_exareme": before[f"{node}_exareme"] + 1}
+    settle, model = fed.bed.settle or 0.0, (clock.START + clock.ACTIVE) / fed.bed.clock
+    beyond, slower = ours - settle, max(1.0, engine / model)
+    figures = (
+        f"served {ours + engine:.1f} s after the copy: settle {settle:g} s, the engine's own start "
+        f"{engine:.1f} s ({model:.1f} s by its clock), the rest {beyond:.1f} s"
+    )
+    record_property("follow", figures)
+    print(figures)
+    assert beyond <= WITHIN * slower, figures
 
 
 def test_a_cde_and_a_new_pathology_are_served_after_one_refresh(fed: Followed) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.federation.deployed import MASTER
 from tests.federation.followed import DATA, Followed
 from tests.support.bed import Bed
+from tests.support.engine import clock
 from tests.support.soak import SOAK
 from tests.unit.pusher.conftest import cde
 
@@ -40,6 +41,15 @@ def test_a_cde_is_served_after_one_refresh(fed: Followed) -> None:
     assert len(ran.value["restarted"]) == 1 + len(fed.workers)
     fed.well("resume")
     fed.quiet()
+
+
+def test_copied_data_is_served_by_one_look_and_one_start(fed: Followed) -> None:
+    looks = fed.looks()
+    ours, engine = fed.follow("fed1-wk-h2", "timely")
+    fed.quiet()
+    assert fed.looks() - looks <= 2
+    print(f"the engine's own start {engine:.1f} s, all before it {ours:.1f} s")
+    assert engine >= clock.ACTIVE  # it is the real speed
 
 
 def test_a_master_that_was_killed_is_followed(fed: Followed) -> None:

@@ -34,7 +34,8 @@ class Canary:
         names = {*COLUMNS, *accepted, *(code for code, _ in cde.datasets), *RULES}
         for variable in cde.variables:
             names |= {variable.code, variable.label, *_tokens(variable.label)}
-            names |= {text for pair in variable.enumerations or () for text in pair}
+            for code, label in variable.enumerations or ():
+                names |= {code, label, f"{code} = {label}"}  # as a codebook has it
         said = " ".join(f"{rule.text} {rule.hint}" for rule in RULES.values())
         self._said = set(_tokens(said))
         numbers = {str(number) for number in range(_ROWS)}  # of rows, as some programs write them

@@ -136,11 +136,17 @@ class Scan:
 
     def _blocks(self, body: bytes) -> int:
         """Take the rows of ``body``, whole lines; how many bytes that was."""
+        begin = 0
+        if self._commas < 0:  # the rows below a header can be proved in the first block, too
+            begin = self._take_rows(body, header=True)
+            if self._commas < 0 or self._stopped or begin == len(body):
+                return len(body) if self._stopped else begin
+            body = body[begin:]
         if self._commas > 0 and len(body) <= ROW_BYTES and _is_text(body):
             proved = self._prove(body, self._commas, self._at)
             if proved is not None and self._take_proved(proved):
-                return proved.size
-        return self._take_rows(body)
+                return begin + proved.size
+        return begin + self._take_rows(body)
 
     def _take_proved(self, proved: Proved) -> bool:
         """Take these rows, unless some break another rule: then they are left as they were."""
@@ -157,10 +163,15 @@ class Scan:
 
     # -- rows
 
-    def _take_rows(self, body: bytes, *, final: bool = False) -> int:
-        """Take the rows of ``body`` one by one; how many bytes that was. The last may be open."""
+    def _take_rows(self, body: bytes, *, final: bool = False, header: bool = False) -> int:
+        """Take the rows of ``body`` one by one; how many bytes that was. The last may be open.
+
+        ``header``: those up to the header.
+        """
         pos = 0
         while pos < len(body) and not self._stopped:
+            if header and self._commas >= 0:
+                return pos
             end = body.find(b"\n", pos) + 1 or len(body)
             fields, wrong = self._plain_row(body[pos:end])
             if fields is None:
