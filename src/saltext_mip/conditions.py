@@ -17,6 +17,8 @@ Health = Literal["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]
 # always there, in the order in which they are shown (RolesSynced where it is configured)
 ALWAYS = (
     "Ready",
+    "StateWritable",
+    "MasterConfigured",
     "WorkersReachable",
     "DataValid",
     "Consolidated",
@@ -24,14 +26,21 @@ ALWAYS = (
     "Deployed",
     "Served",
 )
-OPTIONAL = ("RolesSynced",)
+OPTIONAL = ("ControllerRunning", "RolesSynced")
 # there only while they are true
 WHILE_TRUE = ("Reconciling", "Suspended", "Held", "Stalled")
 TYPES = (*ALWAYS, *OPTIONAL, *WHILE_TRUE)
 
 # what each axis is made of
 SYNC = ("Consolidated", "Compiled", "Deployed", "RolesSynced")
-HEALTH = ("WorkersReachable", "DataValid", "Served")
+HEALTH = (
+    "StateWritable",
+    "MasterConfigured",
+    "ControllerRunning",
+    "WorkersReachable",
+    "DataValid",
+    "Served",
+)
 
 # the reason of what an operator switched off: it is as it should be, and not all is served
 STOPPED = "Stopped"
@@ -44,6 +53,14 @@ REASONS: Mapping[str, str] = {
     "UpToDate": "",
     "Serving": "",
     "Synced": "",
+    "Writable": "",
+    "AsNeeded": "",
+    "Running": "",
+    # the pusher
+    "StateNotWritable": "On the pusher: free some space, mount the disk writable, or correct the "
+    "owner, as the message has it; df, mount and ls -ld show which.",
+    "MasterSettings": "Do what the message names on the pusher.",
+    "ControllerDown": "On the pusher: systemctl restart salt-master; see /var/log/salt/master.",
     # nodes
     "WorkerMissing": "Check the node's network, power and salt-minion; call its contact.",
     "WorkerFailed": "Run salt-call mip.datasets on the node and see its error.",

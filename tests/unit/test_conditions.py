@@ -11,6 +11,8 @@ from saltext_mip.conditions import ALWAYS, REASONS, Condition, axes, ready, sett
 from saltext_mip.results import ReportedCondition
 
 GOOD = {
+    "StateWritable": "Writable",
+    "MasterConfigured": "AsNeeded",
     "WorkersReachable": "AllAnswer",
     "DataValid": "NoProblems",
     "Consolidated": "UpToDate",

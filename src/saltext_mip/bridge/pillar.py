@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +51,9 @@ def _checked_once(pillar: Mapping[str, Any], cache: Path) -> dict[str, Federatio
     known = cache.is_file() and cache.read_text(encoding="ascii") == digest
     found = federations(pillar, check=not known)
     if not known:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        atomic.replace(cache, digest.encode(), mode=0o600)
+        with suppress(OSError):  # on a full disk, the next command checks it again
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            atomic.replace(cache, digest.encode(), mode=0o600)
     return found
 
 
@@ -60,7 +61,11 @@ def compile_pillar(opts: Mapping[str, Any], grains: Mapping[str, Any], **more: s
     """This minion's pillar, compiled now, with ``more`` grains; Salt keeps nothing of it here."""
     return plain(
         salt.pillar.get_pillar(
-            opts, {**dict(grains), **more}, opts["id"], opts.get("saltenv")
+            opts,
+            {**dict(grains), **more},
+            opts["id"],
+            opts.get("saltenv"),
+            clean_cache=True,  # with pillar_cache, the master would give an old one
         ).compile_pillar()
     )
 

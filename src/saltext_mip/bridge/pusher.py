@@ -15,6 +15,7 @@ import salt.utils.event
 
 from saltext_mip import sealing
 from saltext_mip.bridge.jobs import Nodes
+from saltext_mip.bridge.master import has_controller, master_problems
 from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.progress import progress
 from saltext_mip.federation import pick
@@ -39,6 +40,8 @@ def open_pusher(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pus
             actor=_actor(),
             now=lambda: datetime.now(UTC),
             unseal=lambda text, node: _unsealed(opts, text, node),
+            master_problems=master_problems(opts),
+            has_controller=has_controller(opts),
         )
 
 

@@ -26,8 +26,10 @@ import yaml
 from msgspec import UNSET
 
 from saltext_mip.bridge import sls
+from saltext_mip.bridge.master import master_problems, state_problems
 from saltext_mip.errors import Refused
 from saltext_mip.plans import PlanItem
+from saltext_mip.pusher.context import MasterProblem
 from saltext_mip.results import SetupResult
 from saltext_mip.storage import atomic
 
@@ -68,6 +70,7 @@ class Facts:
     federations: tuple[str, ...]
     example: Mapping[str, bytes]
     reactors: Mapping[str, str]
+    problems: tuple[MasterProblem, ...] = ()
 
 
 class SetupItem(PlanItem, frozen=True, kw_only=True):
@@ -147,6 +150,7 @@ def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> 
         reactors={
             name: content.decode() for name, content in _contents(sls.root() / "reactor").items()
         },
+        problems=(*master_problems(opts), *state_problems(opts)),
     )
 
 
@@ -185,7 +189,8 @@ def plan(facts: Facts) -> tuple[SetupItem, ...]:
             wanted[needed.key] = entries  # drop-ins are merged: theirs and ours
         else:
             wanted[needed.key] = [*needed.default, *entries]
-    return (*_configuration(facts, wanted), *todo, *_pillar(facts))
+    settings = [SetupItem("todo", each.fix, each.message) for each in facts.problems]
+    return (*settings, *_configuration(facts, wanted), *todo, *_pillar(facts))
 
 
 def _owner(facts: Facts, key: str, entries: list[Any]) -> Source | None:

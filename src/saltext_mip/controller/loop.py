@@ -50,6 +50,29 @@ class Controller:
         self._suspended = suspended
         self._work: Work | None = None
         self._first = True
+        self._held: int | None = None
+        self._declared: Declared | None = None
+
+    def declare(self, declared: Declared) -> None:
+        """What the controller needs of the declaration is this from now on."""
+        self._declared = declared
+
+    def prepare(self) -> None:
+        """Record the declaration; show that a controller runs, by a lock while this process does.
+
+        An ``OSError`` where the state cannot be written: then it is tried again the next time.
+        """
+        if self._declared is not None:
+            self._declared.save(self._state)
+            self._declared = None
+        if self._held is None:
+            self._held = locks.hold(self._state / storage_state.CONTROLLER_LOCK)
+
+    def release(self) -> None:
+        """No controller runs for the federation any more."""
+        if self._held is not None:
+            locks.release(self._held)
+            self._held = None
 
     def tick(self, now: float, chance: float) -> Action:
         """One step; the action that was started."""
@@ -118,6 +141,11 @@ def load(state: Path) -> State:
 def run_name(number: int) -> str:
     """The name of a run of the controller, in its outcome."""
     return f"controller {number}"
+
+
+def is_controlled(state: Path) -> bool:
+    """Whether a controller runs for the federation."""
+    return locks.is_locked(state / storage_state.CONTROLLER_LOCK)
 
 
 def is_locked(state: Path) -> bool:

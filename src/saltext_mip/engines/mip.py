@@ -22,6 +22,7 @@ from pathlib import Path
 
 from salt.utils.process import appendproctitle
 
+from saltext_mip.bridge.execution import os_error_text
 from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.controller.loop import Controller
@@ -29,6 +30,7 @@ from saltext_mip.controller.requests import Declared
 from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher import control, refresh, roles
+from saltext_mip.storage.lock import release_in_fork
 
 __virtualname__ = "mip"
 
@@ -59,31 +61,46 @@ def start(interval=0.5):
             controllers = _controllers(controllers)
         for name, controller in controllers.items():
             try:
+                controller.prepare()
                 action = controller.tick(time.time(), random.random())  # noqa: S311 - no secret
             except (MipError, OSError) as exc:
-                if reported.get(name) != str(exc):
-                    reported[name] = str(exc)
-                    log.error("mip: the controller of %s: %s", name, exc)
+                _report_once(reported, name, exc)
                 continue
-            reported.pop(name, None)
+            if reported.pop(name, None) is not None:
+                log.info("mip: the controller of %s works again", name)
             if action != "nothing":
                 log.info("mip: %s of %s begins", action, name)
         time.sleep(interval)
+
+
+def _report_once(reported, name, error):
+    """Log an error of a federation's controller, which waits, when it begins and when it changes.
+
+    What has no room on a disk, for instance, fails twice a second.
+    """
+    text = str(error)
+    if isinstance(error, OSError):
+        text = f"waiting, since its state cannot be used: {os_error_text(error)}"
+    if reported.get(name) != text:
+        reported[name] = text
+        log.error("mip: the controller of %s: %s", name, text)
 
 
 def _controllers(before):
     """One for each declared federation; existing ones are kept."""
     try:
         found = declared(__opts__)
-    except MipError as exc:
+    except (MipError, OSError) as exc:
         log.error("mip: the last declaration remains in use: %s", exc)
         return before
     root = Path(__opts__["root_dir"])
     controllers = {}
     for name, federation in found.items():
         state = federation.state(root)
-        Declared.of(federation).save(state)
         controllers[name] = before.get(name) or _controller(name, state)
+        controllers[name].declare(Declared.of(federation))
+    for name in before.keys() - controllers.keys():
+        before[name].release()
     return controllers
 
 
@@ -112,6 +129,7 @@ def _starter(name, state):
 
 def _work(name, state, action, run, asked):
     """One action, in a process of its own; its outcome is on disk."""
+    release_in_fork()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     appendproctitle(f"{action} of {name}")
@@ -127,4 +145,7 @@ def _work(name, state, action, run, asked):
         log.warning("mip: %s of %s: %s", action, name, exc)
         if action == "refresh":
             refresh.record_not_started(state, run, exc, _now().isoformat(timespec="seconds"))
+        raise SystemExit(1) from None
+    except OSError as exc:  # its state cannot be written, nor can an outcome be recorded there
+        log.warning("mip: %s of %s: %s", action, name, os_error_text(exc))
         raise SystemExit(1) from None

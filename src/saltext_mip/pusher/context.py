@@ -48,6 +48,15 @@ def _no_key(_text: str, node: str) -> Secret:
 
 
 @dataclass(frozen=True)
+class MasterProblem:
+    """A setting of the Salt master, or a right of its user, that is in the way."""
+
+    name: str
+    fix: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Pusher:
     """A command's surroundings.
 
@@ -64,6 +73,9 @@ class Pusher:
     now: Callable[[], datetime]
     # opens a text that a node (its minion id) sealed for the Salt master's key
     unseal: Callable[[str, str], Secret] = _no_key
+    master_problems: tuple[MasterProblem, ...] = ()
+    # whether the Salt master is configured to run the controller
+    has_controller: bool = False
 
     @contextmanager
     def locked(self, command: str, timeout: float) -> Iterator[None]:

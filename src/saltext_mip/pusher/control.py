@@ -88,14 +88,16 @@ def approve(pusher: Pusher, *, dry_run: bool = False) -> ControllerResult:
 def suspended(store: Store, now: datetime) -> Override | None:
     """The suspension in force. One that expired is removed."""
     override = store.suspended()
-    if override is None or override.until is None:
-        return override
-    if now < datetime.fromisoformat(override.until):
+    if override is None or _in_force(override, now):
         return override
     if store.resume():
         when = now.isoformat(timespec="seconds")
         store.event_log.append(Event.of(when, "resumed", message="its duration ended"))
     return None
+
+
+def _in_force(override: Override, now: datetime) -> bool:
+    return override.until is None or now < datetime.fromisoformat(override.until)
 
 
 def conditions(pusher: Pusher) -> tuple[Condition, ...]:
@@ -110,7 +112,8 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
         found.append(
             Condition("Reconciling", "True", "Retrying", _retrying(last, state), last.since)
         )
-    if (override := suspended(pusher.store, now)) is not None:
+    override = pusher.store.suspended()
+    if override is not None and _in_force(override, now):
         rolled = override.reason.startswith(ROLLED_BACK)
         reason = ROLLED_BACK if rolled else "SuspendedByPerson"
         until = f" until {override.until}" if override.until else ""

@@ -14,6 +14,9 @@ from saltext_mip.errors import Busy
 from saltext_mip.storage.paths import names, private_folder
 from saltext_mip.text import shown
 
+# what hold() locked in this process
+_held: set[int] = set()
+
 
 @contextmanager
 def lock(
@@ -89,6 +92,35 @@ def _is_file(fd: int, path: Path) -> bool:
         return False
     mine = os.fstat(fd)
     return (mine.st_dev, mine.st_ino) == (found.st_dev, found.st_ino)
+
+
+def hold(path: Path) -> int | None:
+    """Lock the file ``path`` until this process ends, or closes the descriptor that is returned.
+
+    ``None`` if another process holds it. A file that is there can be locked on a read-only disk.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        private_folder(path.parent)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if try_lock(fd):
+        _held.add(fd)
+        return fd
+    os.close(fd)
+    return None
+
+
+def release(fd: int) -> None:
+    """Release what :func:`hold` locked."""
+    _held.discard(fd)
+    os.close(fd)
+
+
+def release_in_fork() -> None:
+    """In a forked process: its parent alone holds what :func:`hold` locked, until it ends."""
+    for fd in tuple(_held):
+        release(fd)
 
 
 def is_locked(path: Path) -> bool:

@@ -34,6 +34,7 @@ SERVED = "served.json"  # the generation that engines have loaded
 ROLES_SYNCED = "roles.json"  # the last synchronisation of Keycloak's roles
 REQUESTS = "requests"  # a folder: requests to the controller
 DECLARED = "declared.json"  # what the controller knows of the declaration
+CONTROLLER_LOCK = "controller.lock"  # of the controller, while it runs
 CONTROLLER = "controller.json"  # the controller's timers
 LAST_REFRESH = "refreshed.json"  # how the last refresh ended
 APPROVED = "approved.json"  # the revision whose removals an operator approved

@@ -22,6 +22,7 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.services.result import service_info
 from saltext_mip.pusher.status import services as status_services
+from saltext_mip.pusher.status.pusher_state import Recording, pusher_conditions
 from saltext_mip.pusher.status.snapshot import SentStatus, Snapshot, take_snapshot
 from saltext_mip.results import (
     MemberInfo,
@@ -37,8 +38,10 @@ from saltext_mip.swarm.engines.interface import expected
 
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> StatusResult:
     """The result of ``mip.status``. A node that is down is reported; it is not an error."""
-    snapshot = take_snapshot(pusher, timeout)
+    recording = Recording()
+    snapshot = take_snapshot(pusher, timeout, recording)
     found = [
+        *pusher_conditions(pusher, recording),
         _workers(pusher, snapshot),
         _data(snapshot),
         _consolidated(pusher, snapshot),
@@ -48,7 +51,7 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> Sta
         *_roles(pusher, snapshot.generation),
         *control.conditions(pusher),
     ]
-    settled = _since(pusher, [conditions.ready(found), *found], snapshot.generation)
+    settled = _since(pusher, [conditions.ready(found), *found], snapshot.generation, recording)
     sync, health = conditions.axes(settled)
     ready = next(condition for condition in settled if condition.type == "Ready")
     ok = ready.status == "True"
@@ -188,7 +191,10 @@ def _no_answer(snapshot: Snapshot) -> str:
 
 
 def _since(
-    pusher: Pusher, found: list[Condition], generation: Generation | None
+    pusher: Pusher,
+    found: list[Condition],
+    generation: Generation | None,
+    recording: Recording,
 ) -> tuple[Condition, ...]:
     """The conditions with ``since``, from the last ones recorded; records them."""
     path = pusher.state / CONDITIONS
@@ -210,7 +216,8 @@ def _since(
         )
         for c in conditions.settled(before, found, when)
     )
-    write_state(path, to_builtins(list(map(ReportedCondition.of, settled))))
+    with recording.attempt():
+        write_state(path, to_builtins(list(map(ReportedCondition.of, settled))))
     return settled
 
 

@@ -18,6 +18,7 @@ from saltext_mip.pusher.compile import SentState
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.pusher.status.pusher_state import Recording
 
 
 class SentPathology(Struct, frozen=True):
@@ -72,12 +73,13 @@ class Snapshot:
                 yield node, self.answers.values[node.id]
 
 
-def take_snapshot(pusher: Pusher, timeout: float) -> Snapshot:
+def take_snapshot(pusher: Pusher, timeout: float, recording: Recording) -> Snapshot:
     """Ask all enabled nodes at once, with ``timeout`` seconds for it."""
     disabled = pusher.store.disabled()
     asked = tuple(node for node in pusher.federation.nodes if node.id not in disabled)
     answers = pusher.ask_within("status", [node.id for node in asked], timeout).decoded(SentStatus)
-    nodes.record_availability(pusher, {node.id: node.id in answers.values for node in asked})
+    with recording.attempt():
+        nodes.record_availability(pusher, {node.id: node.id in answers.values for node in asked})
     master = pusher.federation.master.id
     found, why = None, sanitize({**answers.missing, **answers.failed}.get(master, "it is disabled"))
     status: SentStatus | None = answers.values.get(master)

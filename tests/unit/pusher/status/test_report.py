@@ -5,25 +5,33 @@ What a real Swarm says is looked at in ``tests/federation``; here are the cases 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import UNSET, convert
+from msgspec import UNSET, convert, to_builtins
 
 from saltext_mip import results, schemas
 from saltext_mip.console.cli.views import describe_node
 from saltext_mip.console.screens.render import render
 from saltext_mip.errors import Refused
+from saltext_mip.generations.overrides import Override
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.jobs import overview
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.context import MasterProblem
 from saltext_mip.pusher.services import deploy_failures
+from saltext_mip.pusher.status import report
 from saltext_mip.results import DeployedNode, ServicesResult, StatusResult
+from saltext_mip.storage import lock
+from saltext_mip.storage.state import CONTROLLER_LOCK
 from tests.support.commands import compile_federation, consolidate, disable, status
 from tests.support.folders import Folders
+from tests.support.mounts import broken_disk
 from tests.unit.pusher.conftest import cde, rows
 
 HOSTS = ("fed1-wk-h1", "fed1-wk-h2")
@@ -391,6 +399,52 @@ def test_a_deployment_that_failed_is_in_the_status_until_one_succeeds(fed: WithS
     assert wrong(fed.status()) == {"Deployed": ("False", "DeployFailed")}
     disable(fed.pusher, "wk1", None, dry_run=False)
     assert "Deployed" not in wrong(fed.status())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+@pytest.mark.parametrize("down", [set(), {HOSTS[0]}])
+def test_with_a_state_folder_that_cannot_be_written_the_rest_is_shown(
+    fed: WithServices, fault: str, down: set[str]
+) -> None:
+    fed.status()
+    fed.down = down  # there is something new to record
+    before = wrong(fed.status())
+    fed.pusher.store.suspend(
+        Override("anna", "2026-01-01T00:00:00+00:00", "", "2026-01-02T00:00:00+00:00")
+    )
+    fed.down = set() if down else {HOSTS[0]}
+    fed.status()
+    fed.down = down
+    with broken_disk(fed.pusher.state, fault):
+        value = fed.status()
+    assert wrong(value) == {"StateWritable": ("False", "StateNotWritable"), **before}
+    condition = next(each for each in value["conditions"] if each["type"] == "StateWritable")
+    assert str(fed.pusher.state) in condition["message"]
+    ready = next(each for each in value["conditions"] if each["type"] == "Ready")
+    assert ready["reason"] == "StateNotWritable", "the pusher comes before its nodes"
+    assert set(value["services"]) == {"fed1-ms_exareme-master", *(f"{n}_exareme" for n in HOSTS)}
+    assert value["pathologies"]["dementia"]["served"] is True
+    assert "StateWritable" not in wrong(fed.status())
+
+
+def test_the_pushers_own_state_is_part_of_the_status(fed: WithServices) -> None:
+    problem = MasterProblem("JobCacheOff", "set job_cache: True", "job_cache is off")
+    value = to_builtins(
+        report.status(replace(fed.pusher, master_problems=(problem,), has_controller=True))
+    )
+    assert wrong(value) == {
+        "MasterConfigured": ("False", "MasterSettings"),
+        "ControllerRunning": ("False", "ControllerDown"),
+    }
+    assert value["health"] == "Degraded"
+    message = next(c["message"] for c in value["conditions"] if c["type"] == "MasterConfigured")
+    assert message == "job_cache is off. To do: set job_cache: True"
+    fd = lock.hold(fed.pusher.state / CONTROLLER_LOCK)
+    assert fd is not None
+    value = to_builtins(report.status(replace(fed.pusher, has_controller=True)))
+    lock.release(fd)
+    assert (wrong(value), value["ok"]) == ({}, True)
 
 
 def test_a_file_that_went_bad_is_told_though_the_generation_stays(fed: WithServices) -> None:
