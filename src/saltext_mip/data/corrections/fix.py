@@ -16,7 +16,7 @@ from pathlib import Path
 
 from saltext_mip.data.cde.model import DATASET, Cde, Variable
 from saltext_mip.data.csvfile import decimals
-from saltext_mip.data.csvfile.diagnosis import encodings, layout
+from saltext_mip.data.csvfile.diagnosis import encodings, garbled, layout
 from saltext_mip.data.csvfile.diagnosis.columns import Resemblance
 from saltext_mip.data.csvfile.diagnosis.kinds import kind_of
 from saltext_mip.data.csvfile.diagnosis.values import Reader
@@ -71,6 +71,7 @@ def fix(path: Path, cde: Cde, *, encoding: str | None = None) -> Fixed:
     _names(rows, cde, fixed)
     _unnamed(rows, fixed)
     _values(rows, cde, fixed)
+    _garbled(rows, fixed)
     made = io.StringIO()
     csv.writer(made, lineterminator="\n").writerows(rows)
     fixed.content = made.getvalue().encode()
@@ -195,6 +196,20 @@ def _values(rows: Rows, cde: Cde, fixed: Fixed) -> None:
         cells = [row[at] for row in rows[1:] if len(row) == width]
         if variable is not None and rows[0].count(name) == 1:
             _column(rows, at, variable, Reader(variable, cells), fixed)
+
+
+def _garbled(rows: Rows, fixed: Fixed) -> None:
+    """Text whose characters were lost before: what it was is probable, and not more."""
+    if not rows:
+        return
+    pattern = re.compile(garbled.PATTERN)
+    for at, name in enumerate(rows[0]):
+        count = sum(at < len(row) and pattern.search(row[at]) is not None for row in rows[1:])
+        if count:
+            fixed.left.append(
+                f"Column '{shown(name)}': {count} cells were read in the wrong encoding before. "
+                "Open the source as UTF-8 and export the file again."
+            )
 
 
 def _column(rows: Rows, at: int, variable: Variable, reader: Reader, fixed: Fixed) -> None:

@@ -85,6 +85,15 @@ def test_an_encoding_that_is_not_sure_is_left_until_it_is_named(folder: Path):
         fix(path, PARSED, encoding="no such")
 
 
+def test_text_that_was_read_in_the_wrong_encoding_is_left_and_named(folder: Path):
+    path = folder / "a.csv"
+    path.write_text("dataset,city\nedsd,GenÃ¨ve\nedsd,Bern\nedsd,Gen\ufffdve\n")
+    fixed = fix(path, PARSED)
+    assert fixed.content == path.read_bytes()
+    (left,) = fixed.left
+    assert left.startswith("Column 'city': 2 cells were read in the wrong encoding")
+
+
 def test_thousands_are_left(folder: Path):
     path = folder / "a.csv"
     path.write_text("dataset;score\nedsd;1,234\n")
