@@ -23,7 +23,8 @@ from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Progress
 
 REMEMBERED = 3  # rounds of questions to which late answers are looked for
-PROGRESS_INTERVAL = 2.0  # seconds between two lines of progress
+PROGRESS_INTERVAL = 2.0  # seconds between two calls of progress
+NAMED = 10  # nodes that progress names
 
 
 class Nodes:
@@ -176,7 +177,9 @@ class _Job:
         """Now and then, whom we wait for."""
         if self._progress and now >= self._next_progress:
             self._next_progress = now + PROGRESS_INTERVAL
-            self._progress(f"waiting for {', '.join(sorted(self._pending))}")
+            first = sorted(self._pending)[:NAMED]
+            more = f" and {len(self._pending) - NAMED} more" if len(self._pending) > NAMED else ""
+            self._progress(f"waiting for {', '.join(first)}{more}")
 
     def _wait(self, rest: float) -> None:
         """Until something of a job is on the bus, a tenth of a second at most; not before rest."""

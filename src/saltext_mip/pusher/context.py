@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,22 @@ class Asking(Protocol):
         **keywords: Any,
     ) -> Answers:
         """Run ``function`` on all ``targets`` at once and wait for them; unpack packed values."""
+
+
+class Waiting:
+    """Progress of what is waited for, called every few seconds: one line when it changes."""
+
+    def __init__(self, progress: Progress, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._progress = progress
+        self._clock = clock
+        self._begin = clock()
+        self._reported = ""
+
+    def __call__(self, text: str) -> None:
+        if text == self._reported:
+            return
+        self._reported = text
+        self._progress(f"{text} (for {self._clock() - self._begin:.0f} s)")
 
 
 def _no_key(_text: str, node: str) -> Secret:
@@ -127,7 +144,7 @@ class Pusher:
         pillar differs from the pusher's gets it refreshed once and is asked again; if it still
         differs, the node has failed.
         """
-        waiting = progress or self.progress
+        waiting = progress or Waiting(self.progress)
         answers = self._ask(step, targets, arguments, within, waiting)
         stale = _stale(answers)
         if not stale:

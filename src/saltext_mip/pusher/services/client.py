@@ -191,6 +191,7 @@ def observe_services(
     *,
     compile_pillar: bool = True,
     within: float | None = None,
+    progress: Progress | None = None,
 ) -> ServicesView:
     """The services now. The master node must answer, ``within`` so many seconds.
 
@@ -202,6 +203,7 @@ def observe_services(
         "services",
         [master],
         within=within,
+        progress=progress,
         swarm_ids=swarm_ids,
         compile_pillar=compile_pillar,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from saltext_mip.errors import MipError, NodesMissing
-from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.context import Pusher, Waiting
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView, condition_reason
 from saltext_mip.swarm.engines.interface import Datasets, Served, differences
@@ -50,6 +50,7 @@ class Observer:
         self._swarm_ids = swarm_ids
         self._declared = None if first is None else _declared(first)
         self._refreshed = False
+        self._waiting = Waiting(pusher.progress)  # for the master: one for all observations
 
     def observe(self) -> ServicesView:
         while True:
@@ -74,7 +75,11 @@ class Observer:
 
     def _ask(self, *, compile_pillar: bool) -> ServicesView:
         return client.observe_services(
-            self._pusher, self._swarm_ids, compile_pillar=compile_pillar, within=self._within
+            self._pusher,
+            self._swarm_ids,
+            compile_pillar=compile_pillar,
+            within=self._within,
+            progress=self._waiting,
         )
 
 
