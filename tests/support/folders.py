@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from saltext_mip import wire
+from saltext_mip import __version__, wire
 from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation, federations
 from saltext_mip.generations.store import Store
@@ -53,6 +53,7 @@ class Folders:
         self.limits: dict[str, float | None] = {}
         self.events: list[tuple[str, Mapping[str, Any]]] = []
         self.said: list[str] = []
+        self.versions: dict[str, str] = {}
         self.before: Callable[[str, str], None] = lambda step, node: None
         self._now = datetime(2026, 3, 12, 3, 0, tzinfo=UTC)
 
@@ -129,6 +130,8 @@ class Folders:
         module, _, step = function.partition(".")
         if function == "test.ping":
             return True
+        if function == "mip.version":
+            return self.versions.get(node, __version__)
         assert module == "mip_node", function
         self.before(step, node)
         if step == "services":

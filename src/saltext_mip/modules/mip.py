@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import to_builtins
 
+import saltext_mip
 from saltext_mip import arguments
 from saltext_mip.bridge.execution import shaped_errors
 from saltext_mip.bridge.pillar import plain
@@ -355,6 +356,21 @@ def services(federation=None):
     from saltext_mip.node import containers
 
     return _shaped(lambda: containers.federation_containers(_context(federation)))
+
+
+def version():
+    """
+    The version of this extension that runs here. ``mip version list`` on the pusher compares.
+
+    Returns the version, such as ``1.2.0``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt '*' mip.version
+    """
+    return saltext_mip.__version__
 
 
 def _context(federation):

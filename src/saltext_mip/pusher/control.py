@@ -138,6 +138,7 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
 def controller_state(pusher: Pusher) -> ControllerState:
     """``conditions`` as above, and ``last``: the outcome of the last refresh, since when it is so,
     the number of attempts, and the time of the next one."""
+    suspended(pusher.store, pusher.now())  # one that expired is recorded as ended
     state = loop.load(pusher.state)
     last = outcomes.load(pusher.state)
     info = LastRefresh(attempts=state.attempts, next=_iso(state.again))

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, structs
 
+from saltext_mip import __version__
 from saltext_mip import host_keys as ssh_host_keys
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
@@ -88,14 +89,44 @@ def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     found = {node: info for node, info in infos.items() if node in only}
     down = [node for node, info in found.items() if info.enabled and not info.up]
     refused = host_keys(pusher, [node for node, up in ups.items() if up])
-    notes = [f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()]
+    versions = _versions(pusher, [node for node, up in ups.items() if up])
+    notes = [
+        *(f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()),
+        *_skew(versions),
+    ]
     return CheckNodesResult(
         federation=pusher.federation.name,
         nodes=found,
+        versions=versions,
         notes=notes or UNSET,
         down=down or UNSET,
         retcode=1 if down else UNSET,
     )
+
+
+UNKNOWN_VERSION = "unknown"  # one that is too old to tell, or none
+
+
+def _versions(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
+    """The version of the extension that each of these nodes runs."""
+    answers = pusher.nodes.ask("mip.version", nodes, timeout=CHECK_TIMEOUT)
+    reported = {node: sanitize(v) for node, v in answers.values.items() if isinstance(v, str)}
+    asked = [node for node in nodes if node not in answers.missing]
+    return {node: reported.get(node, UNKNOWN_VERSION) for node in asked}
+
+
+def _skew(versions: Mapping[str, str]) -> list[str]:
+    """What to do about nodes whose extension is not of the pusher's version."""
+    other: dict[str, list[str]] = {}
+    for node, version in versions.items():
+        if version != __version__:
+            other.setdefault(version, []).append(node)
+    return [
+        f"{', '.join(nodes)}: saltext-mip {version}, and the pusher has {__version__}. Where it is "
+        "the older one: salt-pip install --upgrade (without --upgrade the old code stays), then "
+        "restart salt-minion (on the pusher: salt-master)"
+        for version, nodes in other.items()
+    ]
 
 
 def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:

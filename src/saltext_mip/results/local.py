@@ -36,6 +36,10 @@ class VersionsResult(Facts, kw_only=True, frozen=True):
     python_keycloak: str = field(name="python-keycloak")
     tmux: str
     ssh: str
+    nodes: Annotated[
+        Absent[dict[str, str]], Meta(description="on a pusher: of the extension, by minion id")
+    ] = UNSET
+    notes: Absent[list[str]] = UNSET
 
 
 class ContainerInfo(Facts, kw_only=True, frozen=True):

@@ -56,6 +56,7 @@ class CheckNodesResult(Result, kw_only=True, frozen=True):
 
     federation: str
     nodes: dict[str, NodeInfo]
+    versions: Annotated[dict[str, str], Meta(description="of the extension, by minion id")]
     down: Absent[list[str]] = UNSET
     notes: Absent[list[str]] = UNSET
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from saltext_mip import __version__
 from saltext_mip.console.tmux import open as tmux_open
 from saltext_mip.console.tmux.session import Session
 from saltext_mip.errors import Misuse, UnknownNode
@@ -34,6 +35,8 @@ class Told:
         self.asked.append((function, tuple(targets), more))
         if function == "test.ping":
             return Answers({node: True for node in targets if node not in self.missing})
+        if function == "mip.version":
+            return Answers(dict.fromkeys(targets, __version__))
         return Answers(
             {node: self.values[node] for node in targets if node in self.values},
             {node: why for node, why in self.missing.items() if node in targets},

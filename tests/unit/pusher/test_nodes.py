@@ -141,3 +141,16 @@ def test_a_folder_that_is_not_there_and_one_without_pathologies_are_noted(fed: F
     assert "none not found" in enable(fed, "wk1")["notes"][0]
     (fed.root / "none").mkdir()
     assert "no pathology folder" in enable(fed, "wk1")["notes"][0]
+
+
+def test_nodes_with_another_version_than_the_pushers_are_named_with_the_command(
+    fed: Folders,
+) -> None:
+    assert "notes" not in check(fed)
+    fed.versions = {"fed1-wk-h1": "0.0.1", "fed1-wk-h2": "0.0.1"}
+    result = check(fed)
+    assert result["versions"]["fed1-wk-h1"] == "0.0.1"
+    assert "retcode" not in result
+    (note,) = result["notes"]
+    assert note.startswith("fed1-wk-h1, fed1-wk-h2: saltext-mip 0.0.1, and the pusher has ")
+    assert "salt-pip install --upgrade" in note

@@ -9,13 +9,19 @@ import shutil
 import subprocess
 import sys
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 import saltext_mip
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.salt import config_dir, executable
 from saltext_mip.plans import NOTHING
-from saltext_mip.results import Requirement, SetupResult, VersionsResult
+from saltext_mip.results import (
+    CheckNodesResult,
+    Requirement,
+    SetupResult,
+    VersionsResult,
+    value_or,
+)
 
 SALT = (3008, 2)
 PYTHON = (3, 11)
@@ -80,8 +86,34 @@ def _configuration(context: Context) -> list[Requirement]:
     ]
 
 
-def versions() -> VersionsResult:
-    """The versions of what runs here."""
+def versions(context: Context) -> VersionsResult:
+    """The versions of what runs here; on a pusher with those of its nodes' extensions, compared."""
+    here = _versions_here()
+    notes = _mixed_installation()
+    if not context.pusher:
+        return structs.replace(here, notes=notes or UNSET)
+    result = context.run("check_nodes")
+    if not isinstance(result.value, CheckNodesResult):
+        notes.append(f"The nodes were not asked: {result.error}")
+        return structs.replace(here, notes=notes)
+    found = result.value
+    notes += value_or(found.notes, [])
+    return structs.replace(here, nodes=found.versions, notes=notes or UNSET)
+
+
+def _mixed_installation() -> list[str]:
+    """Metadata of another version than the code: pip does not replace what is there by itself."""
+    recorded = {each.version for each in importlib.metadata.distributions(name="saltext-mip")}
+    if recorded <= {saltext_mip.__version__}:
+        return []
+    return [
+        f"The code here is of saltext-mip {saltext_mip.__version__}, and its metadata of "
+        f"{', '.join(sorted(recorded))}: install it with salt-pip install --upgrade "
+        "--force-reinstall --no-deps"
+    ]
+
+
+def _versions_here() -> VersionsResult:
     return VersionsResult(
         saltext_mip=saltext_mip.__version__,
         python=platform.python_version(),

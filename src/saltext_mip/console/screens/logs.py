@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import UNSET, to_builtins
+from msgspec import UNSET, structs, to_builtins
 
 from saltext_mip.console.screens.text import Screen, Style
 from saltext_mip.results import (
@@ -60,8 +60,15 @@ def requirements(screen: Screen, value: RequirementsResult) -> None:
 
 def version(screen: Screen, value: VersionsResult) -> None:
     """One line a program."""
-    names = to_builtins(value)
+    names = to_builtins(structs.replace(value, nodes=UNSET, notes=UNSET))
     screen.table(list(names.items()))
+    if value.nodes is not UNSET and value.nodes:
+        screen.gap()
+        screen.title("saltext-mip on the nodes")
+        screen.table(list(value.nodes.items()), indent=2)
+    for note in value_or(value.notes, []):
+        screen.gap()
+        screen.text(note, hang=2, style="warn")
 
 
 def here(screen: Screen, value: HereResult) -> None:

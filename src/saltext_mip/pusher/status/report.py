@@ -40,6 +40,8 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> Sta
     """The result of ``mip.status``. A node that is down is reported; it is not an error."""
     recording = Recording()
     snapshot = take_snapshot(pusher, timeout, recording)
+    with recording.attempt():
+        control.suspended(pusher.store, pusher.now())  # one that expired is recorded as ended
     found = [
         *pusher_conditions(pusher, recording),
         _workers(pusher, snapshot),

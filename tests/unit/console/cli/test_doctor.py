@@ -112,11 +112,37 @@ def test_the_action_is_1_where_one_is_not_met(
 
 
 def test_versions_are_of_what_runs_here(capsys: pytest.CaptureFixture[str]) -> None:
-    versions = doctor.versions()
+    versions = doctor._versions_here()
     assert versions.python == doctor.platform.python_version()
     assert versions.polars == doctor.importlib.metadata.version("polars")
-    assert pusher.versions(context(Scripted(), ("version", "list")), {}) == 0
+    on_node = replace(context(Scripted(), ("version", "list")), pusher=False)
+    assert pusher.versions(on_node, {}) == 0
     assert f"saltext-mip      {versions.saltext_mip}" in capsys.readouterr().out
+
+
+def test_a_pusher_compares_with_its_nodes(capsys: pytest.CaptureFixture[str]) -> None:
+    nodes = {
+        "federation": "fed1",
+        "nodes": {},
+        "versions": {"fed1-ms": "0.0.1"},
+        "notes": ["fed1-ms: saltext-mip 0.0.1, and the pusher has another"],
+    }
+    assert pusher.versions(context(Scripted(nodes), ("version", "list")), {}) == 0
+    out = capsys.readouterr().out
+    assert "fed1-ms  0.0.1" in out
+    assert "and the pusher has another" in out
+    failed = CommandResult(1, error="no federation")
+    assert pusher.versions(context(Scripted(failed), ("version", "list")), {}) == 0
+    assert "The nodes were not asked: no federation" in capsys.readouterr().out
+
+
+def test_two_versions_in_one_installation_are_told_with_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(doctor.saltext_mip, "__version__", "0.0.1")
+    (note,) = doctor._mixed_installation()
+    assert "salt-pip install --upgrade" in note
+    assert "0.0.1" in note
 
 
 def test_a_program_without_a_version_is_not_installed() -> None:

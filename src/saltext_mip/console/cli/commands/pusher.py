@@ -23,7 +23,7 @@ def check_required(context: Context, _: Arguments) -> int:
 def versions(context: Context, _: Arguments) -> int:
     from saltext_mip.console.cli.doctor import versions as found
 
-    context.display.value("version", found())
+    context.display.value("version", found(context))
     return 0
 
 
