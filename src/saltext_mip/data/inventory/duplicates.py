@@ -8,7 +8,7 @@ the folder, so that collecting and compiling agree.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +44,7 @@ class Digests:
     state: Path | None
     _known: dict[str, Any] = field(default_factory=dict)
     _loaded: bool = False
+    _changed: bool = False
 
     def of(self, folder: Path, file: Candidate, columns: Sequence[str]) -> RowDigest | None:
         """That of these columns of its rows; ``None`` where it cannot be read as a table now."""
@@ -60,11 +61,16 @@ class Digests:
         except (OSError, PolarsError):
             return None
         self._known[key] = [made.rows, made.sums]
-        if self.state is not None:
+        self._changed = True
+        return made
+
+    def save(self) -> None:
+        """Remember them."""
+        if self.state is not None and self._changed:
+            self._changed = False
             kept = dict(list(self._known.items())[-_KNOWN:])
             with suppress(OSError):
                 state_files.write_state(self.state / state_files.ROW_DIGESTS, kept)
-        return made
 
     def _load(self) -> None:
         if self._loaded or self.state is None:
@@ -88,30 +94,46 @@ def duplicates(folder: Path, files: Sequence[Candidate], digests: Digests) -> di
     """A problem for each file that has the rows of another, by name."""
     first: dict[str, Candidate] = {}
     alike: dict[Any, list[Candidate]] = {}
-    found: dict[str, Problem] = {}
+    same: list[tuple[Candidate, Candidate]] = []
     for file in sorted(files, key=_order):
         if not file.rows:
             continue
         other = first.setdefault(file.sha256, file)
-        if other is file and file.header:
-            key = (tuple(sorted(file.header)), file.rows, tuple(sorted(file.datasets)))
-            others = alike.setdefault(key, [])
-            other = next((of for of in others if _same(folder, of, file, digests)), file)
-            others += [file] if other is file else []
         if other is not file:
-            about = f"it has the rows of '{shown(other.name)}'"
-            found[file.name] = Problem("DuplicateFile", file=file.name, about=about)
-    return found
+            same.append((file, other))
+        elif file.header:
+            key = (tuple(sorted(file.header)), file.rows, tuple(sorted(file.datasets)))
+            alike.setdefault(key, []).append(file)
+    for group in alike.values():
+        same += [(file, of[0]) for of in _same_rows(folder, group, digests) for file in of[1:]]
+    digests.save()
+    return {
+        file.name: Problem(
+            "DuplicateFile", file=file.name, about=f"it has the rows of '{shown(other.name)}'"
+        )
+        for file, other in same
+    }
 
 
-def _same(folder: Path, one: Candidate, other: Candidate, digests: Digests) -> bool:
-    columns = sorted(one.header)
+def _same_rows(
+    folder: Path, files: Sequence[Candidate], digests: Digests
+) -> Iterator[list[Candidate]]:
+    """Those of these files that have the same rows, in their order."""
+    columns = sorted(files[0].header)
     some = columns[:: max(1, len(columns) // _SOME)]  # tells most files apart, for little
-    for part in (some, columns):
-        first, second = digests.of(folder, one, part), digests.of(folder, other, part)
-        if first is None or first != second:
-            return False
-    return True
+    by_some = _by_digest(folder, files, some, digests) if len(files) > 1 else []
+    for group in by_some:
+        yield from _by_digest(folder, group, columns, digests)
+
+
+def _by_digest(
+    folder: Path, files: Sequence[Candidate], columns: Sequence[str], digests: Digests
+) -> list[list[Candidate]]:
+    """Groups of two or more; what cannot be read now is in none."""
+    groups: dict[RowDigest | None, list[Candidate]] = {}
+    for file in files:
+        groups.setdefault(digests.of(folder, file, columns), []).append(file)
+    return [of for digest, of in groups.items() if digest is not None and len(of) > 1]
 
 
 def _digest(names: Sequence[str]) -> str:

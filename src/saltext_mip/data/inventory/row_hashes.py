@@ -7,8 +7,10 @@ many passes as keep each small, however many rows there are.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
+import zlib
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -16,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saltext_mip.storage import atomic
 from saltext_mip.storage import state as state_files
 from saltext_mip.storage.paths import private_folder
 
@@ -47,21 +48,20 @@ class HashStore:
         from polars.exceptions import PolarsError
 
         path = self.path(pathology, key)
-        if path.is_file():
+        if _is_whole(path):
             return path
+        temp = path.with_name(f".{path.name}")
         try:
             private_folder(path.parent)
-            staged = atomic.Staged.plan(path)
-            staged.create()
-            try:
-                with staged.temp.open("wb") as file:
-                    for hashes in make():
-                        file.write(array("Q", hashes.to_list()).tobytes())
-                staged.seal()
-                staged.commit()
-            except BaseException:
-                staged.abort()
-                raise
+            # not synced, as a file of thousands that can be made again: the checksum tells
+            with open(temp, "wb", opener=_private) as file:
+                checksum = 0
+                for hashes in make():
+                    data = array("Q", hashes.to_list()).tobytes()
+                    checksum = zlib.crc32(data, checksum)
+                    file.write(data)
+                file.write(array("Q", [checksum]).tobytes())
+            temp.replace(path)
         except (OSError, PolarsError):
             return None
         return path
@@ -72,7 +72,7 @@ class HashStore:
         folder = self._root() / _name(pathology)
         with suppress(OSError):
             for path in folder.iterdir():
-                if path.name not in kept and not path.name.startswith("."):  # being written
+                if path.name.removeprefix(".") not in kept:
                     path.unlink()
 
     def keep_pathologies(self, names: Collection[str]) -> None:
@@ -105,21 +105,40 @@ def in_passes(paths: Sequence[Path], *, at_once: int = _PASS) -> Iterator[pl.Dat
     """
     import polars as pl
 
-    passes = -(-sum(path.stat().st_size for path in paths) // (_BYTES * at_once))
+    rows = [path.stat().st_size // _BYTES - 1 for path in paths]  # without the checksum
+    passes = -(-sum(rows) // at_once)
     for number in range(passes):
         parts = []
         for at, path in enumerate(paths):
-            row = 0
+            begin = 0
             with path.open("rb") as file:
-                while data := file.read(at_once * _BYTES):
+                while begin < rows[at]:
                     hashes = array("Q")
-                    hashes.frombytes(data)
+                    hashes.fromfile(file, min(at_once, rows[at] - begin))
                     frame = pl.DataFrame({"hash": pl.Series(hashes, dtype=pl.UInt64)})
                     mine = (pl.col("hash") % passes == number) & (pl.col("hash") != 0)
-                    file_ = pl.lit(at, dtype=pl.UInt32).alias("file")
-                    parts.append(frame.with_row_index("row", row).filter(mine).with_columns(file_))
-                    row += len(hashes)
+                    of = pl.lit(at, dtype=pl.UInt32).alias("file")
+                    parts.append(frame.with_row_index("row", begin).filter(mine).with_columns(of))
+                    begin += len(hashes)
         yield pl.concat(parts)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file is there, and as it was written."""
+    checksum = 0
+    try:
+        with path.open("rb") as file:
+            left = path.stat().st_size - _BYTES
+            while left > 0 and (data := file.read(min(left, _PASS))):
+                checksum = zlib.crc32(data, checksum)
+                left -= len(data)
+            return left == 0 and file.read() == array("Q", [checksum]).tobytes()
+    except OSError:
+        return False
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _name(text: str) -> str:

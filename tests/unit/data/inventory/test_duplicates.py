@@ -12,7 +12,9 @@ import pytest
 from saltext_mip.data.csvfile.row_digest import row_digest
 from saltext_mip.data.database import compare
 from saltext_mip.data.inventory import collect as inventories
+from saltext_mip.data.inventory import duplicates
 from saltext_mip.data.inventory.check import check
+from saltext_mip.storage import state as state_files
 from tests.support import cdes
 from tests.unit.data.database.independent import csv_rows, database_rows
 from tests.unit.data.database.test_compiler import DATABASE, Folder
@@ -139,6 +141,31 @@ def test_a_file_that_shares_few_rows_is_none(folder, shared):
     rows = [*ROWS[:shared], *(f"edsd,{number},new" for number in range(100, 130))]
     write(folder, "more.csv", "\n".join(["dataset,x,t", *rows, ""]), 10)
     assert collected(folder) == {"edsd.csv": [], "more.csv": []}
+
+
+def test_each_file_is_read_once_for_its_digest_however_many_are_alike(folder, monkeypatch):
+    """Files of as many rows: all pairs of them would be too many."""
+    for number in range(40):
+        rows = [f"edsd,{number},t{row}" for row in range(30)]
+        write(folder, f"{number}.csv", "\n".join(["dataset,x,t", *rows, ""]), 10)
+    read: list[str] = []
+    digest, saved = duplicates.row_digest, state_files.write_state
+
+    def counted(path: Path, *of: object) -> object:
+        read.append(path.name)
+        return digest(path, *of)
+
+    def remembered(path: Path, value: object) -> bool:
+        read.extend(["state"] if path.name == state_files.ROW_DIGESTS else [])
+        return saved(path, value)
+
+    monkeypatch.setattr(duplicates, "row_digest", counted)
+    monkeypatch.setattr(state_files, "write_state", remembered)
+    folder.compile()
+    assert sorted(read) == sorted([*(f"{number}.csv" for number in range(40)), "edsd.csv", "state"])
+    read.clear()
+    folder.compile(force=True)
+    assert read == []
 
 
 def test_rows_are_hashed_alike_in_every_process(folder):

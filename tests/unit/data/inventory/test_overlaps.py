@@ -300,6 +300,19 @@ def test_what_did_not_change_is_neither_compared_nor_read_again(visits, monkeypa
     assert {path.stat().st_mode & 0o777 for path in kept} == {0o600, 0o700}
 
 
+def test_hashes_that_are_not_as_they_were_written_are_made_again(visits):
+    for name in "ab":
+        visits.write(f"{name}.csv", f"dataset,subjectid,visitid\n{name},s1,BL\n{name},s2,BL\n")
+    expected = collected(visits)
+    assert [of.count for of in expected] == [2]
+    for spoil in (lambda of: of[:-8], lambda of: b"", lambda of: bytes(len(of))):
+        (visits.state / state_files.INVENTORY_CACHE).unlink()  # so that they are compared again
+        for path in (visits.state / state_files.ROW_HASHES).rglob("*"):
+            if path.is_file():
+                path.write_bytes(spoil(path.read_bytes()))
+        assert collected(visits) == expected
+
+
 def test_hashes_of_a_pathology_that_is_gone_are_removed(visits):
     for name in "ab":
         visits.write(f"{name}.csv", f"dataset,subjectid,visitid\n{name},s1,BL\n")
