@@ -9,8 +9,6 @@ function but ``mip.check``, which is for the hospital's own machine, shows a val
 import time
 from pathlib import Path
 
-from msgspec import to_builtins
-
 import saltext_mip
 from saltext_mip import arguments
 from saltext_mip.bridge.execution import shaped_errors
@@ -128,7 +126,7 @@ def check(folder, cde=None):
     result = _shaped(lambda: queries.check(at, known, values=_stays()))
     if result.refused or result.cde is None:
         __context__["retcode"] = 1
-    return to_builtins(result)
+    return _builtins(result)
 
 
 def codebook(pathology, federation=None, separator="comma", folder=None):
@@ -171,7 +169,7 @@ def codebook(pathology, federation=None, separator="comma", folder=None):
         target = Path(folder) if folder else None
         return queries.codebook(known, separator=separator, folder=target)
 
-    return to_builtins(_shaped(found))
+    return _builtins(_shaped(found))
 
 
 def fix(file, cde=None, write=False, out=None, encoding=None):
@@ -386,6 +384,12 @@ def _query(function, federation, *arguments):
 def _stays():
     """Whether a return stays here; any other goes to the pusher, and into its job cache."""
     return __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
+
+
+def _builtins(result):
+    import msgspec  # a minion that loads this pays no import
+
+    return msgspec.to_builtins(result)
 
 
 def _shaped(function, *arguments):

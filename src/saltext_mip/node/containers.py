@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from msgspec import UNSET
+from typing import TYPE_CHECKING, Any
 
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.docker import connect, connected, docker_errors
-from saltext_mip.results import ContainerInfo
 from saltext_mip.swarm.components import (
     COMPOSE_SERVICE_LABEL,
     FEDERATION_LABEL,
@@ -18,6 +15,9 @@ from saltext_mip.swarm.components import (
     belongs,
 )
 from saltext_mip.text import shown
+
+if TYPE_CHECKING:
+    from saltext_mip.results import ContainerInfo
 
 
 class LocalDocker:
@@ -83,6 +83,10 @@ class Container:
 
     def info(self, *, with_id: bool = False) -> ContainerInfo:
         """For a person."""
+        from msgspec import UNSET  # a minion that loads this pays no import
+
+        from saltext_mip.results import ContainerInfo
+
         return ContainerInfo(
             service=shown(self.service),
             state=shown(self.status),

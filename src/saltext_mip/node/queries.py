@@ -1,28 +1,30 @@
-"""What a node shows to people: datasets, headers, CDEs, and all problems of a folder."""
+"""What a node shows to people: datasets, headers, CDEs, and all problems of a folder.
+
+The types of results are imported where they are made: a minion that loads this pays nothing.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-from msgspec import UNSET, to_builtins
+from typing import TYPE_CHECKING, Any
 
 from saltext_mip.data import data_path
 from saltext_mip.data.cde import codebook as codebooks
 from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
 from saltext_mip.data.corrections import fix as corrections
 from saltext_mip.data.inventory import check as checks
-from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.model import FileRecord, Inventory
 from saltext_mip.errors import Misuse, NodeError
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Finding
-from saltext_mip.results import AcceptedFile, CheckResult, FoundProblem, NodeCodebook
 from saltext_mip.rules import RULES
 from saltext_mip.storage.paths import inside
 from saltext_mip.text import shown
+
+if TYPE_CHECKING:
+    from saltext_mip.results import CheckResult, FoundProblem, NodeCodebook
 
 
 def datasets(context: NodeContext) -> dict[str, Any]:
@@ -76,6 +78,10 @@ def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
 
 def codebook(cde_: Cde, *, separator: str, folder: Path | None) -> NodeCodebook:
     """A CDE as a table, and an empty file; written into ``folder`` where there is one."""
+    from msgspec import UNSET
+
+    from saltext_mip.results import NodeCodebook
+
     made = {
         "codebook": codebooks.codebook(cde_, separator=separator),
         "template": codebooks.template(cde_),
@@ -114,11 +120,15 @@ def fix(
         "problems": [],
     }
     if write:
+        from msgspec import to_builtins
+
+        from saltext_mip.results import FoundProblem
+
         target = out or path.with_name(f"{path.stem}.fixed.csv")
         corrections.write(fixed, target)
         checked = checks.check(target, known_at if known_at.is_file() else known_at / CDE_FILE)
         result["written"] = str(target)
-        found = [report.local(finding) for finding in checked.all_findings]
+        found = [FoundProblem.of(finding, values=True) for finding in checked.all_findings]
         result["problems"] = to_builtins(found)
     return result
 
@@ -136,15 +146,20 @@ def check(target: Path, cde: Path | None, *, values: bool) -> CheckResult:
 
     ``values``: with values and counts, only for a user of this machine.
     """
+    from msgspec import UNSET
+
+    from saltext_mip.results import AcceptedFile, CheckResult, FoundProblem
+
     checked = checks.check(target, cde)
-    shown_ = report.local if values else report.without_values
     files: dict[str, list[FoundProblem]] = {}
     for finding in checked.all_findings:
-        files.setdefault(finding.problem.file or "", []).append(shown_(finding))
+        files.setdefault(finding.problem.file or "", []).append(
+            FoundProblem.of(finding, values=values)
+        )
     later: dict[str, list[FoundProblem]] = {}
     for note in checked.later:
         finding = Finding(note if values else note.at(count=1))
-        later.setdefault(note.file or "", []).append(report.without_values(finding))
+        later.setdefault(note.file or "", []).append(FoundProblem.of(finding, values=False))
     accepted = {
         file.name: AcceptedFile(rows=file.rows, datasets=dict(file.datasets))
         for file in checked.files

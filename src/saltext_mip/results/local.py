@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, field
 
+from saltext_mip.problems import Finding
 from saltext_mip.results.common import Absent, Facts, Natural
+from saltext_mip.text import shown
 
 
 class Requirement(Facts, kw_only=True, frozen=True):
@@ -101,6 +103,25 @@ class FoundProblem(Facts, kw_only=True, frozen=True):
     hint: str
     examples: Absent[list[Example]] = UNSET
     advice: Absent[str] = UNSET
+
+    @classmethod
+    def of(cls, finding: Finding, *, values: bool) -> FoundProblem:
+        """``values``: with values, which may not leave the node."""
+        problem = finding.problem
+        examples = [Example(line=line, value=shown(value)) for line, value in finding.examples]
+        return cls(
+            rule=problem.rule,
+            line=UNSET if problem.line is None else problem.line,
+            column=UNSET if problem.column is None else problem.column,
+            about=UNSET if problem.about is None else problem.about,
+            count=UNSET if problem.count == 1 else problem.count,
+            lines=list(problem.lines) or UNSET,
+            severity=problem.severity,
+            message=problem.definition.text,
+            hint=problem.definition.hint,
+            examples=examples if values else UNSET,
+            advice=finding.what_to_do if values else UNSET,
+        )
 
 
 class AcceptedFile(Facts, kw_only=True, frozen=True):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import UnsetType
+
 from saltext_mip.console.screens.text import Screen, Style, number
-from saltext_mip.data.inventory.report import file_lines
+from saltext_mip.data.inventory.report import Entry, file_lines
 from saltext_mip.results import CheckResult, CodebookResult, FoundProblem, value_or
 
 
@@ -20,13 +22,13 @@ def check(screen: Screen, value: CheckResult) -> None:
         screen.title(name or "(the folder)", style=_style(problems))
         good = accepted.get(name)
         rows, counts = (good.rows, list(good.datasets.items())) if good else (None, [])
-        for step, text in file_lines(problems, rows, counts):
+        for step, text in file_lines(list(map(_entry, problems)), rows, counts):
             screen.text(text, indent=2 * step, hang=2)
     rest = value.files.keys() - {"", *value.checked}
     for name in sorted(rest):
         screen.gap()
         screen.title(name, style=_style(value.files[name]))
-        for step, text in file_lines(value.files[name], None, ()):
+        for step, text in file_lines(list(map(_entry, value.files[name])), None, ()):
             screen.text(text, indent=2 * step, hang=2)
     _later(screen, value.refused_later)
     screen.gap()
@@ -45,6 +47,24 @@ def _later(screen: Screen, notes: Mapping[str, Sequence[FoundProblem]]) -> None:
             count = value_or(note.count, 1)
             rows = f" ({number(count, 'row')})" if count > 1 else ""
             screen.text(f"{name}{column}: {value_or(note.about, '')}{rows}", indent=2, hang=2)
+
+
+def _entry(problem: FoundProblem) -> Entry:
+    """The problem as the report lists it."""
+    first = value_or(problem.line, 0)
+    lines = value_or(problem.lines, []) or ([first] if first else [])
+    examples = value_or(problem.examples, [])
+    return Entry(
+        rule=problem.rule,
+        severity=problem.severity,
+        message=problem.message,
+        what_to_do=value_or(problem.advice, "") or problem.hint,
+        about=value_or(problem.about, ""),
+        column=None if isinstance(problem.column, UnsetType) else problem.column,
+        lines=tuple(lines),
+        count=value_or(problem.count, 1),
+        examples=tuple((each.line, each.value) for each in examples),
+    )
 
 
 def _style(problems: Sequence[FoundProblem]) -> Style:

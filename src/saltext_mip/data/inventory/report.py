@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from msgspec import UNSET, structs
 
 from saltext_mip.errors import UnsafeName
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.results import Example, FoundProblem, value_or
+from saltext_mip.rules import Severity
 from saltext_mip.storage import atomic, paths
 from saltext_mip.text import shown
 
@@ -88,40 +87,43 @@ def render(
     for name, of_file in sorted(by_file.items()):
         rows, datasets = (good or {}).get(name, (None, ()))
         lines += ["", shown(name or "(the folder)")]
-        listed = [local(finding) for finding in of_file]
+        listed = list(map(Entry.of, of_file))
         lines += ["  " * step + text for step, text in file_lines(listed, rows, datasets)]
     return "\n".join(lines) + "\n"
 
 
-def local(finding: Finding) -> FoundProblem:
-    """A finding for this machine: ``examples`` and ``advice`` may hold values."""
-    return structs.replace(
-        without_values(finding),
-        examples=[Example(line=line, value=shown(value)) for line, value in finding.examples],
-        advice=finding.what_to_do,
-    )
+@dataclass(frozen=True)
+class Entry:
+    """A problem as the report lists it. ``examples`` are pairs of line and value."""
+
+    rule: str
+    severity: Severity
+    message: str
+    what_to_do: str
+    about: str = ""
+    column: str | None = None
+    lines: tuple[int, ...] = ()
+    count: int = 1
+    examples: tuple[tuple[int, str], ...] = ()
+
+    @classmethod
+    def of(cls, finding: Finding) -> Entry:
+        problem = finding.problem
+        return cls(
+            rule=problem.rule,
+            severity=problem.severity,
+            message=problem.definition.text,
+            what_to_do=finding.what_to_do,
+            about=problem.about or "",
+            column=problem.column,
+            lines=problem.lines or ((problem.line,) if problem.line else ()),
+            count=problem.count,
+            examples=finding.examples,
+        )
 
 
-def without_values(finding: Finding) -> FoundProblem:
-    """A finding that may leave the node."""
-    problem = finding.problem
-    return FoundProblem(
-        rule=problem.rule,
-        line=UNSET if problem.line is None else problem.line,
-        column=UNSET if problem.column is None else problem.column,
-        about=UNSET if problem.about is None else problem.about,
-        count=UNSET if problem.count == 1 else problem.count,
-        lines=list(problem.lines) or UNSET,
-        severity=problem.severity,
-        message=problem.definition.text,
-        hint=problem.definition.hint,
-    )
-
-
-def file_lines(
-    problems: Sequence[FoundProblem], rows: int | None, datasets: Counts
-) -> Iterator[Line]:
-    """One file's lines: that it is good, or its problems (as of :func:`local`), errors first.
+def file_lines(problems: Sequence[Entry], rows: int | None, datasets: Counts) -> Iterator[Line]:
+    """One file's lines: that it is good, or its problems, errors first.
 
     ``rows`` is ``None`` where the file is refused.
     """
@@ -141,26 +143,23 @@ def _datasets(datasets: Counts) -> str:
     return f"{'dataset' if len(datasets) == 1 else 'datasets'} {named}{more}"
 
 
-def _problem_lines(problem: FoundProblem) -> Iterator[Line]:
-    about = value_or(problem.about, "")
-    what = problem.message + (f" ({shown(about)})" if about else "")
+def _problem_lines(problem: Entry) -> Iterator[Line]:
+    what = problem.message + (f" ({shown(problem.about)})" if problem.about else "")
     yield 1, f"{problem.severity}: {what} [{problem.rule}]"
     where = []
-    if problem.column is not UNSET:
+    if problem.column is not None:
         where.append(f"column {shown(problem.column)}")
-    first = value_or(problem.line, 0)
-    lines = value_or(problem.lines, []) or ([first] if first else [])
-    count = value_or(problem.count, 1)
+    lines = problem.lines
     if lines:
         where.append(("line " if len(lines) == 1 else "lines ") + ", ".join(map(str, lines)))
-    rest = count - max(len(lines), 1)
+    rest = problem.count - max(len(lines), 1)
     if rest > 0:
-        where.append(f"and {rest} more" if lines else f"{count} in all")
+        where.append(f"and {rest} more" if lines else f"{problem.count} in all")
     if where:
         yield 2, " ".join([", ".join(where[:2]), *where[2:]])
-    for example in value_or(problem.examples, []):
-        yield 2, f"line {example.line}: {example.value}"
-    yield 2, f"-> {value_or(problem.advice, '') or problem.hint}"
+    for line, value in problem.examples:
+        yield 2, f"line {line}: {shown(value)}"
+    yield 2, f"-> {problem.what_to_do}"
 
 
 def _counted(count: int, one: str) -> str:
