@@ -15,6 +15,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -278,35 +279,60 @@ def _yaml(value: Any) -> str:
     return text
 
 
-def apply(items: Sequence[SetupItem]) -> list[str]:
-    """Apply the plan; returns the paths of the files written.
+@dataclass(frozen=True)
+class Applied:
+    """The paths of the files ``wrote``, and ``commands`` for root about those that could not be."""
 
-    :class:`~saltext_mip.errors.Refused` if one cannot be written; a rerun continues from there.
+    wrote: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+def apply(items: Sequence[SetupItem], staging: Path) -> Applied:
+    """Apply the plan. What this user may not write is left in ``staging``, for root to install.
+
+    Salt's packages have a master of its own user, and its configuration is root's.
+    :class:`~saltext_mip.errors.Refused` if a file cannot be written at all.
     """
-    wrote = []
+    wrote, commands = [], []
     for item in items:
         if item.action != "write" or item.path is None:
             continue
         try:
-            item.path.parent.mkdir(parents=True, exist_ok=True)
-            if not atomic.replace(item.path, item.content, mode=item.mode):
-                continue
-            if os.geteuid() == 0 and item.owner != "root":
-                shutil.chown(item.path, item.owner)
+            if _write(item, item.path):
+                wrote.append(str(item.path))
+        except PermissionError:
+            staged = staging / item.path.name
+            try:
+                _write(item, staged)
+            except OSError as exc:
+                raise Refused(f"{staged} cannot be written: {exc.strerror}.") from None
+            commands.append(
+                f"install -D -m {item.mode:04o} -o {shlex.quote(item.owner)} "
+                f"{shlex.quote(str(staged))} {shlex.quote(str(item.path))}"
+            )
         except OSError as exc:
             raise Refused(f"{item.path} cannot be written: {exc.strerror}.") from None
-        wrote.append(str(item.path))
-    return wrote
+    return Applied(tuple(wrote), tuple(commands))
 
 
-def result(
-    items: Sequence[SetupItem], wrote: Sequence[str], *, dry_run: bool = False
-) -> SetupResult:
-    """What ``mip.setup`` returns, where ``wrote`` are the paths that were written."""
+def _write(item: SetupItem, path: Path) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not atomic.replace(path, item.content, mode=item.mode):
+        return False
+    if os.geteuid() == 0 and item.owner != "root":
+        shutil.chown(path, item.owner)
+    return True
+
+
+def result(items: Sequence[SetupItem], applied: Applied, *, dry_run: bool = False) -> SetupResult:
+    """What ``mip.setup`` returns; code 1 where files are left to root."""
+    left = [f"as root: {command}\n(this user may not write there)" for command in applied.commands]
+    todo = [f"{item.thing.rstrip()}\n({item.reason})" for item in items if item.action == "todo"]
     return SetupResult(
-        changed=bool(wrote),
-        wrote=list(wrote),
-        todo=[f"{item.thing.rstrip()}\n({item.reason})" for item in items if item.action == "todo"],
+        changed=bool(applied.wrote),
+        wrote=list(applied.wrote),
+        todo=[*left, *todo],
         plan=[item.plan_item for item in items],
         dry_run=dry_run or UNSET,
+        retcode=1 if left else UNSET,
     )

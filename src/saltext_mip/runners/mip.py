@@ -178,7 +178,8 @@ def setup(dry_run=False):
     dry_run
         Return the plan and change nothing.
 
-    Returns ``changed``, ``wrote`` (paths), ``todo`` (manual steps), ``plan``.
+    Returns ``changed``, ``wrote`` (paths), ``todo`` (manual steps), ``plan``. Exit code 1 if the
+    master's user may not write a file: ``todo`` has the commands for root.
 
     CLI Example:
 
@@ -188,8 +189,12 @@ def setup(dry_run=False):
         salt-run mip.setup
     """
     items = pusher_setup.plan(pusher_setup.inspect_master(__opts__, tuple(declared(__opts__))))
-    wrote = [] if dry_run else pusher_setup.apply(items)
-    return pusher_setup.result(items, wrote, dry_run=dry_run)
+    applied = (
+        pusher_setup.Applied()
+        if dry_run
+        else pusher_setup.apply(items, Path(__opts__["cachedir"]) / "mip-setup")
+    )
+    return pusher_setup.result(items, applied, dry_run=dry_run)
 
 
 def _asking(wanted):

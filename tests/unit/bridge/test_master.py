@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import pytest
 from saltext_mip.bridge.master import has_controller, master_problems, state_problems
 from saltext_mip.storage import lock
 from tests.support.mounts import broken_disk
+from tests.support.other_user import as_nobody
 
-NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 
 
@@ -42,25 +41,6 @@ def opts(tmp_path: Path) -> dict[str, Any]:
 
 def names(found: Any) -> list[str]:
     return [each.name for each in found]
-
-
-def as_nobody(function: Callable[[], Any]) -> Any:
-    """What ``function`` returns as JSON in a process of another user."""
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            os.write(write, json.dumps(function()).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as out:
-        content = out.read()
-    os.waitpid(child, 0)
-    return json.loads(content)
 
 
 def test_the_defaults_are_no_problem(opts: dict[str, Any]) -> None:

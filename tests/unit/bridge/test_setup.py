@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from saltext_mip import federation
 from saltext_mip.bridge import setup, sls
 from saltext_mip.bridge.setup import MARK
 from saltext_mip.errors import Refused
+from tests.support.other_user import NOBODY, as_nobody
 
 REACTION = "# on: salt/minion/*/start\n# on: salt/beacon/*/mip_data/*\nlook: {}\n"
 
@@ -48,7 +50,7 @@ class Pusher(SimpleNamespace):
 
     def run(self, *federations: str) -> dict[str, Any]:
         items = self.plan(*federations)
-        return to_builtins(setup.result(items, setup.apply(items)))
+        return to_builtins(setup.result(items, setup.apply(items, self.folder / "staging")))
 
     def files(self) -> dict[str, tuple[bytes, int]]:
         found = [path for path in self.folder.rglob("*") if path.is_file()]
@@ -141,7 +143,7 @@ def test_a_reactor_map_in_a_file_is_left_to_its_owner(pusher: Pusher, reactors: 
     opts = pusher.opts
     pusher.write("master.d/events.conf", reactor="/etc/salt/reactor.yaml")
     items = setup.plan(setup.inspect_master(opts))
-    setup.apply(items)
+    setup.apply(items, pusher.folder / "staging")
     assert pusher.drop_in_keys() == {"fileserver_backend", "engines", "ext_pillar"}
     assert any(item.thing.startswith("add to /etc/salt/reactor.yaml") for item in items)
 
@@ -198,7 +200,7 @@ def test_the_secrets_of_the_example_are_for_the_master_alone(pusher: Pusher) -> 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_a_master_that_is_not_root_can_read_the_secrets(pusher: Pusher) -> None:
     opts = {**pusher.opts, "user": "nobody"}
-    setup.apply(setup.plan(setup.inspect_master(opts)))
+    setup.apply(setup.plan(setup.inspect_master(opts)), pusher.folder / "staging")
     secrets = pusher.folder / "pillar" / "mip" / "fed1-secrets.sls"
     assert secrets.stat().st_uid == pwd.getpwnam("nobody").pw_uid
     assert pusher.drop_in.stat().st_uid == 0
@@ -234,3 +236,38 @@ def test_an_operators_own_pillar_stays(pusher: Pusher) -> None:
     assert {path: seen for path, seen in pusher.files().items() if path in before} == before
     assert result["wrote"] == [str(pusher.drop_in)]
     assert any("declares no federation" in todo for todo in result["todo"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "todo"),
+    [("job_cache", False, "set job_cache: True"), ("ext_job_cache", "x", "remove ext_job_cache")],
+)
+def test_a_setting_that_is_in_the_way_is_left_to_the_operator(
+    pusher: Pusher, setting: str, value: object, todo: str
+) -> None:
+    pusher.write("master", **{setting: value})
+    assert any(each.startswith(todo) for each in pusher.run()["todo"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_what_the_masters_user_may_not_write_is_left_for_root_with_the_commands(
+    pusher: Pusher, tmp_path: Path
+) -> None:
+    pusher.drop_in.parent.mkdir()
+    (tmp_path / "staging").mkdir()
+    os.chown(tmp_path / "staging", NOBODY, NOBODY)
+    items = pusher.plan()
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    result = as_nobody(
+        lambda: to_builtins(setup.result(items, setup.apply(items, tmp_path / "staging")))
+    )
+    assert (result["changed"], result["wrote"], result["retcode"]) == (False, [], 1)
+    commands = [each.partition("\n")[0] for each in result["todo"] if "as root" in each]
+    assert len(commands) == sum(item.action == "write" for item in items)
+    for command in commands:
+        subprocess.run(command.removeprefix("as root: ").split(), check=True)
+    assert pusher.drop_in.stat().st_uid == 0
+    again = pusher.run()
+    assert (again["wrote"], "retcode" in again) == ([], False)
