@@ -132,13 +132,19 @@ def test_an_engine_that_answers_nonsense_restarts_nothing(fed: Followed) -> None
             "EngineUnknown",
         )
         assert "501" in found["Served"]["message"]
+        # by hand first: a refresh of the controller's own would hold the federation meanwhile
+        fed.well("suspend")
         fed.put("fed1-wk-h1", "meanwhile")
         for _ in range(3):
             ran = fed.mip("refresh", "served_within=5")
             assert (ran.code, ran.value["served"], ran.value["restarted"]) == (1, None, [])
+        fed.put("fed1-wk-h2", "meanwhile-too")
+        fed.well("resume")
+        until(lambda: "meanwhile-too.csv" in fed.names("fed1-wk-h2"), seconds=2 * PATIENCE)
         assert restarts(fed) == before
     finally:
         fed.bed.run(MASTER, "iptables", "-t", "nat", "-D", *redirect)
         fed.bed.run(MASTER, "kill", process, check=False)
     fed.until_served("fed1-wk-h1", "meanwhile")
+    fed.until_served("fed1-wk-h2", "meanwhile-too")
     fed.quiet()

@@ -37,8 +37,7 @@ def test_a_file_copied_in_pieces_is_served(fed: Followed) -> None:
 
 def test_it_takes_seconds(fed: Followed) -> None:
     took = []
-    for nth in range(5):
-        node = fed.workers[nth % len(fed.workers)]
+    for nth, node in enumerate(fed.workers):
         fed.put(node, f"timed{nth}")
         took.append(fed.until_served(node, f"timed{nth}"))
         fed.quiet()
