@@ -76,11 +76,11 @@ class Key:
         """A hash of each row of these columns; 0 where the row does not count."""
         import polars as pl
 
+        hashes = frame.select(self.columns).hash_rows()
+        if not any(_lacks(frame[name]) for name in self.needed):  # as nearly always
+            return hashes
         filled = pl.sum_horizontal(_filled(frame, name) for name in self.needed)
         counts = frame.select(filled >= self.least).to_series()
-        hashes = frame.select(self.columns).hash_rows()
-        if counts.all():
-            return hashes
         return pl.select(pl.when(counts).then(hashes).otherwise(_NONE)).to_series()
 
 
@@ -206,6 +206,14 @@ def _rows(
             yield line, texts.row(row)
         left = left[len(here) :]
         begin = end
+
+
+def _lacks(column: pl.Series) -> bool:
+    """Whether a cell of it is empty."""
+    import polars as pl
+
+    empty = column.dtype == pl.String and column.str.len_bytes().min() == 0
+    return bool(empty) or column.null_count() > 0
 
 
 def _filled(frame: pl.DataFrame, column: str) -> pl.Expr:
