@@ -28,7 +28,7 @@ ALWAYS = (
 )
 OPTIONAL = ("ControllerRunning", "RolesSynced")
 # there only while they are true
-WHILE_TRUE = ("Reconciling", "Suspended", "Held", "Stalled")
+WHILE_TRUE = ("Reconciling", "Suspended", "Held", "Stalled", "ForgedAnswer")
 TYPES = (*ALWAYS, *OPTIONAL, *WHILE_TRUE)
 
 # what each axis is made of
@@ -67,6 +67,8 @@ REASONS: Mapping[str, str] = {
     "NodeMissing": "Check the node's network, power and salt-minion.",
     "NodeDown": "The node's Docker does not respond to the Swarm: check its network and dockerd.",
     "MountGone": "Mount the node's data disk, or run mip.enable for the node to enrol it as it is.",
+    "AnswersForged": "A minion of this Salt master answers in other nodes' names: see the manual, "
+    "Security. Nothing of it was used.",
     # data
     "DataProblems": "See problems: each names the file, the line and what to do.",
     "NeverConsolidated": "salt-run mip.consolidate",

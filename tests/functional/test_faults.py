@@ -50,8 +50,13 @@ def test_a_step_of_the_pusher_tells_the_kind_and_the_place(
     opts: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     federation = mip._context("fed1").federation
+
+    @mip_node._signed
+    def step(federation: str, declaration: str) -> Any:
+        return mip_node._step(fault, federation, declaration)
+
     with pytest.raises(salt.exceptions.CommandExecutionError, match="ValueError at") as caught:
-        mip_node._step(fault, "fed1", federation.digest)
+        step("fed1", federation.digest)
     assert CANARY not in str(caught.value) + caplog.text
     assert "in fault" in caplog.text
 

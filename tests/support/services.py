@@ -97,7 +97,7 @@ class Services(Folders):
             "mip_node.ready": self._ready,
             "mip_node.apply_states": self._apply_states,
             "mip_node.join_again": self._join_again,
-            "saltutil.refresh_pillar": self._refresh_pillar,
+            "mip_node.refresh_pillar": self._refresh_pillar,
         }.get(function)
         if mine is None:
             return super().ask(function, targets, *arguments, **keywords)

@@ -45,6 +45,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "roles": "roles or groups in Keycloak changed",
     "missing": "a node stopped responding",
     "back": "the node responded again",
+    "forged": "answers in the node's name that were not its own were ignored; once a day",
 }
 
 

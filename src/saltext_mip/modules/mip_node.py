@@ -5,14 +5,18 @@ People use the execution module ``mip``. These functions return packed values, t
 transaction, and know where things are from this node's own pillar only. ``declaration`` is the
 pusher's digest of the declaration: where the node's pillar has another, the return is
 ``{"stale_pillar": true}``, and the pusher refreshes the pillar and repeats the call.
+
+Each function has a further argument ``nonce``, and returns a page of a packed value that is signed
+with this minion's key over the federation, the function, the minion id, the nonce and the value; an
+error too. The pusher takes nothing else as this node's answer.
 """
 
 from pathlib import Path
 
-from salt.exceptions import CommandExecutionError
+import salt.utils.minion
 
-from saltext_mip.bridge import pillar, upgrade
-from saltext_mip.bridge.execution import shaped_errors
+from saltext_mip.bridge import pillar
+from saltext_mip.bridge.signed_answers import signed
 from saltext_mip.node import jobs
 from saltext_mip.node.context import NodeContext
 
@@ -23,6 +27,34 @@ def __virtual__():
     return __virtualname__
 
 
+def _signed(function):
+    return signed(function, lambda: __opts__)
+
+
+@_signed
+def running(federation, declaration, jids):  # noqa: ARG001
+    """
+    Whether this node runs one of these jobs now.
+
+    jids
+        Job ids.
+
+    Called by all functions of the runner, while they wait for nodes.
+    """
+    return any(each["jid"] in jids for each in salt.utils.minion.running(__opts__))
+
+
+@_signed
+def refresh_pillar(federation, declaration):  # noqa: ARG001
+    """
+    Refresh the pillar in this minion's memory; whether it was.
+
+    Called by all functions of the runner, where the node's pillar differs from the pusher's.
+    """
+    return __salt__["saltutil.refresh_pillar"](wait=True)
+
+
+@_signed
 def inventory(federation, declaration, known=(), follow=False, settle=0.0):
     """
     This node's inventory, its CDEs' contents (master), its ``pathologies.json`` (ui).
@@ -40,15 +72,12 @@ def inventory(federation, declaration, known=(), follow=False, settle=0.0):
 
     Returns a packed value, page 0.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.consolidate federation=fed1 dry_run=True
+    Called by ``mip.consolidate``.
     """
     return _step(jobs.inventory, federation, declaration, known=known, follow=follow, settle=settle)
 
 
+@_signed
 def verify(federation, declaration, parts):
     """
     Check this node's files against future CDEs.
@@ -58,28 +87,22 @@ def verify(federation, declaration, parts):
 
     Returns a packed value, page 0: the inventory, with the problems found.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.consolidate federation=fed1 dry_run=True
+    Called by ``mip.consolidate``.
     """
     return _step(jobs.verify, federation, declaration, parts=parts)
 
 
+@_signed
 def page(federation, declaration, sha256, number):
     """
     Page ``number`` of the packed value with that hash, whose page 0 an earlier return was.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.consolidate federation=fed1 dry_run=True
+    Called by all functions of the runner, where an answer is large.
     """
     return _step(jobs.page, federation, declaration, sha256=sha256, number=number)
 
 
+@_signed
 def stage(federation, declaration, transaction, parts):
     """
     Write files beside those that they replace; nothing is changed yet.
@@ -89,98 +112,77 @@ def stage(federation, declaration, transaction, parts):
     parts
         Packed entries.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.consolidate federation=fed1
+    Called by ``mip.consolidate``.
     """
     return _step(jobs.stage, federation, declaration, transaction=transaction, parts=parts)
 
 
+@_signed
 def commit(federation, declaration, transaction):
     """
     Rename all staged files into place. Running it again changes nothing.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.consolidate federation=fed1
+    Called by ``mip.consolidate``.
     """
     return _step(jobs.commit, federation, declaration, transaction=transaction)
 
 
+@_signed
 def abort(federation, declaration, transaction):
     """
     Remove what was staged.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.consolidate federation=fed1
+    Called by ``mip.consolidate``.
     """
     return _step(jobs.abort, federation, declaration, transaction=transaction)
 
 
+@_signed
 def enrol(federation, declaration):
     """
     Enrol the data path as it is: it carries ``.mip-data`` from now on.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.enable federation=fed1 node=fed1-wk-chuv
+    Called by ``mip.enable``.
     """
     return _step(jobs.enrol, federation, declaration)
 
 
+@_signed
 def compile_databases(federation, declaration, pathologies=None, force=False, strict=False):
     """
     Compile stale databases, of all pathologies or of those named that this node has.
 
     Returns a packed value, page 0.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.compile federation=fed1
+    Called by ``mip.compile``.
     """
     how = {"pathologies": pathologies, "force": force, "strict": strict}
     return _step(jobs.compile_databases, federation, declaration, **how)
 
 
+@_signed
 def databases(federation, declaration, pathologies=None):
     """
     Report of each database whether it is current, and why not.
 
     Returns a packed value, page 0.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.compile federation=fed1 dry_run=True
+    Called by ``mip.compile``.
     """
     return _step(jobs.databases, federation, declaration, pathologies=pathologies)
 
 
+@_signed
 def host_keys(federation, declaration):
     """
     The public host keys of this machine's sshd, for consoles on the pusher.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.check_nodes federation=fed1
+    Called by ``mip.check_nodes``.
     """
     return _step(jobs.host_keys, federation, declaration)
 
 
+@_signed
 def component_logs(federation, declaration, component=None, lines=10000, since=None):
     """
     The last lines of a component of this node, default: that of its role.
@@ -194,16 +196,13 @@ def component_logs(federation, declaration, component=None, lines=10000, since=N
 
     Returns a packed value, page 0.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.logs federation=fed1 node=wk1
+    Called by ``mip.logs``.
     """
     which = {"component": component, "lines": lines, "since": since}
     return _step(jobs.component_logs, federation, declaration, **which)
 
 
+@_signed
 def apply_states(federation, declaration, sls="mip", test=False):
     """
     Apply what the federation needs of this node (``salt://mip/``), and observe its place in the
@@ -217,11 +216,7 @@ def apply_states(federation, declaration, sls="mip", test=False):
     Returns ``{"states": [{"name", "result", "changes": {thing: [old, new]}, "comment"}], "swarm":
     {"state", "id", …}}``; of states only those that changed or failed.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.deploy federation=fed1
+    Called by ``mip.deploy``.
     """
 
     def step(context):
@@ -232,6 +227,7 @@ def apply_states(federation, declaration, sls="mip", test=False):
     return _step(step, federation, declaration)
 
 
+@_signed
 def ready(federation, declaration, now=None):
     """
     Preflight: what services need and this node lacks, and its place in the Swarm; of the master
@@ -243,25 +239,18 @@ def ready(federation, declaration, now=None):
     Returns ``{"findings": [{"fatal", "foreign", "text"}], "swarm": {"state", "id", "cluster",
     "error", "sealed"}}``.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.deploy federation=fed1
+    Called by ``mip.deploy``.
     """
     key = _pusher_key()
     return _step(jobs.preflight_issues, federation, declaration, public_key=key, pusher_time=now)
 
 
+@_signed
 def join_again(federation, declaration):
     """
     Leave a Swarm whose manager does not know this node, and join the federation's.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.deploy federation=fed1
+    Called by ``mip.deploy``.
     """
     from saltext_mip.node import swarm
 
@@ -273,6 +262,7 @@ def join_again(federation, declaration):
     return _step(step, federation, declaration)
 
 
+@_signed
 def services(federation, declaration, swarm_ids=None, compile_pillar=True):
     """
     The federation's services, on its master node: what runs, what serves, what is not as declared.
@@ -285,11 +275,7 @@ def services(federation, declaration, swarm_ids=None, compile_pillar=True):
 
     Returns a packed value, page 0.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.status federation=fed1
+    Called by ``mip.status``.
     """
     from saltext_mip.node.services import status as services_status
 
@@ -298,6 +284,7 @@ def services(federation, declaration, swarm_ids=None, compile_pillar=True):
     )
 
 
+@_signed
 def enforce(federation, declaration, request):
     """
     Start, stop, restart, remove or restore the federation's services, or make them what is
@@ -308,11 +295,7 @@ def enforce(federation, declaration, request):
 
     Returns a packed value, page 0: ``{"changed", "plan"}``. An invalid request is an error.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.restart federation=fed1 node=wk1
+    Called by ``mip.restart``.
     """
     from saltext_mip.node.services import enforce as services_enforce
     from saltext_mip.swarm.request import ServiceRequest
@@ -323,6 +306,7 @@ def enforce(federation, declaration, request):
     return _services(work, federation, declaration)
 
 
+@_signed
 def forget(federation, declaration, keys):
     """
     Delete keys of the keystore, on the master node; returns those that existed.
@@ -330,17 +314,14 @@ def forget(federation, declaration, keys):
     keys
         Such as ``data/<node>/<pathology>``.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.refresh federation=fed1
+    Called by ``mip.refresh``.
     """
     from saltext_mip.node.services import keystore
 
     return _step(lambda here: keystore.delete_keys(here, keys), federation, declaration)
 
 
+@_signed
 def status(federation, declaration):
     """
     What this node has, in short: its place in the Swarm, its data's fingerprints, its databases;
@@ -348,11 +329,7 @@ def status(federation, declaration):
 
     Returns a packed value, page 0.
 
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-run mip.status federation=fed1
+    Called by ``mip.status``.
     """
 
     def step(context):
@@ -384,14 +361,11 @@ def _pusher_key():
 
 
 def _step(step, federation, declaration, compiled=None, **arguments):
-    if mixed := upgrade.pending():
-        raise CommandExecutionError(mixed)
-    with shaped_errors():
-        context = NodeContext.as_declared(
-            pillar.plain(__pillar__) if compiled is None else compiled,
-            federation,
-            __opts__["id"],
-            Path(__opts__["root_dir"]),
-            declaration,
-        )
-        return {"stale_pillar": True} if context is None else step(context, **arguments)
+    context = NodeContext.as_declared(
+        pillar.plain(__pillar__) if compiled is None else compiled,
+        federation,
+        __opts__["id"],
+        Path(__opts__["root_dir"]),
+        declaration,
+    )
+    return {"stale_pillar": True} if context is None else step(context, **arguments)

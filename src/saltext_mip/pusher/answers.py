@@ -48,11 +48,15 @@ def sanitize(text: str) -> str:
 
 @dataclass(frozen=True)
 class Answers:
-    """Values by minion id, and why other nodes have none: ``missing`` or ``failed``."""
+    """Values by minion id, and why other nodes have none: ``missing`` or ``failed``.
+
+    ``forged``: how many answers in a node's name were not its own, and were ignored.
+    """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    forged: Mapping[str, int] = field(default_factory=dict)
 
     def decoded(self, kind: Any, *, required: Collection[str] = ()) -> Answers:
         """The same with each value as one of the type ``kind``.
@@ -67,4 +71,4 @@ class Answers:
                 if node in required:
                     raise
                 failed[node] = str(exc)
-        return Answers(values, self.missing, failed)
+        return Answers(values, self.missing, failed, self.forged)

@@ -14,6 +14,7 @@ from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Federation, Node
 from saltext_mip.generations.store import Store
 from saltext_mip.problems import Problem
+from saltext_mip.pusher import forgeries
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.results import Event, EventKind, ReportedProblem
 from saltext_mip.secret import Secret
@@ -167,7 +168,9 @@ class Pusher:
     def ask_within(self, step: str, targets: Sequence[str], timeout: float) -> Answers:
         """The same for a quick observation: a node with an outdated pillar has failed."""
         head = [self.federation.name, self.federation.digest]
-        answers = self.nodes.ask(f"mip_node.{step}", targets, head, timeout=timeout)
+        answers = self._heard(
+            step, self.nodes.ask(f"mip_node.{step}", targets, head, timeout=timeout)
+        )
         message = "its pillar is outdated: run saltutil.refresh_pillar"
         stale = dict.fromkeys(_stale(answers), message)
         return Answers(
@@ -181,7 +184,7 @@ class Pusher:
         return self._refresh_pillar([node.id]).values.get(node.id) is True
 
     def _refresh_pillar(self, targets: Sequence[str]) -> Answers:
-        return self.nodes.ask("saltutil.refresh_pillar", targets, wait=True)
+        return self._ask("refresh_pillar", targets, {}, None, Waiting(self.progress))
 
     def _ask(
         self,
@@ -194,7 +197,20 @@ class Pusher:
         head = [self.federation.name, self.federation.digest]
         limit = LIMITS.get(step) if within is None else within
         more = {"timeout": limit, **arguments}
-        return self.nodes.ask(f"mip_node.{step}", targets, head, progress=progress, **more)
+        return self._heard(
+            step,
+            self.nodes.ask(f"mip_node.{step}", targets, head, progress=progress, **more),
+        )
+
+    def _heard(self, step: str, answers: Answers) -> Answers:
+        """The answers; what was forged of them is recorded, and reported once a day and node."""
+        if not answers.forged:
+            return answers
+        names = ", ".join(sorted(answers.forged))
+        self.progress(f"warning: forged answers in the name of {names} were ignored")
+        for node in forgeries.remember(self.state, step, answers.forged, self.now()):
+            self.record("forged", about=node, message=f"answers to {step}", actor="")
+        return answers
 
 
 def _stale(answers: Answers) -> list[str]:

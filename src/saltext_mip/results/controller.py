@@ -141,6 +141,7 @@ EventKind = Literal[
     "roles",
     "missing",
     "back",
+    "forged",
 ]
 
 

@@ -27,6 +27,7 @@ DISABLED_NODES = "disabled.json"  # overrides by minion id
 SUSPENDED = "suspended.json"  # the override that switches the controller off
 CONDITIONS = "conditions.json"  # the last status' conditions, for `since`
 NODES_SEEN = "seen.json"  # when nodes last responded
+FORGERIES = "forged.json"  # answers in nodes' names that were not theirs
 KNOWN_HOSTS = "known_hosts"  # the nodes' ssh host keys, as ssh reads them
 JOIN = "join.json"  # the token with which nodes join the Swarm
 DEPLOY_FAILED = "deploy-failed.json"  # what the last deployment did not do, by node

@@ -15,7 +15,7 @@ from saltext_mip.conditions import Condition
 from saltext_mip.federation import Node
 from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
-from saltext_mip.pusher import control, roles
+from saltext_mip.pusher import control, forgeries, roles
 from saltext_mip.pusher import nodes as members
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
@@ -52,6 +52,7 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> Sta
         status_services.served(pusher, snapshot),
         *_roles(pusher, snapshot.generation),
         *control.conditions(pusher),
+        *forgeries.conditions(pusher.state, pusher.now()),
     ]
     settled = _since(pusher, [conditions.ready(found), *found], snapshot.generation, recording)
     sync, health = conditions.axes(settled)

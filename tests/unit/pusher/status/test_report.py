@@ -21,6 +21,7 @@ from saltext_mip.errors import Refused
 from saltext_mip.generations.overrides import Override
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.jobs import overview
+from saltext_mip.pusher import forgeries
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.context import MasterProblem
@@ -137,6 +138,17 @@ def wrong(value: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 def described(value: Mapping[str, Any], node: str) -> str:
     """What ``mip describe`` prints of a node."""
     return str(describe_node(convert(value, StatusResult), node))
+
+
+def test_answers_that_were_forged_are_a_condition_of_their_own(fed: WithServices) -> None:
+    now = fed.pusher.now()
+    forgeries.remember(fed.pusher.state, "inventory", {HOSTS[0]: 3}, now)
+    value = fed.status()
+    (found,) = [each for each in value["conditions"] if each["type"] == "ForgedAnswer"]
+    assert (found["status"], found["reason"]) == ("True", "AnswersForged")
+    assert f"3 in the name of {HOSTS[0]} (inventory)" in found["message"]
+    assert wrong(value) == {}
+    assert (value["ok"], value["sync"], value["health"]) == (False, "Synced", "Healthy")
 
 
 def test_all_is_well_where_everything_is_as_declared_and_served(fed: WithServices) -> None:

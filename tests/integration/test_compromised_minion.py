@@ -1,0 +1,170 @@
+"""One compromised hospital does not speak for another: what it answers in others' names is ignored.
+
+Each command runs twice, in peace and while the second worker answers in the names of all other
+nodes; it must come to the same.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import salt.config
+
+from saltext_mip.bridge.jobs import Nodes
+from saltext_mip.federation import Federation, federations
+from tests.support import generator
+from tests.support.compromised import TIMES, CompromisedMinion
+from tests.support.local import PUSHER, LocalFederation
+
+WORKERS = 2
+COMPROMISED = "fed1-wk-h2"
+VICTIMS = ["fed1-ms", "fed1-ui", "fed1-wk-h1"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data(fed: LocalFederation) -> None:
+    generator.write(fed.data_path("fed1-ms"), generator.node_of_master())
+    for number, node in enumerate(fed.workers(), 1):
+        generator.write(fed.data_path(node), generator.hospital(number))
+
+
+@pytest.fixture
+def nodes(fed: LocalFederation) -> Iterator[Nodes]:
+    opts = salt.config.master_config(str(fed.hosts[PUSHER].config / "master"))
+    with Nodes(opts, timeout=60) as asking:
+        yield asking
+
+
+def declared(fed: LocalFederation) -> Federation:
+    return federations({"mip": {"federations": {"fed1": fed.pillar()}}})["fed1"]
+
+
+def conditions(fed: LocalFederation) -> dict[str, dict[str, Any]]:
+    found = fed.run("mip.status", "federation=fed1").json
+    return {each["type"]: each for each in found["conditions"]}
+
+
+def under_attack(
+    fed: LocalFederation, caplog: pytest.LogCaptureFixture, function: str, *args: str
+) -> tuple[Any, Any, CompromisedMinion]:
+    """What the command returns in peace and then under attack; each victim is named in the log."""
+    peace = fed.run(function, "federation=fed1", *args)
+    caplog.clear()
+    with (
+        caplog.at_level(logging.WARNING, "saltext_mip.bridge.jobs"),
+        CompromisedMinion(fed, COMPROMISED) as minion,
+    ):
+        attacked = fed.run(function, "federation=fed1", *args)
+    assert attacked.returncode == peace.returncode, attacked.stdout + attacked.stderr
+    warnings = [record.getMessage() for record in caplog.records]
+    for victim in VICTIMS:
+        if any(victim in warning for warning in warnings):
+            assert victim in attacked.stderr
+    return peace.json, attacked.json, minion
+
+
+def named(caplog: pytest.LogCaptureFixture) -> set[str]:
+    warnings = [record.getMessage() for record in caplog.records if "forged" in record.getMessage()]
+    return {victim for victim in VICTIMS if any(victim in warning for warning in warnings)}
+
+
+def test_a_consolidation_counts_nothing_of_it(
+    fed: LocalFederation, caplog: pytest.LogCaptureFixture
+) -> None:
+    fed.run("mip.consolidate", "federation=fed1", check=True)
+    offered = fed.pathologies.read_bytes()
+    peace, attacked, minion = under_attack(fed, caplog, "mip.consolidate")
+    assert attacked == peace
+    assert attacked["changed"] is False
+    assert fed.pathologies.read_bytes() == offered
+    assert named(caplog) == set(VICTIMS)
+    assert minion.sent["mip_node.inventory"] == 2 * TIMES * len(VICTIMS)
+
+
+def test_a_change_is_staged_and_committed_under_attack(
+    fed: LocalFederation, caplog: pytest.LogCaptureFixture
+) -> None:
+    with CompromisedMinion(fed, COMPROMISED) as minion:
+        fed.write_data("fed1-wk-h1", "new", "x.csv", b"dataset,age\nnew_set,70\n" * 1)
+        content = (fed.data_path("fed1-ms") / "dementia/CDEsMetadata.json").read_bytes()
+        code = json.loads(content)["code"]
+        ran = fed.run("mip.consolidate", "federation=fed1")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert code
+    assert minion.sent["mip_node.inventory"] >= 2 * TIMES * len(VICTIMS)
+
+
+def test_a_compilation_counts_nothing_of_it(
+    fed: LocalFederation, caplog: pytest.LogCaptureFixture
+) -> None:
+    fed.run("mip.compile", "federation=fed1")
+    peace, attacked, _ = under_attack(fed, caplog, "mip.compile")
+    for result in (peace, attacked):
+        for databases in result["nodes"].values():
+            for of in databases.values():
+                del of["seconds"]
+    assert attacked == peace
+    assert named(caplog) == {"fed1-ms", "fed1-wk-h1"}
+
+
+def test_a_deployment_counts_nothing_of_it(
+    fed: LocalFederation, caplog: pytest.LogCaptureFixture
+) -> None:
+    peace, attacked, minion = under_attack(fed, caplog, "mip.deploy", "dry_run=True")
+    assert attacked == peace
+    assert minion.sent["mip_node.ready"] == 2 * TIMES * len(VICTIMS)
+    assert named(caplog) == set(VICTIMS)
+
+
+def test_the_status_counts_nothing_of_it_and_has_the_condition(
+    fed: LocalFederation, caplog: pytest.LogCaptureFixture
+) -> None:
+    peace, attacked, _ = under_attack(fed, caplog, "mip.status")
+    found = {each["type"]: each for each in attacked["conditions"]}
+    before = {each["type"]: each for each in peace["conditions"]}
+    for type_ in ("WorkersReachable", "DataValid", "Consolidated", "Compiled"):
+        assert found[type_] == before[type_]
+    assert attacked["pathologies"] == peace["pathologies"]
+    forged = conditions(fed)["ForgedAnswer"]
+    assert (forged["status"], forged["reason"]) == ("True", "AnswersForged")
+    for victim in VICTIMS:
+        assert f"in the name of {victim}" in forged["message"]
+    assert COMPROMISED not in forged["message"]
+
+
+def test_no_host_key_is_taken_from_another_node(
+    fed: LocalFederation, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = fed.state() / "known_hosts"
+    fed.run("mip.check_nodes", "federation=fed1")
+    before = path.read_bytes() if path.exists() else None
+    peace, attacked, minion = under_attack(fed, caplog, "mip.check_nodes")
+    assert attacked == peace
+    assert (path.read_bytes() if path.exists() else None) == before
+    assert minion.sent["mip_node.host_keys"] == 2 * TIMES * len(VICTIMS)
+    assert named(caplog) == set(VICTIMS)
+
+
+def test_genuine_answers_of_other_jobs_functions_and_nodes_are_refused(
+    fed: LocalFederation, nodes: Nodes
+) -> None:
+    """Even if the compromised node had overheard what the others answer."""
+    federation = declared(fed)
+    head = [federation.name, federation.digest]
+    client = nodes._client  # the pages as they are sent, not what the pusher makes of them
+    heard = []
+    for function in ("mip_node.inventory", "mip_node.status", "mip_node.databases"):
+        answers = client.cmd(
+            ["fed1-ms", "fed1-wk-h1"], function, head, tgt_type="list", kwarg={"nonce": "old"}
+        )
+        heard += answers.values()
+    assert all(answer["signature"] for answer in heard)
+    with CompromisedMinion(fed, COMPROMISED, replays=heard):
+        answers = nodes.ask("mip_node.inventory", ["fed1-ms", "fed1-wk-h1"], head)
+    names = {node: value["inventory"]["node"] for node, value in answers.values.items()}
+    assert names == {"fed1-ms": "fed1-ms", "fed1-wk-h1": "fed1-wk-h1"}
+    assert all(answers.forged[node] >= TIMES for node in ("fed1-ms", "fed1-wk-h1"))

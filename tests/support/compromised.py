@@ -1,0 +1,109 @@
+"""A minion with an accepted key that answers in other nodes' names, by both ways that Salt leaves.
+
+``_return`` with a ``resource_id``: Salt takes that for the sender after it authenticated the real
+one. ``_syndic_return``: Salt takes the ids in it for the senders. Both go into the job cache, where
+the first return wins, and onto the master's bus. A minion sees each publication, with the job's id
+and its arguments; here they are read from the bus, which has the same.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import salt.channel.client
+import salt.config
+import salt.crypt
+import salt.utils.event
+
+from saltext_mip import signing, wire
+from tests.support.local import PUSHER, LocalFederation
+
+TIMES = 20
+
+
+class CompromisedMinion:
+    """While it is entered, ``node`` answers each job of others ``TIMES`` times by each way."""
+
+    def __init__(self, fed: LocalFederation, node: str, *, replays: Sequence[Any] = ()) -> None:
+        self.node = node
+        self.sent: dict[str, int] = {}
+        self._replays = replays
+        self._opts = salt.config.minion_config(str(fed.hosts[node].config / "minion"))
+        self._opts["master_ip"] = self._opts["master"]
+        self._opts["master_uri"] = f"tcp://{self._opts['master']}:{self._opts['master_port']}"
+        self._master = salt.config.master_config(str(fed.hosts[PUSHER].config / "master"))
+        self._key = (fed.hosts[node].config / "pki/minion.pem").read_bytes()
+        self._ready = threading.Event()
+        self._over = threading.Event()
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(60)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def lies(self, function: str, victim: str, nonce: str) -> list[Any]:
+        """Empty answers as the previous version sends them, errors, and what it signs itself."""
+        question = signing.Question("fed1", function, victim, nonce)
+        empty = {"inventory": {"form": 1, "pathologies": []}, "states": [], "services": {}}
+        page = wire.page(wire.deflate(empty))
+        return [
+            page,
+            "the data path is gone",
+            signing.signed(question, page, self._key, version="9"),
+            signing.signed(question, page, self._key, version="9", failed=True),
+            {"stale_pillar": True},
+            *self._replays,
+        ]
+
+    def _run(self) -> None:
+        try:
+            with (
+                salt.utils.event.get_event("master", opts=self._master, listen=True) as bus,
+                salt.channel.client.ReqChannel.factory(self._opts) as channel,
+            ):
+                token = salt.crypt.SAuth(self._opts).gen_token(b"salt")
+                self._ready.set()
+                while not self._over.is_set():
+                    job = bus.get_event(wait=0.2, tag="salt/job/")
+                    if job and "return" not in job and "minions" in job:
+                        self._answer(channel, token, job)
+        except Exception as error:  # noqa: BLE001 - raised where it is left
+            self._error = error
+            self._ready.set()
+
+    def _answer(self, channel: Any, token: bytes, job: Mapping[str, Any]) -> None:
+        function, jid = job["fun"], job["jid"]
+        nonce = next((arg["nonce"] for arg in job["arg"] if _has_nonce(arg)), "")
+        for victim in job["minions"]:
+            if victim == self.node:
+                continue
+            lies = self.lies(function, victim, nonce)
+            values = [lies[nth % len(lies)] for nth in range(TIMES)]
+            own = {"id": self._opts["id"], "tok": token}
+            ended = {"jid": jid, "fun": function, "fun_args": []}
+            results = [{"return": value, "retcode": 0, "success": True} for value in values]
+            for result in results:
+                channel.send({**own, "cmd": "_return", "resource_id": victim, **ended, **result})
+            loads = [{"id": self.node, **ended, "return": {victim: result}} for result in results]
+            channel.send({**own, "cmd": "_syndic_return", "load": loads})
+            self.sent[function] = self.sent.get(function, 0) + 2 * TIMES
+
+
+def _has_nonce(arg: Any) -> bool:
+    return isinstance(arg, Mapping) and "nonce" in arg
