@@ -35,7 +35,7 @@ class CompromisedMinion:
         self._opts["master_ip"] = self._opts["master"]
         self._opts["master_uri"] = f"tcp://{self._opts['master']}:{self._opts['master_port']}"
         self._master = salt.config.master_config(str(fed.hosts[PUSHER].config / "master"))
-        self._key = (fed.hosts[node].config / "pki/minion.pem").read_bytes()
+        self._key = (fed.hosts[node].pki / "minion.pem").read_bytes()
         self._ready = threading.Event()
         self._over = threading.Event()
         self._error: Exception | None = None
