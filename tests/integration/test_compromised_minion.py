@@ -6,7 +6,6 @@ nodes; it must come to the same.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -16,7 +15,7 @@ import salt.config
 
 from saltext_mip.bridge.jobs import Nodes
 from saltext_mip.federation import Federation, federations
-from tests.support import generator
+from tests.support import cdes, generator
 from tests.support.compromised import TIMES, CompromisedMinion
 from tests.support.local import PUSHER, LocalFederation
 
@@ -48,82 +47,86 @@ def conditions(fed: LocalFederation) -> dict[str, dict[str, Any]]:
     return {each["type"]: each for each in found["conditions"]}
 
 
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    """What is logged of forged answers."""
+    found: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: found.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("saltext_mip.bridge.jobs")
+    logger.addHandler(handler)
+    yield found
+    logger.removeHandler(handler)
+
+
 def under_attack(
-    fed: LocalFederation, caplog: pytest.LogCaptureFixture, function: str, *args: str
+    fed: LocalFederation, warnings: list[str], function: str, *args: str
 ) -> tuple[Any, Any, CompromisedMinion]:
-    """What the command returns in peace and then under attack; each victim is named in the log."""
+    """What the command returns in peace and then under attack."""
     peace = fed.run(function, "federation=fed1", *args)
-    caplog.clear()
-    with (
-        caplog.at_level(logging.WARNING, "saltext_mip.bridge.jobs"),
-        CompromisedMinion(fed, COMPROMISED) as minion,
-    ):
+    assert warnings == []
+    with CompromisedMinion(fed, COMPROMISED) as minion:
         attacked = fed.run(function, "federation=fed1", *args)
     assert attacked.returncode == peace.returncode, attacked.stdout + attacked.stderr
-    warnings = [record.getMessage() for record in caplog.records]
-    for victim in VICTIMS:
-        if any(victim in warning for warning in warnings):
-            assert victim in attacked.stderr
+    for victim in named(warnings):
+        assert victim in attacked.stderr
     return peace.json, attacked.json, minion
 
 
-def named(caplog: pytest.LogCaptureFixture) -> set[str]:
-    warnings = [record.getMessage() for record in caplog.records if "forged" in record.getMessage()]
+def named(warnings: list[str]) -> set[str]:
+    """The nodes in whose names answers were forged, as the log has them."""
     return {victim for victim in VICTIMS if any(victim in warning for warning in warnings)}
 
 
-def test_a_consolidation_counts_nothing_of_it(
-    fed: LocalFederation, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_consolidation_counts_nothing_of_it(fed: LocalFederation, warnings: list[str]) -> None:
     fed.run("mip.consolidate", "federation=fed1", check=True)
     offered = fed.pathologies.read_bytes()
-    peace, attacked, minion = under_attack(fed, caplog, "mip.consolidate")
+    peace, attacked, minion = under_attack(fed, warnings, "mip.consolidate")
     assert attacked == peace
     assert attacked["changed"] is False
     assert fed.pathologies.read_bytes() == offered
-    assert named(caplog) == set(VICTIMS)
+    assert named(warnings) == set(VICTIMS)
     assert minion.sent["mip_node.inventory"] == 2 * TIMES * len(VICTIMS)
 
 
-def test_a_change_is_staged_and_committed_under_attack(
-    fed: LocalFederation, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_change_is_staged_and_committed_under_attack(fed: LocalFederation) -> None:
+    fed.write_data(
+        "fed1-ms",
+        "attacked",
+        "CDEsMetadata.json",
+        cdes.content(variables=[cdes.variable("age", "int")]),
+    )
+    fed.write_data("fed1-wk-h1", "attacked", "new.csv", b"dataset,age\n" + b"new,70\n" * 20)
     with CompromisedMinion(fed, COMPROMISED) as minion:
-        fed.write_data("fed1-wk-h1", "new", "x.csv", b"dataset,age\nnew_set,70\n" * 1)
-        content = (fed.data_path("fed1-ms") / "dementia/CDEsMetadata.json").read_bytes()
-        code = json.loads(content)["code"]
-        ran = fed.run("mip.consolidate", "federation=fed1")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert code
-    assert minion.sent["mip_node.inventory"] >= 2 * TIMES * len(VICTIMS)
+        result = fed.run("mip.consolidate", "federation=fed1", check=True).json
+    assert result["pathologies"]["attacked"]["datasets"] == {"new": ["fed1-wk-h1"]}
+    assert b'"attacked"' in fed.pathologies.read_bytes()
+    for step in ("stage", "commit"):
+        assert minion.sent[f"mip_node.{step}"] == 2 * TIMES * len(VICTIMS)
 
 
-def test_a_compilation_counts_nothing_of_it(
-    fed: LocalFederation, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_compilation_counts_nothing_of_it(fed: LocalFederation, warnings: list[str]) -> None:
     fed.run("mip.compile", "federation=fed1")
-    peace, attacked, _ = under_attack(fed, caplog, "mip.compile")
+    peace, attacked, _ = under_attack(fed, warnings, "mip.compile")
     for result in (peace, attacked):
         for databases in result["nodes"].values():
             for of in databases.values():
                 del of["seconds"]
     assert attacked == peace
-    assert named(caplog) == {"fed1-ms", "fed1-wk-h1"}
+    assert named(warnings) == {"fed1-ms", "fed1-wk-h1"}
 
 
-def test_a_deployment_counts_nothing_of_it(
-    fed: LocalFederation, caplog: pytest.LogCaptureFixture
-) -> None:
-    peace, attacked, minion = under_attack(fed, caplog, "mip.deploy", "dry_run=True")
+def test_a_deployment_counts_nothing_of_it(fed: LocalFederation, warnings: list[str]) -> None:
+    peace, attacked, minion = under_attack(fed, warnings, "mip.deploy", "dry_run=True")
     assert attacked == peace
     assert minion.sent["mip_node.ready"] == 2 * TIMES * len(VICTIMS)
-    assert named(caplog) == set(VICTIMS)
+    assert named(warnings) == set(VICTIMS)
 
 
 def test_the_status_counts_nothing_of_it_and_has_the_condition(
-    fed: LocalFederation, caplog: pytest.LogCaptureFixture
+    fed: LocalFederation, warnings: list[str]
 ) -> None:
-    peace, attacked, _ = under_attack(fed, caplog, "mip.status")
+    peace, attacked, _ = under_attack(fed, warnings, "mip.status")
     found = {each["type"]: each for each in attacked["conditions"]}
     before = {each["type"]: each for each in peace["conditions"]}
     for type_ in ("WorkersReachable", "DataValid", "Consolidated", "Compiled"):
@@ -136,17 +139,15 @@ def test_the_status_counts_nothing_of_it_and_has_the_condition(
     assert COMPROMISED not in forged["message"]
 
 
-def test_no_host_key_is_taken_from_another_node(
-    fed: LocalFederation, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_host_key_is_taken_from_another_node(fed: LocalFederation, warnings: list[str]) -> None:
     path = fed.state() / "known_hosts"
     fed.run("mip.check_nodes", "federation=fed1")
     before = path.read_bytes() if path.exists() else None
-    peace, attacked, minion = under_attack(fed, caplog, "mip.check_nodes")
+    peace, attacked, minion = under_attack(fed, warnings, "mip.check_nodes")
     assert attacked == peace
     assert (path.read_bytes() if path.exists() else None) == before
     assert minion.sent["mip_node.host_keys"] == 2 * TIMES * len(VICTIMS)
-    assert named(caplog) == set(VICTIMS)
+    assert named(warnings) == set(VICTIMS)
 
 
 def test_genuine_answers_of_other_jobs_functions_and_nodes_are_refused(

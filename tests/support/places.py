@@ -157,7 +157,7 @@ class Places:
             wrote=wrote(writes),
         )
 
-    def consolidate(self, wanted: Wanted, txn: str = "t1") -> Generation | None:
+    def consolidate(self, wanted: Wanted, txn: str = "t1", **more: Any) -> Generation | None:
         """As the command: finish what was begun, look, and write what differs."""
         coordinator.recover(send=self.send, journal=self.journal, store=self.store)
         writes = self.needed(wanted)
@@ -173,6 +173,7 @@ class Places:
             send=self.send,
             journal=self.journal,
             store=self.store,
+            **more,
         )
 
     # -- looking at it

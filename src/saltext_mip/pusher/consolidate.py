@@ -16,12 +16,14 @@ from saltext_mip.data.consolidation import planner, unservable
 from saltext_mip.data.consolidation.participants import DISABLED
 from saltext_mip.data.consolidation.planner import CdeFound, Labels, Plan
 from saltext_mip.data.inventory.model import Inventory
-from saltext_mip.errors import BadAnswer, Busy, Misuse
+from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissing
 from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
 from saltext_mip.plans import PlanItem
+from saltext_mip.problems import Problem
 from saltext_mip.pusher import events
+from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.label_review import ask_labels
@@ -65,7 +67,7 @@ def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
         recovered = recover(pusher)
         found = survey(pusher, options)
         announce_removals(pusher, found.plan)
-        number = commit(pusher, found)
+        found, number = commit(pusher, options, found)
         return result(pusher, found, number, [recovered] if recovered else [])
 
 
@@ -169,8 +171,67 @@ def _dropped(pusher: Pusher) -> unservable.Dropped:
     return unservable.nothing if any_name else ENGINE.dropped
 
 
-def commit(pusher: Pusher, found: Survey) -> int | None:
-    """Apply the plan; the number of the generation that is current now."""
+def commit(
+    pusher: Pusher,
+    options: Options,
+    found: Survey,
+    *,
+    guard: Callable[[Survey], None] = lambda _: None,
+) -> tuple[Survey, int | None]:
+    """Apply the plan; what was applied, and the number of the generation that is current now.
+
+    Where missing workers are no error, one that answers but cannot stage its files is none either:
+    it is planned again without it. ``guard`` is called with such a plan, and may raise.
+    """
+    while True:
+        try:
+            return _commit(pusher, options, found)
+        except (NodesMissing, NodesFailed) as exc:
+            without = _absent(pusher, options, exc.facts.get("missing"), exc.facts.get("failed"))
+            if not without:
+                raise
+        for problem in without.values():
+            pusher.progress(f"going on without {problem.node}: {problem.about}")
+        gathered = found.gathered
+        inventories = gathered.inventories
+        left = {node: each for node, each in inventories.items() if node not in without}
+        gathered = replace(gathered, inventories=left, absent={**gathered.absent, **without})
+        found = plan_survey(pusher, options, found.last, gathered)
+        guard(found)
+
+
+def _absent(
+    pusher: Pusher,
+    options: Options,
+    missing: Mapping[str, str] | None,
+    failed: Mapping[str, str] | None = None,
+) -> dict[str, Problem]:
+    """The problems of workers without which it goes on; none if it cannot go on."""
+    workers = {node.id for node in pusher.federation.workers}
+    reasons = {**(missing or {}), **(failed or {})}
+    if _missing_worker(pusher, options) == "fail" or not reasons.keys() <= workers:
+        return {}
+    return {
+        node: Problem(
+            "WorkerFailed" if node in (failed or {}) else "WorkerMissing",
+            node=node,
+            about=sanitize(why),
+        )
+        for node, why in reasons.items()
+    }
+
+
+def _commit(pusher: Pusher, options: Options, found: Survey) -> tuple[Survey, int | None]:
+    lagging: dict[str, Problem] = {}
+
+    def may_lag(reasons: Mapping[str, str]) -> bool:
+        # A node that serves data and is not enrolled counts as not mounted: its first commit
+        # enrols it, and has to be finished.
+        if reasons.keys() & set(found.to_enrol()):
+            return False
+        lagging.update(_absent(pusher, options, None, reasons))
+        return bool(lagging)
+
     generation = found.generation(pusher)
     coordinator.run(
         found.plan.writes,
@@ -183,15 +244,18 @@ def commit(pusher: Pusher, found: Survey) -> int | None:
         journal=Journal(pusher.state),
         store=pusher.store,
         enrol=found.to_enrol(),
+        may_lag=may_lag,
     )
+    if lagging:
+        problems = (*found.plan.problems, *lagging.values())
+        found = replace(found, plan=replace(found.plan, problems=problems))
     number = found.number if generation is None else generation.number
     if number is not None:
         open_problems.remember(pusher.state, number, found.plan.problems, found.plan.files)
-    if generation is None:
-        return number
-    pusher.fire("consolidated", {"generation": generation.number})
-    events.record_commit(pusher, generation)
-    return generation.number
+    if generation is not None:
+        pusher.fire("consolidated", {"generation": generation.number})
+        events.record_commit(pusher, generation)
+    return found, number
 
 
 def _missing_worker(pusher: Pusher, options: Options) -> MissingWorker:

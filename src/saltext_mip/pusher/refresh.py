@@ -184,6 +184,14 @@ def revision(pusher: Pusher, gathered: Gathered, writes: Iterable[Write] = ()) -
     return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
+class _RemovesTooMuch(Exception):
+    """The plan removes more than an automatic refresh may."""
+
+    def __init__(self, shrink: Shrink) -> None:
+        super().__init__()
+        self.shrink = shrink
+
+
 class _Refresh:
     """One refresh, under the federation's lock."""
 
@@ -206,16 +214,23 @@ class _Refresh:
         self._revision = revision(pusher, gathered)
         self._news = self._before is None or self._before.revision != self._revision
         self._stalled()
-        found = consolidation.plan_survey(pusher, _options(pusher, follow), last, gathered)
-        too_much = _shrink(pusher, found)
-        if too_much and outcomes.approved(pusher.state) != self._revision:
-            return self._held(too_much)
-        return self._apply(found, notes)
+        options = _options(pusher, follow)
+        found = consolidation.plan_survey(pusher, options, last, gathered)
+        try:
+            self._guard(found)
+            return self._apply(found, options, notes)
+        except _RemovesTooMuch as held:
+            return self._held(held.shrink)
 
-    def _apply(self, found: Survey, notes: list[str]) -> RefreshResult:
+    def _guard(self, found: Survey) -> None:
+        too_much = _shrink(self._pusher, found)
+        if too_much and outcomes.approved(self._pusher.state) != self._revision:
+            raise _RemovesTooMuch(too_much)
+
+    def _apply(self, found: Survey, options: Options, notes: list[str]) -> RefreshResult:
         pusher = self._pusher
         consolidation.announce_removals(pusher, found.plan)
-        number = consolidation.commit(pusher, found)
+        found, number = consolidation.commit(pusher, options, found, guard=self._guard)
         outcomes.forget_approval(pusher.state)
         self._revision = revision(pusher, found.gathered, found.plan.writes)
         consolidated = consolidation.result(pusher, found, number, notes)

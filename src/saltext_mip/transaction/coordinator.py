@@ -80,6 +80,7 @@ def run(
     journal: Journal,
     store: Store,
     enrol: Iterable[str] = (),
+    may_lag: Callable[[Mapping[str, str]], bool] = lambda _: False,
 ) -> Generation | None:
     """Stage, commit and record; the generation that was recorded.
 
@@ -87,8 +88,11 @@ def run(
     nothing is written to them, so that their data path is enrolled. Without writes, nodes to enrol
     and a generation nothing is done at all.
 
-    :class:`NodesMissing` or :class:`NodesFailed`: not all could stage, and nothing was changed.
-    :class:`CommitUnfinished`: some have committed; :func:`recover` does the rest.
+    :class:`NodesMissing` or :class:`NodesFailed`: not all could stage, and nothing was changed; the
+    facts ``missing`` and ``failed`` are the reasons by node.
+    :class:`CommitUnfinished`: some have committed; :func:`recover` does the rest. It is not raised
+    where ``may_lag`` accepts the nodes that did not commit, given the reasons: they are ``pending``
+    in the generation, and the next plan sees what they have.
     """
     if journal.pending() is not None:
         raise Refused("An interrupted run has to be finished or undone first.")
@@ -107,10 +111,12 @@ def run(
     with _writing():
         pending = journal.advance(pending)
     missing, failed = _send(send, "commit", pending)
-    if missing or failed:
-        raise CommitUnfinished(_reasons({**missing, **failed}), nodes=_names({**missing, **failed}))
+    left = {**missing, **failed}
+    if left and not may_lag(left):
+        raise CommitUnfinished(_reasons(left), nodes=_names(left))
     with _writing():
         if generation is not None:
+            generation = replace(generation, pending=tuple(sorted(left)))
             store.record(generation)
         journal.clear()
     return generation
@@ -182,8 +188,10 @@ def _failures(
 def _raise_stage(missing: Mapping[str, str], failed: Mapping[str, str]) -> None:
     if failed:
         both = {**missing, **failed}
-        raise NodesFailed(f"{_reasons(both)}. Nothing was changed anywhere.", nodes=_names(both))
-    raise NodesMissing(f"{_reasons(missing)}. Nothing was changed anywhere.", nodes=_names(missing))
+        message = f"{_reasons(both)}. Nothing was changed anywhere."
+        raise NodesFailed(message, nodes=_names(both), missing=missing, failed=failed)
+    message = f"{_reasons(missing)}. Nothing was changed anywhere."
+    raise NodesMissing(message, nodes=_names(missing), missing=missing, failed=failed)
 
 
 def _names(nodes: Iterable[str]) -> str:

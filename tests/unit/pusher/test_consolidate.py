@@ -14,6 +14,7 @@ import pytest
 from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.data.consolidation.planner import CdeGone
 from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissing, Refused
+from saltext_mip.federation import MissingWorker
 from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.context import LIMITS
 from saltext_mip.transaction.coordinator import CommitUnfinished
@@ -490,6 +491,93 @@ def test_a_commit_that_did_not_reach_a_node_is_finished_by_the_next_run(fed: Fol
     assert result["notes"]
     assert "finished" in result["notes"][0]
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    assert not run(fed)["changed"]
+
+
+def failing(fed: Folders, when: str, *nodes: str) -> None:
+    """These nodes answer, but fail at that step."""
+
+    def fail(step: str, node: str) -> None:
+        if step == when and node in nodes:
+            raise OSError(28, "No space left on device")
+
+    fed.before = fail
+
+
+@pytest.mark.parametrize(
+    ("mode", "listed"), [("keep", ["edsd", "ppmi", "new"]), ("skip", ["edsd", "new"])]
+)
+def test_a_worker_that_cannot_stage_stops_nobody(
+    fed: Folders, mode: MissingWorker, listed: list[str]
+) -> None:
+    run(fed)
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    before = fed.data("fed1-wk-h2", "dementia", "CDEsMetadata.json").read_bytes()
+    failing(fed, "stage", "fed1-wk-h2")
+    result = run(fed, missing_worker=mode)
+    assert sorted(offered(fed)["dementia"]) == sorted(listed)
+    assert result["workers"]["fed1-wk-h2"]["status"] == "error"
+    (problem,) = [each for each in result["problems"] if each["node"] == "fed1-wk-h2"]
+    assert problem["rule"] == "WorkerFailed"
+    assert "No space left" in problem["about"]
+    assert any("going on without fed1-wk-h2" in line for line in fed.said)
+    assert fed.data("fed1-wk-h2", "dementia", "CDEsMetadata.json").read_bytes() == before
+    failing(fed, "stage")
+    assert sorted(run(fed)["pathologies"]["dementia"]["datasets"]) == ["edsd", "new", "ppmi"]
+
+
+def test_a_worker_that_cannot_stage_is_an_error_where_none_may_be_missing(fed: Folders) -> None:
+    failing(fed, "stage", "fed1-wk-h2")
+    files = fed.files()
+    with pytest.raises(NodesFailed, match="fed1-wk-h2"):
+        run(fed, missing_worker="fail")
+    assert fed.files() == files
+
+
+@pytest.mark.parametrize("node", ["fed1-ms", "fed1-ui"])
+def test_without_the_master_or_the_ui_nothing_is_written(fed: Folders, node: str) -> None:
+    failing(fed, "stage", node, "fed1-wk-h2")
+    with pytest.raises(NodesFailed, match=node):
+        run(fed, missing_worker="skip")
+    assert fed.pusher.store.last() is None
+
+
+def test_all_workers_may_fail_one_after_the_other_and_the_plan_still_ends(fed: Folders) -> None:
+    run(fed)
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    failing(fed, "stage", "fed1-wk-h1", "fed1-wk-h2")
+    result = run(fed, missing_worker="keep")
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+    assert {each["node"] for each in result["problems"]} >= {"fed1-wk-h1", "fed1-wk-h2"}
+
+
+@pytest.mark.parametrize("mode", ["keep", "skip"])
+def test_a_worker_that_cannot_commit_is_pending_and_named_and_stops_nobody(
+    fed: Folders, mode: MissingWorker
+) -> None:
+    run(fed)
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    failing(fed, "commit", "fed1-wk-h2")
+    result = run(fed, missing_worker=mode)
+    assert result["generation"] == 2
+    assert offered(fed) == {"dementia": ["edsd", "new", "ppmi"]}
+    (problem,) = [each for each in result["problems"] if each["node"] == "fed1-wk-h2"]
+    assert (problem["rule"], "No space left" in problem["about"]) == ("WorkerFailed", True)
+    last = fed.pusher.store.last()
+    assert last is not None
+    assert last.pending == ("fed1-wk-h2",)
+    failing(fed, "commit")
+    assert run(fed)["changed"]
+    assert not run(fed)["changed"]
+
+
+def test_a_first_commit_that_fails_is_finished_by_the_next_run(fed: Folders) -> None:
+    failing(fed, "commit", "fed1-wk-h2")
+    with pytest.raises(CommitUnfinished, match="fed1-wk-h2"):
+        run(fed, missing_worker="keep")
+    failing(fed, "commit")
+    assert run(fed)["generation"] == 1
     assert not run(fed)["changed"]
 
 

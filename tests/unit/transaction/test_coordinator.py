@@ -240,3 +240,31 @@ def test_a_pusher_that_cannot_write_says_where(places: Places):
         places.consolidate(NEW)
     assert all_is(places, OLD)
     assert places.journal.pending() is None
+
+
+def test_a_node_that_may_lag_is_pending_at_once_and_gets_it_from_the_next_plan(places: Places):
+    fails(places, "commit", "wk1", TimeoutError("it does not answer"))
+    asked: list[dict[str, str]] = []
+
+    def may_lag(reasons) -> bool:
+        asked.append(dict(reasons))
+        return True
+
+    made = places.consolidate(NEW, may_lag=may_lag)
+    assert asked == [{"wk1": "it does not answer"}]
+    assert made is not None
+    assert made.pending == ("wk1",)
+    assert places.store.last() == made
+    assert again(places) is None
+    works(places)
+    places.consolidate(NEW, txn="t2")
+    assert all_is(places, NEW)
+    assert places.leftovers() == []
+
+
+def test_who_did_not_stage_is_told_by_node_and_kind(places: Places):
+    fails(places, "stage", "wk1", TimeoutError("it does not answer"))
+    with pytest.raises(NodesMissing) as caught:
+        places.consolidate(NEW)
+    assert caught.value.facts["missing"] == {"wk1": "it does not answer"}
+    assert caught.value.facts["failed"] == {}
