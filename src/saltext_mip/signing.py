@@ -115,7 +115,7 @@ def _is_signed_page(value: Any) -> bool:
         and len(value["signature"]) <= _LONGEST
         and len(value["sha256"]) == 64
         and value["mip"] == 1
-        and 0 <= value["page"] < value["pages"] <= wire.LIMIT // wire.PAGE
+        and 0 <= value["page"] < value["pages"] <= wire.MOST_PAGES
     )
 
 

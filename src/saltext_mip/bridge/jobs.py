@@ -27,6 +27,8 @@ from saltext_mip.signing import SignedPage
 
 log = logging.getLogger(__name__)
 
+PAGES_WITHIN = 60.0  # seconds that all further pages of an answer have at least, of 8 MB at most
+
 
 class Nodes:
     """The federation's minions, as the pusher reaches them. ``opts`` are the Salt master's."""
@@ -61,16 +63,18 @@ class Nodes:
         of large ones are fetched. Its first two ``arguments`` are the federation's name and digest.
         """
         call = Call(function, arguments, keywords)
-        job = self._job(call, targets, timeout, progress)
+        deadline = time.monotonic() + (timeout or self._timeout)
+        job = self._job(call, targets, deadline, progress)
         if isinstance(job.returns, PlainReturns):
             return _plain(job.returns, job.missing)
         answers = _Unpacked(job.missing, job.forged)
         for node, first in job.returns.found.items():
             pages = [first]
+            until = max(deadline, time.monotonic() + PAGES_WITHIN)
             try:
                 while len(pages) < first.pages:
                     following = [*arguments[:2], first.sha256, len(pages)]
-                    more = self._job(Call(OURS + "page", following), [node], timeout, None)
+                    more = self._job(Call(OURS + "page", following), [node], until, None)
                     page = answers.page_of(node, more)
                     if page is None:
                         break
@@ -84,9 +88,8 @@ class Nodes:
         return Answers(answers.values, answers.missing, answers.failed, dict(answers.forged))
 
     def _job(
-        self, call: Call, targets: Sequence[str], timeout: float | None, progress: Progress | None
+        self, call: Call, targets: Sequence[str], deadline: float, progress: Progress | None
     ) -> Job:
-        deadline = time.monotonic() + (timeout or self._timeout)
         with salt.utils.event.get_event("master", opts=self.opts, listen=True) as bus:
             job = Job(self, bus, call, deadline, progress)
             if targets:

@@ -213,8 +213,8 @@ def apply_states(federation, declaration, sls="mip", test=False):
     test
         Only report what would change.
 
-    Returns ``{"states": [{"name", "result", "changes": {thing: [old, new]}, "comment"}], "swarm":
-    {"state", "id", …}}``; of states only those that changed or failed.
+    Returns a packed value, page 0: ``{"states": [{"name", "result", "changes": {thing: [old,
+    new]}, "comment"}], "swarm": {"state", "id", …}}``; of states only those that changed or failed.
 
     Called by ``mip.deploy``.
     """
@@ -222,7 +222,8 @@ def apply_states(federation, declaration, sls="mip", test=False):
     def step(context):
         states = jobs.changed_states(__salt__["state.apply"](sls, test=test, queue=True))
         __context__.pop("retcode", None)
-        return {"states": states, "swarm": jobs.swarm_or_error(context, _pusher_key())}
+        swarm = jobs.swarm_or_error(context, _pusher_key())
+        return jobs.packed(context, {"states": states, "swarm": swarm})
 
     return _step(step, federation, declaration)
 

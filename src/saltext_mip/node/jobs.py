@@ -290,7 +290,10 @@ def _file_sha256(path: Path) -> str | None:
 
 def packed(context: NodeContext, value: Any) -> dict[str, Any]:
     """A value of any size as its first page; the others are fetched by :func:`page`."""
-    text = wire.deflate(value)
+    try:
+        text = wire.deflate_answer(value)
+    except wire.TooLarge as exc:
+        raise NodeError(f"its answer cannot be sent: {exc}") from None
     first = wire.page(text)
     if first["pages"] > 1:
         spool = context.state / SPOOL

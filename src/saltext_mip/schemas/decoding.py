@@ -33,11 +33,13 @@ def decode(kind: Any, value: Any, *, node: str) -> Any:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, UnicodeEncodeError):  # half of a character
         pass
-    value = _with_integers(value)
     try:
+        value = _with_integers(value)
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, UnicodeEncodeError):
         key, message = _first_error((), kind, value)
+    except RecursionError:
+        key, message = (), "is nested too deeply"
     raise BadAnswer(f"{'.'.join(map(str, key)) or 'all of it'} {message}", node=node)
 
 

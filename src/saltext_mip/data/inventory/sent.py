@@ -84,7 +84,7 @@ class SentPathology(Struct, frozen=True, forbid_unknown_fields=True):
     name: Text
     cde: Sha256 | None
     problems: Problems
-    files: Annotated[tuple[SentFile, ...], Meta(max_length=100_000)]
+    files: Annotated[tuple[SentFile, ...], Meta(max_length=20_000)]
     cde_problem: SentProblem | UnsetType = UNSET
 
 
@@ -97,10 +97,10 @@ class SentInventory(Struct, frozen=True, forbid_unknown_fields=True):
     status: Literal["ok", "MountGone", "NoDataPath"]
     enrolled: bool
     problems: Problems
-    pathologies: Annotated[tuple[SentPathology, ...], Meta(max_length=10_000)]
+    pathologies: Annotated[tuple[SentPathology, ...], Meta(max_length=1000)]
     headers: Annotated[
         tuple[Annotated[tuple[Name, ...], Meta(min_length=1, max_length=32_767)], ...],
-        Meta(max_length=100_000),
+        Meta(max_length=20_000),
     ]
 
 
