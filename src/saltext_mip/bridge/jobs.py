@@ -82,10 +82,17 @@ class Nodes:
                 else:
                     answers.unpack(node, pages)
             except wire.Damaged as exc:
-                answers.failed[node] = f"its answer did not arrive whole: {exc}"
+                answers.failed[node] = f"its answer cannot be read: {exc}"
+                answers.invalid.add(node)
         for node, count in answers.forged.items():
             log.warning("mip: %d forged answers of %s to %s were ignored", count, node, function)
-        return Answers(answers.values, answers.missing, answers.failed, dict(answers.forged))
+        return Answers(
+            answers.values,
+            answers.missing,
+            answers.failed,
+            dict(answers.forged),
+            frozenset(answers.invalid),
+        )
 
     def _job(
         self, call: Call, targets: Sequence[str], deadline: float, progress: Progress | None
@@ -132,6 +139,7 @@ class _Unpacked:
     def __init__(self, missing: Mapping[str, str], forged: Mapping[str, int]) -> None:
         self.values: dict[str, Any] = {}
         self.failed: dict[str, str] = {}
+        self.invalid: set[str] = set()
         self.missing = dict(missing)
         self.forged = Counter(forged)
 

@@ -28,7 +28,8 @@ def require(answers: Answers, ids: Sequence[str]) -> None:
 
 
 def unanswered(answers: Answers, nodes: Iterable[Node], missing: str, failed: str) -> list[Problem]:
-    """One problem per node without a usable answer: of rule ``missing`` or of rule ``failed``."""
+    """One problem per node without a usable answer: of rule ``missing`` or of rule ``failed``,
+    or ``InvalidAnswer``."""
     problems = []
     for node in nodes:
         if node.id in answers.missing:
@@ -36,8 +37,14 @@ def unanswered(answers: Answers, nodes: Iterable[Node], missing: str, failed: st
                 Problem(missing, node=node.id, about=sanitize(answers.missing[node.id]))
             )
         elif node.id in answers.failed:
-            problems.append(Problem(failed, node=node.id, about=sanitize(answers.failed[node.id])))
+            rule = "InvalidAnswer" if node.id in answers.invalid else failed
+            problems.append(Problem(rule, node=node.id, about=sanitize(answers.failed[node.id])))
     return problems
+
+
+def invalid(error: BadAnswer) -> Problem:
+    """The problem of a node whose answer is invalid."""
+    return Problem("InvalidAnswer", node=error.facts["node"], about=sanitize(str(error)))
 
 
 def sanitize(text: str) -> str:
@@ -50,6 +57,7 @@ def sanitize(text: str) -> str:
 class Answers:
     """Values by minion id, and why other nodes have none: ``missing`` or ``failed``.
 
+    ``invalid``: those of ``failed`` whose answer was none that this version of the package sends.
     ``forged``: how many answers in a node's name were not its own, and were ignored.
     """
 
@@ -57,13 +65,14 @@ class Answers:
     missing: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     forged: Mapping[str, int] = field(default_factory=dict)
+    invalid: frozenset[str] = frozenset()
 
     def decoded(self, kind: Any, *, required: Collection[str] = ()) -> Answers:
         """The same with each value as one of the type ``kind``.
 
         A node whose value is invalid has failed; :class:`BadAnswer` if it is ``required``.
         """
-        values, failed = {}, dict(self.failed)
+        values, failed, invalid = {}, dict(self.failed), set(self.invalid)
         for node, value in self.values.items():
             try:
                 values[node] = decode(kind, value, node=node)
@@ -71,4 +80,5 @@ class Answers:
                 if node in required:
                     raise
                 failed[node] = str(exc)
-        return Answers(values, self.missing, failed, self.forged)
+                invalid.add(node)
+        return Answers(values, self.missing, failed, self.forged, frozenset(invalid))

@@ -12,8 +12,7 @@ from saltext_mip.data.inventory.sent import Count, Name, Problems
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
 from saltext_mip.plans import NOTHING, PlanItem
-from saltext_mip.problems import Problem
-from saltext_mip.pusher.answers import sanitize, unanswered
+from saltext_mip.pusher.answers import invalid, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
 from saltext_mip.results import CompileResult, DatabaseResult, Databases, ReportedProblem
@@ -99,7 +98,7 @@ def compile_databases(
             results[node.id], made = _decoded(node, answers.values[node.id])
             changed = changed or made
         except BadAnswer as exc:
-            problems.append(Problem("WorkerFailed", node=node.id, about=sanitize(str(exc))))
+            problems.append(invalid(exc))
     failed = any(of.status == "failed" for node in results.values() for of in node.values())
     if changed:
         pusher.fire("compiled", {"nodes": sorted(results)})
@@ -150,9 +149,10 @@ def plan_compile(
         [node.id for node in nodes],
         pathologies=None if names is None else list(names),
     )
+    answers = answers.decoded(SentStates)
     plan: list[PlanItem] = []
     for node in nodes:
-        found = decode(SentStates, answers.values.get(node.id, {}), node=node.id)
+        found = answers.values.get(node.id, {})
         plan += [
             PlanItem(NOTHING, name, "current", node.id)
             if of.current

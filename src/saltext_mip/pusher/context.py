@@ -163,6 +163,7 @@ class Pusher:
             },
             {**answers.missing, **again.missing},
             {**answers.failed, **again.failed, **still},
+            invalid=answers.invalid | again.invalid,
         )
 
     def ask_within(self, step: str, targets: Sequence[str], timeout: float) -> Answers:
@@ -177,6 +178,7 @@ class Pusher:
             {node: value for node, value in answers.values.items() if node not in stale},
             answers.missing,
             {**answers.failed, **stale},
+            invalid=answers.invalid,
         )
 
     def refresh_pillar(self, node: Node) -> bool:

@@ -14,7 +14,7 @@ from saltext_mip.federation import Node
 from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.problems import Problem
-from saltext_mip.pusher.answers import Answers, require, sanitize
+from saltext_mip.pusher.answers import Answers, invalid, require, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.text import shown
 
@@ -91,7 +91,7 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
         except BadAnswer as exc:
             if node.role != "worker":
                 raise
-            absent[node.id] = Problem("WorkerFailed", node=node.id, about=sanitize(str(exc)))
+            absent[node.id] = invalid(exc)
             continue
         if problem := _data_gone(node, inventory, last) or _cde_not_writable(node, inventory):
             absent[node.id] = problem
@@ -108,9 +108,8 @@ def _settling(node: Node) -> Problem:
 
 
 def _no_answer(node: Node, answers: Answers) -> Problem:
-    if node.id in answers.failed:
-        return Problem("WorkerFailed", node=node.id, about=sanitize(answers.failed[node.id]))
-    return Problem("WorkerMissing", node=node.id, about=answers.missing.get(node.id))
+    problems = unanswered(answers, [node], "WorkerMissing", "WorkerFailed")
+    return problems[0] if problems else Problem("WorkerMissing", node=node.id)
 
 
 def _data_gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem | None:

@@ -621,8 +621,16 @@ RULES: dict[str, Rule] = by_name(
         "WorkerFailed",
         "error",
         True,
-        "the worker returned an error or an invalid response",
+        "the worker returned an error",
         "Read its error; its log is /var/log/salt/minion.",
+    ),
+    Rule(
+        "InvalidAnswer",
+        "error",
+        True,
+        "the node's answer is invalid",
+        "Install the pusher's version of saltext-mip on the node and restart salt-minion. "
+        "If it has that version already, find out what runs there.",
     ),
     Rule(
         "CdeNoFile",

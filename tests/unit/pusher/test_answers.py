@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import Struct
 
 from saltext_mip.errors import NodesFailed, NodesMissing
 from saltext_mip.pusher.answers import ERROR_LENGTH, Answers, require, sanitize, unanswered
@@ -43,6 +44,18 @@ def test_each_node_without_an_answer_is_a_problem_of_its_rule(fed: Folders) -> N
         ("WorkerFailed", "fed1-wk-h2", r"no space\x1b[2J left"),
     ]
     assert unanswered(ANSWERS, [fed.federation.master], "NodeMissing", "NodeFailed") == []
+
+
+def test_an_answer_that_does_not_fit_its_type_is_that_nodes_problem(fed: Folders) -> None:
+    class Sent(Struct):
+        there: bool
+
+    answers = Answers({"fed1-ms": {"there": True}, "fed1-wk-h1": {"there": "\x1b[2J"}})
+    decoded = answers.decoded(Sent)
+    assert decoded.values == {"fed1-ms": Sent(there=True)}
+    (problem,) = unanswered(decoded, fed.federation.nodes, "NodeMissing", "NodeFailed")
+    assert (problem.rule, problem.node) == ("InvalidAnswer", "fed1-wk-h1")
+    assert problem.about == "Invalid response from fed1-wk-h1: there must be of type boolean"
 
 
 @pytest.mark.parametrize(

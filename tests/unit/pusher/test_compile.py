@@ -16,6 +16,7 @@ from saltext_mip.node import queries
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.databases import states
 from saltext_mip.pusher import nodes
+from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.consolidate import Options
 from tests.support.commands import compile_federation, consolidate
 from tests.support.folders import Folders
@@ -173,6 +174,26 @@ def test_a_node_that_does_not_answer_is_a_problem_and_the_others_compile(
     assert result["retcode"] == 1
     assert [(p["rule"], p["node"]) for p in result["problems"]] == [("WorkerMissing", "fed1-wk-h1")]
     assert statuses(result)["fed1-wk-h2"] == {"dementia": "compiled"}
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("odd", [None, 7, "text", [1], {"dementia": None}, {"dementia": {}}])
+def test_an_answer_that_is_none_is_the_problem_of_its_node_only(
+    consolidated: Folders, monkeypatch: pytest.MonkeyPatch, odd: Any, dry_run: bool
+) -> None:
+    ask = consolidated.ask
+
+    def with_odd(function: str, *arguments: Any, **keywords: Any) -> Answers:
+        found = ask(function, *arguments, **keywords)
+        return Answers({**found.values, "fed1-wk-h2": odd}, found.missing, found.failed)
+
+    monkeypatch.setattr(consolidated, "ask", with_odd)
+    result = run(consolidated, dry_run=dry_run)
+    (problem,) = result["problems"]
+    assert (problem["rule"], problem["node"]) == ("InvalidAnswer", "fed1-wk-h2")
+    others = {"fed1-ms", "fed1-wk-h1"}
+    assert {item["node"] for item in result["plan"]} == others if dry_run else True
+    assert set(result["nodes"]) == (set() if dry_run else others)
 
 
 def test_a_disabled_node_is_left_alone(consolidated: Folders) -> None:

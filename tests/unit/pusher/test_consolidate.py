@@ -281,7 +281,7 @@ def test_a_worker_that_answers_for_another_is_not_believed(fed: Folders) -> None
     real = fed.ask("mip_node.inventory", ["fed1-wk-h1"]).values["fed1-wk-h1"]
     fed.forged["fed1-wk-h2"] = real
     result = run(fed, missing_worker="keep")
-    assert ("WorkerFailed", "fed1-wk-h2", None) in rules(result)
+    assert ("InvalidAnswer", "fed1-wk-h2", None) in rules(result)
     assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
     with pytest.raises(NodesMissing, match="fed1-wk-h2"):
         run(fed)
@@ -294,7 +294,7 @@ def test_a_worker_that_answers_for_another_is_not_believed(fed: Folders) -> None
 def test_an_answer_that_is_not_of_the_shape_is_a_problem(fed: Folders, forged: Any) -> None:
     fed.forged["fed1-wk-h2"] = forged
     result = run(fed, missing_worker="skip")
-    assert ("WorkerFailed", "fed1-wk-h2", None) in rules(result)
+    assert ("InvalidAnswer", "fed1-wk-h2", None) in rules(result)
     assert offered(fed) == {"dementia": ["edsd"]}
 
 

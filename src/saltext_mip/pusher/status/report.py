@@ -230,8 +230,8 @@ def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
             rule = "WorkerMissing" if node.role == "worker" else "NodeMissing"
             yield Problem(rule, node=node.id, about=sanitize(snapshot.answers.missing[node.id]))
         elif node.id in snapshot.answers.failed:
-            about = sanitize(snapshot.answers.failed[node.id])
-            yield Problem("NodeFailed", node=node.id, about=about)
+            rule = "InvalidAnswer" if node.id in snapshot.answers.invalid else "NodeFailed"
+            yield Problem(rule, node=node.id, about=sanitize(snapshot.answers.failed[node.id]))
     for node, sent in snapshot.answered():
         if sent.data is not None and sent.data.status != "ok":
             yield Problem(sent.data.status, node=node.id)

@@ -533,7 +533,7 @@ def test_an_invalid_answer_of_a_worker_is_its_problem_alone(
     fed.forged = {HOSTS[0]: forged}
     value = fed.status()
     (problem,) = value["problems"]
-    assert (problem["rule"], problem["node"]) == ("NodeFailed", HOSTS[0])
+    assert (problem["rule"], problem["node"]) == ("InvalidAnswer", HOSTS[0])
     assert f"Invalid response from {HOSTS[0]}" in problem["about"]
     assert place in problem["about"]
     assert value["nodes"][HOSTS[1]]["up"] is True
