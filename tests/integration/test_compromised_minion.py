@@ -22,6 +22,7 @@ from tests.support.local import PUSHER, LocalFederation
 WORKERS = 2
 COMPROMISED = "fed1-wk-h2"
 VICTIMS = ["fed1-ms", "fed1-ui", "fed1-wk-h1"]
+TRIES = 5  # the nodes may answer before the first forged return arrives
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,9 +66,12 @@ def under_attack(
     """What the command returns in peace and then under attack."""
     peace = fed.run(function, "federation=fed1", *args)
     assert warnings == []
-    with CompromisedMinion(fed, COMPROMISED) as minion:
-        attacked = fed.run(function, "federation=fed1", *args)
-    assert attacked.returncode == peace.returncode, attacked.stdout + attacked.stderr
+    for _ in range(TRIES):
+        with CompromisedMinion(fed, COMPROMISED) as minion:
+            attacked = fed.run(function, "federation=fed1", *args)
+        assert attacked.returncode == peace.returncode, attacked.stdout + attacked.stderr
+        if warnings:
+            break
     for victim in named(warnings):
         assert victim in attacked.stderr
     return peace.json, attacked.json, minion
@@ -116,11 +120,19 @@ def test_a_compilation_counts_nothing_of_it(fed: LocalFederation, warnings: list
     assert named(warnings) == {"fed1-ms", "fed1-wk-h1"}
 
 
-def test_a_deployment_counts_nothing_of_it(fed: LocalFederation, warnings: list[str]) -> None:
-    peace, attacked, minion = under_attack(fed, warnings, "mip.deploy", "dry_run=True")
-    assert attacked == peace
-    assert minion.sent["mip_node.ready"] == 2 * TIMES * len(VICTIMS)
-    assert named(warnings) == set(VICTIMS)
+@pytest.mark.parametrize(("step", "more"), [("ready", {}), ("apply_states", {"test": True})])
+def test_the_steps_of_a_deployment_count_nothing_of_it(
+    fed: LocalFederation, nodes: Nodes, step: str, more: dict[str, Any]
+) -> None:
+    federation = declared(fed)
+    head = [federation.name, federation.digest]
+    peace = nodes.ask(f"mip_node.{step}", VICTIMS, head, **more)
+    assert not peace.missing
+    with CompromisedMinion(fed, COMPROMISED) as minion:
+        attacked = nodes.ask(f"mip_node.{step}", VICTIMS, head, **more)
+    assert (attacked.values, attacked.failed, attacked.missing) == (peace.values, peace.failed, {})
+    assert minion.sent[f"mip_node.{step}"] == 2 * TIMES * len(VICTIMS)
+    assert set(attacked.forged) == set(VICTIMS)
 
 
 def test_the_status_counts_nothing_of_it_and_has_the_condition(
@@ -164,8 +176,11 @@ def test_genuine_answers_of_other_jobs_functions_and_nodes_are_refused(
         )
         heard += answers.values()
     assert all(answer["signature"] for answer in heard)
-    with CompromisedMinion(fed, COMPROMISED, replays=heard):
-        answers = nodes.ask("mip_node.inventory", ["fed1-ms", "fed1-wk-h1"], head)
+    for _ in range(TRIES):
+        with CompromisedMinion(fed, COMPROMISED, replays=heard):
+            answers = nodes.ask("mip_node.inventory", ["fed1-ms", "fed1-wk-h1"], head)
+        if answers.forged:
+            break
     names = {node: value["inventory"]["node"] for node, value in answers.values.items()}
     assert names == {"fed1-ms": "fed1-ms", "fed1-wk-h1": "fed1-wk-h1"}
-    assert all(answers.forged[node] >= TIMES for node in ("fed1-ms", "fed1-wk-h1"))
+    assert set(answers.forged) == {"fed1-ms", "fed1-wk-h1"}

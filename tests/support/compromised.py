@@ -79,9 +79,8 @@ class CompromisedMinion:
             ):
                 token = salt.crypt.SAuth(self._opts).gen_token(b"salt")
                 self._ready.set()
-                while not self._over.is_set():
-                    job = bus.get_event(wait=0.2, tag="salt/job/")
-                    if job and "return" not in job and "minions" in job:
+                while (job := bus.get_event(wait=0.2, tag="salt/job/")) or not self._over.is_set():
+                    if job and "minions" in job and job["fun"].startswith("mip_node."):
                         self._answer(channel, token, job)
         except Exception as error:  # noqa: BLE001 - raised where it is left
             self._error = error
@@ -90,19 +89,28 @@ class CompromisedMinion:
     def _answer(self, channel: Any, token: bytes, job: Mapping[str, Any]) -> None:
         function, jid = job["fun"], job["jid"]
         nonce = next((arg["nonce"] for arg in job["arg"] if _has_nonce(arg)), "")
-        for victim in job["minions"]:
-            if victim == self.node:
-                continue
-            lies = self.lies(function, victim, nonce)
-            values = [lies[nth % len(lies)] for nth in range(TIMES)]
-            own = {"id": self._opts["id"], "tok": token}
-            ended = {"jid": jid, "fun": function, "fun_args": []}
-            results = [{"return": value, "retcode": 0, "success": True} for value in values]
-            for result in results:
-                channel.send({**own, "cmd": "_return", "resource_id": victim, **ended, **result})
-            loads = [{"id": self.node, **ended, "return": {victim: result}} for result in results]
-            channel.send({**own, "cmd": "_syndic_return", "load": loads})
-            self.sent[function] = self.sent.get(function, 0) + 2 * TIMES
+        victims = [victim for victim in job["minions"] if victim != self.node]
+        if not victims:
+            return
+        own = {"id": self._opts["id"], "tok": token}
+        ended = {"jid": jid, "fun": function, "fun_args": []}
+        loads, returns = [], []
+        for nth in range(TIMES):
+            results = {}
+            for victim in victims:
+                lies = self.lies(function, victim, nonce)
+                results[victim] = {
+                    "return": lies[nth % len(lies)],
+                    "retcode": 0,
+                    "success": True,
+                }
+                returns.append({"resource_id": victim, **results[victim]})
+            loads.append({"id": self.node, **ended, "return": results})
+        # the batch first: it comes to the master at once, before any node has answered
+        channel.send({**own, "cmd": "_syndic_return", "load": loads})
+        for each in returns:
+            channel.send({**own, "cmd": "_return", **ended, **each})
+        self.sent[function] = self.sent.get(function, 0) + 2 * TIMES * len(victims)
 
 
 def _has_nonce(arg: Any) -> bool:

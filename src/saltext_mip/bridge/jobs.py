@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import salt.cache
 import salt.client
 import salt.utils.event
 import salt.utils.jid
 
 from saltext_mip import wire
 from saltext_mip.bridge.job import Call, Job
-from saltext_mip.bridge.keys import AcceptedKeys
 from saltext_mip.bridge.verification import OURS, PlainReturns
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Progress
@@ -39,7 +39,7 @@ class Nodes:
         self._client = salt.client.LocalClient(mopts=self.opts)
         cache = self.opts["master_job_cache"]
         self._get_jid = self._client.returners[f"{cache}.get_jid"]
-        self.key_of = AcceptedKeys(self.opts)
+        self._keys = salt.cache.Cache(self.opts, driver=self.opts["keys.cache_driver"])
 
     def __enter__(self) -> Nodes:
         return self
@@ -126,6 +126,14 @@ class Nodes:
             listen=False,
         )
         return jid, frozenset(sent.get("minions", ())) if sent else frozenset()
+
+    def key_of(self, node: str) -> str | None:
+        """The accepted public key of a minion, from wherever this Salt master keeps it.
+
+        It is read each time: a key may be deleted or replaced while a command runs.
+        """
+        found = self._keys.fetch("keys", node)
+        return str(found["pub"]) if found and found.get("state") == "accepted" else None
 
     def returned(self, jid: str) -> dict[str, Any]:
         """What the job cache has of a job: ``{minion id: {"return", "retcode", …}}``."""
