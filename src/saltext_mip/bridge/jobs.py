@@ -92,6 +92,7 @@ class Nodes:
             answers.failed,
             dict(answers.forged),
             frozenset(answers.invalid),
+            {node: page.version for node, page in job.returns.found.items()},
         )
 
     def _job(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
@@ -58,7 +58,8 @@ class Answers:
     """Values by minion id, and why other nodes have none: ``missing`` or ``failed``.
 
     ``invalid``: those of ``failed`` whose answer was none that this version of the package sends.
-    ``forged``: how many answers in a node's name were not its own, and were ignored.
+    ``forged``: how many answers in a node's name were not its own, and were ignored. ``versions``
+    of this package, of the nodes that signed their answers.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Answers:
     failed: Mapping[str, str] = field(default_factory=dict)
     forged: Mapping[str, int] = field(default_factory=dict)
     invalid: frozenset[str] = frozenset()
+    versions: Mapping[str, str] = field(default_factory=dict)
 
     def decoded(self, kind: Any, *, required: Collection[str] = ()) -> Answers:
         """The same with each value as one of the type ``kind``.
@@ -81,4 +83,4 @@ class Answers:
                     raise
                 failed[node] = str(exc)
                 invalid.add(node)
-        return Answers(values, self.missing, failed, self.forged, frozenset(invalid))
+        return replace(self, values=values, failed=failed, invalid=frozenset(invalid))

@@ -164,6 +164,7 @@ class Pusher:
             {**answers.missing, **again.missing},
             {**answers.failed, **again.failed, **still},
             invalid=answers.invalid | again.invalid,
+            versions={**answers.versions, **again.versions},
         )
 
     def ask_within(self, step: str, targets: Sequence[str], timeout: float) -> Answers:

@@ -88,8 +88,8 @@ def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     infos = _node_infos(pusher, availability, _reasons(answers))
     found = {node: info for node, info in infos.items() if node in only}
     down = [node for node, info in found.items() if info.enabled and not info.up]
-    refused = host_keys(pusher, [node for node, up in ups.items() if up])
-    versions = _versions(pusher, [node for node, up in ups.items() if up])
+    refused, signed = host_keys(pusher, [node for node, up in ups.items() if up])
+    versions = _versions(pusher, [node for node, up in ups.items() if up], signed)
     notes = [
         *(f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()),
         *_skew(versions),
@@ -107,12 +107,17 @@ def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
 UNKNOWN_VERSION = "unknown"  # one that is too old to tell, or none
 
 
-def _versions(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
-    """The version of the extension that each of these nodes runs."""
-    answers = pusher.nodes.ask("mip.version", nodes, timeout=CHECK_TIMEOUT)
-    reported = {node: sanitize(v) for node, v in answers.values.items() if isinstance(v, str)}
-    asked = [node for node in nodes if node not in answers.missing]
-    return {node: reported.get(node, UNKNOWN_VERSION) for node in asked}
+def _versions(pusher: Pusher, nodes: Sequence[str], signed: Mapping[str, str]) -> dict[str, str]:
+    """The version of the extension that each of these nodes runs.
+
+    ``signed``: of those that signed an answer, which has it; the others are asked.
+    """
+    others = [node for node in nodes if node not in signed]
+    answers = pusher.nodes.ask("mip.version", others, timeout=CHECK_TIMEOUT)
+    reported = {node: v for node, v in answers.values.items() if isinstance(v, str)}
+    known = {**dict.fromkeys(others, UNKNOWN_VERSION), **reported, **signed}
+    there = [node for node in nodes if node not in answers.missing]
+    return {node: sanitize(known[node]) for node in there}
 
 
 def _skew(versions: Mapping[str, str]) -> list[str]:
@@ -129,11 +134,11 @@ def _skew(versions: Mapping[str, str]) -> list[str]:
     ]
 
 
-def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
+def host_keys(pusher: Pusher, nodes: Sequence[str]) -> tuple[dict[str, str], Mapping[str, str]]:
     """Record the nodes' ssh host keys, which come through Salt, in our own ``known_hosts``.
 
-    Returns the reason by minion id for each node whose keys were not recorded; it keeps its old
-    lines.
+    Returns the reason by minion id for each node whose keys were not recorded, which keeps its old
+    lines; and the version of the extension of each that answered.
     """
     answers = pusher.ask("host_keys", nodes, within=CHECK_TIMEOUT)
     why = _reasons(answers)
@@ -149,7 +154,7 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> dict[str, str]:
     if after != before:
         private_folder(path.parent)
         replace(path, after.encode(), mode=0o600)
-    return why
+    return why, answers.versions
 
 
 def record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
