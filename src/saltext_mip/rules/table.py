@@ -21,6 +21,13 @@ RULES: dict[str, Rule] = by_name(
         "Check its network, power and salt-minion.",
     ),
     Rule(
+        "ForeignSwarmId",
+        "error",
+        False,
+        "the node reports the Swarm node id of another node",
+        "Nothing of the other node was changed. Find out what runs on this node.",
+    ),
+    Rule(
         "NodeFailed",
         "error",
         False,

@@ -6,6 +6,7 @@ its old installation. :func:`membership` is pure; the rest does what it returns.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -121,9 +122,9 @@ def entries(
     """Which entry is which declared node, by minion id.
 
     ``swarm_ids`` are the node ids that nodes report of themselves, by minion id: they take
-    precedence over names and addresses.
+    precedence over names and addresses, unless they are another node's (:func:`own_ids`).
     """
-    swarm_ids = swarm_ids or {}
+    swarm_ids = own_ids(federation, observed, swarm_ids or {})
     by_id = {entry.id: entry for entry in observed.nodes}
     taken = {swarm_ids[node.id] for node in federation.nodes if swarm_ids.get(node.id) in by_id}
     if observed.node in by_id:
@@ -139,6 +140,27 @@ def entries(
             found[node.id] = max(fits, key=lambda entry: (entry.ready, entry.created))
             taken.add(found[node.id].id)
     return found
+
+
+def own_ids(
+    federation: Federation, observed: Observed, swarm_ids: Mapping[str, str]
+) -> dict[str, str]:
+    """The ids that nodes report of themselves, without those that they cannot have.
+
+    A node is trusted only about itself: not with an id that two report, with the manager's, or with
+    one whose host name, address or label is another declared node's.
+    """
+    reported = Counter(swarm_ids.values())
+    by_id = {entry.id: entry for entry in observed.nodes}
+    own = {}
+    for node in federation.nodes:
+        entry = by_id.get(swarm_ids.get(node.id, ""))
+        if entry is None or reported[entry.id] > 1 or (entry.manager and node.role != "master"):
+            continue
+        others = (other for other in federation.nodes if other != node)
+        if not any(entry in candidates(federation, other, observed) for other in others):
+            own[node.id] = entry.id
+    return own
 
 
 def candidates(federation: Federation, node: Node, observed: Observed) -> list[SwarmNode]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Refused
-from saltext_mip.swarm.membership import entries, joined, membership
+from saltext_mip.swarm.membership import entries, joined, membership, own_ids
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Observed, Running, SwarmNode, Task
 from tests.unit.swarm.declared import federation
@@ -198,3 +198,35 @@ def test_a_worker_in_the_swarm_of_another_manager_is_left_to_its_operator(
 ) -> None:
     with pytest.raises(Refused, match=f"not of {manager}"):
         joined(of_manager(address), manager)
+
+
+UI, CHUV, B = entry("2", "fed1-ui"), entry("3", "fed1-wk-chuv"), entry("4", "hospital-b")
+
+
+@pytest.mark.parametrize(
+    "reported",
+    [
+        {"fed1-wk-b": "3"},  # by its host name and its label another's
+        {"fed1-wk-b": "2"},
+        {"fed1-wk-b": "1"},  # the manager's
+        {"fed1-wk-b": "4", "fed1-wk-chuv": "4"},  # two report it
+        {"fed1-wk-b": "3", "fed1-wk-chuv": "3"},
+    ],
+)
+def test_a_node_that_reports_the_id_of_another_moves_nothing(reported: dict[str, str]) -> None:
+    observed = swarm(UI, CHUV, B)
+    assert said(observed, reported) == []
+    assert entries(FED, observed, reported) == entries(FED, observed, {})
+
+
+def test_an_entry_with_the_address_of_another_node_is_not_taken_over() -> None:
+    other = entry("5", "some-server", labels={}, address="10.77.0.21")
+    assert own_ids(FED, swarm(UI, other), {"fed1-wk-b": "5"}) == {}
+    assert own_ids(FED, swarm(UI, other), {"fed1-wk-chuv": "5"}) == {"fed1-wk-chuv": "5"}
+
+
+def test_the_manager_s_id_is_the_masters() -> None:
+    assert own_ids(FED, swarm(UI), {"fed1-ms": "1", "fed1-ui": "2"}) == {
+        "fed1-ms": "1",
+        "fed1-ui": "2",
+    }

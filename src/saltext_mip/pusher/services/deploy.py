@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct, structs
 from saltext_mip.errors import Misuse, NodeError, Refused
 from saltext_mip.federation import Node
 from saltext_mip.plans import NOTHING, PlanItem
+from saltext_mip.problems import Problem
 from saltext_mip.pusher.answers import Answers, require, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
@@ -174,7 +175,10 @@ def _deploy(
         waiting,
         changed=changed,
         nodes=nodes,
-        problems=unanswered(answers, chosen, "NodeMissing", "NodeFailed"),
+        problems=[
+            *unanswered(answers, chosen, "NodeMissing", "NodeFailed"),
+            *_foreign_ids(swarm_ids, now),
+        ],
         failed=bool(failed),
     )
     if not failed:
@@ -294,6 +298,16 @@ def _swarm_ids(answers: Answers) -> dict[str, str]:
         for node, sent in answers.values.items()
         if sent.swarm.swarm_id is not None
     }
+
+
+def _foreign_ids(swarm_ids: Mapping[str, str], now: ServicesView) -> list[Problem]:
+    """A problem for each node that reports the id of an entry that is another node's."""
+    owners = {entry.id: node for node, entry in now.nodes.items()}
+    return [
+        Problem("ForeignSwarmId", node=node, about=owners[reported])
+        for node, reported in swarm_ids.items()
+        if owners.get(reported, node) != node
+    ]
 
 
 def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]) -> None:

@@ -163,6 +163,22 @@ def test_a_worker_that_is_down_is_a_problem_with_its_contact(fresh: Services) ->
     assert result["services"][ENGINE]["serving"] is True
 
 
+def test_a_node_that_reports_the_swarm_id_of_another_is_named(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    membership = fed._membership
+
+    def lying(node: str) -> dict[str, Any]:
+        own = membership(node)
+        return {**own, "id": fed._id("fed1-wk-h1")} if node == "fed1-wk-h2" else own
+
+    monkeypatch.setattr(fed, "_membership", lying)
+    result = run(fed)
+    (problem,) = result["problems"]
+    assert (problem["rule"], problem["node"]) == ("ForeignSwarmId", "fed1-wk-h2")
+    assert problem["about"] == "fed1-wk-h1"
+
+
 def test_a_master_that_is_down_ends_it(fresh: Services) -> None:
     fresh.down = {"fed1-ms"}
     with pytest.raises(NodesMissing, match="fed1-ms"):
