@@ -73,6 +73,7 @@ SHOWN: Mapping[str, str] = {
     "tasks": "mip refresh",
     "tmux": "tmux attach -t fed1",
     "version list": "saltext-mip",
+    "version": "fed1-wk-h1",
     "wait": "Ready",
     "wake": "wake",
 }

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.support.fault_proxy import FaultProxy, in_front_of
-from tests.support.keycloak import NEW, OLD, Realm, Server, Unavailable, running
+from tests.support.keycloak import NEW, OLD, Realm, Release, Server, Unavailable, running
 
 SECRET = "administration-secret"
 
 
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Release], Server]]:
+    """Starts what is asked for, once: a start takes longer than most files of tests."""
+    started: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def server_of(release: Release) -> Server:
+            if release.version not in started:
+                folder = tmp_path_factory.mktemp("keycloak")
+                started[release.version] = stack.enter_context(running(release, folder))
+            return started[release.version]
+
+        yield server_of
+
+
 @pytest.fixture(scope="session", params=[NEW, OLD], ids=lambda release: release.version)
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, servers: Callable[[Release], Server]) -> Server:
     try:
-        with running(request.param, tmp_path_factory.mktemp("keycloak")) as started:
-            yield started
+        return servers(request.param)
     except Unavailable as why:
         pytest.skip(str(why))
 
 
 @pytest.fixture(scope="session")
-def _realm(server: Server) -> Realm:
-    return server.realm("MIP")
+def realms() -> dict[str, Realm]:
+    return {}
+
+
+@pytest.fixture(scope="session")
+def _realm(server: Server, realms: dict[str, Realm]) -> Realm:
+    if server.url not in realms:
+        realms[server.url] = server.realm("MIP")
+    return realms[server.url]
 
 
 @pytest.fixture
