@@ -113,12 +113,15 @@ def _no_answer(node: Node, answers: Answers) -> Problem:
 
 
 def _data_gone(node: Node, inventory: Inventory, last: Generation | None) -> Problem | None:
-    """A data path that is not mounted, by the node's own record or, if that is lost, by ours."""
+    """A data path that is not mounted, by the node's own record or, if that is lost, by ours.
+
+    A node that did not get the last generation may never have been enrolled.
+    """
     if inventory.status != "ok":
         return Problem(inventory.status, node=node.id)
-    if last and last.files.get(node.id) and not inventory.enrolled:
-        return Problem("MountGone", node=node.id)
-    return None
+    if inventory.enrolled or last is None or node.id in last.pending:
+        return None
+    return Problem("MountGone", node=node.id) if last.files.get(node.id) else None
 
 
 def _cde_not_writable(node: Node, inventory: Inventory) -> Problem | None:

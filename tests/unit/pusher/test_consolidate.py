@@ -572,6 +572,16 @@ def test_a_worker_that_cannot_commit_is_pending_and_named_and_stops_nobody(
     assert not run(fed)["changed"]
 
 
+def test_a_first_commit_that_fails_again_is_no_disk_that_is_gone(fed: Folders) -> None:
+    failing(fed, "commit", "fed1-wk-h2")
+    for _ in range(2):
+        with pytest.raises(CommitUnfinished, match="fed1-wk-h2"):
+            run(fed)
+    failing(fed, "commit")
+    assert rules(run(fed)) == []
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"]}
+
+
 def test_a_first_commit_that_fails_is_finished_by_the_next_run(fed: Folders) -> None:
     failing(fed, "commit", "fed1-wk-h2")
     with pytest.raises(CommitUnfinished, match="fed1-wk-h2"):
