@@ -13,7 +13,7 @@ from tests.support.manual import Line
 # what `mip` and `salt-run mip.` show of it; for salt-run without a blank's option it is the same
 SHOWN: Mapping[str, str] = {
     "": "mip: operate a federation",
-    "-d mip": "Gather what data is where, edit the CDEs",
+    "-d mip": "Gather the nodes' inventories, edit the CDEs",
     "approve": "approve",
     "backup list": "by ",
     "backup show": "differences from 1 to",

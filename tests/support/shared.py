@@ -115,6 +115,7 @@ class SharedFederation(LocalFederation):
         super().__init__(root, workers=0)
         self._factories = factories
         self._prepared: set[str] = set()
+        self._keys: dict[str, bytes] = {}
         self._ports = (0, 0)
 
     def borrow(
@@ -134,9 +135,7 @@ class SharedFederation(LocalFederation):
         for node in self.nodes():
             self.hosts.setdefault(node, Host(self.root / node, "minion"))
         self.prepare()
-        # minions of another module would answer too, e.g. to '*wk*'
-        mine = {PUSHER, *self.nodes()}
-        processes.kill([self._daemon(host) for host in self.hosts if host not in mine])
+        self._only_nodes()
         if not self._daemon(PUSHER).running:
             self._daemon(PUSHER).start()
         new = [node for node in self.nodes() if not self._daemon(node).running]
@@ -144,6 +143,16 @@ class SharedFederation(LocalFederation):
             list(pool.map(self.start_one, new))
         self.wait_up(self.nodes(), timeout=120)
         self.refresh(node for node in self.nodes() if node not in new)
+
+    def _only_nodes(self) -> None:
+        """No minion of another module answers, or is waited for, e.g. by ``salt '*wk*'``."""
+        others = [host for host in self.hosts if host not in (PUSHER, *self.nodes())]
+        processes.kill([self._daemon(host) for host in others])
+        accepted = self.hosts[PUSHER].pki / "minions"
+        for host in others:
+            (accepted / host).unlink(missing_ok=True)
+        for node in self.nodes():
+            self.hosts[PUSHER].trust(f"minions/{node}", self._keys[node])
 
     def start_one(self, node: str) -> None:
         self.hosts[node].log.unlink(missing_ok=True)
@@ -188,7 +197,7 @@ class SharedFederation(LocalFederation):
             if name == PUSHER:
                 self._public = public
             else:
-                self.hosts[PUSHER].trust(f"minions/{name}", public)
+                self._keys[name] = public
                 host.trust("minion_master.pub", self._public)
 
     def _factory(self, name: str, host: Host) -> SaltMaster | SaltMinion:
