@@ -40,7 +40,7 @@ class Followed(Deployed):
         # the master's CDEs stay: one that is gone while a generation has its pathology is an error
         for node in self.workers:
             for path in self.bed.path(node, DATA).iterdir():
-                if path.name != "dementia":
+                if path.is_dir() and path.name != "dementia":
                     shutil.rmtree(path)
             for path in self.bed.path(node, f"{DATA}/dementia").glob("*.csv"):
                 path.unlink()

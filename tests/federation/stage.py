@@ -32,13 +32,14 @@ class Stage:
 
     def followed(self) -> Followed:
         """A federation that serves its first data; if a file hands one on, it is this one."""
-        if self._followed is not None:
-            self._followed.begin_again()
+        fed, self._followed = self._followed, None  # nobody's, should it fail
+        if fed is not None:
+            fed.begin_again()
         else:
-            self.blank()
-            self._followed = Followed(self.bed)
-            self._followed.begin()
-        return self._followed
+            fed = Followed(self.blank())
+            fed.begin()
+        self._followed = fed
+        return fed
 
     def forget(self) -> None:
         """What is there was left by a test that failed: nobody goes on from it."""
