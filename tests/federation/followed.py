@@ -26,6 +26,8 @@ class Followed(Deployed):
         for node in self.workers:
             self.put(node, f"first-{node[-2:]}")
             self.put(node, f"second-{node[-2:]}")
+        if again:
+            self.well("consolidate")  # a refresh would be held: it removes a pathology
         self.well("refresh")
         self.well("deploy")
         if again:
