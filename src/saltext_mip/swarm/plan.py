@@ -53,7 +53,7 @@ class ServiceItem(PlanItem, frozen=True):
     @property
     def replaces_task(self) -> bool:
         """Whether a container that runs goes for it."""
-        if self.running is None or self.service is None:
+        if self.action == "nothing" or self.running is None or self.service is None:
             return False
         was, will = self.running.service, self.service
         if was.replicas == 0 or will.replicas == 0:
