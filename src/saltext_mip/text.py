@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 # letters of other alphabets that look like Latin ones
 _LATIN = str.maketrans("АВЕКМНОРСТХаеорсухі", "ABEKMHOPCTXaeopcyxi")
@@ -22,6 +23,12 @@ def appearance(name: str) -> str:
     seen = "".join(char for char in composed if unicodedata.category(char) != "Cf")
     folded = seen.translate(_LATIN).casefold()
     return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def first_of(texts: Sequence[str], most: int, separator: str = ", ") -> str:
+    """The first ``most`` of them, and how many more there are: ``a, b and 3 more``."""
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return separator.join(texts[:most]) + more
 
 
 def _escaped(char: str) -> str:

@@ -19,6 +19,7 @@ from saltext_mip.keycloak.mappers import Mapper, choose
 from saltext_mip.keycloak.observed import Observed
 from saltext_mip.plans import PlanItem
 from saltext_mip.problems import Problem
+from saltext_mip.text import first_of
 
 Action = Literal[
     "create client",
@@ -193,5 +194,4 @@ def corrected(mapper: Mapper, found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _few(verb: str, names: list[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{verb} {', '.join(names[:_SHOWN])}{more}"
+    return f"{verb} {first_of(names, _SHOWN)}"

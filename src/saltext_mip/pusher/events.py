@@ -10,6 +10,7 @@ from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import Event, EventsResult, GenerationSummary
+from saltext_mip.text import first_of
 
 LISTED = 5  # names in a message; further ones are counted
 
@@ -45,8 +46,7 @@ def events(pusher: Pusher, limit: Any = 20) -> EventsResult:
 
 def abbreviated(things: Sequence[str]) -> str:
     """The first few names, and how many more there are."""
-    more = f" and {len(things) - LISTED} more" if len(things) > LISTED else ""
-    return ", ".join(things[:LISTED]) + more
+    return first_of(things, LISTED)
 
 
 def _from_history(pusher: Pusher, known: set[int | None]) -> list[Event]:

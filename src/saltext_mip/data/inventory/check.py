@@ -28,7 +28,7 @@ from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.storage import paths
-from saltext_mip.text import shown
+from saltext_mip.text import first_of, shown
 
 _NAMED = 10  # things in a folder that are named where no CSV file is
 
@@ -162,9 +162,8 @@ def _nothing(folder: Path) -> Finding:
         there = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
     except OSError as error:
         return Finding(Problem("Unreadable", about=os_message(error)))
-    names = [f"{each.name}/" if each.is_dir() else each.name for each in there[:_NAMED]]
-    more = f" and {len(there) - _NAMED} more" if len(there) > _NAMED else ""
-    what = f"It has: {', '.join(map(shown, names))}{more}." if names else "It is empty."
+    names = [shown(f"{each.name}/" if each.is_dir() else each.name) for each in there]
+    what = f"It has: {first_of(names, _NAMED)}." if names else "It is empty."
     inner = [each.name for each in there if each.is_dir() and any(each.glob("*.csv"))]
     hint = f" CSV files are in its folder '{shown(inner[0])}': check that." if inner else ""
     advice = (

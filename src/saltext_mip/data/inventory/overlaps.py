@@ -25,7 +25,7 @@ from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.duplicates import Candidate
 from saltext_mip.data.inventory.row_hashes import HashStore, in_passes
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import shown
+from saltext_mip.text import first_of, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,8 +124,8 @@ class Overlaps:
                     put_down(collector, "VisitInOtherFile", of_rows, parts, (SUBJECT, VISIT))
             except (PolarsError, NotATable):
                 return None
-            others = [files[other].name for other in _most_common(rows.others)]
-            about = f"the same are in {_named(others)}"
+            others = [f"'{shown(files[other].name)}'" for other in _most_common(rows.others)]
+            about = f"the same are in {first_of(others, _NAMED)}"
             found[files[at].name] = tuple(of.at(about=about) for of in collector.findings())
         return found
 
@@ -245,12 +245,6 @@ def _most_common(counts: Counter[int]) -> list[int]:
 
 def _order(file: Candidate) -> tuple[bool, str]:
     return looks_like_copy(file.name) is not None, file.name
-
-
-def _named(names: Sequence[str]) -> str:
-    text = ", ".join(f"'{shown(name)}'" for name in names[:_NAMED])
-    rest = len(names) - _NAMED
-    return text + (f" and {rest} more" if rest > 0 else "")
 
 
 def _digest(texts: Iterable[str]) -> str:

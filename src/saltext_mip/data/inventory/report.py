@@ -16,7 +16,7 @@ from saltext_mip.errors import UnsafeName
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.rules import Severity
 from saltext_mip.storage import atomic, paths
-from saltext_mip.text import shown
+from saltext_mip.text import first_of, shown
 
 PREFIX, SUFFIX = "mip-report-", ".txt"
 _HEADING = "Problems of the data in "
@@ -138,9 +138,8 @@ def file_lines(problems: Sequence[Entry], rows: int | None, datasets: Counts) ->
 
 
 def _datasets(datasets: Counts) -> str:
-    named = ", ".join(f"{shown(code)} ({rows})" for code, rows in datasets[:_DATASETS])
-    more = f" and {len(datasets) - _DATASETS} more" if len(datasets) > _DATASETS else ""
-    return f"{'dataset' if len(datasets) == 1 else 'datasets'} {named}{more}"
+    named = first_of([f"{shown(code)} ({rows})" for code, rows in datasets], _DATASETS)
+    return f"{'dataset' if len(datasets) == 1 else 'datasets'} {named}"
 
 
 def _problem_lines(problem: Entry) -> Iterator[Line]:

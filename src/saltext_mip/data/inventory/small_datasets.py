@@ -16,7 +16,7 @@ from pathlib import Path
 
 from saltext_mip.data.data_path import ALLOWED_DATASETS
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import shown
+from saltext_mip.text import first_of, shown
 
 RULE = "ManySmallDatasets"
 MANY = 5  # new and small ones of a file that are taken
@@ -41,11 +41,10 @@ class SmallDatasets:
             small = [code for code in small if code not in self._taken]
         if len(small) <= MANY:
             return None
-        named = ", ".join(f"'{shown(code)}'" for code in small[:_SHOWN])
-        more = f" and {len(small) - _SHOWN} more" if len(small) > _SHOWN else ""
+        named = first_of([f"'{shown(code)}'" for code in small], _SHOWN)
         advice = (
             f"{len(small)} codes in 'dataset' are new and have fewer than {self._min_count} rows "
-            f"each: {named}{more}. Names or numbers of patients? Write the code of their dataset. "
+            f"each: {named}. Names or numbers of patients? Write the code of their dataset. "
             f"Datasets? List each in {shown(str(self._folder.parent / ALLOWED_DATASETS))}, a CSV "
             "file with the columns pathology and dataset. Until then the file is not taken."
         )

@@ -34,6 +34,7 @@ from saltext_mip.results import (
 from saltext_mip.rules import RULES
 from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
 from saltext_mip.swarm.engines.interface import expected
+from saltext_mip.text import first_of
 
 
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> StatusResult:
@@ -117,9 +118,7 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
     for node, sent in snapshot.answered():
         changed += [f"{node.id}: {what}" for what in _changed(node, sent, generation)]
     if changed:
-        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        message = "; ".join(changed[:5]) + more
-        return Condition("Consolidated", "False", "DataChanged", message)
+        return Condition("Consolidated", "False", "DataChanged", first_of(changed, 5, "; "))
     pending = [node for node in generation.pending if node in pusher.federation.ids]
     if pending:
         message = f"{', '.join(pending)} did not get it yet"

@@ -11,7 +11,7 @@ from saltext_mip.data.cde.model import Cde, Variable
 from saltext_mip.data.csvfile.diagnosis.header import spelling
 from saltext_mip.data.csvfile.diagnosis.layout import same_name
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import shown
+from saltext_mip.text import first_of, shown
 
 SHOWN = 10  # columns that are advised on
 _NAMED = 5  # that leave the node beside the first
@@ -25,15 +25,14 @@ def unknown_columns(unknown: Sequence[str], header: Iterable[str], cde: Cde) -> 
     """One finding for all columns of a file that the CDE does not have; () where there is none."""
     if not unknown:
         return ()
-    about = ", ".join(f"'{shown(name)}'" for name in unknown[1 : 1 + _NAMED])
-    rest = len(unknown) - 1 - _NAMED
-    also = f"also {about}{f' and {rest} more' if rest > 0 else ''}"[:_ABOUT_CHARS]
+    others = [f"'{shown(name)}'" for name in unknown[1:]]
+    also = f"also {first_of(others, _NAMED)}"[:_ABOUT_CHARS]
     problem = Problem(
         "UnknownColumn",
         line=1,
         column=unknown[0],
         count=len(unknown),
-        about=also if about else None,
+        about=also if others else None,
     )
     return (Finding(problem, advice=_advice(unknown, set(header), cde)),)
 

@@ -18,7 +18,7 @@ from saltext_mip.data.cde.model import Variable
 from saltext_mip.data.csvfile import decimals
 from saltext_mip.data.csvfile.diagnosis.columns import ADD
 from saltext_mip.data.csvfile.diagnosis.layout import same_name
-from saltext_mip.text import shown
+from saltext_mip.text import first_of, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -306,15 +306,14 @@ _ADVICE = {
 
 def _allowed(variable: Variable, values: Sequence[str]) -> str:
     codes = list(variable.enumerations or ())
-    named = ", ".join(
+    each = [
         f"'{shown(code)}'" + (f" ({shown(label)})" if label != code else "")
-        for code, label in codes[:_SHOWN_CODES]
-    )
-    more = f" and {len(codes) - _SHOWN_CODES} more" if len(codes) > _SHOWN_CODES else ""
+        for code, label in codes
+    ]
     reader = Reader(variable)
     new = [text for text in values if reader.read(text).kind == "no code"]
     plausible = f" If a code is right and new, {ADD}." if new else ""
-    return f"Allowed: {named}{more}.{plausible}"
+    return f"Allowed: {first_of(each, _SHOWN_CODES)}.{plausible}"
 
 
 def _bounds(variable: Variable, values: Sequence[str]) -> str:
