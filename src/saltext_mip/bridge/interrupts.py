@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -35,9 +35,9 @@ def signals_raise() -> Iterator[list[int]]:
         yield received
         return
 
-    def stop(number: int, _: FrameType | None) -> None:
+    def stop(number: int) -> None:
         received.append(number)
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(TERMINATED)
+        raise_received([number])
 
     def report(unraisable: sys.UnraisableHookArgs) -> None:
         if not received:
@@ -48,13 +48,34 @@ def signals_raise() -> Iterator[list[int]]:
             again.start()
 
     report_before, sys.unraisablehook = sys.unraisablehook, report
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield received
+        with handled_by(stop):
+            yield received
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         sys.unraisablehook = report_before
+
+
+@contextmanager
+def handled_by(handler: Callable[[int], None]) -> Iterator[None]:
+    """``handler`` is called with the number of each SIGINT and SIGTERM in the block."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        handler(number)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+def raise_received(received: Collection[int]) -> None:
+    """Raise what :func:`signals_raise` raises for these signals; nothing where there are none."""
+    if signal.SIGTERM in received:
+        raise SystemExit(TERMINATED)
+    if received:
+        raise KeyboardInterrupt
 
 
 def ended_by_signal(command: Callable[[], int]) -> int:

@@ -21,7 +21,6 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from types import FrameType
 from typing import IO, Any, NamedTuple
 
 import salt.exceptions
@@ -30,7 +29,7 @@ import salt.runner
 import salt.utils.parsers
 import salt.utils.verify
 
-from saltext_mip.bridge.interrupts import TERMINATED, signals_raise
+from saltext_mip.bridge.interrupts import handled_by, raise_received, signals_raise
 from saltext_mip.bridge.progress import NOISE, Progress, progress_to
 from saltext_mip.errors import Unexpected
 
@@ -147,10 +146,7 @@ def _signals_end_the_call() -> Iterator[None]:
     """A runner function turns an interrupt into an error: after it, the interrupt is raised."""
     with signals_raise() as received:
         yield
-    if signal.SIGTERM in received:
-        raise SystemExit(TERMINATED)
-    if received:
-        raise KeyboardInterrupt
+    raise_received(received)
 
 
 def _call_in_child(
@@ -176,10 +172,7 @@ def _call_in_child(
             else:
                 returned = Returned(*value)
         os.waitpid(child, 0)
-    if signal.SIGTERM in received:
-        raise SystemExit(TERMINATED)
-    if received:
-        raise KeyboardInterrupt
+    raise_received(received)
     return returned
 
 
@@ -205,19 +198,15 @@ def _signals_reach(child: int) -> Iterator[list[int]]:
     """Pass signals on and wait: a terminal sends Ctrl-C to the child too. The second one kills."""
     received: list[int] = []
 
-    def forward(number: int, _: FrameType | None) -> None:
+    def forward(number: int) -> None:
         received.append(number)
         if len(received) > 1:
             os.kill(child, signal.SIGKILL)
         elif number == signal.SIGTERM:
             os.kill(child, number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled_by(forward):
         yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Records(logging.Handler):
