@@ -21,6 +21,7 @@ from saltext_mip import wire
 from saltext_mip.bridge.liveness import Liveness, is_running
 from saltext_mip.bridge.verification import OURS, PlainReturns, SignedReturns
 from saltext_mip.pusher.context import Progress
+from saltext_mip.text import first_of
 
 REMEMBERED = 3  # rounds of questions to which late answers are looked for
 PROGRESS_INTERVAL = 2.0  # seconds between two calls of progress
@@ -115,8 +116,7 @@ class Job:
         """How many forged returns were ignored, by the node in whose name they came."""
         counts: Counter[str] = Counter()
         for returns in (self.returns, *(each.returns for each in self._rounds)):
-            if isinstance(returns, SignedReturns):
-                counts.update(returns.forged)
+            counts.update(returns.forged)
         return dict(counts)
 
     def run(self, targets: Sequence[str]) -> None:
@@ -164,16 +164,11 @@ class Job:
         """
         if not nodes:
             return
-        displaced = nodes & self._displaced()
+        displaced = nodes & {*self.returns.forged, *self.returns.unsigned, *self.returns.trimmed}
         if displaced:
             self._send(self._call, sorted(displaced), self._nonce)
         if rest := nodes - displaced:
             self._send(self._call, sorted(rest), self._nonce, self._jids[0])
-
-    def _displaced(self) -> set[str]:
-        if isinstance(self.returns, PlainReturns):
-            return set()
-        return {*self.returns.forged, *self.returns.unsigned, *self.returns.trimmed}
 
     def _begin_round(self, now: float) -> None:
         """Ask whom we wait for whether they run the job; of ours, with a signed answer."""
@@ -191,9 +186,7 @@ class Job:
         self._ask_versions()
 
     def _ask_versions(self) -> None:
-        """What a node without signatures reports as its version: only to tell the operator."""
-        if isinstance(self.returns, PlainReturns):
-            return
+        """What a node without signatures reports as its version: only for a message."""
         if nodes := sorted(self.returns.unsigned & self._pending - self._versions.keys()):
             jid, _ = self._master.publish("test.versions_information", nodes, [], {})
             self._versions |= dict.fromkeys(nodes, jid)
@@ -261,9 +254,7 @@ class Job:
         """Now and then, whom we wait for."""
         if self._progress and now >= self._next_progress:
             self._next_progress = now + PROGRESS_INTERVAL
-            first = sorted(self._pending)[:NAMED]
-            more = f" and {len(self._pending) - NAMED} more" if len(self._pending) > NAMED else ""
-            self._progress(f"waiting for {', '.join(first)}{more}")
+            self._progress(f"waiting for {first_of(sorted(self._pending), NAMED)}")
 
     def _give_up(self, now: float, missing: Mapping[str, str]) -> None:
         for node in sorted(self._pending):
@@ -272,8 +263,6 @@ class Job:
                 self._pending.discard(node)
 
     def _why(self, node: str, reason: str) -> str:
-        if isinstance(self.returns, PlainReturns):
-            return reason
         if node in self.returns.unsigned:
             return _unsigned(self._version(node))
         return TRIMMED if node in self.returns.trimmed else reason

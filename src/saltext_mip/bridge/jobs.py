@@ -166,21 +166,11 @@ class _Unpacked:
 
     def unpack(self, node: str, pages: Sequence[SignedPage]) -> None:
         """Take the value of all its pages; :class:`~saltext_mip.wire.Damaged` if it is none."""
-        value = wire.whole([wire.check_page(_as_page(page)) for page in pages])
+        value = wire.whole([wire.check_page(vars(page)) for page in pages])
         if pages[0].failed:
-            self.failed[node] = str(value).strip().removeprefix("ERROR: ") or "no reason given"
+            self.failed[node] = _reason(value)
         else:
             self.values[node] = value
-
-
-def _as_page(page: SignedPage) -> dict[str, Any]:
-    return {
-        "mip": page.mip,
-        "sha256": page.sha256,
-        "page": page.page,
-        "pages": page.pages,
-        "parts": page.parts,
-    }
 
 
 def _plain(returns: PlainReturns, missing: Mapping[str, str]) -> Answers:
@@ -189,7 +179,12 @@ def _plain(returns: PlainReturns, missing: Mapping[str, str]) -> Answers:
     failed: dict[str, str] = {}
     for node, found in returns.found.items():
         if found.failed:
-            failed[node] = str(found.value).strip().removeprefix("ERROR: ") or "no reason given"
+            failed[node] = _reason(found.value)
         else:
             values[node] = found.value
     return Answers(values, missing, failed)
+
+
+def _reason(value: Any) -> str:
+    """Why a function failed, from what it returned."""
+    return str(value).strip().removeprefix("ERROR: ") or "no reason given"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from saltext_mip import signing
@@ -29,7 +30,11 @@ class PlainReturn:
 
 
 class PlainReturns:
-    """The returns of one of Salt's own functions, from the job cache."""
+    """The returns of one of Salt's own functions, from the job cache: none is known as forged."""
+
+    forged: Mapping[str, int] = MappingProxyType({})
+    unsigned: frozenset[str] = frozenset()
+    trimmed: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self.found: dict[str, PlainReturn] = {}
