@@ -253,7 +253,7 @@ def _is_replaced(item: ServiceItem, restarts: Mapping[str, str]) -> bool:
     runs = item.service is not None and item.service.replicas
     if item.thing in restarts and runs:
         return True
-    return item.action == "create" or (item.action != "nothing" and item.replaces_task)
+    return item.action == "create" or item.replaces_task
 
 
 def only_restoring(

@@ -168,6 +168,23 @@ def test_missing_services_are_restored_and_nothing_that_runs_is_changed(
     assert enforce(master, request) == [("create", CHUV), ("update", "gateway")]
 
 
+@pytest.mark.parametrize("short", ["exareme", "exareme-master"])
+def test_an_engine_that_differs_and_is_left_as_it_is_stays_registered(
+    deployed: Docker, master: NodeContext, short: str
+) -> None:
+    service = {"exareme": B, "exareme-master": MASTER}[short]
+    deployed.services_[service]["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "by-hand:1"
+    deployed.remove_service(deployed.services_[CHUV]["ID"])
+    registered = {
+        key: "10.0.0.2"
+        for node in master.federation.nodes
+        for key in (f"active_workers/{node.hostname}", f"master/{node.hostname}")
+    }
+    deployed.keystore.keys = dict(registered)
+    assert enforce(master, ServiceRequest("restore_missing")) == [("create", CHUV)]
+    assert deployed.keystore.keys == registered
+
+
 def test_engines_that_the_keystore_lost_are_due_and_restart_once_for_that_cause(
     deployed: Docker, master: NodeContext
 ) -> None:
