@@ -20,21 +20,12 @@ STATE = f"/var/lib/mip/{FEDERATION}"
 class Followed(Deployed):
     """A deployed federation whose controller is left to itself."""
 
-    def begin(self, *, again: bool = False) -> None:
+    def begin(self) -> None:
         """Two datasets of each worker, consolidated, deployed and served; all is quiet."""
-        self.bed.write(MASTER, f"{DATA}/dementia/CDEsMetadata.json", cde().encode())
-        for node in self.workers:
-            self.put(node, f"first-{node[-2:]}")
-            self.put(node, f"second-{node[-2:]}")
-        if again:
-            self.well("consolidate")  # a refresh would be held: it removes a pathology
+        self._put_first()
         self.well("refresh")
         self.well("deploy")
-        if again:
-            self.well("resume")
-        for node in self.workers:
-            self.until_served(node, f"first-{node[-2:]}")
-        self.quiet()
+        self._until_ready()
 
     def begin_again(self) -> None:
         """The same from whatever a test file left that passed, by the commands of an operator."""
@@ -47,7 +38,23 @@ class Followed(Deployed):
             for path in self.bed.path(node, f"{DATA}/dementia").glob("*.csv"):
                 path.unlink()
         self.bed.declare()
-        self.begin(again=True)
+        self._put_first()
+        self.well("consolidate")  # a refresh would be held: it removes a pathology
+        self.well("refresh")
+        self.well("deploy")
+        self.well("resume")
+        self._until_ready()
+
+    def _put_first(self) -> None:
+        self.bed.write(MASTER, f"{DATA}/dementia/CDEsMetadata.json", cde().encode())
+        for node in self.workers:
+            self.put(node, f"first-{node[-2:]}")
+            self.put(node, f"second-{node[-2:]}")
+
+    def _until_ready(self) -> None:
+        for node in self.workers:
+            self.until_served(node, f"first-{node[-2:]}")
+        self.quiet()
 
     def put(self, node: str, dataset: str, pathology: str = "dementia", count: int = 12) -> None:
         content = rows(dataset, count).encode()
