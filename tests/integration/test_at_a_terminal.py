@@ -31,10 +31,7 @@ def person(fed: LocalFederation, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def tmux(person: Person, *argv: str) -> list[str]:
-    done = subprocess.run(
-        ["tmux", *argv], env=person.env, capture_output=True, text=True, check=False
-    )
-    return done.stdout.splitlines()
+    return person.tmux(*argv).splitlines()
 
 
 def test_every_line_that_goes_on_or_asks_has_its_test_here() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from tests.support import generator, salthost
 from tests.support.local import LocalFederation
 from tests.support.terminal import Terminal
+from tests.support.waiting import until
 
 # a hospital of the manual's examples is one of those that are here
 HERE = {"fed1-wk-chuv": "fed1-wk-h1"}
@@ -59,7 +60,17 @@ class Person:
         return Terminal(words, env, **how)
 
     def ends_the_session(self) -> None:
-        subprocess.run(["tmux", "kill-server"], env=self.env, capture_output=True, check=False)
+        """Returns when the server of tmux is gone: one that ends would take a new client along."""
+        server = self.tmux("display-message", "-p", "#{pid}").strip()
+        self.tmux("kill-server")
+        if server:
+            until(lambda: not Path(f"/proc/{server}").exists(), what="the end of tmux's server")
+
+    def tmux(self, *argv: str) -> str:
+        done = subprocess.run(
+            ["tmux", *argv], env=self.env, capture_output=True, text=True, check=False
+        )
+        return done.stdout
 
 
 def fill(fed: LocalFederation) -> None:

@@ -17,12 +17,15 @@ INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 AGAIN = 0.05  # seconds until a signal whose exception Python dropped is sent again
 
+_blocks: list[list[int]] = []  # what each block received that is entered, the outermost first
+
 
 @contextmanager
 def signals_raise() -> Iterator[list[int]]:
     """SIGINT raises :class:`KeyboardInterrupt` in the block, SIGTERM :class:`SystemExit`.
 
-    Yields the list of the signals that were received. Blocks may be nested: the inner one receives.
+    Yields the list of the signals that were received. Blocks may be nested: the inner one receives,
+    and begins by raising what the outer one received and a library caught, as some do on import.
     Outside the main thread nothing changes, since only that one receives signals.
 
     Python can only report an exception that is raised in a finalizer or in the callback of a weak
@@ -31,9 +34,13 @@ def signals_raise() -> Iterator[list[int]]:
     are not shown.
     """
     received: list[int] = []
+    sent_again: list[threading.Timer] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
+
+    if _blocks:
+        raise_received(_blocks[-1])
 
     def stop(number: int) -> None:
         received.append(number)
@@ -45,13 +52,22 @@ def signals_raise() -> Iterator[list[int]]:
         elif issubclass(unraisable.exc_type, KeyboardInterrupt | SystemExit):
             again = threading.Timer(AGAIN, os.kill, (os.getpid(), received[-1]))
             again.daemon = True
+            sent_again.append(again)
             again.start()
 
     report_before, sys.unraisablehook = sys.unraisablehook, report
+    _blocks.append(received)
     try:
         with handled_by(stop):
             yield received
     finally:
+        for each in sent_again:  # one that is late would end what comes after the block
+            each.cancel()
+        _blocks.pop()
+        if received:
+            # CPython ends by SIGINT if the last code that was executed as text (a namedtuple's, for
+            # one) raised KeyboardInterrupt, whoever caught it: now that is this code
+            exec("")  # noqa: S102
         sys.unraisablehook = report_before
 
 
@@ -78,8 +94,9 @@ def raise_received(received: Collection[int]) -> None:
         raise KeyboardInterrupt
 
 
-def ended_by_signal(command: Callable[[], int]) -> int:
-    """The exit code of ``command``, also where a signal ended it; to be called in such a block.
+def ended_by_signal(command: Callable[[], int], received: Collection[int]) -> int:
+    """The exit code of ``command``, also where a signal that was ``received`` ended it; to be
+    called in such a block.
 
     What the exception held is released in here, while errors of finalizers are not shown.
     """
@@ -91,3 +108,7 @@ def ended_by_signal(command: Callable[[], int]) -> int:
         if exc.code != TERMINATED:
             raise
         return TERMINATED
+    except Exception:  # what libraries make of an interrupt: a finally that fails, for one
+        if not received:
+            raise
+        return TERMINATED if signal.SIGTERM in received else INTERRUPTED

@@ -143,9 +143,14 @@ def _call(
 
 @contextmanager
 def _signals_end_the_call() -> Iterator[None]:
-    """A runner function turns an interrupt into an error: after it, the interrupt is raised."""
+    """A runner function, or Salt on its way out, turns an interrupt into an error: after it, the
+    interrupt is raised."""
     with signals_raise() as received:
-        yield
+        try:
+            yield
+        except Exception:
+            if not received:
+                raise
     raise_received(received)
 
 

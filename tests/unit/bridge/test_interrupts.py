@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -49,22 +50,43 @@ DURING = {
     del first, second""",
     "an inner block": "with signals_raise(): send()",
     "after an inner block": "\n    with signals_raise(): pass\n    send()",
+    "a finally that fails": """
+    try:
+        send()
+    finally:
+        _unknown""",
+    "code that is made as text": 'exec("send()", globals())',
+    "a library that catches everything, before an inner block": """
+    try:
+        send()
+    except BaseException:
+        pass
+    with signals_raise():
+        work()""",
 }
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", INTERRUPTED), ("SIGTERM", TERMINATED)])
 @pytest.mark.parametrize("moment", DURING.values(), ids=DURING)
-def test_a_signal_ends_it_at_whatever_moment_it_comes(moment: str, name: str, code: int) -> None:
+def test_a_signal_ends_it_at_whatever_moment_it_comes(
+    moment: str, name: str, code: int, tmp_path: Path
+) -> None:
     program = BEGIN.replace("SIGINT", name) + (
         "def run():\n"
-        "    with signals_raise(): return ended_by_signal(command)\n"
+        "    with signals_raise() as received: return ended_by_signal(command, received)\n"
         "def command():\n"
         f"    {moment.strip()}\n"
         "    work()\n"
         "sys.exit(run())\n"
     )
+    (tmp_path / "program.py").write_text(program, encoding="utf-8")
     ran = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-m", "program"],  # as panes start it: it ends otherwise than a script
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert (ran.returncode, ran.stderr) == (code, "")
 
@@ -100,3 +122,18 @@ def test_another_thread_changes_nothing() -> None:
     thread.start()
     thread.join()
     assert received == [[]]
+
+
+def test_a_signal_that_is_sent_again_does_not_come_after_the_block() -> None:
+    program = (
+        "thing = Thing()\n"
+        "seen = weakref.ref(thing, send)\n"
+        "with signals_raise():\n"
+        "    del thing\n"
+        "time.sleep(1)\n"  # far beyond the moment at which it would come
+        "print('went on')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", BEGIN + program], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "went on\n", "")

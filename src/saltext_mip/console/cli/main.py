@@ -8,13 +8,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from saltext_mip.bridge.interrupts import ended_by_signal, signals_raise
+from saltext_mip.bridge.interrupts import INTERRUPTED, ended_by_signal, signals_raise
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
-    with signals_raise():
-        return ended_by_signal(lambda: _run(sys.argv[1:] if argv is None else argv))
+    try:
+        with signals_raise() as received:
+            return ended_by_signal(lambda: _run(sys.argv[1:] if argv is None else argv), received)
+    except KeyboardInterrupt:  # while the block was entered or left
+        return INTERRUPTED
 
 
 def _run(arguments: Sequence[str]) -> int:
