@@ -11,7 +11,6 @@ import pytest
 from tests.federation.deployed import keystore_keys, query, served
 from tests.federation.scratch import MASTER, Swarm, write_database
 from tests.federation.stage import Stage
-from tests.support.bed import Bed
 from tests.support.bed.wait import for_docker, until
 
 LISTED = ("edsd", "ppmi", "a blank")
@@ -90,28 +89,31 @@ def test_nodes_and_datasets_are_in_the_keystore(swarm: Swarm) -> None:
     }
 
 
-def test_a_new_dataset_is_served_once_its_worker_restarted(swarm: Swarm, bed: Bed) -> None:
+def test_a_new_dataset_is_served_once_its_worker_restarted(swarm: Swarm) -> None:
     listed = (*LISTED, "new")
-    write_database(bed.path("fed1-wk-h2", DATABASE), ["ppmi", "new"], listed)
-    write_database(bed.path(MASTER, DATABASE), [], listed)
-    code, answer = query(bed, "LIST_VARIABLES", pathology="dementia", dataset="new")
+    write_database(swarm.bed.path("fed1-wk-h2", DATABASE), ["ppmi", "new"], listed)
+    write_database(swarm.bed.path(MASTER, DATABASE), [], listed)
+    code, answer = query(swarm.bed, "LIST_VARIABLES", pathology="dementia", dataset="new")
     assert (code, answer["result"][0]["data"]) == (400, "Dataset(s) new does not exist")
     restart(swarm, "fed1-wk-h2_exareme")
     serves(swarm, {"dementia": {**EXPECTED, "new": ["fed1-wk-h2"]}})
 
 
-def test_a_new_pathology_is_an_error_until_the_master_restarted(swarm: Swarm, bed: Bed) -> None:
+def test_a_new_pathology_is_an_error_until_the_master_restarted(swarm: Swarm) -> None:
     for node, rows in ((MASTER, []), ("fed1-wk-h1", ["centre"])):
-        write_database(bed.path(node, "/data/fed1/tbi/datasets.db"), rows, ["centre"])
+        write_database(swarm.bed.path(node, "/data/fed1/tbi/datasets.db"), rows, ["centre"])
     restart(swarm, "fed1-wk-h1_exareme")
     until(
-        lambda: "data/fed1-wk-h1/tbi" in keystore_keys(bed), seconds=90, every=0.5, what="its key"
+        lambda: "data/fed1-wk-h1/tbi" in keystore_keys(swarm.bed),
+        seconds=90,
+        every=0.5,
+        what="its key",
     )
     asked = {"pathology": "tbi", "dataset": "centre"}
-    assert query(bed, "LIST_VARIABLES", **asked)[0] == 500
+    assert query(swarm.bed, "LIST_VARIABLES", **asked)[0] == 500
     restart(swarm, "exareme-master")
     until(
-        lambda: query(bed, "LIST_VARIABLES", **asked)[0] == 200,
+        lambda: query(swarm.bed, "LIST_VARIABLES", **asked)[0] == 200,
         seconds=150,
         every=0.5,
         what="the workers with their new master",
@@ -125,10 +127,10 @@ def test_a_keystore_that_restarted_lost_everything(swarm: Swarm) -> None:
     until(lambda: active(swarm) == set(ROWS), seconds=150, every=0.5, what="the workers")
 
 
-def test_all_is_served_again_after_the_manager_s_power_was_off(swarm: Swarm, bed: Bed) -> None:
-    bed.fault(MASTER, "poweroff")
-    bed.fault(MASTER, "poweron")
-    for_docker(lambda: bed.docker(MASTER))
+def test_all_is_served_again_after_the_manager_s_power_was_off(swarm: Swarm) -> None:
+    swarm.bed.fault(MASTER, "poweroff")
+    swarm.bed.fault(MASTER, "poweron")
+    for_docker(lambda: swarm.bed.docker(MASTER))
     # the keystore came back empty; workers lost their master, end and come back
     until(lambda: active(swarm) == set(ROWS), seconds=150, every=0.5, what="the workers")
-    assert served(bed, active(swarm))["dementia"]["ppmi"] == ["fed1-wk-h2"]
+    assert served(swarm.bed, active(swarm))["dementia"]["ppmi"] == ["fed1-wk-h2"]
