@@ -49,6 +49,7 @@ class Services(Folders):
         self.states: dict[str, list[dict[str, Any]]] = {}
         self.joined: set[str] = set()
         self.unknown: set[str] = set()
+        self.down: set[str] = set()
         self.tasks: dict[str, Task | None] = {}
         self.requests: list[ServiceRequest] = []
         self.deleted_keys: list[str] = []
@@ -142,8 +143,12 @@ class Services(Folders):
             "swarm": "active" if self.joined else "inactive",
             "cluster": "c" if self.joined else "",
             "nodes": {
-                each: {"id": self._id(each), "state": "ready", "availability": "active"}
-                | {"address": self.federation.by_id(each).address}
+                each: {
+                    "id": self._id(each),
+                    "state": "down" if each in self.down else "ready",
+                    "availability": "active",
+                    "address": self.federation.by_id(each).address,
+                }
                 for each in self.joined - self.unknown
             },
             "services": {

@@ -97,7 +97,7 @@ class Engines:
         return lifecycle.Rollout(tuple(items))
 
     def wait_served(
-        self, pusher: Any, wanted: Datasets, timeout: float, again: Any
+        self, pusher: Any, wanted: Datasets, timeout: float, again: Any, absent: Any
     ) -> tuple[tuple[str, ...], Served]:
         served = self.observe_services(pusher).served
         return differences(wanted, served), served

@@ -138,6 +138,10 @@ class ServicesView:
     stalled: tuple[str, ...] = ()
     state: str = "active"
 
+    def down(self, node: str) -> bool:
+        """Whether the Swarm does not reach that node."""
+        return node in self.nodes and self.nodes[node].state == "down"
+
     def unknown(self) -> dict[str, str]:
         """Services that run, and of which it is not known whether they serve; and why."""
         why = f"it runs; whether it serves is unknown{_because(self.served.error)}"
@@ -155,7 +159,7 @@ class ServicesView:
                 out[name] = self.unknown()[name]
             elif of.up:
                 out[name] = f"it runs, but does not serve yet{_because(self.served.error)}"
-            elif of.node in self.nodes and self.nodes[of.node].state == "down":
+            elif self.down(of.node):
                 out[name] = NODE_DOWN
             else:
                 out[name] = of.error or f"its task is {of.state or 'not there'}"

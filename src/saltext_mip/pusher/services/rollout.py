@@ -89,7 +89,9 @@ def serve(
     done = (*restored, *(item.plan_item for item in rollout.done))
     wanted = _wanted(pusher.federation, generation, view.served, absent)
     limit = min(within, LOOK) if again and not done else within
-    left, served = wait.wait_served(pusher, wanted, limit, again=lambda: recover(pusher))
+    left, served = wait.wait_served(
+        pusher, wanted, limit, again=lambda: recover(pusher), absent=absent
+    )
     if left and served.unknown:
         return Serving(None, done, left, notes, served.error)
     failed = rollout.failed if left else ()

@@ -8,7 +8,7 @@ ones use that copy.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from saltext_mip.errors import MipError, NodesMissing
@@ -149,19 +149,25 @@ def wait_served(
     wanted: Datasets,
     timeout: float,
     again: Callable[[], object] = lambda: None,
+    *,
+    absent: Collection[str] = (),
 ) -> tuple[tuple[str, ...], Served]:
     """Wait until these datasets are proven to be served.
 
     Returns the differences left at the end of ``timeout``, and what is proven. ``again`` is called
-    every :data:`RETRY_INTERVAL` while it waits.
+    every :data:`RETRY_INTERVAL` while it waits. Nodes that are ``absent`` and down in the Swarm too
+    are not waited for: what they served comes back with them.
     """
+    hosts = {node.id: node.hostname for node in pusher.federation.nodes if node.id in absent}
     deadline = time.monotonic() + timeout
     observer = Observer(pusher, deadline)
     next_retry = time.monotonic() + RETRY_INTERVAL
     report = _Report(pusher)
     while True:
-        served = observer.observe().served
-        now = differences(wanted, served)
+        view = observer.observe()
+        served = view.served
+        down = {host for node, host in hosts.items() if view.down(node)}
+        now = differences(wanted, served, apart_from=down)
         if not now or time.monotonic() >= deadline:
             return now, served
         more = f" and {len(now) - 1} more" if now[1:] else ""

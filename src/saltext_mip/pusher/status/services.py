@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from saltext_mip import conditions
 from saltext_mip.conditions import Condition
@@ -12,7 +11,7 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client, deploy_failures
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.status.snapshot import Snapshot
-from saltext_mip.swarm.engines.interface import differences, expected, without
+from saltext_mip.swarm.engines.interface import differences, expected
 from saltext_mip.swarm.observed import NODE_DOWN
 
 # the reason for what the master node's Docker reports of its Swarm
@@ -97,10 +96,8 @@ def _not_served(pusher: Pusher, snapshot: Snapshot, services: ServicesView) -> t
     if snapshot.generation is None:
         return ()
     off = {node.hostname for node in pusher.federation.nodes if node.id in services.overrides}
-    have = services.served
-    if have.datasets is not None:
-        have = replace(have, datasets=without(have.datasets, off))
-    return differences(without(expected(pusher.federation, snapshot.generation), off), have)
+    wanted = expected(pusher.federation, snapshot.generation)
+    return differences(wanted, services.served, apart_from=off)
 
 
 def not_serving(snapshot: Snapshot) -> dict[str, str]:

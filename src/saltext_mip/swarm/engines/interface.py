@@ -199,13 +199,19 @@ def without(datasets: Datasets, hosts: Collection[str]) -> Datasets:
     }
 
 
-def differences(wanted: Datasets, served: Served) -> tuple[str, ...]:
-    """What is not served that should be, and the other way round; empty: all is as it should be."""
+def differences(
+    wanted: Datasets, served: Served, *, apart_from: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What is not served that should be, and the other way round; empty: all is as it should be.
+
+    Of hosts that it is ``apart_from``, nothing counts.
+    """
     if served.datasets is None:
         return (f"the engine does not serve: {served.error}",)
+    wanted, now = without(wanted, apart_from), without(served.datasets, apart_from)
     found = []
-    for name in sorted({*wanted, *served.datasets}):
-        want, have = wanted.get(name, {}), served.datasets.get(name, {})
+    for name in sorted({*wanted, *now}):
+        want, have = wanted.get(name, {}), now.get(name, {})
         for code in sorted({*want, *have}):
             missing = sorted(set(want.get(code, ())) - set(have.get(code, ())))
             more = sorted(set(have.get(code, ())) - set(want.get(code, ())))

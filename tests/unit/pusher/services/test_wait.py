@@ -163,6 +163,20 @@ def test_datasets_that_are_not_served_in_time_are_named(fed: Services) -> None:
     )
 
 
+def test_what_a_node_served_that_is_absent_and_down_is_not_waited_for(fed: Services) -> None:
+    wanted = {"dementia": {"edsd": ("fed1-wk-h1",), "ppmi": ("fed1-wk-h2",)}}
+    restart(fed, "fed1-wk-h2", slow=10**6)
+    missing = ("dementia, dataset ppmi: not served by fed1-wk-h2",)
+    absent = ["fed1-wk-h2"]
+    assert wait.wait_served(fed.pusher, wanted, 0, absent=absent)[0] == missing  # only busy
+    fed.down = {"fed1-wk-h2"}
+    assert wait.wait_served(fed.pusher, wanted, 0)[0] == missing
+    assert wait.wait_served(fed.pusher, wanted, 0, absent=absent)[0] == ()
+    restart(fed, "fed1-wk-h1", slow=10**6)
+    left = wait.wait_served(fed.pusher, wanted, 0, absent=absent)[0]
+    assert left == ("dementia, dataset edsd: not served by fed1-wk-h1",)
+
+
 def test_each_reason_to_wait_is_reported_once(fed: Services) -> None:
     restart(fed, "fed1-wk-h1", slow=10)
     fed.said.clear()

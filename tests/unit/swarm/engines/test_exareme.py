@@ -178,5 +178,9 @@ def test_what_is_not_served_is_named() -> None:
         "dementia, dataset old: still served by h1",
         "tbi, dataset demo: not served by h2",
     )
+    assert differences(wanted, served, apart_from={"h1"}) == (
+        "dementia, dataset edsd: not served by h2",
+        "tbi, dataset demo: not served by h2",
+    )
     assert differences(wanted, Served(error="no word")) == ("the engine does not serve: no word",)
     assert Served.from_wire(served.wire()) == served
