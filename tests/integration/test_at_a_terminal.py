@@ -59,6 +59,17 @@ def test_a_watched_status_changes_by_itself_when_a_worker_goes_and_comes(
         assert "Traceback" not in terminal.text
 
 
+def test_a_watched_status_begins_at_the_top_of_a_terminal_that_is_too_small(
+    person: Person,
+) -> None:
+    with person.sits_at("mip", "status", "-w", "--interval", "1", lines=8) as terminal:
+        terminal.shows(lambda screen: "more lines; a higher terminal" in screen)
+        first, *rest = terminal.screen.splitlines()
+        assert "federation fed1" in first
+        assert len(rest) < 8
+        assert terminal.interrupted() == INTERRUPTED
+
+
 def test_watched_events_come_when_something_happens(person: Person, fed: LocalFederation) -> None:
     with person.sits_at("mip", "events", "-w") as terminal:
         before = terminal.until("consolidated")

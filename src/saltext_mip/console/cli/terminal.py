@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from saltext_mip import results
 from saltext_mip.console.screens.render import render
-from saltext_mip.console.screens.text import Line, Part, Screen, Style
+from saltext_mip.console.screens.text import Line, Part, Screen, Style, first_page
 from saltext_mip.errors import MipError
 from saltext_mip.text import shown
 
@@ -59,6 +59,11 @@ class Display:
     def show(self, screen: Screen, *, out: IO[str] | None = None) -> None:
         """Write a screen."""
         self._write(screen.lines, out or sys.stdout)
+
+    def show_page(self, screen: Screen) -> None:
+        """Write as much of a screen as the terminal can show without scrolling."""
+        columns, rows = shutil.get_terminal_size((80, 24))
+        self._write(first_page(screen.lines, rows, columns), sys.stdout)
 
     def line(self, text: str) -> None:
         """Write a line of text, which is escaped already, to standard output."""

@@ -112,6 +112,22 @@ class Screen:
         self._lines.append(tuple(part for part in line if part.text))
 
 
+def first_page(lines: Sequence[Line], rows: int, columns: int) -> tuple[Line, ...]:
+    """What a terminal of that size can show of these lines without scrolling: all of them, or the
+    first ones and how many are left out."""
+    heights = [max(1, -(-cells("".join(part.text for part in line)) // columns)) for line in lines]
+    if sum(heights) < rows:  # the cursor stands in a row of its own
+        return tuple(lines)
+    used = shown_lines = 0
+    for height in heights:
+        if used + height > rows - 2:
+            break
+        used += height
+        shown_lines += 1
+    note = f"({len(lines) - shown_lines} more lines; a higher terminal shows them)"
+    return (*lines[:shown_lines], (Part(note, "warn"),))
+
+
 def cells(text: str) -> int:
     """How wide a terminal shows ``text``."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)

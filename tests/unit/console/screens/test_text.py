@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from saltext_mip.console.screens.text import Part, Screen, cells, number, wrapped
+from saltext_mip.console.screens.text import Part, Screen, cells, first_page, number, wrapped
 
 
 def lines(screen: Screen) -> list[str]:
@@ -85,3 +85,21 @@ def test_a_number_has_its_noun() -> None:
         "2 errors",
         "0 entries",
     )
+
+
+def test_a_page_has_what_a_terminal_shows_without_scrolling() -> None:
+    screen = Screen()
+    for number_of in range(10):
+        screen.text(f"line {number_of}")
+    assert first_page(screen.lines, 11, 80) == screen.lines
+    page = first_page(screen.lines, 10, 80)
+    assert page[:8] == screen.lines[:8]
+    assert page[8:] == ((Part("(2 more lines; a higher terminal shows them)", "warn"),),)
+
+
+def test_a_line_that_a_narrow_terminal_wraps_takes_the_room_of_two() -> None:
+    screen = Screen(60)
+    for _ in range(4):
+        screen.block("x" * 41)
+    assert first_page(screen.lines, 9, 40) == screen.lines
+    assert len(first_page(screen.lines, 8, 40)) == 3 + 1

@@ -58,7 +58,8 @@ def _watch(context: Context, given: Arguments, interval: int) -> None:
             screen = _screen(context, result, given)
             if clears:
                 sys.stdout.write(CLEAR)
-            if clears or screen.lines != before:  # a pipe gets what is new
+                context.display.show_page(screen)
+            elif screen.lines != before:  # a pipe gets what is new
                 context.display.show(screen)
             before = screen.lines
         sys.stdout.flush()
