@@ -15,6 +15,7 @@ from tests.unit.pusher.conftest import cde, rows
 
 DATA = f"/data/{FEDERATION}"
 STATE = f"/var/lib/mip/{FEDERATION}"
+UI_LIST = "/opt/mip-deployment/Federation/config/pathologies.json"
 
 
 class Followed(Deployed):
@@ -68,6 +69,13 @@ class Followed(Deployed):
         newest = max(self.bed.path(PUSHER, f"{STATE}/generations").iterdir())
         files = json.loads(newest.read_text())["files"]
         return {file["name"] for file in files.get(node, {}).get("dementia", ())}
+
+    def listed(self) -> set[str]:
+        """The datasets of dementia that the ui offers."""
+        (ui,) = self.bed.named("ui")
+        content = self.bed.path(ui, UI_LIST).read_bytes()
+        (dementia,) = (each for each in json.loads(content) if each["code"] == "dementia")
+        return {each["code"] for each in dementia["datasets"]}
 
     def until_served(self, node: str, dataset: str, *, there: bool = True) -> float:
         """Wait until the engine has it of that node, or has it no more; the seconds it took."""

@@ -167,18 +167,21 @@ def test_what_a_person_rolled_back_stays_so_until_they_resume(fed: Followed) -> 
     fed.put("fed1-wk-h1", "regretted")
     fed.until_served("fed1-wk-h1", "regretted")
     fed.quiet()
-    fed.well("rollback")
-    fed.until_served("fed1-wk-h1", "regretted", there=False)
+    back = fed.well("rollback")
+    assert "regretted" not in fed.listed()
+    # its file is there: the engine announces what its database has, and that is said
+    assert ["regretted" in note for note in back["notes"]] == [True]
+    assert back["served"] is True
     fed.put("fed1-wk-h2", "after")
     until(lambda: not fed.is_quiet(), seconds=PATIENCE, what="a wake that is kept")
     looks = fed.looks()
     time.sleep(10)
     assert fed.looks() == looks
-    served = fed.served().get("dementia", {})
-    assert not {"regretted", "after"} & set(served)
+    assert not {"regretted", "after"} & fed.listed()
+    assert "after" not in fed.served().get("dementia", {})
     fed.well("resume")
-    fed.until_served("fed1-wk-h1", "regretted")
     fed.until_served("fed1-wk-h2", "after")
+    assert {"regretted", "after"} <= fed.listed()
     fed.quiet()
 
 

@@ -49,7 +49,6 @@ class Services(Folders):
         self.states: dict[str, list[dict[str, Any]]] = {}
         self.joined: set[str] = set()
         self.unknown: set[str] = set()
-        self.down: set[str] = set()
         self.tasks: dict[str, Task | None] = {}
         self.requests: list[ServiceRequest] = []
         self.deleted_keys: list[str] = []

@@ -18,7 +18,8 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import gather
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover, sender
-from saltext_mip.results import Override, RollbackResult
+from saltext_mip.results import CompileResult, Override, RollbackResult
+from saltext_mip.swarm.engines.interface import Datasets, expected
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
 
@@ -51,7 +52,8 @@ def rollback(
         result = _result(pusher, old, plan, dry_run=False)
         compiled = compile_databases(pusher, with_databases(pusher), tuple(old.cdes))
         uncompiled = {problem.node for problem in compiled.problems if problem.node}
-        served = rollout.serve(pusher, absent=uncompiled)
+        unlisted = _unlisted(pusher, compiled)
+        served = rollout.serve(pusher, absent=uncompiled, unlisted=unlisted)
         return structs.replace(
             result,
             compile=compiled.nodes,
@@ -59,9 +61,35 @@ def rollback(
             served=served.proven,
             differences=list(served.differences),
             problems=compiled.problems,
-            notes=[*([recovered] if recovered else []), *served.notes],
+            notes=[*([recovered] if recovered else []), *served.notes, *_notes(unlisted)],
             retcode=1 if compiled.retcode or served.proven is False else UNSET,
         )
+
+
+def _unlisted(pusher: Pusher, compiled: CompileResult) -> Datasets:
+    """Datasets that databases have and the restored generation does not list: their files are
+    there."""
+    last = pusher.store.last()
+    listed = {} if last is None else expected(pusher.federation, last)
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    for node, databases in compiled.nodes.items():
+        host = pusher.federation.by_id(node).hostname
+        for name, database in databases.items():
+            for code in database.datasets or ():
+                if host not in listed.get(name, {}).get(code, ()):
+                    codes = found.setdefault(name, {})
+                    codes[code] = (*codes.get(code, ()), host)
+    return found
+
+
+def _notes(unlisted: Datasets) -> Iterator[str]:
+    for name, codes in unlisted.items():
+        for code, hosts in codes.items():
+            yield (
+                f"Dataset {code} of {name} is listed no more, but its file is still on"
+                f" {', '.join(hosts)}: an engine answers who knows its name. The hospital removes"
+                " the file to take the data away."
+            )
 
 
 @contextmanager

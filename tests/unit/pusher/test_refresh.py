@@ -97,7 +97,7 @@ class Engines:
         return lifecycle.Rollout(tuple(items))
 
     def wait_served(
-        self, pusher: Any, wanted: Datasets, timeout: float, again: Any, absent: Any
+        self, pusher: Any, wanted: Datasets, timeout: float, again: Any, **_: Any
     ) -> tuple[tuple[str, ...], Served]:
         served = self.observe_services(pusher).served
         return differences(wanted, served), served

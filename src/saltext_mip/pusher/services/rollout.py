@@ -25,7 +25,14 @@ from saltext_mip.pusher import control
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.storage.state import SERVED, read_state, write_state
 from saltext_mip.swarm.engines import ENGINE
-from saltext_mip.swarm.engines.interface import Datasets, Served, Sources, expected, sources
+from saltext_mip.swarm.engines.interface import (
+    NO_DATASETS,
+    Datasets,
+    Served,
+    Sources,
+    expected,
+    sources,
+)
 from saltext_mip.swarm.request import BACK
 from saltext_mip.swarm.rollout import RestartItem, restarts
 
@@ -52,13 +59,20 @@ class Serving:
 
 
 def serve(
-    pusher: Pusher, *, absent: Collection[str] = (), again: bool = False, within: float = BACK
+    pusher: Pusher,
+    *,
+    absent: Collection[str] = (),
+    unlisted: Datasets = NO_DATASETS,
+    again: bool = False,
+    within: float = BACK,
 ) -> Serving:
     """Bring back what is gone, restart what must see the last generation, and wait until it is
     proven to be served.
 
     absent
         nodes that did not tell what they have: they are left as they are
+    unlisted
+        datasets that databases have and the generation does not list: engines may serve them
     again
         it was waited for before, in vain
     within
@@ -90,7 +104,7 @@ def serve(
     wanted = _wanted(pusher.federation, generation, view.served, absent)
     limit = min(within, LOOK) if again and not done else within
     left, served = wait.wait_served(
-        pusher, wanted, limit, again=lambda: recover(pusher), absent=absent
+        pusher, wanted, limit, lambda: recover(pusher), absent=absent, unlisted=unlisted
     )
     if left and served.unknown:
         return Serving(None, done, left, notes, served.error)

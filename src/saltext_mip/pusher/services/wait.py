@@ -15,7 +15,7 @@ from saltext_mip.errors import MipError, NodesMissing
 from saltext_mip.pusher.context import Pusher, Waiting
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView, condition_reason
-from saltext_mip.swarm.engines.interface import Datasets, Served, differences
+from saltext_mip.swarm.engines.interface import NO_DATASETS, Datasets, Served, differences
 from saltext_mip.swarm.observed import NODE_DOWN
 
 POLL_INTERVAL = 1.0  # seconds between two observations
@@ -151,12 +151,13 @@ def wait_served(
     again: Callable[[], object] = lambda: None,
     *,
     absent: Collection[str] = (),
+    unlisted: Datasets = NO_DATASETS,
 ) -> tuple[tuple[str, ...], Served]:
     """Wait until these datasets are proven to be served.
 
     Returns the differences left at the end of ``timeout``, and what is proven. ``again`` is called
     every :data:`RETRY_INTERVAL` while it waits. Nodes that are ``absent`` and down in the Swarm too
-    are not waited for: what they served comes back with them.
+    are not waited for: what they served comes back with them. ``unlisted`` datasets may be served.
     """
     hosts = {node.id: node.hostname for node in pusher.federation.nodes if node.id in absent}
     deadline = time.monotonic() + timeout
@@ -167,7 +168,7 @@ def wait_served(
         view = observer.observe()
         served = view.served
         down = {host for node, host in hosts.items() if view.down(node)}
-        now = differences(wanted, served, apart_from=down)
+        now = differences(wanted, served, apart_from=down, unlisted=unlisted)
         if not now or time.monotonic() >= deadline:
             return now, served
         more = f" and {len(now) - 1} more" if now[1:] else ""

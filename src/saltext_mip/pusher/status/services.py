@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from saltext_mip import conditions
 from saltext_mip.conditions import Condition
+from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client, deploy_failures
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.status.snapshot import Snapshot
-from saltext_mip.swarm.engines.interface import differences, expected
+from saltext_mip.swarm.engines.interface import Datasets, differences, expected
 from saltext_mip.swarm.observed import NODE_DOWN
 
 # the reason for what the master node's Docker reports of its Swarm
@@ -97,7 +98,24 @@ def _not_served(pusher: Pusher, snapshot: Snapshot, services: ServicesView) -> t
         return ()
     off = {node.hostname for node in pusher.federation.nodes if node.id in services.overrides}
     wanted = expected(pusher.federation, snapshot.generation)
-    return differences(wanted, services.served, apart_from=off)
+    unlisted = _unlisted(snapshot, snapshot.generation, services.served.datasets or {})
+    return differences(wanted, services.served, apart_from=off, unlisted=unlisted)
+
+
+def _unlisted(snapshot: Snapshot, generation: Generation, served: Datasets) -> Datasets:
+    """What may come of files that the generation does not have: no restart would change that."""
+    more = {
+        (name, node.hostname)
+        for node, status in snapshot.answered()
+        if status.data is not None
+        for name, pathology in status.data.pathologies.items()
+        if not pathology.files.keys()
+        <= {file.name for file in generation.files.get(node.id, {}).get(name, ())}
+    }
+    return {
+        name: {code: tuple(h for h in hosts if (name, h) in more) for code, hosts in codes.items()}
+        for name, codes in served.items()
+    }
 
 
 def not_serving(snapshot: Snapshot) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 from saltext_mip.federation import Federation
@@ -17,6 +18,7 @@ from saltext_mip.generations.generation import Generation
 
 # {pathology: {dataset: (hostname of a worker, ...)}}
 Datasets = Mapping[str, Mapping[str, tuple[str, ...]]]
+NO_DATASETS: Datasets = MappingProxyType({})
 NameKind = Literal["pathology", "dataset", "variable"]
 
 
@@ -200,11 +202,15 @@ def without(datasets: Datasets, hosts: Collection[str]) -> Datasets:
 
 
 def differences(
-    wanted: Datasets, served: Served, *, apart_from: Collection[str] = ()
+    wanted: Datasets,
+    served: Served,
+    *,
+    apart_from: Collection[str] = (),
+    unlisted: Datasets = NO_DATASETS,
 ) -> tuple[str, ...]:
     """What is not served that should be, and the other way round; empty: all is as it should be.
 
-    Of hosts that it is ``apart_from``, nothing counts.
+    Of hosts that it is ``apart_from``, nothing counts. ``unlisted`` datasets may be served or not.
     """
     if served.datasets is None:
         return (f"the engine does not serve: {served.error}",)
@@ -214,7 +220,8 @@ def differences(
         want, have = wanted.get(name, {}), now.get(name, {})
         for code in sorted({*want, *have}):
             missing = sorted(set(want.get(code, ())) - set(have.get(code, ())))
-            more = sorted(set(have.get(code, ())) - set(want.get(code, ())))
+            allowed = {*want.get(code, ()), *unlisted.get(name, {}).get(code, ())}
+            more = sorted(set(have.get(code, ())) - allowed)
             if missing:
                 found.append(f"{name}, dataset {code}: not served by {', '.join(missing)}")
             if more:

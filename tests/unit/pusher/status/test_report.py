@@ -224,6 +224,15 @@ def old_data_served(fed: WithServices) -> None:
     fed.services["served"]["datasets"] = {"dementia": {"edsd": [HOSTS[0]]}}
 
 
+def more_served_than_its_files(fed: WithServices) -> None:
+    fed.services["served"]["datasets"]["dementia"]["gone"] = [HOSTS[0]]
+
+
+def served_and_not_listed(fed: WithServices) -> None:
+    data_came(fed)
+    fed.services["served"]["datasets"]["dementia"]["new"] = [HOSTS[0]]
+
+
 def stopped(fed: WithServices) -> None:
     fed.services["words"] = {HOSTS[0]: {"word": "stopped", "actor": "anna", "when": "now"}}
     fed.services["services"][f"{HOSTS[0]}_exareme"] |= {
@@ -286,6 +295,13 @@ CASES: list[tuple[Callable[[WithServices], None], dict[str, tuple[str, str]], st
     (an_engine_of_another_kind, {"Served": ("Unknown", "EngineUnknown")}, "Synced", "Unknown"),
     (an_engine_that_restarted_in_vain, {"Served": ("False", "NotServed")}, "Synced", "Degraded"),
     (old_data_served, {"Served": ("False", "DatasetsDiffer")}, "Synced", "Degraded"),
+    (more_served_than_its_files, {"Served": ("False", "DatasetsDiffer")}, "Synced", "Degraded"),
+    (
+        served_and_not_listed,
+        {"Consolidated": ("False", "DataChanged"), "Compiled": STALE},
+        "OutOfSync",
+        "Healthy",
+    ),
     (stopped, {}, "Synced", "Suspended"),
     (master_stopped, {}, "Synced", "Suspended"),
     (stopped_beside_old_data, {"Served": ("False", "DatasetsDiffer")}, "Synced", "Degraded"),

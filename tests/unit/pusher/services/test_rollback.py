@@ -1,0 +1,69 @@
+"""Putting a generation back where services run: what the engines still answer is said."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from saltext_mip.pusher.compile import compile_federation
+from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.refresh import refresh
+from saltext_mip.pusher.services import deploy, wait
+from tests.support import commands
+from tests.support.services import Services
+from tests.unit.pusher.conftest import rows, with_data
+
+
+class Announcing(Services):
+    """An engine announces what its node's databases have, listed or not."""
+
+    def _start(self, name: str) -> None:
+        super()._start(name)
+        task = self.tasks[name]
+        assert task is not None
+        folder = self.data(self.desired[name].node)
+        task.loaded = {path.parent.name: _datasets(path) for path in folder.glob("*/datasets.db")}
+
+
+def _datasets(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return [code for (code,) in database.execute("SELECT DISTINCT dataset FROM DATA")]
+
+
+@pytest.fixture
+def twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Served: generation 1 with edsd and ppmi, then generation 2 with late too."""
+    monkeypatch.setattr(wait, "POLL_INTERVAL", 0.0)
+    fed = with_data(Announcing(tmp_path))
+    commands.consolidate(fed.pusher, Options())
+    compile_federation(fed.pusher, timeout=0)
+    deploy.deploy(fed.pusher)
+    fed.write("fed1-wk-h1", "dementia", "late.csv", rows("late"))
+    assert refresh(fed.pusher).served is True
+    return fed
+
+
+def back(fed: Services) -> dict[str, Any]:
+    found: dict[str, Any] = commands.rollback(fed.pusher, None, dry_run=False, timeout=0)
+    return found
+
+
+def test_a_dataset_that_is_listed_no_more_and_whose_file_is_there_is_named(twice: Services) -> None:
+    done = back(twice)
+    assert (done.get("retcode"), done["served"], done["differences"]) == (None, True, [])
+    (note,) = done["notes"]
+    assert note.startswith(
+        "Dataset late of dementia is listed no more, but its file is still on fed1-wk-h1"
+    )
+    assert "late" in twice.serving["datasets"]["dementia"]
+
+
+def test_one_whose_file_is_gone_is_gone(twice: Services) -> None:
+    twice.data("fed1-wk-h1", "dementia", "late.csv").unlink()
+    done = back(twice)
+    assert (done.get("retcode"), done["served"], done["notes"]) == (None, True, [])
+    assert "late" not in twice.serving["datasets"]["dementia"]
