@@ -195,7 +195,8 @@ def test_a_node_that_is_not_reached_has_its_window_and_comes_again_by_a_key(sess
     try:
         tmux(session, "respawn-pane", "-k", "-t", "fed1:6")
         until(lambda: "No connection" in shown(session, "fed1:6"), what="that it is not reached")
-        assert tmux(session, "list-panes", "-t", "fed1:6", "-F", "#{pane_dead}") == "1"
+        dead = ("list-panes", "-t", "fed1:6", "-F", "#{pane_dead}")
+        until(lambda: tmux(session, *dead) == "1", what="its end")
     finally:
         session.fault("fed1-wk-h2", "heal")
     tmux(session, "respawn-pane", "-k", "-t", "fed1:6")

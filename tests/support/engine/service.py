@@ -76,6 +76,16 @@ def server(port: int, answers: Mapping[tuple[str, str], Answer]) -> ThreadingHTT
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Pings are no news."""
 
-    ThreadingHTTPServer.daemon_threads = True
-    ThreadingHTTPServer.allow_reuse_address = True
-    return ThreadingHTTPServer(("", port), Handler)
+    return Server(("", port), Handler)
+
+
+class Server(ThreadingHTTPServer):
+    """A line, not a traceback, for a request that fails; whoever asked and left is no failure."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            log(f"error: {type(error).__name__}: {error}")
