@@ -38,6 +38,15 @@ class Login:
             "GlobalKnownHostsFile": "/dev/null",
             "StrictHostKeyChecking": "yes",
             "UpdateHostKeys": "no",
+            "VerifyHostKeyDNS": "no",
+            # what an operator's own configuration allows elsewhere: a node gets no agent and no
+            # forwarded port, and no connection to it is shared
+            "ForwardAgent": "no",
+            "ForwardX11": "no",
+            "ClearAllForwardings": "yes",
+            "ControlPath": "none",
+            "PermitLocalCommand": "no",
+            "RemoteCommand": "none",
             "ConnectTimeout": "10",
             "ServerAliveInterval": "10",
             "ServerAliveCountMax": "3",

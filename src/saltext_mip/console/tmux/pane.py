@@ -8,20 +8,25 @@ A log is followed for ever: it reconnects where the connection is lost.
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from saltext_mip.console.ssh import Login, in_folder
 from saltext_mip.swarm.components import COMPONENTS
+from saltext_mip.text import shown
 
 LOST = 255  # ssh's own exit code
 NOT_FOUND = 127
 AGAIN = 5.0  # seconds between two connections for a log
 UNNOTICED = 45  # seconds that ssh may take to see that a connection is gone
+CHUNK = 65_536  # bytes
 BLUE, YELLOW, PLAIN = "\x1b[34;1m", "\x1b[33m", "\x1b[0m"
 
 
@@ -64,10 +69,43 @@ class NodePane:
         return cls(**{**value, "login": Login(*value["login"])})
 
 
+class Escaping:
+    """Lines of another host for the terminal here: all but their ends is escaped.
+
+    The node escapes what services log; what runs there may be another program than ours.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held = ""  # the begin of a line's end
+
+    def feed(self, data: bytes, *, final: bool = False) -> str:
+        """What is to be written; ``data`` may end within a character or a line's end."""
+        text = self._held + self._decoder.decode(data, final)
+        self._held = "\r" if text.endswith("\r") and not final else ""
+        text = text.removesuffix(self._held)
+        # ssh has set the terminal to raw: it returns the cursor by itself no more
+        return "\r\n".join(map(shown, text.replace("\r\n", "\n").split("\n")))
+
+
+def call_escaped(argv: Sequence[str], write: Callable[[str], None]) -> int:
+    """Run ``argv``, write what it writes, escaped; its exit code."""
+    escaping = Escaping()
+    with subprocess.Popen(  # noqa: S603 - a list
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        if process.stdout is not None:
+            while chunk := os.read(process.stdout.fileno(), CHUNK):
+                write(escaping.feed(chunk))
+        write(escaping.feed(b"", final=True))
+    return process.returncode
+
+
 def run(
     pane: NodePane,
     *,
     call: Callable[[Sequence[str]], int] = subprocess.call,
+    call_log: Callable[[Sequence[str]], int],
     write: Callable[[str], None],
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
@@ -84,7 +122,7 @@ def run(
     ended = None
     while True:
         since = None if ended is None else f"{int(clock() - ended) + UNNOTICED}s"
-        code = call(login.argv(remote_logs(COMPONENTS[role], 10_000, since)))
+        code = call_log(login.argv(remote_logs(COMPONENTS[role], 10_000, since)))
         if code != LOST:
             write(_ended(code, pane))
             return code
@@ -109,11 +147,15 @@ def _ended(code: int, pane: NodePane) -> str:
 
 def main() -> int:
     def write(text: str) -> None:
-        sys.stdout.write(f"{text}\r\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
 
     try:
-        return run(NodePane.from_argument(sys.argv[1]), write=write)
+        return run(
+            NodePane.from_argument(sys.argv[1]),
+            call_log=partial(call_escaped, write=write),
+            write=lambda text: write(f"{text}\r\n"),
+        )
     except KeyboardInterrupt:
         return 130
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ class Far:
         return pane.run(
             facts,
             call=self,
+            call_log=self,
             write=self.said.append,
             clock=lambda: float(next(clock)),
             sleep=lambda _: None,
@@ -81,3 +83,30 @@ def test_a_session_of_an_earlier_version_respawns_its_panes() -> None:
         ' "federation": "fed1"}'
     )
     assert NodePane.from_argument(argument) == of_node()
+
+
+STEERING = (
+    b"one\x1b]52;c;bHM=\x07\x1b[2J\r\nt\xc3\xa9st \xe2\x80\xaetxt.exe\r\nback\rover\x9b31m\xff\nend"
+)
+SAFE = (
+    "one\\x1b]52;c;bHM=\\x07\\x1b[2J\r\n"
+    "t\xe9st \\u202etxt.exe\r\nback\\x0dover\ufffd31m\ufffd\r\nend"
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, len(STEERING)])
+def test_no_byte_of_a_log_steers_the_terminal_however_it_arrives(size: int) -> None:
+    escaping = pane.Escaping()
+    chunks = [STEERING[at : at + size] for at in range(0, len(STEERING), size)]
+    written = [*map(escaping.feed, chunks), escaping.feed(b"", final=True)]
+    assert "".join(written) == SAFE
+
+
+def test_a_log_is_written_escaped_with_what_ssh_reports_and_its_exit_code() -> None:
+    program = (
+        "import sys; sys.stdout.buffer.write(b'log \\x1b[31m\\n'); sys.stdout.flush(); "
+        "sys.stderr.buffer.write(b'\\x1b]0;title\\x07\\r'); sys.exit(255)"
+    )
+    written: list[str] = []
+    assert pane.call_escaped([sys.executable, "-c", program], written.append) == 255
+    assert "".join(written) == "log \\x1b[31m\r\n\\x1b]0;title\\x07\\x0d"
