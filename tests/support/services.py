@@ -59,7 +59,7 @@ class Services(Folders):
 
     @property
     def pusher(self) -> Pusher:
-        return replace(super().pusher, unseal=lambda text, node: Secret(text))
+        return replace(super().pusher, unseal=lambda text, binding: Secret(text))
 
     @property
     def desired(self) -> dict[str, Service]:

@@ -39,15 +39,15 @@ def open_pusher(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pus
             fire=lambda event, data: _fire(opts, f"mip/{chosen.name}/{event}", data),
             actor=_actor(),
             now=lambda: datetime.now(UTC),
-            unseal=lambda text, node: _unsealed(opts, text, node),
+            unseal=lambda text, binding: _unsealed(opts, text, binding),
             master_problems=master_problems(opts),
             has_controller=has_controller(opts),
         )
 
 
-def _unsealed(opts: Mapping[str, Any], text: str, node: str) -> Secret:
+def _unsealed(opts: Mapping[str, Any], text: str, binding: sealing.Binding) -> Secret:
     key = (Path(opts["pki_dir"]) / "master.pem").read_bytes()
-    return sealing.opened(text, key, opts.get("key_pass"), node=node)
+    return sealing.opened(text, key, opts.get("key_pass"), binding=binding)
 
 
 def _fire(opts: Mapping[str, Any], tag: str, data: Mapping[str, Any]) -> None:

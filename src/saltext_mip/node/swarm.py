@@ -30,8 +30,14 @@ def observe_membership(context: NodeContext, public_key: bytes | None = None) ->
             "error": now["Error"],
         }
         if context.node.role == "master" and value["cluster"] and public_key is not None:
-            value["sealed"] = sealing.sealed(membership.token(client), public_key)
+            value["sealed"] = _sealed_token(context, client, public_key)
         return value
+
+
+def _sealed_token(context: NodeContext, client: Any, public_key: bytes) -> str:
+    """The Swarm's join token, for the pusher alone."""
+    binding = sealing.Binding(context.federation.name, context.node.id, sealing.JOIN_PURPOSE)
+    return sealing.sealed(membership.token(client), public_key, binding)
 
 
 def initialise(context: NodeContext, *, test: bool) -> str | None:

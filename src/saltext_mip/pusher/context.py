@@ -17,6 +17,7 @@ from saltext_mip.problems import Problem
 from saltext_mip.pusher import forgeries
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.results import Event, EventKind, ReportedProblem
+from saltext_mip.sealing import Binding
 from saltext_mip.secret import Secret
 from saltext_mip.text import shown
 
@@ -61,8 +62,8 @@ class Waiting:
         self._progress(f"{text} (for {self._clock() - self._begin:.0f} s)")
 
 
-def _no_key(_text: str, node: str) -> Secret:
-    raise BadAnswer("no key found to open what it sealed", node=node)
+def _no_key(_text: str, binding: Binding) -> Secret:
+    raise BadAnswer("no key found to open what it sealed", node=binding.node)
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class Pusher:
     fire: Callable[[str, Mapping[str, Any]], None]
     actor: str
     now: Callable[[], datetime]
-    # opens a text that a node (its minion id) sealed for the Salt master's key
-    unseal: Callable[[str, str], Secret] = _no_key
+    # opens a text that a node sealed for the Salt master's key
+    unseal: Callable[[str, Binding], Secret] = _no_key
     master_problems: tuple[MasterProblem, ...] = ()
     # whether the Salt master is configured to run the controller
     has_controller: bool = False

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from saltext_mip import sealing
 from saltext_mip.errors import Refused
 from saltext_mip.node import swarm
+from saltext_mip.sealing import JOIN_PURPOSE, Binding
 from saltext_mip.secret import Secret
 from tests.support.docker_sdk import TOKEN, Docker
 from tests.unit.node.conftest import Contexts
@@ -114,6 +115,8 @@ def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of
         "sealed": "",
     }
     assert TOKEN not in value["sealed"]
-    assert sealing.opened(value["sealed"], private, node="fed1-ms") == Secret(TOKEN)
+    assert sealing.opened(
+        value["sealed"], private, binding=Binding("fed1", "fed1-ms", JOIN_PURPOSE)
+    ) == Secret(TOKEN)
     assert "sealed" not in swarm.observe_membership(context_of("fed1-wk-chuv"), public)
     assert "sealed" not in swarm.observe_membership(context_of("fed1-ms"))

@@ -19,6 +19,7 @@ from saltext_mip.pusher.services import client, deploy_failures, join_token, rol
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.results import DeployedNode, ServicesResult
+from saltext_mip.sealing import JOIN_PURPOSE, Binding
 from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.engines.interface import differences, expected
@@ -248,7 +249,8 @@ def _keep_token(pusher: Pusher, swarm: SentMembership) -> bool:
     """Open and store the join token that the master sealed; whether there is a Swarm."""
     if swarm.sealed is None or not swarm.cluster:
         return False
-    token = pusher.unseal(swarm.sealed, _master(pusher))
+    binding = Binding(pusher.federation.name, _master(pusher), JOIN_PURPOSE)
+    token = pusher.unseal(swarm.sealed, binding)
     join_token.keep(pusher.state, token, swarm.cluster)
     return True
 
