@@ -56,6 +56,11 @@ def known_hosts(before: str, keys: Mapping[str, Iterable[str]]) -> str:
     return "".join(f"{line}\n" for line in sorted(lines))
 
 
+def known(text: str) -> frozenset[str]:
+    """The nodes, by minion id, that a file with that text has keys of."""
+    return frozenset(line.partition(" ")[0] for line in text.splitlines())
+
+
 def own_keys(folder: Path) -> list[str]:
     """The public host keys of this machine, ``type base64`` each."""
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -12,11 +13,12 @@ from typing import Any
 import pytest
 
 from saltext_mip.console.tmux import layout
-from saltext_mip.console.tmux.server import Tmux
+from saltext_mip.console.tmux.server import Tmux, TmuxFailed
 from saltext_mip.console.tmux.session import Pane, Program, Session, Window, of
 from saltext_mip.errors import Refused
 from saltext_mip.federation import Federation
 from tests.support import waiting
+from tests.support.listed import listed
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
 
@@ -42,7 +44,8 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tmux]:
     config = tmp_path / "tmux.conf"
     config.write_text(
         "set -g base-index 1\nset -g renumber-windows on\nset -g history-limit 123\n"
-        "bind R display-message 'their own R'\nset -g status-left 'theirs'\n"
+        "bind R display-message 'their own R'\nset -g display-time 3000\n"
+        "set -g status-left 'theirs'\n"
     )
     tmux("-f", str(config), "new-session", "-d", "-s", "other", "-x", "80", "-y", "24", "cat")
     tmux("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sh", server="outer")
@@ -65,7 +68,7 @@ def federation(workers: int = 2, name: str = "fed1") -> Federation:
 
 def session(workers: int = 2, name: str = "fed1") -> Session:
     """As it is, but that nothing is reached."""
-    made = of(federation(workers, name), state=Path("/var/lib/mip/fed1"), program=Program())
+    made = of(listed(federation(workers, name)), program=Program())
 
     def still(pane: Pane) -> Pane:
         argv = (sys.executable, "-c", STAND_IN, pane.title) if pane.argv else ()
@@ -293,6 +296,82 @@ def test_the_status_line_says_where_one_is(server: Tmux) -> None:
     tmux("send-keys", "-t", ":", "", server="outer")
     coloured = tmux("capture-pane", "-e", "-p", "-t", ":", server="outer").splitlines()[-1]
     assert "\x1b[1m\x1b[34m" in coloured or "[34m" in coloured
+
+
+# what a person may have in tmux.conf, each of which ends or changes sessions, windows or panes
+HOSTILE = """
+set -g destroy-unattached on
+set -g default-command 'exit 3'
+set -g remain-on-exit off
+set -g pane-base-index 1
+set -g automatic-rename on
+set -g allow-rename on
+set -gq allow-passthrough on
+set -g status 3
+set -g key-table off
+set-hook -g session-created 'rename-session hooked'
+set-hook -g after-new-window 'kill-window'
+set-hook -g after-split-window 'kill-pane'
+set-hook -g after-select-layout 'select-layout even-vertical'
+set-hook -g window-linked 'rename-window linked'
+set-hook -g after-rename-window 'rename-window renamed'
+set-hook -gw pane-exited 'kill-session'
+set-hook -gw window-layout-changed 'rename-window changed'
+"""
+
+
+def test_no_option_and_no_hook_of_the_user_breaks_the_session(server: Tmux, tmp_path: Path) -> None:
+    config = tmp_path / "hostile.conf"
+    config.write_text("".join(f"{line} # theirs\n" for line in HOSTILE.split("\n") if line))
+    tmux("set", "-g", "destroy-unattached", "off")
+    # the other session has no client, and would be destroyed
+    tmux("set", "-t", "other", "destroy-unattached", "off")
+    tmux("source-file", str(config))
+    assert server.ensure(session(), force=False)
+    assert server.windows("fed1") == (
+        (0, "bash", 1),
+        (1, "logs", 4),
+        (2, "deploy", 2),
+        (3, "fed1-ms", 1),
+        (4, "fed1-ui", 1),
+        (5, "fed1.wk-h1", 1),
+        (6, "fed1.wk-h2", 1),
+    )
+    assert tmux("list-sessions", "-F", "#{session_name}").splitlines() == ["fed1", "other"]
+    until(lambda: "pane fed1.wk-h1" in tmux("capture-pane", "-p", "-t", "fed1:5"))
+    for window in ("fed1:0", "fed1:1", "fed1:5"):
+        assert {dead for (dead,) in panes(window, "pane_dead")} == {"0"}
+    assert panes("fed1:5", "remain-on-exit", "allow-passthrough")[0] in (["on", "0"], ["on", ""])
+    # what is theirs is theirs still
+    assert "rename-session hooked" in tmux("show-hooks", "-g")
+    assert not server.ensure(session(), force=False)
+    assert server.ensure(session(3), force=True)
+    assert server.windows("fed1")[-1] == (7, "fed1.wk-h3", 1)
+
+
+def test_windows_have_the_persons_agent_also_when_it_is_another_one_later(server: Tmux) -> None:
+    server.ensure(session(), force=False, environment={"SSH_AUTH_SOCK": "/run/first"})
+    assert tmux("show-environment", "-t", "fed1", "SSH_AUTH_SOCK") == "SSH_AUTH_SOCK=/run/first"
+    (pid,) = panes("fed1:5", "pane_pid")[0]
+    until(lambda: b"SSH_AUTH_SOCK=/run/first\0" in Path(f"/proc/{pid}/environ").read_bytes())
+    server.ensure(session(), force=False, environment={"SSH_AUTH_SOCK": "/run/second"})
+    assert tmux("show-environment", "-t", "fed1", "SSH_AUTH_SOCK") == "SSH_AUTH_SOCK=/run/second"
+
+
+def test_a_server_that_keeps_no_session_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("TMUX", raising=False)
+    (tmp_path / ".tmux.conf").write_text("set -s exit-unattached on\n")
+    with pytest.raises(TmuxFailed, match="has exit-unattached on"):
+        Tmux().ensure(session(), force=False)
+    (tmp_path / "open" / f"tmux-{os.getuid()}").mkdir(parents=True, mode=0o755)
+    (tmp_path / "open" / f"tmux-{os.getuid()}").chmod(0o777)
+    monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path / "open"))
+    with pytest.raises(TmuxFailed, match="TMUX_TMPDIR"):
+        Tmux().ensure(session(), force=False)
 
 
 def test_a_session_that_could_not_be_made_leaves_nothing(server: Tmux) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from saltext_mip.federation import Federation, Node
-from saltext_mip.storage.state import KNOWN_HOSTS
+    from saltext_mip.results import NodesResult
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,10 @@ class Login:
     known_hosts: str
 
     @classmethod
-    def to(cls, node: Node, federation: Federation, state: Path) -> Login:
-        """To that node as the pillar says; ``state`` is the folder of the pusher's state."""
-        ssh = federation.settings["ssh"]
-        known_hosts = str(state / KNOWN_HOSTS)
-        return cls(node.id, ssh["user"], node.address, ssh["port"], known_hosts)
+    def to(cls, node: str, nodes: NodesResult) -> Login:
+        """To that node, by its minion id, as the pusher reaches it."""
+        ssh = nodes.ssh
+        return cls(node, ssh.user, nodes.nodes[node].address, ssh.port, ssh.known_hosts)
 
     def argv(self, remote: Sequence[str] = (), *, terminal: bool = True) -> tuple[str, ...]:
         """ssh's argument list; ``remote`` is quoted, since the other side is always a shell."""

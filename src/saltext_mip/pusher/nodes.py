@@ -65,9 +65,17 @@ class _Availability:
         return changed
 
 
-def list_nodes(pusher: Pusher) -> NodesResult:
-    """All nodes with what is known of them, and how ssh reaches them. Asks no node."""
+def list_nodes(pusher: Pusher, *, host_keys: bool | str = False) -> NodesResult:
+    """All nodes with what is known of them, and how ssh reaches them.
+
+    Asks no node, but with ``host_keys`` those whose ssh host keys are not known: all, or one.
+    """
+    notes = []
+    if host_keys:
+        name = None if host_keys is True else str(host_keys)
+        notes = unknown_host_keys(pusher, [node.id for node in _targets(pusher.federation, name)])
     return NodesResult(
+        notes=notes or UNSET,
         federation=pusher.federation.name,
         nodes=_node_infos(pusher, _Availability(pusher.state), {}),
         ssh=SshAccess(
@@ -88,7 +96,7 @@ def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     infos = _node_infos(pusher, availability, _reasons(answers))
     found = {node: info for node, info in infos.items() if node in only}
     down = [node for node, info in found.items() if info.enabled and not info.up]
-    refused, signed = host_keys(pusher, [node for node, up in ups.items() if up])
+    refused, signed = record_host_keys(pusher, [node for node, up in ups.items() if up])
     versions = _versions(pusher, [node for node, up in ups.items() if up], signed)
     notes = [
         *(f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()),
@@ -134,7 +142,31 @@ def _skew(versions: Mapping[str, str]) -> list[str]:
     ]
 
 
-def host_keys(pusher: Pusher, nodes: Sequence[str]) -> tuple[dict[str, str], Mapping[str, str]]:
+def unknown_host_keys(pusher: Pusher, nodes: Sequence[str]) -> list[str]:
+    """Ask those of these nodes whose ssh host keys are not known; a note for each without them."""
+    before = ssh_host_keys.known(_known_hosts(pusher))
+    asked = [node for node in nodes if node not in before]
+    if not asked:
+        return []
+    pusher.progress(f"asking for the ssh host keys of {', '.join(asked)}")
+    why, _ = record_host_keys(pusher, asked)
+    after = ssh_host_keys.known(_known_hosts(pusher))
+    return [
+        f"{node}: its ssh host keys are not known, so ssh does not connect: "
+        f"{why.get(node, 'it has none')}"
+        for node in asked
+        if node not in after
+    ]
+
+
+def _known_hosts(pusher: Pusher) -> str:
+    path = pusher.state / KNOWN_HOSTS
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def record_host_keys(
+    pusher: Pusher, nodes: Sequence[str]
+) -> tuple[dict[str, str], Mapping[str, str]]:
     """Record the nodes' ssh host keys, which come through Salt, in our own ``known_hosts``.
 
     Returns the reason by minion id for each node whose keys were not recorded, which keeps its old
@@ -149,7 +181,7 @@ def host_keys(pusher: Pusher, nodes: Sequence[str]) -> tuple[dict[str, str], Map
         except ValueError as exc:
             why[node] = str(exc)
     path = pusher.state / KNOWN_HOSTS
-    before = path.read_text("utf-8") if path.exists() else ""
+    before = _known_hosts(pusher)
     after = ssh_host_keys.known_hosts(before, keys)
     if after != before:
         private_folder(path.parent)

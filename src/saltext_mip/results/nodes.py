@@ -49,6 +49,7 @@ class NodesResult(Result, kw_only=True, frozen=True):
     federation: str
     nodes: dict[str, NodeInfo]
     ssh: SshAccess
+    notes: Absent[list[str]] = UNSET
 
 
 class CheckNodesResult(Result, kw_only=True, frozen=True):

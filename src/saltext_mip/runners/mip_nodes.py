@@ -14,15 +14,19 @@ def __virtual__():
 
 
 @command
-def nodes(federation=None):
+def nodes(federation=None, host_keys=False):
     """
-    List the federation's nodes, with their last known state. Asks no node.
+    List the federation's nodes, with their last known state. Asks no node, unless for host keys.
 
     federation
         The federation's name.
 
+    host_keys
+        Ask the nodes whose ssh host keys are not known yet, and record them for shells on nodes:
+        ``True`` for all nodes, or one node's name.
+
     Returns ``nodes``: ``{minion id: {"role", "short", "address", "hospital", "contact", "enabled",
-    "up" (null: never checked), "since"}}``.
+    "up" (null: never checked), "since"}}``; ``notes`` on nodes whose host keys could not be had.
 
     CLI Example:
 
@@ -31,7 +35,7 @@ def nodes(federation=None):
         salt-run mip.nodes federation=fed1
     """
     with open_pusher(__opts__, federation) as pusher:
-        return pusher_nodes.list_nodes(pusher)
+        return pusher_nodes.list_nodes(pusher, host_keys=host_keys)
 
 
 @command

@@ -9,9 +9,11 @@ from msgspec import structs
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
 from saltext_mip.console.tmux import open as tmux_open
-from saltext_mip.console.tmux.server import Tmux, inside
+from saltext_mip.console.tmux import operator
+from saltext_mip.console.tmux.server import Tmux
 from saltext_mip.console.tmux.server import attach as attach_to
 from saltext_mip.pusher import logs as pusher_logs
+from saltext_mip.pusher.nodes import list_nodes
 from saltext_mip.pusher.services import deploy as services_deploy
 from saltext_mip.pusher.services import lifecycle
 from saltext_mip.pusher.status import report
@@ -254,7 +256,8 @@ def logs(federation=None, node=None, component=None, lines=None, since=None):
 def tmux(federation=None, force=False, attach=True):
     """
     The operator's tmux session of the federation: created if needed, and attached if this runs on a
-    terminal. It runs on the tmux server of the user who runs this.
+    terminal. It runs on the tmux server of the user who runs this; where the Salt master has a user
+    of its own, use the command ``mip tmux``. Nodes whose ssh host keys are not known are asked.
 
     federation
         The federation's name.
@@ -276,14 +279,12 @@ def tmux(federation=None, force=False, attach=True):
         salt-run mip.tmux federation=fed1
         salt-run mip.tmux federation=fed1 force=True
     """
-    with open_pusher(__opts__, federation) as pusher:
-        made = tmux_open.session(
-            pusher,
-            Tmux(),
-            config=__opts__.get("config_dir"),
-            force=force,
-            inside=inside(),
-        )
     terminal = __opts__.get("__cli") == "salt-run" and sys.stdin.isatty() and sys.stdout.isatty()
+    who = operator.here(terminal=bool(attach and terminal))
+    server = Tmux()
+    with open_pusher(__opts__, federation) as pusher:
+        nodes = list_nodes(pusher, host_keys=True)
+    config = __opts__.get("config_dir")
+    made = tmux_open.session(nodes, server, who, config=config, force=force)
     attached = bool(attach and terminal and attach_to(made.attach) == 0)
     return structs.replace(made.value, attached=attached)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from saltext_mip import __version__
-from saltext_mip.console.tmux import open as tmux_open
-from saltext_mip.console.tmux.session import Session
 from saltext_mip.errors import Misuse, UnknownNode
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Pusher
@@ -146,63 +143,3 @@ def test_keys_of_who_does_not_answer_stay_as_they_were(fed: Folders) -> None:
     told.values.pop("fed1-wk-h1")
     assert commands.check_nodes(asking, None)["down"] == ["fed1-wk-h1"]
     assert (asking.state / "known_hosts").read_text() == before
-
-
-class Terminal:
-    """A tmux that makes what it is told to."""
-
-    def __init__(self) -> None:
-        self.sessions: dict[str, Session] = {}
-
-    def find(self, federation: str) -> str | None:
-        return "$1" if federation in self.sessions else None
-
-    def ensure(self, session: Session, *, force: bool) -> bool:
-        made = force or session.federation not in self.sessions
-        if made:
-            self.sessions[session.federation] = session
-        return made
-
-    def windows(self, federation: str) -> tuple[tuple[int, str, int], ...]:
-        return tuple(
-            (window.index, window.name, len(window.panes))
-            for window in self.sessions[federation].windows
-        )
-
-    def attach_argv(self, federation: str, *, inside: bool) -> tuple[str, ...]:
-        return ("tmux", "switch-client" if inside else "attach-session", "-t", "$1")
-
-
-def notes_of(session: Session) -> set[str]:
-    return {
-        argument
-        for window in session.windows
-        for pane in window.panes
-        for argument in pane.argv
-        if "disk is replaced" in argument
-    }
-
-
-def test_a_session_says_who_is_disabled(fed: Folders) -> None:
-    commands.disable(fed.pusher, "h2", "disk is replaced", dry_run=False)
-    terminal = Terminal()
-    made = tmux_open.session(fed.pusher, terminal, config="/etc/salt", force=False, inside=False)
-    assert made.value.changed is True
-    assert made.attach[1] == "attach-session"
-    assert len(notes_of(terminal.sessions["fed1"])) == 2
-    again = tmux_open.session(fed.pusher, terminal, config=None, force=False, inside=True)
-    assert again.value.changed is False
-    assert again.attach[1] == "switch-client"
-
-
-def test_a_session_that_lacks_a_hospital_says_how_to_have_it(tmp_path: Path) -> None:
-    terminal = Terminal()
-    small = Folders(tmp_path / "small", workers=1)
-    tmux_open.session(small.pusher, terminal, config=None, force=False, inside=False)
-    large = Folders(tmp_path / "large", workers=2)
-    made = tmux_open.session(large.pusher, terminal, config=None, force=False, inside=False)
-    assert made.value.notes == [
-        "The session has no window for fed1-wk-h2: force=True recreates it."
-    ]
-    made = tmux_open.session(large.pusher, terminal, config=None, force=True, inside=False)
-    assert made.value.notes == []

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
-from msgspec import to_builtins
+from msgspec import UNSET, to_builtins
 
+from saltext_mip import host_keys
 from saltext_mip.errors import AmbiguousNode, Misuse, UnknownNode
 from saltext_mip.pusher import nodes
 from tests.support.folders import Folders
 
 MARK = ".mip-data"
+KEY = f"ssh-ed25519 {base64.b64encode(b'0000ssh-ed25519' + bytes(36)).decode()}"
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Host keys of the machine, which has none where no sshd is installed."""
+    monkeypatch.setattr(host_keys, "own_keys", lambda _: [KEY])
 
 
 def listed(fed: Folders) -> Any:
@@ -154,3 +163,27 @@ def test_nodes_with_another_version_than_the_pushers_are_named_with_the_command(
     (note,) = result["notes"]
     assert note.startswith("fed1-wk-h1, fed1-wk-h2: saltext-mip 0.0.1, and the pusher has ")
     assert "salt-pip install --upgrade" in note
+
+
+def test_host_keys_are_asked_for_where_they_are_not_known_and_once(fed: Folders) -> None:
+    assert nodes.list_nodes(fed.pusher, host_keys="wk1").notes is UNSET
+    assert fed.asked == [("mip_node.host_keys", ("fed1-wk-h1",))]
+    fed.down = {"fed1-ui"}
+    notes = nodes.list_nodes(fed.pusher, host_keys=True).notes
+    assert fed.asked[1:] == [("mip_node.host_keys", ("fed1-ms", "fed1-ui", "fed1-wk-h2"))]
+    assert notes == [
+        "fed1-ui: its ssh host keys are not known, so ssh does not connect: it does not answer"
+    ]
+    fed.down = set()
+    nodes.list_nodes(fed.pusher, host_keys=True)
+    assert fed.asked[2:] == [("mip_node.host_keys", ("fed1-ui",))]
+    nodes.list_nodes(fed.pusher, host_keys=True)
+    assert len(fed.asked) == 3
+
+
+def test_a_node_without_host_keys_is_named(fed: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_keys, "own_keys", lambda _: [])
+    found = nodes.list_nodes(fed.pusher, host_keys="wk2").notes
+    assert found == [
+        "fed1-wk-h2: its ssh host keys are not known, so ssh does not connect: it has none"
+    ]

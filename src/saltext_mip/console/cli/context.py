@@ -50,5 +50,4 @@ class Context:
 
     def login(self, nodes: NodesResult, node: str) -> Login:
         """Where ssh goes for a node."""
-        ssh = nodes.ssh
-        return Login(node, ssh.user, nodes.nodes[node].address, ssh.port, ssh.known_hosts)
+        return Login.to(node, nodes)

@@ -41,7 +41,8 @@ def remote_logs(component: str | None, lines: int, since: str | None = None) -> 
 class NodePane:
     """A node's pane: ``title`` and ``note`` are shown first; then ssh, a shell in ``folder``.
 
-    With ``logs``, the role of the node, its log is followed instead.
+    With ``logs``, the role of the node, its log is followed instead. ``hint`` is what to do where
+    ssh does not connect.
     """
 
     title: str
@@ -50,6 +51,7 @@ class NodePane:
     note: str = ""
     folder: str | None = None
     logs: str | None = None
+    hint: str = ""
 
     def to_argument(self) -> str:
         """The one argument of the program: tmux keeps it, also over an upgrade of this package."""
@@ -61,7 +63,8 @@ class NodePane:
             "folder": self.folder,
             "federation": self.federation,
         }
-        return json.dumps(value if self.logs is None else {**value, "logs": self.logs})
+        more = {"logs": self.logs, "hint": self.hint}
+        return json.dumps(value | {key: text for key, text in more.items() if text})
 
     @classmethod
     def from_argument(cls, argument: str) -> NodePane:
@@ -137,7 +140,9 @@ def _ended(code: int, pane: NodePane) -> str:
     again = "C-j r reconnects"
     if code == LOST:
         check = f"mip --federation {pane.federation} node check"
-        text = f"No connection. If the host's key is not known: {check}. {again}."
+        text = (
+            f"No connection. If the host's key is not known: {check}. {again}. {pane.hint}".rstrip()
+        )
     elif code == NOT_FOUND:
         text = "The command `mip` is not in the path there; see the manual, Installation."
     else:

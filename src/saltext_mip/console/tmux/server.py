@@ -7,22 +7,67 @@ names may hold what tmux takes for part of a target.
 from __future__ import annotations
 
 import os
+import pwd
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from saltext_mip.console.tmux import keys, layout
-from saltext_mip.console.tmux.session import MARK, Pane, Session, Window
+from saltext_mip.console.tmux.session import (
+    MARK,
+    NEWER_WINDOW_OPTIONS,
+    Pane,
+    Session,
+    Window,
+)
 from saltext_mip.errors import MipError, Refused
+from saltext_mip.text import shown
 
 ASIDE = 32000  # an index for the window that a new session cannot be made without
 SMALLEST = (80, 24)
 LARGEST_CELL = (26, 4)  # what a pane of the logs wants, while it is made
+# Runs in a window until its options are set: its own program could end before, and the window too.
+# Of two words and more, so that no default-shell and no default-command is asked.
+HOLD = ("tail", "-f", "/dev/null")
 
 
 class TmuxFailed(MipError):
     """tmux: {message}"""
+
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+# what tmux reports, and what it means
+REASONS = (
+    (
+        re.compile("protocol version mismatch|server version is too old"),
+        "its server on this machine is still of another version than the command. End your "
+        "sessions in it (what runs in them is lost), then try again.",
+    ),
+    (
+        re.compile("server exited unexpectedly|no server running"),
+        "its server ended at once. Where tmux.conf has exit-unattached on, a session that nobody "
+        "is attached to is not kept: remove that option. Else tmux new-session shows why.",
+    ),
+    (
+        re.compile("(?:couldn't create|error creating|not a directory|unsafe permissions)"),
+        "it cannot have its socket's folder: TMUX_TMPDIR (default /tmp) must be a folder that you "
+        "can write to, and tmux-<user id> in it must be yours alone.",
+    ),
+    (
+        re.compile("error connecting to .*Permission denied"),
+        "its server on this machine is another user's: unset TMUX and TMUX_TMPDIR, or be that "
+        "user.",
+    ),
+)
+
+
+def reason(message: str) -> str:
+    """What tmux reports in our words where it is known, else in its own."""
+    return next((ours for pattern, ours in REASONS if pattern.search(message)), message)
 
 
 class Tmux:
@@ -30,7 +75,7 @@ class Tmux:
 
     def __init__(self) -> None:
         if shutil.which("tmux") is None:
-            raise TmuxFailed("it is not installed here.")
+            raise TmuxFailed("it is not installed here. Install the package tmux.")
         import libtmux
 
         self._server = libtmux.Server()
@@ -39,10 +84,16 @@ class Tmux:
         """The id of that federation's session."""
         return next((id_ for id_, mark in self._sessions() if mark == federation), None)
 
-    def ensure(self, session: Session, *, force: bool) -> bool:
-        """Make the session unless it is there; whether it was made. With ``force`` recreated."""
+    def ensure(
+        self, session: Session, *, force: bool, environment: Mapping[str, str] = NOTHING
+    ) -> bool:
+        """Make the session unless it is there; whether it was made. With ``force`` recreated.
+
+        ``environment``: for what is started in it from now on.
+        """
         there = self.find(session.federation)
         if there is not None and not force:
+            self._set_environment(there, environment)
             self._bind()
             return False
         taken = self._ask("list-sessions", "-F", "#{session_name}", empty=True)
@@ -55,7 +106,7 @@ class Tmux:
         if there is not None:
             self._ask("rename-session", "-t", there, f"{session.name}-old")
         try:
-            made = self._make(session)
+            made = self._make(session, environment)
         except MipError:
             if there is not None:
                 self._ask("rename-session", "-t", there, session.name)
@@ -87,13 +138,18 @@ class Tmux:
 
     # -- making
 
-    def _make(self, session: Session) -> str:
+    def _make(self, session: Session, environment: Mapping[str, str]) -> str:
         width, height = _room(session)
+        # in one: with destroy-unattached, tmux would destroy it before the next command
         made, aside = self._ask(
             *("new-session", "-d", "-s", session.name, "-x", str(width), "-y", str(height)),
-            *("-P", "-F", "#{session_id} #{window_id}"),
+            *("-P", "-F", "#{session_id} #{window_id}", *HOLD),
+            *(";", "set-option", "destroy-unattached", "off"),
         )[0].split(" ")
         try:
+            self._silence_hooks(made, "-g")
+            self._ask("rename-session", "-t", made, session.name)  # a hook may have renamed it
+            self._set_environment(made, environment)
             self._set(made, session.options)
             self._ask("move-window", "-s", aside, "-t", f"{made}:{ASIDE}")
             for window in session.windows:
@@ -111,15 +167,18 @@ class Tmux:
         first, *others = window.panes
         id_, pane = self._ask(
             *("new-window", "-d", "-t", f"{session}:{window.index}", "-n", window.name),
-            *("-P", "-F", "#{window_id} #{pane_id}", *first.argv),
+            *("-P", "-F", "#{window_id} #{pane_id}", *HOLD),
         )[0].split(" ")
+        self._silence_hooks(id_, "-gw")
         self._set(id_, {**options, **window.options}, window=True)
+        self._set(id_, NEWER_WINDOW_OPTIONS, window=True, quiet=True)
+        self._ask("respawn-pane", "-k", "-t", pane, *(first.argv or _shell()))
         self._title(pane, first)
         for other in others:
             lines = ("-l", str(other.lines)) if other.lines else ()
             pane = self._ask(
                 *("split-window", "-d", "-v", "-t", pane, *lines, "-P", "-F", "#{pane_id}"),
-                *other.argv,
+                *(other.argv or _shell()),
             )[0]
             self._title(pane, other)
             if window.grid:  # makes room for the next
@@ -133,9 +192,25 @@ class Tmux:
         """In an option of ours: a program in the pane can change a pane's title."""
         self._ask("set-option", "-p", "-t", pane, "@mip_pane", of.title)
 
-    def _set(self, target: str, options: Mapping[str, str], *, window: bool = False) -> None:
+    def _set(
+        self, target: str, options: Mapping[str, str], *, window: bool = False, quiet: bool = False
+    ) -> None:
+        """``quiet``: an option that this tmux does not know is left out."""
+        flags = [*(["-w"] if window else []), *(["-q"] if quiet else [])]
         for name, value in options.items():
-            self._ask("set-option", *(("-w",) if window else ()), "-t", target, name, value)
+            self._ask("set-option", *flags, "-t", target, name, value)
+
+    def _set_environment(self, session: str, environment: Mapping[str, str]) -> None:
+        for name, value in environment.items():
+            self._ask("set-environment", "-t", session, name, value)
+
+    def _silence_hooks(self, target: str, scope: str) -> None:
+        """Let nothing that the user has tmux do at its events happen to what we make."""
+        window = ("-w",) if scope == "-gw" else ()
+        for line in self._ask("show-hooks", scope, empty=True):
+            name, is_set, _ = line.partition("[")
+            if is_set:
+                self._ask("set-hook", *window, "-t", target, name, "")
 
     def _bind(self) -> None:
         for key in keys.KEYS:
@@ -161,7 +236,9 @@ class Tmux:
         if done.returncode or done.stderr:
             if empty:
                 return []
-            raise TmuxFailed(f"{arguments[0]}: {' '.join(done.stderr) or done.returncode}")
+            message = shown(" ".join(done.stderr)) or str(done.returncode)
+            ours = reason(message)
+            raise TmuxFailed(ours if ours != message else f"{arguments[0]}: {message}")
         return list(done.stdout)
 
 
@@ -170,9 +247,10 @@ def attach(argv: tuple[str, ...]) -> int:
     return subprocess.call(argv)  # noqa: S603 - made by attach_argv
 
 
-def inside() -> bool:
-    """Whether this runs in a pane of tmux."""
-    return bool(os.environ.get("TMUX"))
+def _shell() -> tuple[str, ...]:
+    """The operator's login shell, whatever tmux is configured to start."""
+    shell = os.environ.get("SHELL") or pwd.getpwuid(os.geteuid()).pw_shell
+    return (shell if os.access(shell, os.X_OK) else "/bin/sh", "-l")
 
 
 def _room(session: Session) -> tuple[int, int]:

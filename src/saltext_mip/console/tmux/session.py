@@ -10,15 +10,14 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import MappingProxyType
 
 from saltext_mip.console.ssh import Login
 from saltext_mip.console.tmux.pane import NodePane
-from saltext_mip.federation import Federation, Node
+from saltext_mip.results import NodesResult, value_or
 
 MARK = "@mip_federation"  # the user option that tells our sessions from others
-FIRST_WORKER = 5
+MASTER, UI, FIRST_WORKER = 3, 4, 5  # windows
 HISTORY = 100_000
 
 OPTIONS: Mapping[str, str] = MappingProxyType(
@@ -27,6 +26,8 @@ OPTIONS: Mapping[str, str] = MappingProxyType(
         "renumber-windows": "off",
         "history-limit": str(HISTORY),
         "prefix2": "C-j",
+        "key-table": "root",
+        "destroy-unattached": "off",
         "status": "on",
         "status-left-length": "70",
         "status-left": "#[fg=blue,bold] #S #[default]",
@@ -45,6 +46,8 @@ WINDOW_OPTIONS: Mapping[str, str] = MappingProxyType(
         "window-status-current-format": "#[bold]#I:#W#{?window_zoomed_flag,(Z),}*#[default]",
     }
 )
+# Where tmux has it (3.3 and newer): no pane may send what tmux does not understand to the terminal.
+NEWER_WINDOW_OPTIONS: Mapping[str, str] = MappingProxyType({"allow-passthrough": "off"})
 TITLED: Mapping[str, str] = MappingProxyType(
     {"pane-border-status": "top", "pane-border-format": " #{@mip_pane} "}
 )
@@ -100,29 +103,37 @@ class Program:
 
 
 def of(
-    federation: Federation,
+    nodes: NodesResult,
     *,
-    state: Path,
     notes: Mapping[str, str] | None = None,
     program: Program | None = None,
+    hint: str = "",
 ) -> Session:
-    """The session of that federation. ``notes``: text about a node, by minion id."""
+    """The session of that federation. ``notes``: text about a node, by minion id.
+
+    ``hint``: what to do where ssh does not connect.
+    """
     program = program or Program()
     notes = notes or {}
 
-    def shell(node: Node) -> Pane:
-        return Pane(node.id, program.pane(_node_pane(node, federation, state, notes)))
+    def shell(node: str) -> Pane:
+        return Pane(node, program.pane(_node_pane(node, nodes, notes, hint)))
 
-    def log(node: Node) -> Pane:
-        of_node = replace(_node_pane(node, federation, state, notes), logs=node.role)
+    def log(node: str) -> Pane:
+        facts = nodes.nodes[node]
+        of_node = replace(_node_pane(node, nodes, notes, hint), logs=facts.role)
         # in the border, since what the program says first is soon out of sight
-        note = f" {notes[node.id]}" if node.id in notes else ""
-        return Pane(f"{node.short} {node.id}{note}", program.pane(of_node))
+        note = f" {notes[node]}" if node in notes else ""
+        return Pane(f"{facts.short} {node}{note}", program.pane(of_node))
 
-    named = ("--federation", federation.name)
+    def with_role(role: str) -> list[str]:
+        return [node for node, facts in nodes.nodes.items() if facts.role == role]
+
+    masters, uis, workers = map(with_role, ("master", "ui", "worker"))
+    named = ("--federation", nodes.federation)
     windows = [
         Window(0, "bash", (Pane(),)),
-        Window(1, "logs", tuple(map(log, federation.nodes)), grid=True, options=TITLED),
+        Window(1, "logs", tuple(map(log, masters + uis + workers)), grid=True, options=TITLED),
         Window(
             2,
             "deploy",
@@ -131,15 +142,12 @@ def of(
                 Pane("status", program.mip(*named, "status", "--watch", "--problems"), lines=8),
             ),
         ),
-        Window(3, federation.master.id, (shell(federation.master),)),
     ]
-    if federation.ui:
-        windows.append(Window(4, federation.ui.id, (shell(federation.ui),)))
-    windows += [
-        Window(number, node.id, (shell(node),))
-        for number, node in enumerate(federation.workers, FIRST_WORKER)
-    ]
-    return Session(name_of(federation.name), federation.name, tuple(windows))
+    for first, named_nodes in ((MASTER, masters), (UI, uis), (FIRST_WORKER, workers)):
+        windows += [
+            Window(number, node, (shell(node),)) for number, node in enumerate(named_nodes, first)
+        ]
+    return Session(name_of(nodes.federation), nodes.federation, tuple(windows))
 
 
 def name_of(federation: str) -> str:
@@ -147,14 +155,13 @@ def name_of(federation: str) -> str:
     return re.sub(r"[.:]", "_", federation)
 
 
-def _node_pane(
-    node: Node, federation: Federation, state: Path, notes: Mapping[str, str]
-) -> NodePane:
-    login = Login.to(node, federation, state)
+def _node_pane(node: str, nodes: NodesResult, notes: Mapping[str, str], hint: str) -> NodePane:
+    login, facts = Login.to(node, nodes), nodes.nodes[node]
     return NodePane(
-        title=f"{node.id} ({node.short}, {node.role}, {login.user}@{login.address})",
-        note=notes.get(node.id, ""),
+        title=f"{node} ({facts.short}, {facts.role}, {login.user}@{login.address})",
+        note=notes.get(node, ""),
         login=login,
-        folder=None if node.role == "ui" else str(node.data_path),
-        federation=federation.name,
+        folder=value_or(facts.data_path, None),
+        federation=nodes.federation,
+        hint=hint,
     )

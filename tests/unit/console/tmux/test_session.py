@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,7 @@ import pytest
 from saltext_mip.console.tmux import keys, layout
 from saltext_mip.console.tmux.session import Program, Session, name_of, of
 from saltext_mip.federation import Federation
-
-STATE = Path("/var/lib/mip/fed1")
+from tests.support.listed import KNOWN_HOSTS, listed
 
 
 def federation(
@@ -30,7 +28,7 @@ def federation(
 
 
 def made(**facts: Any) -> Session:
-    return of(federation(**facts), state=STATE)
+    return of(listed(federation(**facts)))
 
 
 def pane(session: Session, window: int, number: int = 0) -> dict[str, Any]:
@@ -84,12 +82,12 @@ def test_a_shell_goes_where_the_pillar_says() -> None:
         "anna",
         "10.77.0.21",
         2222,
-        "/var/lib/mip/fed1/known_hosts",
+        KNOWN_HOSTS,
     ]
 
 
 def test_what_is_to_be_said_of_a_node_is_said_in_its_windows_only() -> None:
-    session = of(federation(), state=STATE, notes={"fed1-wk-h2": "This node is disabled."})
+    session = of(listed(federation()), notes={"fed1-wk-h2": "This node is disabled."})
     assert pane(session, 5)["note"] == ""
     assert pane(session, 6)["note"] == "This node is disabled."
     assert pane(session, 1, 3)["note"] == "This node is disabled."
@@ -100,7 +98,7 @@ def test_what_is_to_be_said_of_a_node_is_said_in_its_windows_only() -> None:
 
 
 def test_the_second_window_watches_what_is_wrong() -> None:
-    session = of(federation(), state=STATE, program=Program("python", "/etc/salt"))
+    session = of(listed(federation()), program=Program("python", "/etc/salt"))
     help_, status = session.windows[2].panes
     assert help_.argv[-2:] == ("tasks", "--shell")
     assert status.argv == (
@@ -125,7 +123,7 @@ def test_input_goes_to_one_pane() -> None:
 )
 def test_a_sessions_name_holds_nothing_that_tmux_takes_for_its_own(name: str, taken: str) -> None:
     assert name_of(name) == taken
-    session = of(federation(name=name), state=STATE)
+    session = of(listed(federation(name=name)))
     assert (session.name, session.federation) == (taken, name)
 
 

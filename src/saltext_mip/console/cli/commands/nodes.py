@@ -55,12 +55,15 @@ def describe(context: Context, given: Arguments) -> int:
 
 def ssh(context: Context, given: Arguments) -> int:
     """Replace this process by ssh."""
-    result = context.run("nodes", **without(given, "node"))
+    result = context.run("nodes", host_keys=given["node"], **without(given, "node"))
     if result.error is not None:
         return context.finish("nodes", result)
     from saltext_mip.console.ssh import in_folder
 
     nodes: NodesResult = result.value
+    if notes := value_or(nodes.notes, []):
+        context.display.error("\n".join(notes))
+        return 1
     node = context.find_node(nodes, given["node"])
     folder = value_or(nodes.nodes[node].data_path, None)
     return exec_program(context.login(nodes, node).argv(in_folder(folder)))

@@ -22,6 +22,7 @@ from saltext_mip.console.cli.action import (
     without,
 )
 from saltext_mip.console.cli.context import Context
+from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.console.cli.terminal import exec_program, pause, width
 from saltext_mip.console.screens.events import lines
 from saltext_mip.console.screens.text import Screen
@@ -33,14 +34,26 @@ POLL = 0.5  # seconds between two reads of the event log
 
 
 def tmux(context: Context, given: Arguments) -> int:
-    """Create the session, and on a terminal attach to it."""
-    result = context.run("tmux", attach=False, **given)
-    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not context.display.json
-    if result.error is None and terminal:
-        from saltext_mip.console.tmux.server import Tmux, inside
+    """Create the session, and on a terminal attach to it.
 
-        exec_program(Tmux().attach_argv(result.value.federation, inside=inside()))
-    return context.finish("tmux", result)
+    The session is made by this process: the runner's may be one of the Salt master's user.
+    """
+    from saltext_mip.console.tmux import open as tmux_open
+    from saltext_mip.console.tmux import operator
+    from saltext_mip.console.tmux.server import Tmux
+
+    terminal = sys.stdin.isatty() and sys.stdout.isatty() and not context.display.json
+    who = operator.here(terminal=terminal)
+    server = Tmux()
+    result = context.run("nodes", host_keys=True, **without(given, "force"))
+    if result.error is not None:
+        return context.finish("nodes", result)
+    config = str(Path(context.config).absolute()) if context.config else None
+    force = bool(given.get("force"))
+    made = tmux_open.session(result.value, server, who, config=config, force=force)
+    if terminal:
+        exec_program(made.attach)
+    return context.finish("tmux", CommandResult(0, made.value))
 
 
 def logs(context: Context, given: Arguments) -> int:
@@ -48,10 +61,12 @@ def logs(context: Context, given: Arguments) -> int:
     if not given.get("follow"):
         return context.finish("logs", context.run("logs", **without(given, "follow")))
     federation = {key: given[key] for key in ("federation",) if key in given}
-    result = context.run("nodes", **federation)
+    result = context.run("nodes", host_keys=given.get("node", True), **federation)
     if result.error is not None:
         return context.finish("nodes", result)
     found: NodesResult = result.value
+    for note in value_or(found.notes, []):
+        context.display.error(note)
     nodes = found.nodes
     if "node" in given:
         chosen = [context.find_node(found, given["node"])]

@@ -111,3 +111,12 @@ def test_ssh_to_a_node_without_data_opens_the_login_shell(
     monkeypatch.setattr(nodes, "exec_program", lambda argv: called.append(tuple(argv)) or 0)
     nodes.ssh(context(Scripted(listed), ("ssh",)), {"node": "ui"})
     assert called[0][-1] == "10.77.0.11"
+
+
+def test_no_shell_is_opened_on_a_node_whose_host_keys_are_not_known(
+    listed: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    salt = Scripted({**listed, "notes": ["fed1-wk-chuv: its ssh host keys are not known"]})
+    assert nodes.ssh(context(salt, ("ssh",)), {"node": "wk1"}) == 1
+    assert salt.calls == [("nodes", {"host_keys": "wk1"})]
+    assert capsys.readouterr().err == "fed1-wk-chuv: its ssh host keys are not known\n"

@@ -11,8 +11,10 @@ from msgspec import to_builtins
 
 from saltext_mip.console.cli.commands import watch
 from saltext_mip.console.cli.salt import CommandResult
+from saltext_mip.console.tmux import server
 from saltext_mip.generations.event_log import EventLog
 from saltext_mip.results import Event
+from tests.support.fake_tmux import FakeTmux
 from tests.support.returns import example
 from tests.unit.console.cli.scripted import Scripted, context
 
@@ -93,13 +95,29 @@ def test_an_error_ends_what_would_go_on(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr() == ("", "no pillar\n" * 2)
 
 
-def test_the_session_is_not_attached_where_there_is_no_terminal(
-    capsys: pytest.CaptureFixture[str],
+def test_the_session_is_made_here_and_not_attached_where_there_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    salt = Scripted(example("tmux")[1])
-    assert watch.tmux(context(salt, ("tmux",)), {"force": True}) == 0
-    assert salt.calls == [("tmux", {"attach": False, "force": True})]
+    tmux = FakeTmux()
+    monkeypatch.setattr(server, "Tmux", lambda: tmux)
+    salt = Scripted(example("nodes")[1])
+    assert watch.tmux(context(salt, ("tmux",)), {"federation": "fed1", "force": True}) == 0
+    # not by the runner, which may run as the Salt master's user
+    assert salt.calls == [("nodes", {"host_keys": True, "federation": "fed1"})]
+    assert set(tmux.sessions) == {"fed1"}
     assert "tmux attach" in capsys.readouterr().out
+
+
+def test_host_keys_that_are_missing_are_asked_for_before_logs_are_followed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(watch.follow, "follow", lambda *_, **__: 1)
+    noted = example("nodes")[1] | {"notes": ["fed1-wk-chuv: no keys"]}
+    salt = Scripted(noted, noted)
+    watch.logs(context(salt, ("logs",)), {"follow": True})
+    watch.logs(context(salt, ("logs",)), {"follow": True, "node": "wk1"})
+    assert [given["host_keys"] for _, given in salt.calls] == [True, "wk1"]
+    assert capsys.readouterr().err == "fed1-wk-chuv: no keys\n" * 2
 
 
 def test_tasks_are_listed_for_a_person_and_for_a_program(
