@@ -68,7 +68,11 @@ class Docker:
         self.api = self
         self.api_version = "1.41"
         self.swarm = self
-        self.attrs = {"JoinTokens": {"Worker": TOKEN}}
+        self.attrs: dict[str, Any] = {
+            "JoinTokens": {"Worker": TOKEN},
+            "Version": {"Index": 7},
+            "Spec": {"Name": "default", "Raft": {"SnapshotInterval": 500}},
+        }
         self._ids = 0
 
     # -- what a test arranges
@@ -138,6 +142,12 @@ class Docker:
 
     def reload(self) -> None:
         self.calls.append(("reload", None))
+
+    def update_swarm(self, version: int, spec: Any, *, rotate_worker_token: bool) -> None:
+        assert (version, spec) == (self.attrs["Version"]["Index"], self.attrs["Spec"])
+        assert rotate_worker_token
+        self.attrs["JoinTokens"] = {"Worker": self.attrs["JoinTokens"]["Worker"] + "-next"}
+        self.calls.append(("update_swarm", None))
 
     def nodes(self) -> list[dict[str, Any]]:
         return list(copy.deepcopy(self.nodes_).values())

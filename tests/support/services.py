@@ -16,6 +16,7 @@ from saltext_mip.node.context import NodeContext
 from saltext_mip.node.services import overrides
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.services import join_token
 from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import desired_services
@@ -48,6 +49,7 @@ class Services(Folders):
         self.foreign: dict[str, str] = {}
         self.states: dict[str, list[dict[str, Any]]] = {}
         self.joined: set[str] = set()
+        self.token = "join token"
         self.unknown: set[str] = set()
         self.tasks: dict[str, Task | None] = {}
         self.requests: list[ServiceRequest] = []
@@ -97,6 +99,7 @@ class Services(Folders):
             "mip_node.ready": self._ready,
             "mip_node.apply_states": self._apply_states,
             "mip_node.join_again": self._join_again,
+            "mip_node.rotate_join_token": self._rotate_join_token,
             "mip_node.refresh_pillar": self._refresh_pillar,
         }.get(function)
         if mine is None:
@@ -244,12 +247,25 @@ class Services(Folders):
         return {"findings": findings, "swarm": self._membership(node)}
 
     def _apply_states(self, node: str, test: bool = False, **_: Any) -> dict[str, Any]:
-        if not test:
+        if not test and node not in self.joined:
             self.joined.add(node)
+            if node != self.federation.master.id:
+                self._give_token()
         return {"states": self.states.get(node, []), "swarm": self._membership(node)}
 
     def _join_again(self, node: str, **_: Any) -> dict[str, Any]:
         self.unknown.discard(node)
+        self._give_token()
+        return self._membership(node)
+
+    def _give_token(self) -> None:
+        """As the external pillar does."""
+        token = join_token.hand_out(self.pusher.state)
+        assert token is not None
+        assert token.reveal() == self.token, "the Swarm does not take another one"
+
+    def _rotate_join_token(self, node: str, **_: Any) -> dict[str, Any]:
+        self.token += "'"
         return self._membership(node)
 
     def _refresh_pillar(self, node: str, **_: Any) -> bool:
@@ -261,7 +277,7 @@ class Services(Folders):
         value = {"state": "active" if node in self.joined else "inactive", "error": ""}
         value |= {"id": self._id(node) if node in self.joined else ""}
         value |= {"cluster": "c" if master else ""}
-        return value | ({"sealed": "join token"} if master else {})
+        return value | ({"sealed": self.token} if master else {})
 
     def _id(self, node: str) -> str:
         """The node's id in the Swarm; another one once it joined again."""

@@ -264,6 +264,22 @@ def join_again(federation, declaration):
 
 
 @_signed
+def rotate_join_token(federation, declaration):
+    """
+    Replace the Swarm's join token, on its master node.
+
+    Returns ``{"state", "id", "cluster", "error", "sealed"}``: the new token is sealed for the
+    pusher.
+
+    Called by ``mip.disable`` and ``mip.deploy``.
+    """
+    from saltext_mip.node import swarm
+
+    key = _pusher_key()
+    return _step(lambda context: swarm.rotate_token(context, key), federation, declaration)
+
+
+@_signed
 def services(federation, declaration, swarm_ids=None, compile_pillar=True):
     """
     The federation's services, on its master node: what runs, what serves, what is not as declared.

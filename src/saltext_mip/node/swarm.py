@@ -34,6 +34,16 @@ def observe_membership(context: NodeContext, public_key: bytes | None = None) ->
         return value
 
 
+def rotate_token(context: NodeContext, public_key: bytes) -> dict[str, Any]:
+    """Replace the join token, on the manager; its membership, with the new token sealed."""
+    if context.node.role != "master":
+        raise Refused("the Swarm's join token is the master's")
+    with docker.connected() as client:
+        if membership.state(client)["ControlAvailable"]:
+            membership.rotate_token(client)
+    return observe_membership(context, public_key)
+
+
 def _sealed_token(context: NodeContext, client: Any, public_key: bytes) -> str:
     """The Swarm's join token, for the pusher alone."""
     binding = sealing.Binding(context.federation.name, context.node.id, sealing.JOIN_PURPOSE)

@@ -4,8 +4,9 @@ An external pillar: secrets that only one node of a federation may know.
 ``mip:secrets:<federation>`` of the master node, whose Docker runs the services, has the secret part
 of their environment (``env``: what ``services.<name>.env`` has in the pusher's own pillar and not
 in the node's). A declared node that reports by its grain ``mip_swarm: out`` that it is not in the
-Swarm gets the join token (``join``). Right after joining, the node has its pillar compiled without
-the grain, since the Salt master keeps compiled pillar in its cache.
+Swarm gets the join token (``join``), unless it is disabled. Right after joining, the node has its
+pillar compiled without the grain, since the Salt master keeps compiled pillar in its cache; the
+deployment that has the node join, or the next refresh, replaces the token.
 
 Configuration, which ``salt-run mip.setup`` writes:
 
@@ -24,6 +25,7 @@ import salt.pillar
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.errors import MipError
 from saltext_mip.federation import federations
+from saltext_mip.generations.store import Store
 from saltext_mip.pusher.services import join_token
 from saltext_mip.storage.state import StateBroken
 
@@ -55,17 +57,24 @@ def ext_pillar(minion_id, pillar):
         if node.role == "master":
             secrets["env"] = _environment(name, federation)
         elif __grains__.get("mip_swarm") == "out":
-            state = federation.state(Path(__opts__["root_dir"]))
-            try:
-                token = join_token.token(state)
-            except StateBroken as exc:
-                log.error("The join token of %s cannot be read: %s", name, exc)
-                continue
+            token = _join_token(federation, minion_id)
             if token is not None:
                 secrets["join"] = token.reveal()
         if secrets:
             found[name] = secrets
     return {"mip": {"secrets": found}} if found else {}
+
+
+def _join_token(federation, minion_id):
+    """The join token for a node that is not disabled; recorded as used."""
+    state = federation.state(Path(__opts__["root_dir"]))
+    try:
+        if minion_id in Store(state).disabled():
+            return None
+        return join_token.hand_out(state)
+    except (StateBroken, OSError) as exc:
+        log.error("The join token of %s cannot be given to %s: %s", federation.name, minion_id, exc)
+        return None
 
 
 def _is_node(pillar, minion_id):

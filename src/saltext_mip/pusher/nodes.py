@@ -16,6 +16,7 @@ from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, sanitize
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.services import join_token
 from saltext_mip.results import (
     Absent,
     CheckNodesResult,
@@ -198,19 +199,28 @@ def record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
 def disable(
     pusher: Pusher, name: str | None, reason: str | None, *, dry_run: bool
 ) -> MembershipResult:
-    """Disable a node: it gets no jobs, and the next consolidation removes its datasets."""
+    """Disable a node: it gets no jobs, and the next consolidation removes its datasets.
+
+    A copy of the Swarm's join token that it has is of no use to it any more.
+    """
     node = _required_node(pusher.federation, name, "disable")
     already = node.id in pusher.store.disabled()
+    rotates = not already and join_token.token(pusher.state) is not None
+    not_rotated = None
     if not already and not dry_run:
         when = pusher.now().isoformat(timespec="seconds")
         pusher.store.disable(node.id, Override(pusher.actor, when, reason or ""))
         pusher.record("disabled", about=node.id, message=reason or "")
+        not_rotated = join_token.rotate(pusher) if rotates else None
     item = PlanItem(
         NOTHING if already else "disable",
         node.id,
         "already disabled" if already else (reason or "requested"),
     )
-    return _result(pusher, node, [item], dry_run=dry_run)
+    rotation = PlanItem("rotate", "the Swarm's join token", f"{node.id} may have a copy of it")
+    plan = [item, rotation] if rotates else [item]
+    result = _result(pusher, node, plan, dry_run=dry_run)
+    return structs.replace(result, notes=[not_rotated], retcode=1) if not_rotated else result
 
 
 def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResult:

@@ -115,7 +115,10 @@ def disable(federation=None, node=None, reason=None, dry_run=False, timeout=300)
     timeout
         Seconds to wait for another command that holds the federation's lock.
 
-    Returns ``nodes`` as ``mip.nodes`` for this one, ``plan``, ``changed``.
+    Where there is a Swarm, its join token is replaced: a copy that the node has is of no use to it.
+
+    Returns ``nodes`` as ``mip.nodes`` for this one, ``plan``, ``changed``; exit code 1 and
+    ``notes`` if the token could not be replaced.
 
     CLI Example:
 

@@ -30,6 +30,7 @@ NODES_SEEN = "seen.json"  # when nodes last responded
 FORGERIES = "forged.json"  # answers in nodes' names that were not theirs
 KNOWN_HOSTS = "known_hosts"  # the nodes' ssh host keys, as ssh reads them
 JOIN = "join.json"  # the token with which nodes join the Swarm
+JOIN_USED = "join-used.json"  # the digest of a token that is to be rotated
 DEPLOY_FAILED = "deploy-failed.json"  # what the last deployment did not do, by node
 SERVED = "served.json"  # the generation that engines have loaded
 ROLES_SYNCED = "roles.json"  # the last synchronisation of Keycloak's roles

@@ -61,6 +61,14 @@ def token(client: Any) -> Secret:
     return Secret(client.swarm.attrs["JoinTokens"]["Worker"])
 
 
+def rotate_token(client: Any) -> None:
+    """Replace the token with which a worker joins: the one of before joins no node any more."""
+    client.swarm.reload()
+    now = client.swarm.attrs
+    # with its whole specification, of which Docker would reset what is left out
+    client.api.update_swarm(now["Version"]["Index"], now["Spec"], rotate_worker_token=True)
+
+
 def joined(now: Mapping[str, Any], manager: str) -> str | None:
     """Why this node is not in the Swarm of ``manager``; ``None`` if it is.
 

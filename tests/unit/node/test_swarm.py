@@ -96,7 +96,7 @@ def test_without_a_token_the_error_names_the_command(
     assert worker_docker.calls == []
 
 
-def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of: Contexts) -> None:
+def key_pair() -> tuple[bytes, bytes]:
     key = rsa.generate_private_key(65537, 2048)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -106,6 +106,11 @@ def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+    return private, public
+
+
+def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of: Contexts) -> None:
+    private, public = key_pair()
     value = swarm.observe_membership(context_of("fed1-ms"), public)
     assert {**value, "sealed": ""} == {
         "state": "active",
@@ -120,3 +125,22 @@ def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of
     ) == Secret(TOKEN)
     assert "sealed" not in swarm.observe_membership(context_of("fed1-wk-chuv"), public)
     assert "sealed" not in swarm.observe_membership(context_of("fed1-ms"))
+
+
+def test_a_rotated_token_is_another_one_and_the_swarm_is_as_it_was(
+    sdk: Docker, context_of: Contexts
+) -> None:
+    private, public = key_pair()
+    value = swarm.rotate_token(context_of("fed1-ms"), public)
+    assert sdk.names("update_swarm") == [None]
+    binding = Binding("fed1", "fed1-ms", JOIN_PURPOSE)
+    assert sealing.opened(value["sealed"], private, binding=binding) == Secret(f"{TOKEN}-next")
+
+
+def test_only_the_master_rotates_and_only_a_swarm_that_it_manages(
+    sdk: Docker, worker_docker: Docker, context_of: Contexts
+) -> None:
+    with pytest.raises(Refused):
+        swarm.rotate_token(context_of("fed1-wk-chuv"), b"")
+    assert "sealed" not in swarm.rotate_token(context_of("fed1-ms"), b"")
+    assert (sdk.names("update_swarm"), worker_docker.names("update_swarm")) == ([], [])

@@ -17,9 +17,9 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
 from saltext_mip.pusher.services import client, deploy_failures, join_token, rollout, wait
 from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.pusher.services.join_token import SentMembership
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.results import DeployedNode, ServicesResult
-from saltext_mip.sealing import JOIN_PURPOSE, Binding
 from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.engines.interface import differences, expected
@@ -33,18 +33,6 @@ class SentIssue(Struct, frozen=True):
 
     text: str
     foreign: bool = False
-
-
-class SentMembership(Struct, frozen=True):
-    """A node's place in the Swarm; ``sealed``: the join token, sealed for the pusher's key."""
-
-    id: str = ""
-    cluster: str = ""
-    sealed: str | None = None
-
-    @property
-    def swarm_id(self) -> str | None:
-        return self.id if self.id.isalnum() else None
 
 
 class SentReady(Struct, frozen=True):
@@ -133,6 +121,7 @@ def _deploy(
     if before.refused:
         raise Refused(before.refused)
     _rejoin_unknown(pusher, before, swarm_ids)
+    not_rotated = join_token.rotate(pusher) if join_token.used(pusher.state) else None
     request = ServiceRequest.on_nodes(
         "enforce", only, actor=pusher.actor, swarm_ids=swarm_ids, restore_removed=True
     )
@@ -170,6 +159,7 @@ def _deploy(
         pusher.fire("deployed", {"services": sorted(now.services)})
         pusher.record("deployed", message=_summary(done.plan, nodes))
     failed = [node_id for node_id, of in nodes.items() if of.failed]
+    notes = [not_rotated] if not_rotated else []
     result = services_result(
         pusher,
         now,
@@ -182,10 +172,12 @@ def _deploy(
         ],
         failed=bool(failed),
     )
-    if not failed:
+    if failed:
+        names = ", ".join(failed)
+        notes.append(f"not deployed: {names}. Fix what is named, then run salt-run mip.deploy.")
+    if not notes:
         return result
-    note = f"not deployed: {', '.join(failed)}. Fix what is named, then run salt-run mip.deploy."
-    return structs.replace(result, notes=[*(result.notes or ()), note])
+    return structs.replace(result, notes=[*(result.notes or ()), *notes], retcode=1)
 
 
 def _created(plan: Sequence[PlanItem], nodes: Mapping[str, DeployedNode]) -> set[str]:
@@ -218,13 +210,13 @@ def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
 def _apply_all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answers:
     """Apply the states: of all nodes at once if the Swarm exists, else the master's first."""
     master = pusher.federation.master
-    if _keep_token(pusher, ready.values[master.id].swarm):
+    if join_token.keep_sealed(pusher, ready.values[master.id].swarm):
         return _apply(pusher, chosen)
     pusher.progress(f"initialising the Swarm on {master.id}")
     begun = _apply(pusher, [master])
     require(begun, [master.id])
     _failed_states(master, begun.values[master.id])
-    if not _keep_token(pusher, begun.values[master.id].swarm):
+    if not join_token.keep_sealed(pusher, begun.values[master.id].swarm):
         raise NodeError(f"{master.id}: the Swarm was not initialised")
     rest = _apply(pusher, [each for each in chosen if each != master])
     return Answers(
@@ -243,16 +235,6 @@ def _apply(pusher: Pusher, nodes: Sequence[Node], *, test: bool = False) -> Answ
     targets = [node.id for node in nodes]
     answers = pusher.ask("apply_states", targets, within=within, progress=progress, test=test)
     return answers.decoded(SentApplied)
-
-
-def _keep_token(pusher: Pusher, swarm: SentMembership) -> bool:
-    """Open and store the join token that the master sealed; whether there is a Swarm."""
-    if swarm.sealed is None or not swarm.cluster:
-        return False
-    binding = Binding(pusher.federation.name, _master(pusher), JOIN_PURPOSE)
-    token = pusher.unseal(swarm.sealed, binding)
-    join_token.keep(pusher.state, token, swarm.cluster)
-    return True
 
 
 def _master(pusher: Pusher) -> str:

@@ -23,6 +23,7 @@ from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import control
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.services import join_token
 from saltext_mip.storage.state import SERVED, read_state, write_state
 from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.swarm.engines.interface import (
@@ -88,6 +89,8 @@ def serve(
         return Serving(notes=(NO_SERVICES,))
     restored = _restored(pusher, view)
     notes = (view.refused,) if view.refused else ()
+    if join_token.used(pusher.state) and (not_rotated := join_token.rotate(pusher)):
+        notes = (*notes, not_rotated)
     # what an operator stopped stays so, and serves nothing
     stopped = set(view.overrides)
     if pusher.federation.master.id in stopped:

@@ -30,7 +30,7 @@ def test_the_first_deployment_makes_the_swarm_before_others_join(fresh: Services
     assert fresh.applied == [("fed1-ms",), NODES[1:]]
     token = join_token.token(fresh.pusher.state)
     assert token is not None
-    assert token.reveal() == "join token"
+    assert token.reveal() == fresh.token == "join token'"  # rotated once all have joined
     assert join_token.cluster(fresh.pusher.state) == "c"
     assert result["changed"] is True
     assert "retcode" not in result
