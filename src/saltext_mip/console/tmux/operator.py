@@ -40,7 +40,8 @@ def here(
 ) -> Operator:
     """The operator of this process; with ``terminal`` one that tmux can run on, else an error."""
     environ = os.environ if environ is None else environ
-    if terminal:
+    inside = bool(environ.get("TMUX"))
+    if terminal and not inside:  # inside, the terminal is that of the client, which is attached
         require_terminal(environ.get("TERM", ""))
     user = os.geteuid()
     if user != 0 and _owner(proc / str(os.getsid(0))) not in (user, None):
@@ -55,7 +56,7 @@ def here(
         environment={AGENT: agent} if agent else {},
         hint="" if agent or not behind_sudo else NO_AGENT,
         prefix="sudo " if behind_sudo else "",
-        inside=bool(environ.get("TMUX")),
+        inside=inside,
     )
 
 

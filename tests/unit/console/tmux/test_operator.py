@@ -107,6 +107,11 @@ def test_a_session_of_the_salt_masters_user_is_refused(
     assert operator.here(terminal=False, environ={}, proc=tmp_path) == operator.Operator()
 
 
+def test_inside_tmux_the_terminal_is_that_of_the_client() -> None:
+    environ = {"TERM": "tmux-nobody-has", "TMUX": "/tmp/t,1,0"}
+    assert operator.here(terminal=True, environ=environ).inside
+
+
 @pytest.mark.parametrize(
     ("term", "message"),
     [
