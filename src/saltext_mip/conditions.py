@@ -67,6 +67,10 @@ REASONS: Mapping[str, str] = {
     "NodeMissing": "Check the node's network, power and salt-minion.",
     "NodeDown": "The node's Docker does not respond to the Swarm: check its network and dockerd.",
     "MountGone": "Mount the node's data disk, or run mip.enable for the node to enrol it as it is.",
+    "NoDataPath": "Create the folder or mount its disk; or correct data_path in the pillar.",
+    "Unreadable": "On the node: check the owner and mode of the data path, and its disk or server.",
+    "DataDiskHangs": "On the node: mount shows the disk or server, dmesg its errors. The data "
+    "remains as in the last generation until it responds.",
     "AnswersForged": "A minion of this Salt master answers in other nodes' names: see the manual, "
     "Security. Nothing of it was used.",
     # data

@@ -4,8 +4,10 @@ Report to the pusher that the data of this node settled in a state that it has n
 Files of pathologies that were added, changed, removed or renamed, a CDE that was edited by hand, a
 data disk that was unmounted or mounted: once all files are unchanged for ``settle`` seconds (of the
 pillar, ``reactor``), ``salt/beacon/<id>/mip_data/<federation>`` wakes the controller, again and
-again at growing intervals until the pusher has looked. Our own changes are not reported. The beacon
-only stats; its state is on disk.
+again at growing intervals until the pusher has looked. Our own changes are not reported, nor is a
+file that a program has open for writing. A process of its own looks at the files, and only stats:
+a disk that does not respond delays nothing, and is reported as a change. The beacon's state is on
+disk.
 
 The states ``mip.worker`` and ``mip.master`` install it. By hand:
 
@@ -16,11 +18,15 @@ The states ``mip.worker`` and ``mip.master`` install it. By hand:
         - interval: 5
 """
 
+import logging
 import time
 
 from saltext_mip.bridge.pillar import plain
 from saltext_mip.node import reminders, watch_data
 from saltext_mip.node.context import NodeContext
+from saltext_mip.node.data_watcher import WATCHER
+
+log = logging.getLogger(__name__)
 
 __virtualname__ = "mip_data"
 
@@ -55,17 +61,28 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
     if now < kept.get("next", 0.0):
         return []
     began = time.thread_time()
-    found = [
-        {"tag": context.federation.name}
-        for context in kept["contexts"]
-        if _report_due(context, now, kept)
-    ]
-    kept["next"] = now + (time.thread_time() - began) / SHARE
+    try:
+        seen = WATCHER.looks([(each.data_path, each.state) for each in kept["contexts"]])
+        if seen is None:
+            return []
+        found = [
+            {"tag": context.federation.name}
+            for context in kept["contexts"]
+            if context.data_path in seen.fingerprints and _report_due(context, now, kept, seen)
+        ]
+    except OSError as error:
+        if kept.get("error") != str(error):
+            log.warning("mip_data: the data cannot be watched now, and is tried again: %s", error)
+        kept["error"] = str(error)
+        return []
+    kept["error"] = None
+    kept["next"] = now + (time.thread_time() - began + seen.cpu) / SHARE
     kept["last"] = now
     return found
 
 
-def _report_due(context, now, kept):
+def _report_due(context, now, kept, seen):
     reactor = context.federation.settings["reactor"]
     timers = reminders.Timers(reactor["settle"], reactor["resync"], now - kept.get("last", now))
-    return watch_data.report_due(context.data_path, context.state, timers, time.time())
+    observed = seen.fingerprints[context.data_path]
+    return watch_data.report_due(context.state, observed, timers, time.time())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from saltext_mip.text import shown
 ALLOWED_DATASETS = "mip-datasets.csv"
 
 _CDE_BYTES = 64 << 20
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ def pathologies(data_path: Path) -> Listing:
             if is_system_folder(entry.name):
                 problems.append(Problem("SystemFolder", about=shown(entry.name)))
                 continue
-            dangling = entry.is_symlink() and not Path(entry.path).exists()
-            if not entry.is_dir() and not dangling:
+            dangling = entry.is_symlink() and not _leads_somewhere(entry)
+            if not _may_be_folder(entry) and not dangling:
                 is_list = entry.name == ALLOWED_DATASETS
                 if entry.name.endswith(CSV) and entry.is_file() and not is_list:
                     problems.append(Problem("NotAFolder", file=shown(entry.name)))
@@ -60,9 +62,26 @@ def pathologies(data_path: Path) -> Listing:
                 inside(data_path, entry.name)
             except UnsafeName:
                 problems.append(Problem("UnsafeName", pathology=shown(entry.name)))
+            except OSError:  # listing it reports that
+                names.append(entry.name)
             else:
                 names.append(entry.name)
     return _sorted(names, problems)
+
+
+def _leads_somewhere(link: os.DirEntry[str]) -> bool:
+    try:
+        return Path(link.path).exists()
+    except OSError:
+        return False
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or its disk does not tell: then it is not passed over."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
 
 
 def system_folders(data_path: Path) -> tuple[str, ...]:
@@ -89,6 +108,8 @@ def csv_files(folder: Path) -> Listing:
             inside(folder, name)
         except UnsafeName:
             problems.append(Problem("UnsafeName", file=shown(name)))
+        except OSError:  # reading it reports that
+            names.append(name)
         else:
             names.append(name)
             if what := looks_like_copy(name):
@@ -139,23 +160,47 @@ class NoDataPath(NodeError):
     """{node}: folder {path} not found. Create it, or set data_path in the pillar."""
 
 
+class DataPathUnreadable(NodeError):
+    """{node}: {path} cannot be read: {reason}. Check its owner and mode, and its disk or server."""
+
+
 def is_enrolled(data_path: Path, state: Path) -> bool:
     """Whether the data path is the enrolled one, mounted or not."""
     return _remembered(state) == str(data_path)
 
 
 def is_gone(data_path: Path, state: Path) -> bool:
-    """Whether it is enrolled and its marker is missing: its disk is probably not mounted."""
-    return is_enrolled(data_path, state) and not (data_path / ENROLLED_FILE).is_file()
+    """Whether it is enrolled and its marker is missing: its disk is probably not mounted.
+
+    ``OSError`` where the disk does not tell: that is not a marker that is missing.
+    """
+    return is_enrolled(data_path, state) and not _is_there(data_path / ENROLLED_FILE, stat.S_ISREG)
+
+
+def _is_there(path: Path, kind: Callable[[int], bool]) -> bool:
+    try:
+        return kind(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in _MISSING:
+            return False
+        raise
 
 
 def check(data_path: Path, state: Path, *, node: str) -> bool:
-    """Whether it is enrolled; :class:`MountGone` or :class:`NoDataPath` if nobody may touch it."""
-    if is_gone(data_path, state):
-        raise MountGone(node=node, path=data_path)
-    if not data_path.is_dir():
-        raise NoDataPath(node=node, path=data_path)
-    return is_enrolled(data_path, state)
+    """Whether it is enrolled.
+
+    :class:`MountGone`, :class:`NoDataPath` or :class:`DataPathUnreadable` if nobody may touch it.
+    """
+    enrolled = is_enrolled(data_path, state)
+    try:
+        if is_gone(data_path, state):
+            raise MountGone(node=node, path=data_path)
+        if not _is_there(data_path, stat.S_ISDIR):
+            raise NoDataPath(node=node, path=data_path)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise DataPathUnreadable(node=node, path=data_path, reason=reason) from error
+    return enrolled
 
 
 def enrol(data_path: Path, state: Path, *, federation: str) -> bool:

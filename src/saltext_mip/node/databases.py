@@ -12,6 +12,7 @@ from saltext_mip.data.database import compiler
 from saltext_mip.data.database.compiler import Compiled
 from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.model import FileRecord
+from saltext_mip.node import data_disk
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.storage.paths import inside
@@ -82,6 +83,7 @@ def _folders(
 ) -> Iterable[tuple[str, Path]]:
     if not context.has_data:
         return
+    data_disk.require(context)
     data_path.check(context.data_path, context.state, node=context.node.id)
     for name in data_path.pathologies(context.data_path).names:
         if pathologies is None or name in pathologies:

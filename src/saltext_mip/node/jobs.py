@@ -15,7 +15,7 @@ from saltext_mip import wire
 from saltext_mip.data import data_path
 from saltext_mip.data.inventory import collect
 from saltext_mip.errors import MipError, NodeError
-from saltext_mip.node import watch_data
+from saltext_mip.node import data_disk, watch_data
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.storage import atomic, paths
@@ -41,7 +41,7 @@ def inventory(
         return packed(
             context, {"pathologies_sha256": _file_sha256(context.federation.pathologies_path)}
         )
-    before = watch_data.scan(context.data_path, context.state) if follow else None
+    before = data_disk.look(context.data_path, context.state) if follow else None
     if before and watch_data.settling(context.state, before, settle, time.time()):
         return packed(context, {"settling": True})
     found = collect_inventory(context)
@@ -65,6 +65,7 @@ def verify(context: NodeContext, parts: Sequence[str]) -> Any:
 
     ``parts`` are the packed ``{pathology: CDE}``, their bytes as latin-1 text.
     """
+    data_disk.require(context)
     collect.verify(
         context.data_path,
         context.state,
@@ -93,6 +94,7 @@ def page(context: NodeContext, sha256: str, number: int) -> dict[str, Any]:
 def stage(context: NodeContext, transaction: str, parts: Sequence[str]) -> dict[str, Any]:
     """Write files beside those that they replace: ``{"staged": how many}``."""
     entries = payload.unpack(parts, context.node.id)
+    data_disk.require(context)
     staged = participant.stage(
         participant_place(context), transaction, entries, database=_rowless(context)
     )
@@ -101,12 +103,14 @@ def stage(context: NodeContext, transaction: str, parts: Sequence[str]) -> dict[
 
 def commit(context: NodeContext, transaction: str) -> dict[str, Any]:
     """Rename what was staged into place: ``{"committed": how many}``."""
+    data_disk.require(context)
     with watch_data.own_changes(context.data_path if context.has_data else None, context.state):
         return {"committed": len(participant.commit(participant_place(context), transaction))}
 
 
 def abort(context: NodeContext, transaction: str) -> dict[str, Any]:
     """Remove what was staged: ``{"aborted": whether there was anything}``."""
+    data_disk.require(context)
     return {"aborted": participant.abort(participant_place(context), transaction)}
 
 
@@ -114,6 +118,7 @@ def enrol(context: NodeContext) -> dict[str, bool]:
     """Enrol the data path as it is: ``{"changed", "bare", "there"}``."""
     if not context.has_data:
         return {"changed": False, "bare": False, "there": False}
+    data_disk.require(context)
     changed = data_path.enrol_again(
         context.data_path, context.state, federation=context.federation.name
     )
@@ -175,7 +180,9 @@ def component_logs(
 def overview(context: NodeContext) -> dict[str, Any]:
     """``{"data", "databases", "pathologies_json"}``; of the ui only the last, ``None`` elsewhere.
 
-    ``data`` is ``{"status", "pathologies": {name: {"cde": SHA-256, "files": {name: SHA-256}}}}``,
+    ``data`` is ``{"status", "pathologies": {name: {"cde": SHA-256, "files": {name: SHA-256},
+    "written": [name]}}}``, where programs have ``written`` open and ``open`` are those of them that
+    were not written for a while,
     ``databases`` ``{name: {"current", "reason"}}``. Unchanged files are not read again.
     """
     if not context.has_data:
@@ -187,10 +194,14 @@ def overview(context: NodeContext) -> dict[str, Any]:
     value: dict[str, Any] = {
         "data": {
             "status": found.status,
+            "about": found.absence.about if found.absence else None,
             "pathologies": {
                 pathology.name: {
                     "cde": pathology.cde,
-                    "files": {file.name: file.sha256 for file in pathology.files},
+                    "files": {
+                        file.name: file.sha256 for file in pathology.files if not file.is_open
+                    },
+                    "written": [file.name for file in pathology.files if file.is_open],
                 }
                 for pathology in found.pathologies
             },
@@ -198,6 +209,8 @@ def overview(context: NodeContext) -> dict[str, Any]:
         "databases": {},
         "pathologies_json": None,
     }
+    if found.status == "ok":
+        value["data"]["open"] = watch_data.open_for_long(context.data_path, time.time())
     try:
         value["databases"] = own_databases.states(context)
     except MipError:  # such as a disk that is not mounted: the status above reports it

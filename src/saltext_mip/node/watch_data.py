@@ -1,10 +1,12 @@
 """Whether the data of this node has settled in a state that the pusher has not seen.
 
-A scan only stats. What it finds becomes one number, a *mark*: the sum of one number per file, so
-that our own write is accounted for by subtracting the old file's number and adding the new one's,
-and a simultaneous change by others remains visible. The pusher's gather acknowledges the mark that
-it saw (:func:`acknowledge`). While the data have another mark and were left alone for ``settle``
-seconds, :func:`report_due` is true, at growing intervals, since some reports get lost.
+A scan only stats; the beacon has it done by :mod:`saltext_mip.node.data_watcher`. What it finds
+becomes one number, a *mark*: the sum of one number per file, so that our own write is accounted for
+by subtracting the old file's number and adding the new one's, and a simultaneous change by others
+remains visible. A CSV file that a program has open for writing is left out until it is closed. The
+pusher's gather acknowledges the mark that it saw (:func:`acknowledge`). While the data have another
+mark and were left alone for ``settle`` seconds, :func:`report_due` is true, at growing intervals,
+since some reports get lost.
 
 All of it is on disk: a restart neither loses a change nor reports one twice.
 """
@@ -12,12 +14,14 @@ All of it is on disk: a restart neither loses a change nor reports one twice.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from saltext_mip.data import data_path as data_paths
 from saltext_mip.data import file_names
+from saltext_mip.data.csvfile import open_files
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.reminders import (
@@ -28,6 +32,7 @@ from saltext_mip.node.reminders import (
     mark_to_json,
     read_or_none,
 )
+from saltext_mip.storage.hanging import Step
 from saltext_mip.storage.state import DATA_ACKNOWLEDGED, DATA_REMINDER, StateBroken, write_state
 
 _ALL = 1 << 8 * MARK_BYTES
@@ -44,16 +49,26 @@ def beacon_intervals(context: NodeContext) -> dict[str, float]:
     return intervals
 
 
-def scan(data_path: Path, state: Path) -> Fingerprint:
+def _no_step() -> None:
+    pass
+
+
+def scan(
+    data_path: Path, state: Path, now: float | None = None, step: Step = _no_step
+) -> Fingerprint:
     """The data path's CSV files and CDEs, and its list of allowed datasets, by name, size, mtime
-    and inode.
+    and ctime.
 
     A data path that is enrolled and not mounted, or not readable, has a fingerprint of its own.
+    Inode numbers are not part of it: on CIFS and FUSE they may differ at each look, and where a
+    file is replaced by one of the same size and mtime, its ctime is another.
+    ``step`` is called after each answer of the disk.
     """
-    if _is_gone(data_path, state):
-        return Fingerprint(mark("MountGone"))
     try:
-        return _scan(data_path)
+        if _is_gone(data_path, state):
+            return Fingerprint(mark("MountGone"))
+        step()
+        return _scan(data_path, time.time() if now is None else now, step)
     except OSError as error:
         return Fingerprint(mark("Unreadable", error.errno))
 
@@ -65,22 +80,24 @@ def _is_gone(data_path: Path, state: Path) -> bool:
         return False
 
 
-def _scan(data_path: Path) -> Fingerprint:
+def _scan(data_path: Path, now: float, step: Step) -> Fingerprint:
     total, newest = 0, 0.0
     with os.scandir(data_path) as pathologies:
         for folder in pathologies:
+            step()
             if folder.name.startswith("."):
                 continue
             if folder.name == data_paths.ALLOWED_DATASETS:
-                number, changed = _entry("", folder)
+                number, changed = _entry("", folder, now)
                 total, newest = total + number, max(newest, changed)
             try:
                 if not folder.is_dir():
                     continue
                 with os.scandir(folder.path) as entries:
                     for entry in entries:
+                        step()
                         if is_data(entry.name):
-                            number, changed = _entry(folder.name, entry)
+                            number, changed = _entry(folder.name, entry, now)
                             total += number
                             newest = max(newest, changed)
             except OSError as error:
@@ -88,12 +105,30 @@ def _scan(data_path: Path) -> Fingerprint:
     return Fingerprint(total % _ALL, newest)
 
 
-def _entry(pathology: str, entry: os.DirEntry[str]) -> tuple[int, float]:
+def _entry(pathology: str, entry: os.DirEntry[str], now: float) -> tuple[int, float]:
     try:
         status = entry.stat()
     except OSError as error:  # a dangling link, or a file that was just removed
         return mark("Unreadable", pathology, entry.name, error.errno), 0.0
+    if entry.name != CDE_FILE and open_files.path_is_written(entry.path, status, now):
+        return 0, 0.0
     return _file(pathology, entry.name, status), status.st_ctime
+
+
+def open_for_long(data_path: Path, now: float) -> dict[str, list[str]]:
+    """The CSV files, by pathology, that a program has open and has not written for a while."""
+    found: dict[str, list[str]] = {}
+    for pathology in data_paths.pathologies(data_path).names:
+        for name in data_paths.csv_files(data_path / pathology).names:
+            path = data_path / pathology / name
+            try:
+                status = path.stat()
+            except OSError:  # the inventory reports it
+                continue
+            age = now - status.st_ctime
+            if age >= open_files.LONG and open_files.path_is_written(path, status, now):
+                found.setdefault(pathology, []).append(name)
+    return found
 
 
 def is_data(name: str) -> bool:
@@ -106,9 +141,8 @@ def settling(state: Path, observed: Fingerprint, settle: float, now: float) -> b
     return observed.mark != _acknowledged(state) and now - observed.newest < settle
 
 
-def report_due(data_path: Path, state: Path, timers: Timers, now: float) -> bool:
-    """Scan; whether to report the data to the pusher now."""
-    observed = scan(data_path, state)
+def report_due(state: Path, observed: Fingerprint, timers: Timers, now: float) -> bool:
+    """Whether to report the ``observed`` state of the data to the pusher now."""
     return timers.report_due(state / DATA_REMINDER, observed, _acknowledged(state), now)
 
 
@@ -148,7 +182,7 @@ def _cdes(data_path: Path) -> int:
 
 
 def _file(pathology: str, name: str, status: os.stat_result) -> int:
-    return mark(pathology, name, status.st_size, status.st_mtime_ns, status.st_ino)
+    return mark(pathology, name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _acknowledged(state: Path) -> int:

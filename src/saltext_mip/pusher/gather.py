@@ -117,8 +117,8 @@ def _data_gone(node: Node, inventory: Inventory, last: Generation | None) -> Pro
 
     A node that did not get the last generation may never have been enrolled.
     """
-    if inventory.status != "ok":
-        return Problem(inventory.status, node=node.id)
+    if inventory.absence:
+        return inventory.absence
     if inventory.enrolled or last is None or node.id in last.pending:
         return None
     return Problem("MountGone", node=node.id) if last.files.get(node.id) else None

@@ -306,11 +306,18 @@ RULES: dict[str, Rule] = by_name(
         "Wait until it is copied; it is read again then.",
     ),
     Rule(
+        "FileOpen",
+        "note",
+        True,
+        "the file is open in a program that may write it",
+        "Nothing to do while it is copied; it is read when it is closed. Else close the program.",
+    ),
+    Rule(
         "Unreadable",
         "error",
         True,
-        "the file cannot be read",
-        "Check owner, mode and disk of the file.",
+        "the file or folder cannot be read",
+        "Check its owner and mode, and its disk or server.",
     ),
     Rule(
         "UnsafeName",
@@ -666,6 +673,13 @@ RULES: dict[str, Rule] = by_name(
         True,
         "the data path is not there",
         "Create or mount it, or correct data_path in the pillar.",
+    ),
+    Rule(
+        "DataDiskHangs",
+        "error",
+        True,
+        "the disk or server with the data does not respond",
+        "On the node: mount shows the disk or server, dmesg its errors. It is read again then.",
     ),
     Rule(
         "DatabaseUnwritten",

@@ -33,6 +33,11 @@ def worker(context_of: Contexts) -> NodeContext:
     return context
 
 
+def report_due(context: NodeContext, now: float) -> bool:
+    observed = watch_data.scan(context.data_path, context.state)
+    return watch_data.report_due(context.state, observed, TIMERS, now)
+
+
 def whole(context: NodeContext, first: Any) -> Any:
     """The value of a packed answer, its pages fetched as the pusher does."""
     pages = [wire.check_page(first)]
@@ -83,11 +88,11 @@ def test_the_master_sends_cdes_that_the_pusher_does_not_know(context_of: Context
 
 def test_a_gather_that_follows_acknowledges_what_it_saw(worker: NodeContext) -> None:
     later = time.time() + 3600
-    due = watch_data.report_due(worker.data_path, worker.state, TIMERS, later)
+    due = report_due(worker, later)
     assert not due  # it settles first
-    assert watch_data.report_due(worker.data_path, worker.state, TIMERS, later + 60)
+    assert report_due(worker, later + 60)
     assert "inventory" in whole(worker, jobs.inventory(worker, follow=True))
-    assert not watch_data.report_due(worker.data_path, worker.state, TIMERS, later + 3600)
+    assert not report_due(worker, later + 3600)
 
 
 def test_a_gather_that_follows_waits_for_files_that_change(worker: NodeContext) -> None:
@@ -117,8 +122,8 @@ def test_a_commit_is_no_reason_to_report(worker: NodeContext) -> None:
     assert jobs.commit(worker, "t1") == {"committed": 1}
     assert (worker.data_path / "dementia/CDEsMetadata.json").read_bytes() == new
     later = time.time() + 3600
-    assert not watch_data.report_due(worker.data_path, worker.state, TIMERS, later)
-    assert not watch_data.report_due(worker.data_path, worker.state, TIMERS, later + 600)
+    assert not report_due(worker, later)
+    assert not report_due(worker, later + 600)
     assert jobs.abort(worker, "t1") == {"aborted": False}
 
 

@@ -37,8 +37,9 @@ class Node:
 
     def look(self, seconds: float = INTERVAL) -> bool:
         self.now += seconds
+        observed = watch_data.scan(self.data, self.state)
         return watch_data.report_due(
-            self.data, self.state, Timers(SETTLE, RESYNC, INTERVAL), self.now
+            self.state, observed, Timers(SETTLE, RESYNC, INTERVAL), self.now
         )
 
     def said(self, looks: int = 8) -> int:
@@ -122,6 +123,32 @@ def test_it_is_said_again_ever_more_rarely_until_the_pusher_has_looked(node: Nod
     assert set(pauses[6:]) == {900}
     node.gathered()
     assert node.said(400) == 0
+
+
+def test_an_upload_that_pauses_is_news_once_it_is_closed(node: Node) -> None:
+    node.now = time.time()
+    with (node.data / "dementia/new.csv").open("w") as upload:
+        upload.write("dataset\nhalf\n")
+        upload.flush()
+        assert node.said(100) == 0
+    assert node.said(8) == 1
+
+
+def test_a_file_that_stays_open_is_named_after_ten_minutes(node: Node) -> None:
+    now = time.time()
+    with (node.data / "dementia/new.csv").open("w"):
+        assert watch_data.open_for_long(node.data, now) == {}
+        assert watch_data.open_for_long(node.data, now + 700) == {"dementia": ["new.csv"]}
+    assert watch_data.open_for_long(node.data, now + 700) == {}
+
+
+def test_same_size_and_mtime_with_another_content_is_news(node: Node) -> None:
+    path = node.data / "dementia/edsd.csv"
+    before = path.stat()
+    path.write_text("dataset\nb\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert node.said() == 1
 
 
 def test_a_change_after_a_change_settles_anew(node: Node) -> None:

@@ -17,6 +17,7 @@ from saltext_mip.data.consolidation import manifest
 from saltext_mip.data.consolidation.manifest import Previous
 from saltext_mip.data.consolidation.participants import Presence
 from saltext_mip.data.csvfile.validator import too_wide
+from saltext_mip.data.inventory.model import UNKNOWN
 from saltext_mip.errors import DataError
 from saltext_mip.federation import CDE_FILE, Federation
 from saltext_mip.problems import Problem
@@ -183,5 +184,5 @@ def _unreadable(presence: Presence, pathology: str, *, own: bool = False) -> Ite
         if problem.hard and problem.pathology == pathology:
             yield problem
     for problem in record.problems if record else ():
-        if problem.rule == "Unreadable" and not problem.file:
+        if problem.rule in UNKNOWN and not problem.file:
             yield problem

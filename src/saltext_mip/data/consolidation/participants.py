@@ -49,7 +49,7 @@ class Presence:
             for node in federation.nodes
             if node.role != "ui" and node.id not in inventories
         }
-        broken = {id_: inv.status for id_, inv in inventories.items() if inv.status != "ok"}
+        broken = {id_: why for id_, inv in inventories.items() if (why := inv.absence)}
         reasons = {**silent, **broken, **absent}
         return cls(
             federation,

@@ -47,8 +47,14 @@ def have(inventory: Inventory, pathology: str) -> str | None:
 
 def holders(presence: Presence, pathology: str) -> list[str]:
     """Who is to have its CDE: the master, and each worker there that has the pathology's folder."""
-    workers = [inv.node for inv in presence.there if manifest.record_of(inv, pathology)]
+    workers = [inv.node for inv in presence.there if _is_there(inv, pathology)]
     return [presence.federation.master.id, *workers]
+
+
+def _is_there(inventory: Inventory, pathology: str) -> bool:
+    """Whether it has the folder, and its disk lets it be written."""
+    record = manifest.record_of(inventory, pathology)
+    return record is not None and not record.unknown
 
 
 def of_cdes(

@@ -10,12 +10,14 @@ import hashlib
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from saltext_mip.data.csvfile import open_files
 from saltext_mip.data.csvfile.diagnosis.explain import Explainer
 from saltext_mip.data.csvfile.diagnosis.header import HEAD
 from saltext_mip.data.csvfile.fast_scan import Proof, by_deletion
@@ -53,15 +55,19 @@ class Table:
 
 @dataclass(frozen=True)
 class Stamp:
-    """By what a file is known again without reading it: bytes, mtime in ns, inode."""
+    """By what a file is known again without reading it: bytes, mtime and ctime in ns.
+
+    No program can set a ctime: what replaces a file has another, whatever its mtime. The inode
+    number is no part of it: on CIFS and FUSE it may differ at each look.
+    """
 
     size: int
     mtime_ns: int
-    inode: int
+    ctime_ns: int
 
     @classmethod
     def of(cls, status: os.stat_result) -> Stamp:
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
+        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read(path: Path, *, progress: Callable[[int], None] | None = None) -> Table:
@@ -74,18 +80,25 @@ def read(path: Path, *, progress: Callable[[int], None] | None = None) -> Table:
 
 
 def read_stamped(
-    path: Path, *, progress: Callable[[int], None] | None = None
+    path: Path, *, progress: Callable[[int], None] | None = None, even_open: bool = False
 ) -> tuple[Table, Stamp | None]:
-    """:func:`read`, and the stamp of what was read; ``None`` where it is to be read again."""
+    """:func:`read`, and the stamp of what was read; ``None`` where it is to be read again.
+
+    A file that a program has open for writing is not read, except with ``even_open``.
+    """
     try:
         # a FIFO would wait for a writer
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except BlockingIOError:  # a program has a lease on it, to write
+        return _only("FileOpen"), None
     except OSError as error:
         return _unreadable(error), None
     try:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             return _only("Unreadable", "it is not a file"), None
+        if not even_open and open_files.is_written(fd, time.time()):
+            return _only("FileOpen"), None
         table = _read(fd, path.name, progress)
         after, now = os.fstat(fd), path.stat()
     except FileNotFoundError:  # renamed meanwhile

@@ -191,11 +191,11 @@ def _problems(values: Iterable[Mapping[str, Any]]) -> tuple[Problem, ...]:
 
 
 def _stamp_value(of: Stamp | None) -> list[int] | None:
-    return None if of is None else [of.size, of.mtime_ns, of.inode]
+    return None if of is None else [of.size, of.mtime_ns, of.ctime_ns]
 
 
 def _stamp(value: Any) -> Stamp | None:
     if value is None:
         return None
-    size, mtime_ns, inode = map(int, value)
-    return Stamp(size, mtime_ns, inode)
+    size, mtime_ns, ctime_ns = map(int, value)
+    return Stamp(size, mtime_ns, ctime_ns)

@@ -7,12 +7,14 @@ hashed. Nothing is written.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from saltext_mip import text
 from saltext_mip.data.cde.model import Cde, parse
+from saltext_mip.data.csvfile import open_files
 from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.data_path import Listing, cde_content, csv_files
 from saltext_mip.data.database import sqlite as database
@@ -36,7 +38,8 @@ class BuildState:
 
     ``record`` is what is known of the database that is there; ``exact`` tells whether it is the
     very file, not one that was put back from a copy. ``same`` are the sources that hold what they
-    held, by name, with the stamps of now.
+    held, by name, with the stamps of now. A file that a program has open for writing is what it was
+    before: in the database as it was compiled, or not there.
     """
 
     def __init__(
@@ -49,9 +52,16 @@ class BuildState:
         self.cde_stamp = stamp(folder / CDE_FILE)
         self.recipe = Recipe(self._cde_digest(), subjectcode, rows)
         self.same: dict[str, Source] = {}
-        self._names = frozenset(self.listing.names)
-        for name, source in self.record.sources.items() if self.record else ():
-            if name in self._names and (found := unchanged(source, folder / name)):
+        sources = self.record.sources if self.record else {}
+        written = {name for name in self.listing.names if _is_written(folder / name)}
+        names = tuple(name for name in self.listing.names if name in sources or name not in written)
+        self.listing = replace(self.listing, names=names)
+        self._names = frozenset(names)
+        for name, source in sources.items():
+            if name not in self._names:
+                continue
+            found = source if name in written else unchanged(source, folder / name)
+            if found:
                 self.same[name] = found
 
     @property
@@ -128,6 +138,13 @@ def stamp(path: Path) -> Stamp | None:
         return Stamp.of(path.stat())
     except OSError:
         return None
+
+
+def _is_written(path: Path) -> bool:
+    try:
+        return open_files.path_is_written(path, path.stat(), time.time())
+    except OSError:  # reading it tells
+        return False
 
 
 def digest(path: Path) -> str:

@@ -99,7 +99,9 @@ class InventoryCache:
         before = self._old.get(place)
         first = before.looked if before is not None and before.stamp == stamp else looked
         tick = _TICK if stamp.mtime_ns % _SECOND else _COARSE_TICK
-        settled = stamp.mtime_ns + tick < looked or first + _COARSE_TICK < looked
+        settled = (
+            max(stamp.mtime_ns, stamp.ctime_ns) + tick < looked or first + _COARSE_TICK < looked
+        )
         self._new[place] = _Entry(table, stamp, first, settled)
 
     def verified(self, sha256: str, digest: str) -> Findings | None:
@@ -173,7 +175,7 @@ class InventoryCache:
 
 
 def _entry(value: Mapping[str, Any], headers: list[tuple[str, ...]]) -> _Entry:
-    size, mtime_ns, inode = value["stamp"]
+    size, mtime_ns, ctime_ns = value["stamp"]
     table = Table(
         header=() if value["header"] is None else headers[value["header"]],
         datasets=tuple((code, rows) for code, rows in value["datasets"]),
@@ -184,7 +186,7 @@ def _entry(value: Mapping[str, Any], headers: list[tuple[str, ...]]) -> _Entry:
     )
     return _Entry(
         table,
-        Stamp(int(size), int(mtime_ns), int(inode)),
+        Stamp(int(size), int(mtime_ns), int(ctime_ns)),
         int(value["looked"]),
         value["settled"] is True,
     )
@@ -193,7 +195,7 @@ def _entry(value: Mapping[str, Any], headers: list[tuple[str, ...]]) -> _Entry:
 def _entry_value(entry: _Entry, headers: dict[tuple[str, ...], int]) -> dict[str, Any]:
     table, stamp = entry.table, entry.stamp
     return {
-        "stamp": [stamp.size, stamp.mtime_ns, stamp.inode],
+        "stamp": [stamp.size, stamp.mtime_ns, stamp.ctime_ns],
         "looked": entry.looked,
         "settled": entry.settled,
         "header": headers.setdefault(table.header, len(headers)) if table.header else None,

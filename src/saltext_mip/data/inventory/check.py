@@ -83,7 +83,7 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     parsed, used, of_cde = _cde(folder, cde, subjectcode=subjectcode)
     found += of_cde
     files = []
-    tables = {file: reader.read_stamped(folder / file) for file in listing.names}
+    tables = {file: reader.read_stamped(folder / file, even_open=True) for file in listing.names}
     repeated = duplicates(folder, candidates(tables), Digests(None))
     known = [code for code, _ in parsed.datasets] if parsed else []
     small = SmallDatasets(folder.resolve(), lambda: known, min_count=MIN_COUNT)

@@ -22,7 +22,7 @@ from saltext_mip.data.inventory import duplicates, report
 from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.cde_rules import CdeRules, os_message
 from saltext_mip.data.inventory.dataset_codes import odd_codes
-from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord, Status
+from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord
 from saltext_mip.data.inventory.overlaps import Overlaps
 from saltext_mip.data.inventory.row_hashes import HashStore
 from saltext_mip.data.inventory.small_datasets import MIN_COUNT, SmallDatasets
@@ -64,9 +64,9 @@ def collect(
     """
     enrolled = folders.is_enrolled(data_path, state)
     empty = Inventory(federation, node, enrolled=enrolled)
-    if folders.is_gone(data_path, state):
-        return replace(empty, status="MountGone")
     try:
+        if folders.is_gone(data_path, state):
+            return replace(empty, status="MountGone")
         found = folders.pathologies(data_path)
     except OSError as error:
         return _unreadable(empty, error)
@@ -95,7 +95,9 @@ def verify(
     ``cdes`` are contents by pathology. Only files whose form is sound are in the answer. It is
     remembered: the next :func:`collect` tells it, too. :class:`CdeInvalid` if a CDE is.
     """
-    if _status(data_path, state) != "ok":
+    try:
+        folders.check(data_path, state, node=node)
+    except (folders.MountGone, folders.NoDataPath):
         return {}
     collector = _Collector(
         data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
@@ -148,7 +150,10 @@ class _Collector:
         """Collect one folder; also against the CDE that is ``to_come``."""
         folder = self._data_path / name
         listing = folders.csv_files(folder)
-        content, cde_problem = _cde_content(folder)
+        lost = any(
+            problem.rule == "Unreadable" and not problem.file for problem in listing.problems
+        )
+        content, cde_problem = (None, None) if lost else _cde_content(folder)
         own = hashlib.sha256(content).hexdigest() if content is not None else None
         rules = CdeRules(self._memory, name, subjectcode=self._subjectcode)
         digests = []
@@ -335,15 +340,12 @@ def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:
         return None, Problem("Unreadable", about=os_message(error))
 
 
-def _status(data_path: Path, state: Path) -> Status:
-    if folders.is_gone(data_path, state):
-        return "MountGone"
-    return "ok" if data_path.is_dir() else "NoDataPath"
-
-
 def _unreadable(empty: Inventory, error: OSError) -> Inventory:
-    about = None
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        about = os.strerror(error.errno or 0)
-    problem = Problem("NoDataPath", node=empty.node, about=about)
-    return replace(empty, status="NoDataPath", problems=(problem,))
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return replace(empty, status="NoDataPath", problems=(_problem(empty, "NoDataPath"),))
+    problem = _problem(empty, "Unreadable", os_message(error))
+    return replace(empty, status="Unreadable", problems=(problem,))
+
+
+def _problem(empty: Inventory, rule: str, about: str | None = None) -> Problem:
+    return Problem(rule, node=empty.node, about=about)

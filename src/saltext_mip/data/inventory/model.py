@@ -15,7 +15,10 @@ from saltext_mip.problems import Problem
 
 # rows: a number; "<10" for one below min_count; ">474" where the exact sum would tell a small part
 Count = int | str
-Status = Literal["ok", "MountGone", "NoDataPath"]
+Status = Literal["ok", "MountGone", "NoDataPath", "Unreadable", "DataDiskHangs"]
+
+#: Rules that, of a whole folder, mean that its files are unknown.
+UNKNOWN = frozenset({"Unreadable", "MountGone"})
 
 FORM = 1  # of the wire
 _LIMIT = 50  # problems of a file that are sent one by one
@@ -46,6 +49,11 @@ class FileRecord:
         return not any(problem.hard for problem in self.problems)
 
     @property
+    def is_open(self) -> bool:
+        """Whether a program has it open for writing, so that it was not read."""
+        return any(problem.rule == "FileOpen" for problem in self.problems)
+
+    @property
     def all_problems(self) -> tuple[Problem, ...]:
         """Those of its form, and those against the first CDE of ``verified``."""
         return (*self.problems, *next(iter(self.verified.values()), ()))
@@ -63,8 +71,8 @@ class FileRecord:
 class PathologyRecord:
     """One folder. ``cde`` is the SHA-256 of the CDE file in it, ``None`` where there is none.
 
-    A hard problem ``Unreadable`` in ``problems`` means that its files are unknown, not that there
-    are none.
+    A hard problem in ``problems`` that is of no file means that its files are unknown, not that
+    there are none.
     """
 
     name: str
@@ -72,6 +80,11 @@ class PathologyRecord:
     cde: str | None = None
     cde_problem: Problem | None = None
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody can tell which files there are: its disk is not mounted, or fails."""
+        return any(problem.rule in UNKNOWN and not problem.file for problem in self.problems)
 
 
 @dataclass(frozen=True)
@@ -84,6 +97,14 @@ class Inventory:
     enrolled: bool = False
     pathologies: tuple[PathologyRecord, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def absence(self) -> Problem | None:
+        """Why nothing is known of its data; ``None`` where something is."""
+        if self.status == "ok":
+            return None
+        found = (problem for problem in self.problems if problem.rule == self.status)
+        return next(found, Problem(self.status)).at(node=self.node)
 
     def masked(self, min_count: int) -> Inventory:
         """As it may leave the node."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from saltext_mip.data.inventory.model import FileRecord, Inventory, PathologyRecord
+from saltext_mip.data.inventory.model import FileRecord, Inventory, PathologyRecord, Status
 from saltext_mip.errors import BadAnswer, UnsafeName
 from saltext_mip.problems import Problem
 from saltext_mip.rules import RULES
@@ -94,7 +94,7 @@ class SentInventory(Struct, frozen=True, forbid_unknown_fields=True):
     form: Literal[1]
     federation: Name
     node: Name
-    status: Literal["ok", "MountGone", "NoDataPath"]
+    status: Status
     enrolled: bool
     problems: Problems
     pathologies: Annotated[tuple[SentPathology, ...], Meta(max_length=1000)]

@@ -23,7 +23,7 @@ from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.services.result import service_info
 from saltext_mip.pusher.status import services as status_services
 from saltext_mip.pusher.status.pusher_state import Recording, pusher_conditions
-from saltext_mip.pusher.status.snapshot import SentStatus, Snapshot, take_snapshot
+from saltext_mip.pusher.status.snapshot import SentData, SentStatus, Snapshot, take_snapshot
 from saltext_mip.results import (
     MemberInfo,
     PathologyStatus,
@@ -86,12 +86,13 @@ def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
 
 def _data(snapshot: Snapshot) -> Condition:
     gone = [
-        f"{node.id}: {sent.data.status}"
+        (sent.data.status, f"{node.id}: {_why_gone(sent.data)}")
         for node, sent in snapshot.answered()
         if sent.data is not None and sent.data.status != "ok"
     ]
     if gone:
-        return Condition("DataValid", "False", "MountGone", "; ".join(gone))
+        message = "; ".join(why for _, why in gone)
+        return Condition("DataValid", "False", gone[0][0], message)
     if snapshot.generation is None:
         return Condition("DataValid", "Unknown", "NeverConsolidated", "nothing was checked yet")
     wrong = [
@@ -101,6 +102,11 @@ def _data(snapshot: Snapshot) -> Condition:
         message = f"{len(wrong)} problems since generation {snapshot.generation.number}"
         return Condition("DataValid", "False", "DataProblems", message)
     return Condition("DataValid", "True", "NoProblems", "all files are as their CDEs ask")
+
+
+def _why_gone(data: SentData) -> str:
+    text = RULES[data.status].text
+    return f"{text} ({sanitize(data.about)})" if data.about else text
 
 
 def _data_problems(generation: Generation) -> Iterator[Problem]:
@@ -152,6 +158,7 @@ def _changed(node: Node, sent: SentStatus, generation: Generation) -> Iterator[s
             for file in {*now, *then}
             if now.get(file) != then.get(file)
             and file not in kept
+            and not (name in there and file in there[name].written)
             and not (file in refused and file not in then)
         )
         if files and (node.role == "worker" or name in known):
@@ -232,8 +239,8 @@ def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
             rule = "InvalidAnswer" if node.id in snapshot.answers.invalid else "NodeFailed"
             yield Problem(rule, node=node.id, about=sanitize(snapshot.answers.failed[node.id]))
     for node, sent in snapshot.answered():
-        if sent.data is not None and sent.data.status != "ok":
-            yield Problem(sent.data.status, node=node.id)
+        if sent.data is not None:
+            yield from _data_path_problems(node, sent.data)
     if snapshot.services is not None:
         for name, why in sorted(status_services.not_serving(snapshot).items()):
             node_id = snapshot.services.services[name].node
@@ -246,6 +253,15 @@ def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
         yield Problem("DeployFailed", node=node_id or None, about=why)
     if snapshot.generation is not None:
         yield from _data_problems(snapshot.generation)
+
+
+def _data_path_problems(node: Node, data: SentData) -> Iterator[Problem]:
+    if data.status != "ok":
+        about = sanitize(data.about) if data.about else None
+        yield Problem(data.status, node=node.id, about=about)
+    for name, files in sorted(data.open.items()):
+        for file in files:
+            yield Problem("FileOpen", node.id, sanitize(name), sanitize(file))
 
 
 def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:

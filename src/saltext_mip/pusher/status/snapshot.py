@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import Struct, field
 
+from saltext_mip.data.inventory.model import Status
 from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Node
 from saltext_mip.generations import open_problems
@@ -22,17 +23,26 @@ from saltext_mip.pusher.status.pusher_state import Recording
 
 
 class SentPathology(Struct, frozen=True):
-    """A pathology of one node: the SHA-256 of its CDE, and those of its files by name."""
+    """A pathology of one node: the SHA-256 of its CDE, and those of its files by name.
+
+    ``written`` are files that a program has open for writing: they count as they were.
+    """
 
     cde: str | None
     files: dict[str, str]
+    written: list[str] = field(default_factory=list)
 
 
 class SentData(Struct, frozen=True):
-    """The data path of one node."""
+    """The data path of one node; ``about`` is why it is not ``ok``, where more is known.
 
-    status: Literal["ok", "MountGone", "NoDataPath"]
+    ``open`` are files, by pathology, that a program has open and has not written for ten minutes.
+    """
+
+    status: Status
     pathologies: dict[str, SentPathology] = field(default_factory=dict)
+    about: str | None = None
+    open: dict[str, list[str]] = field(default_factory=dict)
 
 
 class SentStatus(Struct, frozen=True):

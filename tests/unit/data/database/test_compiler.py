@@ -75,6 +75,23 @@ def folder(tmp_path: Path) -> Folder:
     return made
 
 
+def test_a_file_that_is_open_for_writing_is_compiled_when_it_is_closed(folder: Folder) -> None:
+    folder.compile()
+    with (folder.path / "a.csv").open("w") as upload, (folder.path / "c.csv").open("w") as new:
+        for file in (upload, new):
+            file.write("dataset,x,t\nhalf,2,")
+            file.flush()
+        assert folder.current() == (True, None)
+        assert folder.compile().status == "current"
+        assert folder.compile(force=True).files == {"a.csv": "kept", "b.csv": "compiled"}
+        assert set(folder.select()) == set(ROWS)
+        for file in (upload, new):
+            file.write(f"{Path(file.name).stem}\n")
+    assert folder.compile().changed
+    datasets = [row[0] for row in folder.select("SELECT dataset FROM DATA ORDER BY dataset")]
+    assert datasets == ["b", "b", "half", "half"]
+
+
 ROWS = [("a", 1, "one"), ("b", None, "two"), ("b", None, "three")]
 
 

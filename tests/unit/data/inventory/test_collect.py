@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from saltext_mip.data import data_path
 from saltext_mip.data.cde.model import CdeInvalid, parse, rules_digest
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.inventory import collect as inventories
@@ -17,7 +19,10 @@ from saltext_mip.data.inventory.collect import collect as look
 from saltext_mip.data.inventory.collect import verify
 from saltext_mip.errors import DataError
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.problems import Problem
+from saltext_mip.storage import state as state_files
 from tests.support import cdes
+from tests.support.fuse import fuse_disk
 
 CDE = cdes.content(
     cdes.tree(variables=[cdes.variable("age", "int"), cdes.variable("sex", enumerations="mf")])
@@ -32,6 +37,8 @@ class Node:
     def __init__(self, root: Path, monkeypatch) -> None:
         self.data = root / "data"
         self.state = root / "state"
+        self.mount = root / "mount"  # where some mount the data path
+        self.mount.mkdir()
         self.folder = self.data / "dementia"
         self.folder.mkdir(parents=True)
         self.read: list[str] = []
@@ -172,17 +179,83 @@ def test_a_file_that_only_moved_into_the_place_of_another_is_read(node):
     assert files_of(node.look())["first.csv"].datasets == (("y", 1),)
 
 
-@pytest.mark.parametrize(
-    ("mtime", "again"), [(5_000_000_001, 0), (5_999_999_999, 1), (5 * 10**9, 1)]
-)
-def test_a_file_written_just_before_the_look_is_read_again(node, mtime, again):
+def test_a_file_of_the_same_size_and_mtime_with_another_content_is_read(node):
     path = node.write("some.csv", "dataset\nx\n")
-    os.utime(path, ns=(mtime, mtime))
-    node.look(now=lambda: 6 * 10**9)
+    status = path.stat()
+    node.look()
     path.write_text("dataset\ny\n")
-    os.utime(path, ns=(mtime, mtime))
-    node.look(now=lambda: 6 * 10**9)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert files_of(node.look())["some.csv"].datasets == (("y", 1),)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "age", "again"),
+    [(1, 10**9, 0), (1, 10**7, 1), (0, 10**9, 1), (0, 3 * 10**9, 0)],
+)
+def test_a_file_written_just_before_the_look_is_read_again(node, fraction, age, again):
+    path = node.write("some.csv", "dataset\nx\n")
+    os.utime(path, ns=(5 * 10**9 + fraction, 5 * 10**9 + fraction))
+    now = path.stat().st_ctime_ns + age
+    node.look(now=lambda: now)
+    node.look(now=lambda: now)
     assert len(node.read) == again
+
+
+def test_a_file_that_is_open_for_writing_is_read_when_it_is_closed(node):
+    with node.write("some.csv", "").open("w") as upload:
+        upload.write("dataset\nx\n")
+        upload.flush()
+        record = files_of(node.look())["some.csv"]
+        assert (rules(record.problems), record.sound, record.datasets) == (["FileOpen"], False, ())
+    assert files_of(node.look())["some.csv"].datasets == (("x", 1),)
+
+
+FAILURES = [errno.ESTALE, errno.EACCES, errno.EIO]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=errno.errorcode.get)
+@pytest.mark.parametrize("below", ["", ENROLLED_FILE])
+def test_a_disk_that_fails_is_unreadable_and_not_gone(node, error, below):
+    node.write("some.csv", "dataset\nx\n")
+    node.write(ENROLLED_FILE, "", folder=".")
+    state_files.write_state(node.state / "enrolled.json", {"data_path": str(node.mount)})
+    with fuse_disk(node.mount, node.data) as disk:
+        disk.fault(error=error, below=below)
+        found = look(node.mount, node.state, federation="fed1", node="wk")
+        assert (found.status, found.pathologies) == ("Unreadable", ())
+        assert found.absence == Problem("Unreadable", node="wk", about=os.strerror(error))
+        with pytest.raises(data_path.DataPathUnreadable, match=os.strerror(error)):
+            data_path.check(node.mount, node.state, node="wk")
+        disk.fault()
+        found = look(node.mount, node.state, federation="fed1", node="wk")
+        assert (found.status, list(files_of(found))) == ("ok", ["some.csv"])
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=errno.errorcode.get)
+def test_a_folder_that_fails_is_unreadable_beside_one_that_does_not(node, error):
+    node.write("some.csv", "dataset\nx\n")
+    node.write("other.csv", "dataset\ny\n", folder="tbi")
+    with fuse_disk(node.mount, node.data) as disk:
+        disk.fault(error=error, below="dementia")
+        found = look(node.mount, node.state, federation="fed1", node="wk")
+    failed, fine = found.pathologies
+    assert (rules(failed.problems), failed.unknown, failed.cde_problem) == (
+        ["Unreadable"],
+        True,
+        None,
+    )
+    assert (fine.unknown, list(files_of(found, "tbi"))) == (False, ["other.csv"])
+
+
+def test_a_file_whose_inode_number_changes_at_each_look_is_read_once(node):
+    path = node.write("some.csv", "dataset\nx\n")
+    os.utime(path, (5, 5.5))
+    with fuse_disk(node.mount, node.data) as disk:
+        disk.fault(inodes=True)
+        for reads in (["some.csv"], []):
+            node.read.clear()
+            look(node.mount, node.state, federation="fed1", node="wk", now=lambda: LATER)
+            assert node.read == reads
 
 
 def test_a_file_of_a_clock_that_goes_ahead_is_read_twice_and_not_for_ever(node):

@@ -17,6 +17,7 @@ from msgspec import UNSET, convert, to_builtins
 from saltext_mip import results, schemas
 from saltext_mip.console.cli.views import describe_node
 from saltext_mip.console.screens.render import render
+from saltext_mip.data.csvfile import open_files
 from saltext_mip.errors import Refused
 from saltext_mip.generations.overrides import Override
 from saltext_mip.node.context import NodeContext
@@ -490,6 +491,44 @@ def test_a_file_that_went_bad_is_told_though_the_generation_stays(fed: WithServi
     compile_federation(fed.pusher)
     value = fed.status()
     assert (wrong(value), value["problems"]) == ({}, [])
+
+
+def test_a_file_that_is_uploaded_changes_nothing_and_is_a_note_where_that_takes_long(
+    fed: WithServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, served = (fed.data(HOSTS[0], "dementia", name) for name in ("new.csv", "edsd.csv"))
+    with new.open("w") as upload, served.open("a") as more:
+        upload.write(rows("new"))
+        upload.flush()
+        more.write(rows("edsd").partition("\n")[2])
+        more.flush()
+        value = fed.status()
+        assert (wrong(value), value["problems"]) == ({}, [])
+        monkeypatch.setattr(open_files, "LONG", 0.0)
+        value = fed.status()
+        assert wrong(value) == {}
+        assert [(each["rule"], each["severity"], each["file"]) for each in value["problems"]] == [
+            ("FileOpen", "note", "edsd.csv"),
+            ("FileOpen", "note", "new.csv"),
+        ]
+        before = fed.pusher.store.last()
+        assert consolidate(fed.pusher, Options())["changed"] is False
+        assert fed.pusher.store.last() == before
+        done = compile_federation(fed.pusher)["nodes"][HOSTS[0]]["dementia"]
+        assert done["status"] == "current"
+    assert consolidate(fed.pusher, Options())["changed"] is True
+    compile_federation(fed.pusher)
+    assert fed.status()["problems"] == []
+
+
+@pytest.mark.parametrize("rule", ["MountGone", "NoDataPath", "Unreadable", "DataDiskHangs"])
+def test_why_nothing_is_known_of_a_nodes_data_is_the_reason(fed: WithServices, rule: str) -> None:
+    data = {"status": rule, "about": "Stale file handle", "pathologies": {}}
+    fed.forged = {HOSTS[0]: {"data": data, "databases": {}}}
+    value = fed.status()
+    assert wrong(value)["DataValid"] == ("False", rule)
+    (problem,) = [each for each in value["problems"] if each["node"] == HOSTS[0]]
+    assert (problem["rule"], problem["about"]) == (rule, "Stale file handle")
 
 
 def test_a_worker_that_does_not_answer_is_not_one_of_one_and_has_its_contact(
