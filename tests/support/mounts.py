@@ -1,4 +1,4 @@
-"""Small disks that are full or read-only."""
+"""Small disks: full, read-only, or a mount of their own."""
 
 from __future__ import annotations
 
@@ -25,6 +25,18 @@ def broken_disk(path: Path, fault: str) -> Iterator[None]:
             fill(path / "filler")
         else:
             subprocess.run(["mount", "-o", "remount,ro", str(path)], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", str(path)], check=True)
+
+
+@contextmanager
+def own_disk(path: Path) -> Iterator[None]:
+    """At ``path``, which must be a folder, an empty disk of its own."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "mip-test", str(path)]
+    if subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("no mounts here")
+    try:
         yield
     finally:
         subprocess.run(["umount", str(path)], check=True)

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from saltext_mip.data.file_names import CSV, is_system_folder, looks_like_copy, why_ignored
 from saltext_mip.errors import NodeError, UnsafeName
@@ -186,6 +188,32 @@ def _is_there(path: Path, kind: Callable[[int], bool]) -> bool:
         raise
 
 
+def gone_mounts(data_path: Path, state: Path) -> tuple[str, ...]:
+    """The pathologies whose folder was a mount of its own when last seen, and is none now."""
+    if not is_enrolled(data_path, state):
+        return ()
+    return tuple(sorted(_remembered_mounts(state) - _mounts(data_path)))
+
+
+def remember_mounts(data_path: Path, state: Path) -> bool:
+    """Remember which pathologies' folders are mounts of their own, besides those known already."""
+    return is_enrolled(data_path, state) and _write(data_path, state, _remembered_mounts(state))
+
+
+def _mounts(data_path: Path) -> frozenset[str]:
+    """The names of the pathologies' folders that are mounts of their own, bind mounts too."""
+    home = Path(os.path.realpath(data_path))
+    text = Path("/proc/self/mountinfo").read_bytes().decode("utf-8", "surrogateescape")
+    points = (Path(_unescaped(line.split(" ")[4])) for line in text.splitlines())
+    mounted = {point.name for point in points if point.parent == home}
+    return frozenset(mounted.intersection(pathologies(data_path).names))
+
+
+def _unescaped(text: str) -> str:
+    """A path as Linux writes it in its tables: blanks, line ends and backslashes as octal."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
 def check(data_path: Path, state: Path, *, node: str) -> bool:
     """Whether it is enrolled.
 
@@ -207,7 +235,7 @@ def enrol(data_path: Path, state: Path, *, federation: str) -> bool:
     """Enrol it if a pathology's folder stands there; whether that changed anything."""
     if is_bare(data_path):
         return False
-    return _enrol(data_path, state, federation)
+    return _enrol(data_path, state, federation, known=_remembered_mounts(state))
 
 
 def enrol_again(data_path: Path, state: Path, *, federation: str) -> bool:
@@ -216,7 +244,7 @@ def enrol_again(data_path: Path, state: Path, *, federation: str) -> bool:
     Where there is no such folder, what was remembered of it is forgotten.
     """
     if data_path.is_dir():
-        return _enrol(data_path, state, federation)
+        return _enrol(data_path, state, federation, known=frozenset())
     if _remembered(state) is None:
         return False
     state_files.remove_state(state / ENROLMENT)
@@ -228,12 +256,25 @@ def is_bare(data_path: Path) -> bool:
     return not pathologies(data_path).names
 
 
-def _enrol(data_path: Path, state: Path, federation: str) -> bool:
+def _enrol(data_path: Path, state: Path, federation: str, *, known: frozenset[str]) -> bool:
     # The file first: a crash in between must not look like a disk that is gone.
     marker = data_path / ENROLLED_FILE
     text = _TEXT.format(federation=federation).encode()
     changed = not marker.is_file() and atomic.replace(marker, text)
-    return state_files.write_state(state / ENROLMENT, {"data_path": str(data_path)}) or changed
+    return _write(data_path, state, known) or changed
+
+
+def _write(data_path: Path, state: Path, known: frozenset[str]) -> bool:
+    value: dict[str, Any] = {"data_path": str(data_path)}
+    if mounts := known | _mounts(data_path):
+        value["mounts"] = sorted(mounts)
+    return state_files.write_state(state / ENROLMENT, value)
+
+
+def _remembered_mounts(state: Path) -> frozenset[str]:
+    value = state_files.read_state(state / ENROLMENT)
+    names = value.get("mounts", []) if isinstance(value, dict) else []
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _remembered(state: Path) -> str | None:

@@ -15,6 +15,7 @@ from saltext_mip.data.inventory.model import FileRecord
 from saltext_mip.node import data_disk
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
+from saltext_mip.problems import Problem
 from saltext_mip.storage.paths import inside
 
 
@@ -44,6 +45,8 @@ def compile_all(
         )
         for name, folder in _folders(context, pathologies)
     }
+    for name in _gone(context, pathologies):
+        done[name] = Compiled("failed", problems=(Problem("MountGone", pathology=name),))
     if pathologies is None and context.has_data:
         for name in data_path.system_folders(context.data_path):
             compiler.serve_nothing(context.data_path / name)
@@ -85,9 +88,19 @@ def _folders(
         return
     data_disk.require(context)
     data_path.check(context.data_path, context.state, node=context.node.id)
+    gone = data_path.gone_mounts(context.data_path, context.state)
     for name in data_path.pathologies(context.data_path).names:
-        if pathologies is None or name in pathologies:
+        if name not in gone and (pathologies is None or name in pathologies):
             yield name, inside(context.data_path, name)
+
+
+def _gone(context: NodeContext, pathologies: Collection[str] | None) -> Iterable[str]:
+    """The pathologies whose own disk is not mounted: nothing is made in its place."""
+    if not context.has_data:
+        return
+    for name in data_path.gone_mounts(context.data_path, context.state):
+        if pathologies is None or name in pathologies:
+            yield name
 
 
 def _reported(context: NodeContext, pathology: str) -> bool:

@@ -180,9 +180,10 @@ def component_logs(
 def overview(context: NodeContext) -> dict[str, Any]:
     """``{"data", "databases", "pathologies_json"}``; of the ui only the last, ``None`` elsewhere.
 
-    ``data`` is ``{"status", "pathologies": {name: {"cde": SHA-256, "files": {name: SHA-256},
-    "written": [name]}}}``, where programs have ``written`` open and ``open`` are those of them that
-    were not written for a while,
+    ``data`` is ``{"status", "about", "pathologies", "open"}``, of each pathology ``{"cde": SHA-256,
+    "files": {name: SHA-256}, "written": [name], "unknown"}``: files that programs have open for
+    writing, and the rule by which nothing is known of its files. ``open`` are the ``written`` files
+    by pathology that were not written for a while.
     ``databases`` ``{name: {"current", "reason"}}``. Unchanged files are not read again.
     """
     if not context.has_data:
@@ -198,6 +199,7 @@ def overview(context: NodeContext) -> dict[str, Any]:
             "pathologies": {
                 pathology.name: {
                     "cde": pathology.cde,
+                    "unknown": pathology.unknown,
                     "files": {
                         file.name: file.sha256 for file in pathology.files if not file.is_open
                     },

@@ -657,7 +657,7 @@ RULES: dict[str, Rule] = by_name(
         "MountGone",
         "error",
         True,
-        "the data path is not what was enrolled: '.mip-data' is missing",
+        "the disk is probably not mounted: '.mip-data', or a pathology's own mount, is missing",
         "Mount the disk; or, if its data is meant to be new: salt-run mip.enable node=<node>.",
     ),
     Rule(

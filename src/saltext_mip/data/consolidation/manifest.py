@@ -155,7 +155,7 @@ def _unseen(
     if (
         any(problem.pathology == pathology for problem in of_node)
         or any(problem.rule == "Unreadable" and not problem.pathology for problem in of_node)
-        or (record is not None and record.unknown)
+        or (record is not None and record.unknown is not None)
     ):
         return known
     return [problem.file for problem in of_folder if problem.file]

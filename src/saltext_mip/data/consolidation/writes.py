@@ -54,7 +54,7 @@ def holders(presence: Presence, pathology: str) -> list[str]:
 def _is_there(inventory: Inventory, pathology: str) -> bool:
     """Whether it has the folder, and its disk lets it be written."""
     record = manifest.record_of(inventory, pathology)
-    return record is not None and not record.unknown
+    return record is not None and record.unknown is None
 
 
 def of_cdes(

@@ -68,13 +68,18 @@ def collect(
         if folders.is_gone(data_path, state):
             return replace(empty, status="MountGone")
         found = folders.pathologies(data_path)
+        gone = folders.gone_mounts(data_path, state)
     except OSError as error:
         return _unreadable(empty, error)
     collector = _Collector(
         data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
     )
-    records = tuple(collector.pathology(name, deep=deep) for name in found.names)
-    unwritten = collector.finish(report_on=found.names if deep else None)
+    names = sorted({*found.names, *gone})
+    records = tuple(
+        collector.gone(name) if name in gone else collector.pathology(name, deep=deep)
+        for name in names
+    )
+    unwritten = collector.finish(report_on=names if deep else None)
     problems = tuple(problem.at(node=node) for problem in (*found.problems, *unwritten))
     return replace(empty, pathologies=records, problems=problems)
 
@@ -103,7 +108,9 @@ def verify(
         data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
     )
     try:
-        names = folders.pathologies(data_path).names
+        names = sorted(
+            {*folders.pathologies(data_path).names} - {*folders.gone_mounts(data_path, state)}
+        )
     except OSError as error:
         what = os.strerror(error.errno or 0)
         raise DataError(f"{node}, data path of '{federation}': {what}") from error
@@ -208,11 +215,19 @@ class _Collector:
             problems=tuple(problem.at(**place) for problem in problems),
         )
 
+    def gone(self, name: str) -> PathologyRecord:
+        """One folder whose own disk is not mounted: what is there instead is not its data."""
+        problem = Problem("MountGone", about="the folder was a mount of its own")
+        self._findings[name] = [Finding(problem)]
+        problems = (problem.at(node=self._node, pathology=name),)
+        return PathologyRecord(name=name, problems=problems)
+
     def finish(self, *, report_on: Collection[str] | None) -> tuple[Problem, ...]:
         """Remember, and write the reports; problems where that could not be."""
         problems = []
         try:
             self._memory.save(self._data_path)
+            folders.remember_mounts(self._data_path, self._state)
         except OSError as error:
             problems.append(Problem("NotRemembered", about=os.strerror(error.errno or 0)))
         if report_on is not None:

@@ -82,9 +82,10 @@ class PathologyRecord:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def unknown(self) -> bool:
-        """Whether nobody can tell which files there are: its disk is not mounted, or fails."""
-        return any(problem.rule in UNKNOWN and not problem.file for problem in self.problems)
+    def unknown(self) -> str | None:
+        """The rule by which nobody can tell which files there are; ``None`` where one can."""
+        rules = (each.rule for each in self.problems if each.rule in UNKNOWN and not each.file)
+        return next(rules, None)
 
 
 @dataclass(frozen=True)

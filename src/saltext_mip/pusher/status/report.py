@@ -90,6 +90,10 @@ def _data(snapshot: Snapshot) -> Condition:
         for node, sent in snapshot.answered()
         if sent.data is not None and sent.data.status != "ok"
     ]
+    for node, sent in snapshot.answered():
+        for name, of in sent.data.pathologies.items() if sent.data is not None else ():
+            if of.unknown is not None:
+                gone.append((of.unknown, f"{node.id}: {sanitize(name)}: {RULES[of.unknown].text}"))
     if gone:
         message = "; ".join(why for _, why in gone)
         return Condition("DataValid", "False", gone[0][0], message)
@@ -143,12 +147,15 @@ def _changed(node: Node, sent: SentStatus, generation: Generation) -> Iterator[s
     if sent.data is None or sent.data.status != "ok":
         return
     there = sent.data.pathologies
+    unknown = {name for name, of in there.items() if of.unknown is not None}
     for name, sha in generation.cdes.items():
+        if name in unknown:
+            continue
         own = there[name].cde if name in there else None
         if (name in there or node.role == "master") and own != sha:
             yield f"the CDE of {sanitize(name)} differs"
     known = generation.files.get(node.id, {})
-    for name in sorted({*there, *known}):
+    for name in sorted({*there, *known} - unknown):
         now = there[name].files if name in there else {}
         then = {file.name: file.sha256 for file in known.get(name, ())}
         kept = {file.name for file in known.get(name, ()) if file.kept}
@@ -231,6 +238,16 @@ def _since(
 
 
 def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
+    """Those of now, and those of the last generation's data that are not the same."""
+    now = list(_problems_now(pusher, snapshot))
+    yield from now
+    known = {(each.rule, each.node, each.pathology, each.file) for each in now}
+    for each in _data_problems(snapshot.generation) if snapshot.generation else ():
+        if (each.rule, each.node, each.pathology, each.file) not in known:
+            yield each
+
+
+def _problems_now(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
     for node in snapshot.asked:
         if node.id in snapshot.answers.missing:
             rule = "WorkerMissing" if node.role == "worker" else "NodeMissing"
@@ -251,14 +268,15 @@ def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
                 yield Problem(reason, node=pusher.federation.master.id, about=message)
     for node_id, why in deploy_failures.failures(pusher).items():
         yield Problem("DeployFailed", node=node_id or None, about=why)
-    if snapshot.generation is not None:
-        yield from _data_problems(snapshot.generation)
 
 
 def _data_path_problems(node: Node, data: SentData) -> Iterator[Problem]:
     if data.status != "ok":
         about = sanitize(data.about) if data.about else None
         yield Problem(data.status, node=node.id, about=about)
+    for name, of in sorted(data.pathologies.items()):
+        if of.unknown is not None:
+            yield Problem(of.unknown, node.id, sanitize(name))
     for name, files in sorted(data.open.items()):
         for file in files:
             yield Problem("FileOpen", node.id, sanitize(name), sanitize(file))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -25,12 +25,14 @@ from saltext_mip.pusher.status.pusher_state import Recording
 class SentPathology(Struct, frozen=True):
     """A pathology of one node: the SHA-256 of its CDE, and those of its files by name.
 
-    ``written`` are files that a program has open for writing: they count as they were.
+    ``written`` are files that a program has open for writing: they count as they were. ``unknown``
+    is why nothing is known of the files: all of them count as they were.
     """
 
     cde: str | None
     files: dict[str, str]
     written: list[str] = field(default_factory=list)
+    unknown: Literal["MountGone", "Unreadable"] | None = None
 
 
 class SentData(Struct, frozen=True):

@@ -241,10 +241,10 @@ def test_a_folder_that_fails_is_unreadable_beside_one_that_does_not(node, error)
     failed, fine = found.pathologies
     assert (rules(failed.problems), failed.unknown, failed.cde_problem) == (
         ["Unreadable"],
-        True,
+        "Unreadable",
         None,
     )
-    assert (fine.unknown, list(files_of(found, "tbi"))) == (False, ["other.csv"])
+    assert (fine.unknown, list(files_of(found, "tbi"))) == (None, ["other.csv"])
 
 
 def test_a_file_whose_inode_number_changes_at_each_look_is_read_once(node):

@@ -31,9 +31,9 @@ from saltext_mip.pusher.status import report
 from saltext_mip.results import DeployedNode, ServicesResult, StatusResult
 from saltext_mip.storage import lock
 from saltext_mip.storage.state import CONTROLLER_LOCK
-from tests.support.commands import compile_federation, consolidate, disable, status
+from tests.support.commands import compile_federation, consolidate, disable, enable, status
 from tests.support.folders import Folders
-from tests.support.mounts import broken_disk
+from tests.support.mounts import broken_disk, own_disk
 from tests.unit.pusher.conftest import cde, rows
 
 HOSTS = ("fed1-wk-h1", "fed1-wk-h2")
@@ -529,6 +529,53 @@ def test_why_nothing_is_known_of_a_nodes_data_is_the_reason(fed: WithServices, r
     assert wrong(value)["DataValid"] == ("False", rule)
     (problem,) = [each for each in value["problems"] if each["node"] == HOSTS[0]]
     assert (problem["rule"], problem["about"]) == (rule, "Stale file handle")
+
+
+@pytest.mark.parametrize("left", ["its mount point", "nothing", "old files"])
+def test_a_pathology_whose_own_disk_is_gone_remains_as_it_was(fed: WithServices, left: str) -> None:
+    folder = fed.data(HOSTS[1], "tbi")
+    folder.mkdir()
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde())
+    with own_disk(folder):
+        fed.write(HOSTS[1], "tbi", "more.csv", rows("more"))
+        consolidate(fed.pusher, Options())
+        compile_federation(fed.pusher)
+        assert "Consolidated" not in wrong(fed.status())
+        served = fed.pusher.store.last()
+        assert served is not None
+        # the state may be rewritten by what goes on, and still knows of the mount
+        fed.write(HOSTS[1], "dementia", "new.csv", rows("new"))
+        consolidate(fed.pusher, Options())
+    if left == "nothing":
+        folder.rmdir()
+    elif left == "old files":
+        fed.write(HOSTS[1], "tbi", "other.csv", rows("other"))
+    before = sorted(path.name for path in folder.iterdir()) if folder.exists() else None
+    fed.data(HOSTS[1], "dementia", "new.csv").unlink()
+    consolidate(fed.pusher, Options())
+    last = fed.pusher.store.last()
+    assert last is not None
+    assert last.pathologies == served.pathologies
+    done = compile_federation(fed.pusher, force=True)["nodes"][HOSTS[1]]
+    assert (done["tbi"]["status"], done["dementia"]["status"]) == ("failed", "compiled")
+    after = sorted(path.name for path in folder.iterdir()) if folder.exists() else None
+    assert after == before, "nothing is written in its place"
+    value = fed.status()
+    assert wrong(value)["DataValid"] == ("False", "MountGone")
+    assert "Consolidated" not in wrong(value)
+    (problem,) = [each for each in value["problems"] if each["rule"] == "MountGone"]
+    assert (problem["node"], problem["pathology"]) == (HOSTS[1], "tbi")
+
+
+def test_enable_takes_a_folder_in_the_place_of_a_pathologys_own_disk(fed: WithServices) -> None:
+    folder = fed.data(HOSTS[1], "tbi")
+    folder.mkdir()
+    with own_disk(folder):
+        fed.write(HOSTS[1], "tbi", "more.csv", rows("more"))
+        consolidate(fed.pusher, Options())
+    assert wrong(fed.status())["DataValid"] == ("False", "MountGone")
+    enable(fed.pusher, "wk2", dry_run=False)
+    assert "MountGone" not in str(fed.status()["problems"])
 
 
 def test_a_worker_that_does_not_answer_is_not_one_of_one_and_has_its_contact(
