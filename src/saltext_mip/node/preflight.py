@@ -15,7 +15,7 @@ from typing import Any
 from saltext_mip.data import data_path
 from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation, Node
-from saltext_mip.node import docker
+from saltext_mip.node import data_disk, docker
 from saltext_mip.node.context import NodeContext
 from saltext_mip.swarm.components import (
     COMPOSE_PROJECT_LABEL,
@@ -119,11 +119,15 @@ def _disk(context: NodeContext) -> Iterator[PreflightIssue]:
     if context.has_data:
         path = context.data_path
         try:
+            data_disk.require(context)
             data_path.check(path, context.state, node=context.node.id)
         except data_path.NoDataPath:
             pass  # a new one; it is made
-        except MipError as exc:
+        except data_path.MountGone as exc:
             yield PreflightIssue(True, f"{exc} To mount it: mount {path}")
+            return
+        except MipError as exc:
+            yield PreflightIssue(True, str(exc))
             return
         if path.is_dir() and path.stat().st_mode & 0o007:
             yield PreflightIssue(False, f"every user can read {path}: chmod o-rwx {path}")

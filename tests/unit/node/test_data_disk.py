@@ -10,7 +10,7 @@ import pytest
 from saltext_mip import wire
 from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import NodeError
-from saltext_mip.node import data_disk, jobs, queries
+from saltext_mip.node import data_disk, jobs, preflight, queries
 from saltext_mip.node.context import NodeContext
 from saltext_mip.transaction.payload import Entry, Payload, pack
 from tests.support.fuse import FuseDisk, fuse_disk
@@ -53,6 +53,13 @@ def test_an_inventory_says_that_the_disk_hangs_and_is_one_again_when_it_responds
     assert data_disk._hanging[context.data_path].finishes()
     found = inventory(context, follow=follow)
     assert (found.status, [each.name for each in found.pathologies]) == ("ok", ["dementia"])
+
+
+def test_a_preflight_check_names_the_disk_that_hangs(context: NodeContext, disk: FuseDisk) -> None:
+    disk.fault(hang=True)
+    issues = [issue.text for issue in preflight._disk(context) if issue.fatal]
+    assert issues == [str(data_disk.DataDiskHangs(node=WORKER, path=context.data_path))]
+    disk.fault()
 
 
 STEPS: dict[str, Callable[[NodeContext], Any]] = {
