@@ -13,10 +13,10 @@ from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
 from saltext_mip.pusher import control, nodes
 from saltext_mip.pusher import events as pusher_events
-from saltext_mip.pusher import history as generations
 from saltext_mip.pusher import logs as pusher_logs
 from saltext_mip.pusher import refresh as refreshing
-from saltext_mip.pusher import rollback as rolling_back
+from saltext_mip.pusher.generations import history as generations
+from saltext_mip.pusher.generations import rollback as rolling_back
 from saltext_mip.pusher.status import report
 
 

@@ -17,7 +17,7 @@ from msgspec import structs
 from saltext_mip.errors import MipError, Misuse
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.history import last_generation
+from saltext_mip.pusher.generations.history import last_generation
 from saltext_mip.results import SyncRolesResult
 from saltext_mip.storage.state import ROLES_SYNCED, decode_state, read_state, write_state
 

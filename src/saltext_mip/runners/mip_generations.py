@@ -4,8 +4,8 @@ The generations of a federation: list them, compare them, restore one.
 
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
-from saltext_mip.pusher import history as pusher_history
-from saltext_mip.pusher import rollback as pusher_rollback
+from saltext_mip.pusher.generations import history as pusher_history
+from saltext_mip.pusher.generations import rollback as pusher_rollback
 
 __virtualname__ = "mip"
 

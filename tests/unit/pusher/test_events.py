@@ -8,8 +8,9 @@ import pytest
 
 from saltext_mip.data.consolidation.base_cdes import CdeGone
 from saltext_mip.errors import Misuse
-from saltext_mip.pusher import control, nodes, refresh, rollback
+from saltext_mip.pusher import control, nodes, refresh
 from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.generations import rollback
 from saltext_mip.storage.state import EVENTS
 from tests.support import commands
 from tests.support.commands import consolidate

@@ -1,0 +1,1 @@
+"""Operations on the federation's generations: list, compare and restore them."""
