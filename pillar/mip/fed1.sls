@@ -29,6 +29,7 @@ mip:
       # datacatalogue: {protocol: http, host: "datacatalogue.mip.ebrains.eu:8086"}
       # compile: {subjectcode: false}
       # engine: {any_name: false}
+      # generations: {keep: 500, keep_mb: 1000, quota_mb: 2000}     # on the pusher; sizes in MB
       # services: {}
       # swarm:
       #   endpoint_mode: dnsrr

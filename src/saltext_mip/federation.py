@@ -36,6 +36,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "datacatalogue": {"protocol": "http", "host": "datacatalogue.mip.ebrains.eu:8086"},
         "compile": {"subjectcode": False},
         "engine": {"any_name": False},
+        "generations": {"keep": 500, "keep_mb": 1000, "quota_mb": 2000},
         "images": {},
         "services": {},
         "swarm": {

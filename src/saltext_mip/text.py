@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 # letters of other alphabets that look like Latin ones
 _LATIN = str.maketrans("АВЕКМНОРСТХаеорсухі", "ABEKMHOPCTXaeopcyxi")
@@ -29,6 +29,27 @@ def first_of(texts: Sequence[str], most: int, separator: str = ", ") -> str:
     """The first ``most`` of them, and how many more there are: ``a, b and 3 more``."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return separator.join(texts[:most]) + more
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers in their order, runs of three and more shortened: ``1, 3-7``."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(texts)
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it: ``12 kB``, ``3.4 MB``."""
+    if count < 1000:
+        return f"{count} B"
+    if count < 999_500:
+        return f"{count / 1000:.0f} kB"
+    return f"{count / 1_000_000:,.1f} MB"
 
 
 def _escaped(char: str) -> str:

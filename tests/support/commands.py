@@ -15,6 +15,7 @@ from saltext_mip.pusher import control, nodes
 from saltext_mip.pusher import events as pusher_events
 from saltext_mip.pusher import logs as pusher_logs
 from saltext_mip.pusher import refresh as refreshing
+from saltext_mip.pusher.generations import clean as cleaning
 from saltext_mip.pusher.generations import history as generations
 from saltext_mip.pusher.generations import rollback as rolling_back
 from saltext_mip.pusher.status import report
@@ -38,6 +39,7 @@ request_refresh = as_json(refreshing.request_refresh)
 history = as_json(generations.history)
 diff = as_json(generations.diff)
 export = as_json(generations.export)
+clean = as_json(cleaning.clean)
 rollback = as_json(rolling_back.rollback)
 status = as_json(report.status)
 logs = as_json(pusher_logs.logs)

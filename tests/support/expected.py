@@ -22,6 +22,7 @@ SHOWN: Mapping[str, str] = {
     "check": "dementia",
     "check-required": "Salt master",
     "check_nodes": "fed1-wk-h1",
+    "clean": "MB used",
     "compile": "dementia",
     "compiled": "dementia",
     "completion": "mip",

@@ -17,7 +17,10 @@ from saltext_mip import federation, schemas
 from saltext_mip.console.cli.action import Action
 from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
 from saltext_mip.console.cli.completion import candidates
-from saltext_mip.generations import event_log
+from saltext_mip.generations import event_log, retention
+from saltext_mip.generations.store import GenerationRemoved
+from saltext_mip.text import ranges
+from tests.support.returns import screen
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -132,6 +135,17 @@ def test_events_have_their_place_in_the_manual() -> None:
 def test_what_the_record_can_say_has_its_place_in_the_manual() -> None:
     for word, meaning in event_log.EVENT_TYPES.items():
         assert f"| `{word}` | {meaning} |" in PAGES[Path("docs/output.md")]
+
+
+def test_the_page_of_generations_shows_what_clean_and_its_errors_look_like() -> None:
+    page = PAGES[Path("docs/generations.md")]
+    assert f"pusher$ mip clean --dry-run --keep 3\n{screen('clean-dry-run')}\n```" in page
+    flat = " ".join(page.split())
+    for error in (
+        GenerationRemoved(number=2, there=ranges([3, 4, 5])),
+        retention.full("fed1", 1_999_200_000, 2_000_000_000, 1_400_000),
+    ):
+        assert f"```text {error} ```" in flat
 
 
 OPTIONS = {

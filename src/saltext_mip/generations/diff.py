@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
+
+from msgspec import UNSET
 
 from saltext_mip.generations.generation import Generation
 from saltext_mip.results import GenerationSummary
@@ -29,9 +31,25 @@ def compare(old: Generation | None, new: Generation | None) -> tuple[Change, ...
     return tuple(_changes((), _view(old), _view(new)))
 
 
+def with_previous(
+    generations: Iterable[Generation],
+) -> Iterator[tuple[Generation, Generation | None]]:
+    """Each generation, in the order of numbers, with the one before it; None if that is removed."""
+    before: Generation | None = None
+    for generation in generations:
+        known = before is not None and before.number == generation.number - 1
+        yield generation, before if known else None
+        before = generation
+
+
 def summary(generation: Generation, before: Generation | None) -> GenerationSummary:
-    """A generation for ``history``: what it brought and took, as (pathology, dataset) pairs."""
-    have, had = _datasets(generation), _datasets(before)
+    """A generation for ``history``: what it brought and took, as (pathology, dataset) pairs.
+
+    Without the generation ``before`` it, that is not known, but of the first one.
+    """
+    known = before is not None or generation.number == 1
+    have = _datasets(generation)
+    had = _datasets(before) if known else have
     return GenerationSummary(
         generation=generation.number,
         when=generation.when,
@@ -39,6 +57,7 @@ def summary(generation: Generation, before: Generation | None) -> GenerationSumm
         note=generation.note,
         added=[list(pair) for pair in sorted(have - had)],
         removed=[list(pair) for pair in sorted(had - have)],
+        before_removed=UNSET if known else True,
         wrote=sorted({node for node, _, _ in generation.wrote}),
         pending=list(generation.pending),
         problems=len(generation.problems),

@@ -33,6 +33,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "failed": "a refresh, a compile or a synchronisation of roles failed; once for each reason",
     "recovered": "an interrupted run was finished or undone",
     "rolledback": "a generation was restored, and the federation suspended",
+    "cleaned": "old generations were removed to limit disk use",
     "suspended": "an operator suspended the controller",
     "resumed": "the controller resumed, by an operator or when the suspension ended",
     "approved": "an operator approved held removals",

@@ -7,6 +7,7 @@ that the next plan reports correctly what was added since.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,11 @@ from saltext_mip.federation import Federation
 from saltext_mip.generations.generation import Generation, wrote
 from saltext_mip.generations.store import Store
 
+#: The note of a generation that restores another, and the reason of the suspension after it.
+NOTE = "rollback to {number}"
+REASON = "RolledBack: to generation {number}"
+_RESTORED = re.compile(r"(?:rollback to|RolledBack: to generation) ([0-9]{1,18})")
+
 
 @dataclass(frozen=True)
 class Rollback:
@@ -24,6 +30,12 @@ class Rollback:
     writes: tuple[Write, ...]
     blobs: Mapping[str, bytes]
     generation: Generation | None
+
+
+def restored(text: str | None) -> int | None:
+    """The number of the generation that a :data:`NOTE` or :data:`REASON` names; else ``None``."""
+    found = _RESTORED.fullmatch(text or "")
+    return int(found[1]) if found else None
 
 
 def target(store: Store, number: int | None = None) -> Generation:
@@ -65,7 +77,7 @@ def plan(
         wrote=wrote(writes),
         pending=(),
         problems=(),
-        note=f"rollback to {old.number}",
+        note=NOTE.format(number=old.number),
     )
     return Rollback(writes, blobs, generation)
 

@@ -1,16 +1,21 @@
 """The pusher's record of a federation: its generations, contents, overrides and event log.
 
 ``generations/000001.json``… exist as a whole or not at all, ``blobs/<sha256>`` hold what they
-distributed, each content once. All of it is 0600 in folders of 0700.
+distributed, each content once. All of it is 0600 in folders of 0700. What of it is kept for how
+long is decided in ``retention``.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import stat
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+
+from msgspec import DecodeError, Struct, json
 
 from saltext_mip.errors import MipError, Refused
 from saltext_mip.generations.event_log import EventLog
@@ -18,17 +23,36 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.overrides import Overrides
 from saltext_mip.storage import atomic, paths
 from saltext_mip.storage import state as state_files
-from saltext_mip.storage.lock import lock
+from saltext_mip.storage.lock import is_locked, lock
+from saltext_mip.text import ranges
 
 _NUMBER = re.compile(r"([0-9]{6,})\.json")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class NoGeneration(Refused):
     """Generation {number} not found; known: {there}."""
 
 
+class GenerationRemoved(NoGeneration):
+    """Generation {number} was removed to limit disk use; kept: {there}."""
+
+
 class BlobDamaged(MipError):
     """{path} is corrupt: its content cannot be restored."""
+
+
+class RecordSummary(Struct, frozen=True):
+    """A part of a generation's record."""
+
+    cdes: dict[str, str]
+    pathologies_json: str
+    note: str | None = None
+
+    @property
+    def blobs(self) -> frozenset[str]:
+        """As :attr:`Generation.blobs`."""
+        return frozenset((*self.cdes.values(), self.pathologies_json))
 
 
 class Store(Overrides):
@@ -78,16 +102,22 @@ class Store(Overrides):
         path = self._path(number)
         value = state_files.read_state(path)
         if value is None:
-            there = ", ".join(map(str, self.numbers())) or "none"
-            raise NoGeneration(number=number, there=there)
+            numbers = self.numbers()
+            removed = 0 < number < max(numbers, default=0)
+            error = GenerationRemoved if removed else NoGeneration
+            raise error(number=number, there=ranges(numbers) or "none")
         try:
             return Generation.from_value(value)
         except ValueError as error:
             raise state_files.StateBroken(str(error), path=path) from None
 
     def history(self) -> tuple[Generation, ...]:
-        """All generations, the oldest first."""
-        return tuple(self.load(number) for number in self.numbers())
+        """All generations, the oldest first; one that is removed meanwhile is left out."""
+        found = []
+        for number in self.numbers():
+            with suppress(GenerationRemoved):
+                found.append(self.load(number))
+        return tuple(found)
 
     def record(self, generation: Generation) -> None:
         """Remember a generation whose blobs are kept; once it is there, it never changes."""
@@ -98,6 +128,14 @@ class Store(Overrides):
 
     def _path(self, number: int) -> Path:
         return self._generations / f"{number:06d}.json"
+
+    def summary(self, number: int) -> RecordSummary:
+        """What a generation keeps, by its record; the rest of that is not decoded."""
+        try:
+            return json.decode(self._path(number).read_bytes(), type=RecordSummary)
+        except (DecodeError, FileNotFoundError):
+            found = self.load(number)  # or its error
+            return RecordSummary(dict(found.cdes), found.pathologies_json, found.note)
 
     # -- contents
 
@@ -121,3 +159,87 @@ class Store(Overrides):
         """The labels that an operator gave to pathologies in a review."""
         last = self.last()
         return dict(last.labels) if last else {}
+
+    # -- disk use
+
+    def record_sizes(self) -> dict[int, int]:
+        """The size in bytes of each generation's record."""
+        found = (
+            (_NUMBER.fullmatch(name), size) for name, size in _files(self._generations).items()
+        )
+        return {int(match[1]): size for match, size in found if match}
+
+    def blob_sizes(self) -> dict[str, int]:
+        """The size in bytes of each content, by its SHA-256."""
+        found = _files(self._blobs)
+        return {name: size for name, size in found.items() if _SHA256.fullmatch(name)}
+
+    def leftovers(self) -> dict[Path, int]:
+        """Files of writers that died, with their sizes. One that is being written is not listed."""
+        return {
+            folder / name: size
+            for folder in (self._generations, self._blobs)
+            for name, size in _files(folder).items()
+            if atomic.is_ours(name) and not is_locked(folder / name)
+        }
+
+    def used(self) -> int:
+        """Bytes of all that."""
+        sizes = (self.record_sizes(), self.blob_sizes(), self.leftovers())
+        return sum(size for each in sizes for size in each.values())
+
+    def remove(self, numbers: Iterable[int], blobs: Iterable[str]) -> None:
+        """Remove generations, then contents, which no other may refer to; and leftovers.
+
+        In this order: a crash in between leaves contents without a generation, and no generation
+        without its contents.
+        """
+        _remove(self._generations, [self._path(number).name for number in sorted(numbers)])
+        gone = sorted(blobs)
+        _remove(self._blobs, gone)
+        for path in self.leftovers():
+            path.unlink(missing_ok=True)
+        replaced = self.replaced()
+        if replaced.keys() & set(gone):
+            left = {sha256: number for sha256, number in replaced.items() if sha256 not in gone}
+            state_files.write_state(self._state / state_files.REPLACED, left)
+
+    def replaced(self) -> dict[str, int]:
+        """Contents of the master's CDEs that were replaced: the generation that replaced each."""
+        path = self._state / state_files.REPLACED
+        value = state_files.read_state(path)
+        try:
+            return {} if value is None else state_files.decode_state(dict[str, int], value)
+        except ValueError as error:
+            raise state_files.StateBroken(str(error), path=path) from None
+
+    def remember_replaced(self, blobs: Iterable[str], number: int) -> None:
+        """Keep these contents for as long as the generation of that number."""
+        before = self.replaced()
+        after = {**before, **dict.fromkeys(blobs, number)}
+        if after != before:
+            state_files.write_state(self._state / state_files.REPLACED, after)
+
+
+def _files(folder: Path) -> dict[str, int]:
+    """The sizes of a folder's files by name."""
+    found = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    facts = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # removed meanwhile
+                    continue
+                if stat.S_ISREG(facts.st_mode):
+                    found[entry.name] = facts.st_size
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def _remove(folder: Path, names: Sequence[str]) -> None:
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    if names:
+        paths.sync_folder(folder)

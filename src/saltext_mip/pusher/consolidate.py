@@ -26,6 +26,7 @@ from saltext_mip.pusher import events
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
+from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.label_review import ask_labels
 from saltext_mip.pusher.transfer import recover, sender
 from saltext_mip.results import ConsolidateResult, PathologyResult, WorkerResult
@@ -185,7 +186,9 @@ def commit(
     """
     while True:
         try:
-            return _commit(pusher, options, found)
+            done = _commit(pusher, options, found)
+            clean.tidy(pusher)
+            return done
         except (NodesMissing, NodesFailed) as exc:
             without = _absent(pusher, options, exc.facts.get("missing"), exc.facts.get("failed"))
             if not without:
@@ -233,9 +236,13 @@ def _commit(pusher: Pusher, options: Options, found: Survey) -> tuple[Survey, in
         return bool(lagging)
 
     generation = found.generation(pusher)
+    replaced = found.replaced()
+    blobs = {**found.plan.blobs, **replaced}
+    if generation is not None or found.plan.writes:
+        clean.make_room(pusher, blobs, generation, replaced=replaced)
     coordinator.run(
         found.plan.writes,
-        {**found.plan.blobs, **found.replaced()},
+        blobs,
         generation=generation,
         txn=uuid.uuid4().hex,
         actor=pusher.actor,

@@ -51,8 +51,7 @@ def abbreviated(things: Sequence[str]) -> str:
 
 def _from_history(pusher: Pusher, known: set[int | None]) -> list[Event]:
     found = []
-    before: Generation | None = None
-    for generation in pusher.store.history():
+    for generation, before in difference.with_previous(pusher.store.history()):
         if generation.number not in known:
             line = difference.summary(generation, before)
             text = "; ".join(filter(None, (generation.note, _changes(line))))
@@ -65,7 +64,6 @@ def _from_history(pusher: Pusher, known: set[int | None]) -> list[Event]:
                     generation=generation.number,
                 )
             )
-        before = generation
     return found
 
 

@@ -129,6 +129,7 @@ EventKind = Literal[
     "failed",
     "recovered",
     "rolledback",
+    "cleaned",
     "suspended",
     "resumed",
     "approved",

@@ -124,6 +124,15 @@ class GenerationSummary(Facts, kw_only=True, frozen=True):
     note: str | None
     added: list[Pair]
     removed: list[Pair]
+    before_removed: Absent[
+        Annotated[
+            bool,
+            Meta(
+                description="true: the generation before it was removed, so what this one added"
+                " and removed is not known"
+            ),
+        ]
+    ] = UNSET
     wrote: Annotated[list[str], Meta(description="minion ids")]
     pending: Annotated[list[str], Meta(description="minion ids that had not got it yet")]
     problems: Natural
@@ -136,6 +145,9 @@ class HistoryResult(Result, kw_only=True, frozen=True):
     generations: list[GenerationSummary]
     of: Absent[Natural] = UNSET
     dataset: Absent[str] = UNSET
+    removed: Absent[
+        Annotated[int, Meta(ge=1, description="how many were removed to limit disk use")]
+    ] = UNSET
 
 
 class ReportedChange(Facts, kw_only=True, frozen=True):
@@ -156,6 +168,31 @@ class DiffResult(Result, kw_only=True, frozen=True):
     b: Annotated[int | str, Meta(description="a number, or 'now'")]
     same: bool
     changes: list[ReportedChange]
+
+
+class NeededGeneration(Facts, kw_only=True, frozen=True):
+    """A generation that is kept whatever the limits are."""
+
+    generation: GenerationNumber
+    reason: str
+
+
+class CleanResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.clean`` returns; sizes are bytes.
+
+    In a dry run: what would be removed and freed.
+    """
+
+    federation: str
+    changed: bool
+    kept: Annotated[list[GenerationNumber], Meta(description="generations, growing")]
+    removed: Annotated[list[GenerationNumber], Meta(description="generations, growing")]
+    contents: Annotated[Natural, Meta(description="contents removed: CDEs and pathologies.json")]
+    needed: list[NeededGeneration]
+    freed: Natural
+    used: Annotated[Natural, Meta(description="by generations and contents, now")]
+    quota: Natural
+    notes: Absent[list[str]] = UNSET
 
 
 class RollbackResult(Planned, kw_only=True, frozen=True):

@@ -1,9 +1,10 @@
 """
-The generations of a federation: list them, compare them, restore one.
+The generations of a federation: list them, compare them, restore one, remove old ones.
 """
 
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
+from saltext_mip.pusher.generations import clean as pusher_clean
 from saltext_mip.pusher.generations import history as pusher_history
 from saltext_mip.pusher.generations import rollback as pusher_rollback
 
@@ -79,7 +80,9 @@ def history(federation=None, dataset=None, limit=20):
 
     Returns ``generations``: ``[{"generation", "when" (UTC), "actor", "note", "added", "removed"
     (pairs of pathology and dataset), "wrote" (minion ids), "pending", "problems" (how many)}]``,
-    ``of``: how many there are, and ``dataset`` if one was given.
+    ``of``: how many there are, ``dataset`` if one was given, and ``removed``: how many were removed
+    to limit disk use. What the generation after a removed one added and removed is not known: it
+    has ``before_removed``, and is not listed for a ``dataset``.
 
     CLI Example:
 
@@ -150,3 +153,40 @@ def rollback(federation=None, generation=None, dry_run=False, timeout=300):
     """
     with open_pusher(__opts__, federation) as pusher:
         return pusher_rollback.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
+
+
+@command
+def clean(federation=None, keep=None, dry_run=False, timeout=300):
+    """
+    Remove old generations and contents that are not needed from the pusher's disk.
+
+    Each consolidation does that by itself, within the limits of the pillar (``generations``). Kept
+    are always: the last two generations, the one that the last rollback restored, and what a run
+    that was interrupted needs. Files on the nodes are not touched.
+
+    federation
+        The federation's name.
+
+    keep
+        How many of the newest generations to keep, 2 or more; default: the pillar's
+        ``generations.keep``.
+
+    dry_run
+        Return what would be removed, with reasons, and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation's lock.
+
+    Returns ``changed``, ``kept`` and ``removed`` (generation numbers), ``contents`` (how many CDEs
+    and ``pathologies.json``), ``needed`` (``[{"generation", "reason"}]``: kept whatever the limits
+    are), ``freed``, ``used`` and ``quota`` (bytes), and ``plan`` in a dry run.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.clean federation=fed1 dry_run=True
+        salt-run mip.clean federation=fed1 keep=50
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_clean.clean(pusher, keep, dry_run=dry_run, timeout=timeout)

@@ -20,6 +20,7 @@ T = TypeVar("T")
 FEDERATION_LOCK = "lock"  # of the command that changes the federation
 GENERATIONS = "generations"  # a folder: one file per generation
 BLOBS = "blobs"  # a folder: contents that generations distributed, by SHA-256
+REPLACED = "replaced.json"  # CDEs of the master that were replaced, by SHA-256
 OPEN_PROBLEMS = "findings.json"  # of the last gather, where it made no new generation
 JOURNAL = "journal.json"  # the transaction that is not finished
 EVENTS = "events.jsonl"  # recent events and operator actions, one JSON document a line
@@ -79,8 +80,13 @@ UNREADABLE: tuple[type[Exception], ...] = (
 def write_state(path: Path, value: Any) -> bool:
     """Write a JSON value as a whole, 0600; False if the file has it already."""
     private_folder(path.parent)
+    return replace(path, encoded(value), mode=0o600)
+
+
+def encoded(value: Any) -> bytes:
+    """A JSON value as its state file has it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return replace(path, text.encode("utf-8", "surrogatepass") + b"\n", mode=0o600)
+    return text.encode("utf-8", "surrogatepass") + b"\n"
 
 
 def read_state(path: Path) -> Any:

@@ -100,21 +100,21 @@ def run(
     if generation is None and not payloads:
         return None
     pending = Pending(txn, "staging", actor, when, tuple(payloads), generation)
-    with _writing():
+    with writing():
         store.keep(blobs)
         journal.begin(pending)
     if bad := _failures(send("stage", payloads), payloads):
         _send(send, "abort", pending)
-        with _writing():
+        with writing():
             journal.clear()
         _raise_stage(*bad)
-    with _writing():
+    with writing():
         pending = journal.advance(pending)
     missing, failed = _send(send, "commit", pending)
     left = {**missing, **failed}
     if left and not may_lag(left):
         raise CommitUnfinished(_reasons(left), nodes=_names(left))
-    with _writing():
+    with writing():
         if generation is not None:
             generation = replace(generation, pending=tuple(sorted(left)))
             store.record(generation)
@@ -133,13 +133,13 @@ def recover(*, send: Send, journal: Journal, store: Store) -> Recovered | None:
         return None
     if pending.todo == "undo":
         _send(send, "abort", pending)
-        with _writing():
+        with writing():
             journal.clear()
         return Recovered("undone", pending)
     missing, failed = _send(send, "commit", pending)
     left = {**missing, **failed}
     generation = pending.generation
-    with _writing():
+    with writing():
         if generation is not None and generation.number not in store.numbers():
             store.record(replace(generation, pending=tuple(sorted(left))))
         journal.clear()
@@ -147,7 +147,8 @@ def recover(*, send: Send, journal: Journal, store: Store) -> Recovered | None:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """An ``OSError`` inside the block becomes :class:`StateUnwritable`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The screens of ``history``, ``diff`` and ``rollback``."""
+"""The screens of ``history``, ``diff``, ``rollback`` and ``clean``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from msgspec import UNSET
 from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.text import Screen, Style, number
-from saltext_mip.results import DiffResult, GenerationSummary, HistoryResult, RollbackResult
-from saltext_mip.text import when
+from saltext_mip.results import (
+    CleanResult,
+    DiffResult,
+    GenerationSummary,
+    HistoryResult,
+    RollbackResult,
+)
+from saltext_mip.text import ranges, size, when
 
 OPS: Mapping[str, tuple[str, Style]] = {
     "add": ("+", "good"),
@@ -34,6 +40,9 @@ def history(screen: Screen, value: HistoryResult) -> None:
     if value.of is not UNSET and listed < value.of:
         screen.gap()
         screen.text(f"{listed} of {value.of}: limit=0 shows all")
+    if value.removed is not UNSET:
+        screen.gap()
+        screen.text(f"{number(value.removed, 'generation')} removed to limit disk use: mip.clean")
 
 
 def _generation(screen: Screen, each: GenerationSummary) -> None:
@@ -41,6 +50,8 @@ def _generation(screen: Screen, each: GenerationSummary) -> None:
     screen.title(f"{each.generation}  {when(each.when)}", f"by {each.actor}")
     if each.note:
         screen.text(each.note, indent=4, hang=2)
+    if each.before_removed:
+        screen.text("changes not known: the generation before was removed", indent=4, hang=2)
     for op, pairs in (("add", each.added), ("remove", each.removed)):
         if pairs:
             sign, style = OPS[op]
@@ -100,3 +111,26 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
         " refreshes are suspended: mip.resume or mip.consolidate replaces it.",
         style="good",
     )
+
+
+def clean(screen: Screen, value: CleanResult) -> None:
+    """What was removed, and how much is used now."""
+    if value.dry_run:
+        plan(screen, value.plan)
+        screen.gap()
+        screen.text(f"This would free {size(value.freed)}.")
+    else:
+        screen.gap()
+        if not value.changed:
+            screen.text("No change: nothing to remove.", style="good")
+        else:
+            if value.removed:
+                screen.text(f"removed generations {ranges(value.removed)}", hang=2)
+            if value.contents:
+                screen.text(f"removed {number(value.contents, 'content')}")
+            screen.text(f"{size(value.freed)} freed", style="good")
+    screen.gap()
+    screen.text(f"generations kept: {ranges(value.kept) or 'none'}", hang=2)
+    for each in value.needed:
+        screen.text(f"generation {each.generation} is kept: {each.reason}", hang=2)
+    screen.text(f"{size(value.used)} of {size(value.quota)} used")

@@ -47,23 +47,24 @@ def codebook(pusher: Pusher, pathology: str, separator: str) -> CodebookResult:
 
 
 def history(pusher: Pusher, dataset: str | None, limit: int) -> HistoryResult:
-    """Generations, the newest first; with ``dataset`` only those that changed it."""
+    """Generations, the newest first; with ``dataset`` only those known to have changed it."""
     limit = limit_or_all(limit, "generations")
     if dataset is not None:
         dataset = str(dataset)  # on Salt's command line digits are a number
     lines = []
-    before: Generation | None = None
-    for generation in pusher.store.history():
+    generations = pusher.store.history()
+    for generation, before in difference.with_previous(generations):
         line = difference.summary(generation, before)
-        if dataset is None or _touches(before, generation, dataset):
+        if dataset is None or (not line.before_removed and _touches(before, generation, dataset)):
             lines.append(line)
-        before = generation
     lines.reverse()
+    removed = generations[-1].number - len(generations) if generations else 0
     return HistoryResult(
         federation=pusher.federation.name,
         generations=lines[:limit] if limit else lines,
         of=len(lines),
         dataset=UNSET if dataset is None else dataset,
+        removed=removed or UNSET,
     )
 
 

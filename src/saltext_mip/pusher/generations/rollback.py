@@ -16,6 +16,7 @@ from saltext_mip.pusher import events
 from saltext_mip.pusher.compile import compile_databases, with_databases
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import gather
+from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.transfer import recover, sender
 from saltext_mip.results import CompileResult, Override, RollbackResult
@@ -33,7 +34,9 @@ def rollback(
     with pusher.locked("rollback", timeout):
         recovered = recover(pusher)
         old, plan = _planned(pusher, number)
-        with _suspended(pusher, f"RolledBack: to generation {old.number}"):
+        if plan.generation is not None:
+            clean.make_room(pusher, plan.blobs, plan.generation, restored=old.number)
+        with _suspended(pusher, planner.REASON.format(number=old.number)):
             coordinator.run(
                 plan.writes,
                 plan.blobs,

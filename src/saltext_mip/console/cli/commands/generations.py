@@ -1,4 +1,4 @@
-"""``mip history``, ``diff``, ``rollback``, and the names of the old command for them."""
+"""``mip history``, ``diff``, ``rollback``, ``clean``, and the names of the old command for them."""
 
 from __future__ import annotations
 
@@ -67,6 +67,16 @@ ACTIONS = (
                 help="its number (the one before the last)",
                 **OPTIONAL,
             ),
+        ),
+    ),
+    *action(
+        "clean",
+        function="clean",
+        help="remove old generations from the pusher's disk",
+        group=GROUP,
+        takes=DRY_RUN,
+        options=(
+            number("--keep", name="keep", help="how many of the newest to keep (generations.keep)"),
         ),
     ),
     *action(

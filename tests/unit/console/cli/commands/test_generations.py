@@ -44,6 +44,7 @@ def test_a_comparison_that_was_done_in_part_is_2() -> None:
         ("diff 1 2", "diff", {"a": 1, "b": 2}),
         ("rollback", "rollback", {}),
         ("rollback 2 --dry-run", "rollback", {"generation": 2, "dry_run": True}),
+        ("clean --keep 50 --dry-run", "clean", {"keep": 50, "dry_run": True}),
         ("restore --backup-file 2 --force", "rollback", {"generation": 2, "force": True}),
     ],
 )
