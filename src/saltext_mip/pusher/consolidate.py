@@ -59,8 +59,9 @@ def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
     _missing_worker(pusher, options)
     if options.dry_run:
         found = survey(pusher, options)
+        notes = clean.warnings(pusher, found.blobs, found.generation(pusher))
         return structs.replace(
-            result(pusher, found, found.number, _interruption_notes(pusher)),
+            result(pusher, found, found.number, [*_interruption_notes(pusher), *notes]),
             dry_run=True,
             plan=plan_items(found.plan),
         )
@@ -109,6 +110,11 @@ class Survey:
         contents = self.gathered.cdes.values()
         known = {hashlib.sha256(content).hexdigest(): content for content in contents}
         return {sha256: content for sha256, content in known.items() if sha256 in replaced}
+
+    @property
+    def blobs(self) -> dict[str, bytes]:
+        """The contents that the pusher keeps."""
+        return {**self.plan.blobs, **self.replaced()}
 
     def to_enrol(self) -> list[str]:
         """Nodes with pathologies whose data path does not carry ``.mip-data`` yet."""
@@ -236,10 +242,9 @@ def _commit(pusher: Pusher, options: Options, found: Survey) -> tuple[Survey, in
         return bool(lagging)
 
     generation = found.generation(pusher)
-    replaced = found.replaced()
-    blobs = {**found.plan.blobs, **replaced}
+    blobs = found.blobs
     if generation is not None or found.plan.writes:
-        clean.make_room(pusher, blobs, generation, replaced=replaced)
+        clean.make_room(pusher, blobs, generation, replaced=found.replaced())
     coordinator.run(
         found.plan.writes,
         blobs,

@@ -192,7 +192,6 @@ class CleanResult(Planned, kw_only=True, frozen=True):
     freed: Natural
     used: Annotated[Natural, Meta(description="by generations and contents, now")]
     quota: Natural
-    notes: Absent[list[str]] = UNSET
 
 
 class RollbackResult(Planned, kw_only=True, frozen=True):

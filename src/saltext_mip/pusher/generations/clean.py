@@ -13,7 +13,7 @@ from msgspec import UNSET
 from saltext_mip.errors import MipError, Misuse
 from saltext_mip.generations import retention
 from saltext_mip.generations.generation import Generation
-from saltext_mip.generations.retention import FEWEST, Cleanup, Retention
+from saltext_mip.generations.retention import FEWEST, Cleanup, QuotaFull, Retention
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import CleanResult, NeededGeneration
 from saltext_mip.storage.state import encoded
@@ -40,7 +40,7 @@ def tidy(pusher: Pusher) -> None:
     """
     try:
         _remove(pusher, _retention(pusher))
-    except (MipError, OSError) as exc:
+    except (MipError, OSError, ValueError) as exc:
         pusher.progress(f"warning: old generations were not removed: {exc}")
 
 
@@ -52,36 +52,45 @@ def make_room(
     replaced: Iterable[str] = (),
     restored: int | None = None,
 ) -> None:
-    """Before a commit of these contents: :func:`retention.full` if they do not fit into the quota.
+    """Before a commit of these contents: :class:`QuotaFull` if they do not fit into the quota.
 
     What the pillar's limits remove is removed first, if that is what it takes. ``replaced``: those
     of them that the commit replaces on the master, and that are kept as long as the generation;
     ``restored``: the generation that it restores, which is not removed.
     """
     with coordinator.writing():
-        _make_room(pusher, blobs, generation, restored)
+        if _shortage(pusher, blobs, generation):
+            _remove(pusher, _retention(pusher), restored)
+        if error := _shortage(pusher, blobs, generation):
+            raise error
         pusher.store.remember_replaced(replaced, pusher.store.next_number())
 
 
-def _make_room(
+def warnings(
+    pusher: Pusher, blobs: Mapping[str, bytes], generation: Generation | None
+) -> list[str]:
+    """For a dry run: with which error :func:`make_room` would refuse the commit, if it would."""
+    if not _shortage(pusher, blobs, generation):
+        return []
+    error = _shortage(pusher, blobs, generation, _plan(pusher, _retention(pusher)))
+    return [f"It would be refused: {error}"] if error else []
+
+
+def _shortage(
     pusher: Pusher,
     blobs: Mapping[str, bytes],
     generation: Generation | None,
-    restored: int | None,
-) -> None:
-    quota = _quota(pusher)
-    store = pusher.store
-    record = 0 if generation is None else len(encoded(generation.value()))
-
-    def needs() -> int:
-        there = store.blob_sizes()
-        new = (len(content) for sha256, content in blobs.items() if sha256 not in there)
-        return record + sum(new)
-
-    if store.used() + needs() > quota:
-        _remove(pusher, _retention(pusher), restored)
-    if (used := store.used()) + (more := needs()) > quota:
-        raise retention.full(pusher.federation.name, used, quota, more)
+    cleanup: Cleanup | None = None,
+) -> QuotaFull | None:
+    """The error if these contents and this generation do not fit, after that cleanup."""
+    store, quota = pusher.store, _quota(pusher)
+    there = store.blob_sizes().keys() - (cleanup.blobs.keys() if cleanup else set())
+    more = sum(len(content) for sha256, content in blobs.items() if sha256 not in there)
+    more += 0 if generation is None else len(encoded(generation.value()))
+    used = store.used() - (cleanup.freed if cleanup else 0)
+    if not more or used + more <= quota:
+        return None
+    return retention.full(pusher.federation.name, used, quota, more)
 
 
 def _remove(pusher: Pusher, limits: Retention, restored: int | None = None) -> Cleanup:

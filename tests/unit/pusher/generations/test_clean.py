@@ -12,7 +12,7 @@ from saltext_mip.errors import Busy, Misuse, NodesFailed
 from saltext_mip.generations.retention import QuotaFull
 from saltext_mip.generations.store import GenerationRemoved
 from saltext_mip.pusher.consolidate import Options
-from saltext_mip.storage.state import BLOBS, GENERATIONS, StateBroken
+from saltext_mip.storage.state import BLOBS, GENERATIONS, SUSPENDED, StateBroken
 from saltext_mip.transaction.coordinator import StateUnwritable
 from saltext_mip.transaction.journal import Journal
 from tests.support import commands
@@ -214,6 +214,12 @@ def test_what_a_rollback_restored_is_kept(five: Folders) -> None:
     assert clean(five, 2)["needed"] == [{"generation": 1, "reason": "generation 6 restores it"}]
 
 
+def test_an_override_that_is_corrupt_does_not_undo_what_was_committed(five: Folders) -> None:
+    (five.pusher.state / SUSPENDED).write_text('{"actor": 1}')
+    assert generation(five, "f")["generation"] == 6
+    assert any("were not removed" in line for line in five.said)
+
+
 @pytest.mark.parametrize("keep", [1, 0, -3, True, "many", 2.5])
 def test_fewer_than_two_are_never_kept(five: Folders, keep: Any) -> None:
     with pytest.raises(Misuse, match="2 or more"):
@@ -266,8 +272,10 @@ def test_above_the_quota_a_consolidation_is_refused_and_changes_nothing(fed: Fol
     limits(fed, quota_mb=1)
     large(fed, "x", 0.6)
     before, events = fed.files(), commands.events(fed.pusher)["events"]
+    (note,) = consolidate(fed.pusher, Options(dry_run=True))["notes"]
     with pytest.raises(QuotaFull) as error:
         consolidate(fed.pusher, Options())
+    assert note == f"It would be refused: {error.value}"
     # the CDE as it was and as it becomes, and what shows its label
     assert str(error.value).startswith(
         "Generations of 'fed1' use 0 B of 1.0 MB; this run needs 2.4 MB more. Nothing was changed."
@@ -306,6 +314,7 @@ def test_what_is_not_needed_goes_before_anything_is_refused(fed: Folders) -> Non
     limits(fed, quota_mb=1)
     fed.write("fed1-ms", "dementia", "CDEsMetadata.json", cde(label="small"))
     assert clean(fed, dry_run=True)["contents"] > 0
+    assert consolidate(fed.pusher, Options(dry_run=True))["notes"] == []
     assert consolidate(fed.pusher, Options())["generation"] == 1
     assert fed.pusher.store.used() < 1_000_000
 
@@ -326,6 +335,13 @@ def fill(fed: Folders, size: int) -> None:
     os.truncate(filler, size)
     last = fed.pusher.store.numbers()[-1]
     fed.pusher.store.remember_replaced([filler.name], last)
+
+
+def test_what_stores_nothing_is_not_refused_above_the_quota(five: Folders) -> None:
+    limits(five, quota_mb=1)
+    fill(five, 2_000_000)
+    assert consolidate(five.pusher, Options(dry_run=True))["notes"] == []
+    assert consolidate(five.pusher, Options())["changed"] is False
 
 
 def test_a_rollback_is_refused_before_it_suspends(five: Folders) -> None:
