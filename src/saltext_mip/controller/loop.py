@@ -34,6 +34,9 @@ class Work(Protocol):
 #: Starts an action as the run of that name; the flag: an operator requested it.
 Begin = Callable[[Action, str, bool], Work]
 
+# which lock an action holds while it runs, where that is not the federation's
+_LOCKS = {"roles": storage_state.ROLES_LOCK}
+
 
 class Controller:
     """The controller of the federation whose state is in ``state``.
@@ -110,7 +113,8 @@ class Controller:
             return None
         if self._work is not None and self._work.is_alive():
             return None
-        if self._work is None and is_locked(self._state):
+        lock = _LOCKS.get(state.running, storage_state.FEDERATION_LOCK)
+        if self._work is None and locks.is_locked(self._state / lock):
             return None  # started by an earlier controller process, and still running
         finished = False
         if self._work is not None:

@@ -72,12 +72,13 @@ class Store(Overrides):
         *,
         wait: float,
         waiting: Callable[[str], None] = lambda _: None,
+        name: str = state_files.FEDERATION_LOCK,
     ) -> AbstractContextManager[None]:
         """The federation's lock: one command at a time changes it. ``Busy`` after ``wait`` s.
 
-        ``waiting`` is called with the holder that it waits for.
+        ``waiting`` is called with the holder that it waits for. ``name`` is that of another lock.
         """
-        path = self._state / state_files.FEDERATION_LOCK
+        path = self._state / name
         return lock(path, federation=federation, holder=holder, wait=wait, waiting=waiting)
 
     # -- generations

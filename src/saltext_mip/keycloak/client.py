@@ -24,6 +24,7 @@ from keycloak.exceptions import (
     raise_error_from_response,
 )
 
+from saltext_mip import http
 from saltext_mip.keycloak.errors import (
     AccessError,
     ChangedMeanwhile,
@@ -46,6 +47,9 @@ T = TypeVar("T")
 
 # seconds between the attempts at one request
 PAUSES = (0.5, 2.0)
+# a server that is slow with each of hundreds of answers ends the run, which the next continues
+LONGEST = 600.0  # seconds for everything that one connection asks
+MAX_SIZE = 32 << 20  # bytes of one answer
 _TEMPORARY = {408, 425, 429}
 _LONGEST_MESSAGE = 300
 
@@ -56,8 +60,16 @@ class Keycloak:
     ``sleep`` waits between attempts. ``writes`` counts the requests that asked for a change.
     """
 
-    def __init__(self, settings: Settings, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings
+        self._clock = clock
+        self._end = clock() + LONGEST
         self.writes = 0
         self._sleep = sleep
         self._where = settings.server_url
@@ -113,6 +125,8 @@ class Keycloak:
 
     def _repeat(self, deed: Callable[[], T], conflict: type[AccessError] = ChangedMeanwhile) -> T:
         for pause in (*PAUSES, None):
+            if self._clock() >= self._end:
+                raise KeycloakAway(f"not done within {LONGEST:g} s", server=self._where)
             try:
                 return deed()
             except (AccessError, KeycloakError, requests.RequestException, OSError) as error:
@@ -142,6 +156,8 @@ class Keycloak:
             return NotTrusted(_reason(cause), **facts)
         if isinstance(cause, requests.exceptions.TooManyRedirects):
             return Redirected(_target(cause), **facts)
+        if isinstance(cause, http.TooLarge | requests.exceptions.ContentDecodingError):
+            return Unexpected(str(cause), **facts)
         if status is None:
             return KeycloakAway(_reason(cause), **facts)
         message = f"{status} {_message(getattr(error, 'response_body', None))}".strip()
@@ -163,8 +179,8 @@ class Keycloak:
 class _Connection(KeycloakOpenIDConnection):
     """``python-keycloak``'s connection, which logs in where that would refresh a session.
 
-    It follows no redirect (a login must not be sent on to wherever an answer points) and does not
-    repeat requests by itself.
+    Its session follows no redirect (a login must not be sent on to wherever an answer points) and
+    does not repeat requests by itself.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -178,9 +194,10 @@ class _Connection(KeycloakOpenIDConnection):
             timeout=settings.timeout,  # type: ignore[arg-type] # requests takes a pair
             max_retries=0,
         )
+        self._s.close()
+        self._s = http.Session(timeout=settings.timeout, max_size=MAX_SIZE)
         self._settings = settings
         self._account_realms = list(dict.fromkeys((self.realm_name, "master")))
-        self._s.max_redirects = 0
 
     def close(self) -> None:
         self._s.close()

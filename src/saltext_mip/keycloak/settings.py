@@ -20,7 +20,7 @@ class Settings:
 
     The administration account is a user (``username``, ``password``; through ``admin_client``,
     by default Keycloak's own ``admin-cli``) or a client with a service account (``admin_client``,
-    ``admin_secret``). ``timeout`` is in seconds: for the connection, and for each answer.
+    ``admin_secret``). ``timeout`` is in seconds: for the connection, and for a whole exchange.
     """
 
     server_url: str

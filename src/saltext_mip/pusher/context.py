@@ -19,6 +19,7 @@ from saltext_mip.pusher.answers import Answers
 from saltext_mip.results import Event, EventKind, ReportedProblem
 from saltext_mip.sealing import Binding
 from saltext_mip.secret import Secret
+from saltext_mip.storage.state import FEDERATION_LOCK
 from saltext_mip.text import shown
 
 Progress = Callable[[str], None]
@@ -97,14 +98,17 @@ class Pusher:
     has_controller: bool = False
 
     @contextmanager
-    def locked(self, command: str, timeout: float) -> Iterator[None]:
-        """Hold the federation's lock; wait up to ``timeout`` seconds for it."""
+    def locked(
+        self, command: str, timeout: float, *, name: str = FEDERATION_LOCK
+    ) -> Iterator[None]:
+        """Hold the federation's lock, or that ``name``; wait up to ``timeout`` seconds for it."""
         holder = f"mip.{command} of {self.actor} since {self.now():%Y-%m-%d %H:%M:%S} UTC"
         with self.store.lock(
             self.federation.name,
             holder,
             wait=timeout,
             waiting=lambda who: self.progress(f"waiting up to {timeout:g} s for {who}"),
+            name=name,
         ):
             yield
 

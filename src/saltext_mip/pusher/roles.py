@@ -3,6 +3,9 @@
 Roles follow the data structure that ``mip.export`` returns, that of the last generation, so a
 consolidation that is held changes no right. While the federation is suspended, rights are only
 granted, never revoked.
+
+A server may take long over each of many answers, so it is not asked within the federation's lock: a
+lock of its own keeps two runs apart. If a generation comes meanwhile, the next run follows it.
 """
 
 from __future__ import annotations
@@ -15,11 +18,18 @@ from typing import Any
 from msgspec import structs
 
 from saltext_mip.errors import MipError, Misuse
+from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.generations.history import last_generation
 from saltext_mip.results import SyncRolesResult
-from saltext_mip.storage.state import ROLES_SYNCED, decode_state, read_state, write_state
+from saltext_mip.storage.state import (
+    ROLES_LOCK,
+    ROLES_SYNCED,
+    decode_state,
+    read_state,
+    write_state,
+)
 
 
 @dataclass(frozen=True)
@@ -66,11 +76,13 @@ def sync_roles(
             f"mip:federations:{pusher.federation.name}:keycloak."
         )
     if dry_run:
-        return _synced(pusher, dry_run=True, prune=prune, copy_from=copy_from)
-    with pusher.locked("sync_roles", timeout):
-        number = last_generation(pusher).number
+        last = last_generation(pusher)
+        return _synced(pusher, last, dry_run=True, prune=prune, copy_from=copy_from)
+    with pusher.locked("sync_roles", timeout, name=ROLES_LOCK):
+        last = last_generation(pusher)
+        number = last.number
         try:
-            result = _synced(pusher, dry_run=False, prune=prune, copy_from=copy_from)
+            result = _synced(pusher, last, dry_run=False, prune=prune, copy_from=copy_from)
         except MipError as exc:
             _remember(pusher, number, str(exc), permanent=exc.permanent)
             raise
@@ -81,10 +93,9 @@ def sync_roles(
         return structs.replace(result, retcode=1) if refused else result
 
 
-def _synced(pusher: Pusher, **options: Any) -> SyncRolesResult:
+def _synced(pusher: Pusher, last: Generation, **options: Any) -> SyncRolesResult:
     from saltext_mip.keycloak import sync  # a costly import
 
-    last = last_generation(pusher)
     suspended = pusher.store.suspended()
     synced = sync(
         last.structure,

@@ -226,7 +226,8 @@ def sync_roles(federation=None, prune=False, copy_from=None, dry_run=False, time
         Return the plan and change nothing.
 
     timeout
-        Seconds to wait for another command that holds the federation's lock.
+        Seconds to wait for another ``mip.sync_roles``. Other commands are not waited for, and
+        do not wait.
 
     Returns ``created``, ``updated``, ``removed``, ``unchanged``, ``orphans`` (names), ``changed``,
     ``generation``, ``plan`` (``action``, ``thing``, ``reason``, in order), ``failed`` and

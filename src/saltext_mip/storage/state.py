@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 # -- on the pusher
 FEDERATION_LOCK = "lock"  # of the command that changes the federation
+ROLES_LOCK = "roles.lock"  # of the command that asks Keycloak, which may take long to answer
 GENERATIONS = "generations"  # a folder: one file per generation
 BLOBS = "blobs"  # a folder: contents that generations distributed, by SHA-256
 REPLACED = "replaced.json"  # CDEs of the master that were replaced, by SHA-256

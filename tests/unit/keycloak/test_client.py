@@ -11,10 +11,18 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.keycloak.client import PAUSES, Keycloak
-from saltext_mip.keycloak.errors import AccessError, KeycloakFailed, TokenRefused
+from saltext_mip.keycloak.client import LONGEST, MAX_SIZE, PAUSES, Keycloak
+from saltext_mip.keycloak.errors import (
+    AccessError,
+    KeycloakAway,
+    KeycloakFailed,
+    Redirected,
+    TokenRefused,
+    Unexpected,
+)
 from saltext_mip.keycloak.settings import Settings
 from saltext_mip.secret import Secret
+from tests.support.bad_server import HEAD, MB, body, bomb, serving
 
 
 class Server:
@@ -104,3 +112,51 @@ def test_what_stays_is_not_tried_again(server: Server, status: int) -> None:
         Keycloak(server.settings, sleep=paused.append)
     assert failed.value.permanent
     assert paused == []
+
+
+def settings(url: str, timeout: tuple[float, float] = (5.0, 30.0)) -> Settings:
+    return Settings(
+        url.rstrip("/"), "MIP", "fed1", "admin", admin_secret=Secret("canary"), timeout=timeout
+    )
+
+
+def test_an_answer_that_drips_is_none() -> None:
+    with serving(lambda _: None) as server:
+        server.answer = lambda sock: server.drip(sock, HEAD + b"\r\n", b"x")
+        with pytest.raises(KeycloakAway, match="no answer in time"):
+            Keycloak(settings(server.url, (5.0, 0.2)), sleep=lambda _: None)
+        assert len(server.requests) == 1 + len(PAUSES)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_answer_that_is_too_large_is_final(packed: bool) -> None:
+    answer = (
+        body(bomb(MAX_SIZE + MB), "Content-Encoding: gzip") if packed else body(bytes(MAX_SIZE + 1))
+    )
+    with serving(answer) as server:
+        with pytest.raises(Unexpected, match=f"larger than {MAX_SIZE} bytes") as refused:
+            Keycloak(settings(server.url), sleep=lambda _: None)
+        assert refused.value.permanent
+        assert len(server.requests) == 1
+
+
+def test_a_redirect_to_another_port_gets_no_login() -> None:
+    with serving(body(b"{}")) as other, serving(lambda _: None) as server:
+        server.answer = body(b"", f"Location: {other.url}x?y=z", status="302 Found")
+        with pytest.raises(Redirected, match=r"http://127\.0\.0\.1/x"):
+            Keycloak(settings(server.url), sleep=lambda _: None)
+        assert other.requests == []
+        assert not any(b"canary" in request for request in server.requests)
+
+
+def test_a_server_that_is_slow_with_each_answer_ends_the_run(server: Server) -> None:
+    """Each answer comes within its own deadline; those of a run are many."""
+    now = 0.0
+    keycloak = Keycloak(server.settings, sleep=lambda _: None, clock=lambda: now)
+    server.token = "token"
+    keycloak.get("clients")
+    asked = server.asked
+    now = LONGEST
+    with pytest.raises(KeycloakAway, match="600 s"):
+        keycloak.get("clients")
+    assert server.asked == asked

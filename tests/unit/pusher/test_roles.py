@@ -3,13 +3,18 @@ elsewhere (tests/functional/keycloak): here nobody answers at its address."""
 
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from saltext_mip.errors import MipError, Misuse, Refused
+from saltext_mip.errors import Busy, MipError, Misuse, Refused
+from saltext_mip.keycloak.errors import NoRealm
 from saltext_mip.pusher import roles
 from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.context import Pusher
+from tests.support.bad_server import body, serving
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -57,3 +62,40 @@ def test_a_server_that_is_away_is_remembered_with_since_and_attempts(declared: F
         if path.is_file()
     )
     assert "canary-4711" not in text + str(caught.value) + "".join(declared.said)
+
+
+def with_server(pusher: Pusher, url: str) -> Pusher:
+    federation = pusher.federation
+    settings = {**federation.settings, "keycloak": {**NOWHERE, "server_url": url}}
+    return replace(pusher, federation=replace(federation, settings=settings))
+
+
+def test_a_server_is_asked_outside_the_federations_lock(declared: Folders) -> None:
+    """While it has not answered yet, another command can change the federation."""
+    consolidate(declared.pusher, Options())
+    seen: list[str] = []
+
+    def answer(sock: socket.socket) -> None:
+        with pusher.locked("consolidate", 0):
+            seen.append("free")
+        with pytest.raises(Busy, match=r"mip\.sync_roles of"):
+            roles.sync_roles(pusher, timeout=0)
+        seen.append("one at a time")
+        body(b"", status="404 Not Found")(sock)
+
+    with serving(answer) as server:
+        pusher = with_server(declared.pusher, server.url)
+        with pytest.raises(NoRealm):
+            roles.sync_roles(pusher, timeout=0)
+    assert seen == ["free", "one at a time"] * 2  # with /auth, and without
+
+
+def test_roles_are_synchronised_while_another_command_runs(declared: Folders) -> None:
+    consolidate(declared.pusher, Options())
+    with serving(body(b"", status="404 Not Found")) as server:
+        pusher = with_server(declared.pusher, server.url)
+        with pusher.locked("consolidate", 0), pytest.raises(NoRealm):
+            roles.sync_roles(pusher, timeout=0)
+    state = roles.RolesState.load(pusher.state)
+    assert state is not None
+    assert state.permanent

@@ -3,8 +3,8 @@
 Whatever the catalogue answers that is no CDE means that it has none; so says its protocol, and the
 reason is kept for the person who asked for it. Only a catalogue that cannot be reached, or takes
 too long, is an error: there is no answer, then. What is asked for is one deadline for all
-pathologies, kept whatever drips out of the other end; so each question runs in a thread that is
-left behind when it is late.
+pathologies. The threads that ask keep to it, but for the system's resolver: one that is late in it
+is left behind.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 
+from saltext_mip import http
 from saltext_mip.errors import DataError, Misuse
 from saltext_mip.text import shown
 
@@ -138,42 +139,23 @@ class Catalogue:
     def _ask(self, pathology: str, deadline: float) -> Answer:
         path = f"/pathology/allPathologies/{quote(pathology, safe='')}/latest_cde_version"
         url = self.url + path
+        left = max(0.1, deadline - self._clock())
         try:
-            with requests.Session() as session:
-                for _ in range(MAX_REDIRECTS + 1):
-                    answer = self._get(session, url, deadline)
-                    if isinstance(answer, Answer):
-                        return answer
-                    url = answer
-                return Answer(reason="it redirects without end")
+            with http.Session(
+                timeout=left, max_size=self.max_size, redirects=MAX_REDIRECTS
+            ) as session:
+                response = session.get(url, headers=_HEADERS)
+        except http.RedirectRefused as error:
+            return Answer(reason=f"it redirects {error}")
+        except http.TooLarge as error:
+            return Answer(reason=str(error))
         except requests.Timeout:
             raise self._late() from None
         except requests.RequestException as error:
             raise CatalogueError(_cause(error), url=self.url) from None
-        except ValueError:  # requests takes a Location apart also where it shall not follow it
-            return Answer(reason="it redirects to what is no address")
-
-    def _get(self, session: requests.Session, url: str, deadline: float) -> Answer | str:
-        """The answer, or where it redirects to within the same host."""
-        left = max(0.1, deadline - self._clock())
-        with session.get(
-            url, headers=_HEADERS, timeout=left, stream=True, allow_redirects=False
-        ) as response:
-            if response.is_redirect:
-                target = urljoin(url, response.headers["Location"])
-                if not _same_host(url, target):
-                    return Answer(reason="it redirects to another host")
-                return target
-            if response.status_code != 200:
-                return Answer(reason=f"it answers {response.status_code}")
-            content = b""
-            for chunk in response.iter_content(64 * 1024):
-                content += chunk
-                if len(content) > self.max_size:
-                    return Answer(reason=f"its answer is larger than {self.max_size} bytes")
-                if self._clock() > deadline:
-                    raise requests.Timeout
-            return _taken(content)
+        if response.status_code != 200:
+            return Answer(reason=f"it answers {response.status_code}")
+        return _taken(response.content)
 
     def _late(self) -> CatalogueError:
         return CatalogueError(f"no whole answer within {self.timeout:g} s", url=self.url)
@@ -188,20 +170,6 @@ def _is_host(host: str) -> bool:
     except ValueError:
         return False
     return all(0 < len(label) < 64 for label in name.removesuffix(".").split("."))
-
-
-def _same_host(old: str, new: str) -> bool:
-    """Whether both are the same server; it may ask for https instead of http."""
-    was, is_ = urlsplit(old), urlsplit(new)
-    try:
-        ports = was.port, is_.port
-    except ValueError:
-        return False
-    if is_.username is not None or was.hostname != is_.hostname:
-        return False
-    if was.scheme == is_.scheme:
-        return ports[0] == (ports[1] or {"http": 80, "https": 443}[is_.scheme])
-    return (was.scheme, is_.scheme) == ("http", "https")
 
 
 def _taken(content: bytes) -> Answer:

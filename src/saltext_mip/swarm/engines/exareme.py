@@ -18,6 +18,7 @@ from typing import Any
 
 import requests
 
+from saltext_mip import http
 from saltext_mip.federation import Federation
 from saltext_mip.swarm.engines.interface import Health, NameKind, Restarts, Served, Sources
 from saltext_mip.text import shown
@@ -25,6 +26,7 @@ from saltext_mip.text import shown
 PORT = 9090
 TIMEOUT = 5.0  # seconds, for one question
 QUERIES = 20.0  # seconds, for all LIST_VARIABLES of one look
+MAX_SIZE = 16 << 20  # bytes of one answer
 QUERY = "/mining/query/"
 
 KEPT = re.compile(r'[A-Za-z0-9._~*+><=&|(){}:"\[\]-]')
@@ -197,17 +199,17 @@ def _query(base: str, name: str, body: Any = None, *, timeout: float) -> tuple[i
     """
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # a proxy knows nothing of this
+        # a proxy knows nothing of this
+        with http.Session(timeout=timeout, max_size=MAX_SIZE, proxies=False) as session:
             answer = session.post(
-                base + QUERY + name,
-                data=data,
-                timeout=timeout,
-                headers={"Content-Type": "application/json"},
-                allow_redirects=False,
+                base + QUERY + name, data=data, headers={"Content-Type": "application/json"}
             )
     except requests.Timeout:
         raise Unknown(f"no answer to {name} within {timeout:g} s") from None
+    except http.RedirectRefused as exc:
+        raise Unknown(f"it redirects {exc}") from None
+    except http.TooLarge as exc:
+        raise Unknown(str(exc)) from None
     except requests.ConnectionError as exc:
         if "refused" in str(exc):
             raise ConnectionRefusedError from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
@@ -16,6 +17,7 @@ import pytest
 from saltext_mip.data.cde.catalogue import Catalogue, CatalogueAddress, CatalogueError
 from saltext_mip.data.cde.model import parse
 from tests.support import cdes
+from tests.support.bad_server import MB, bomb
 
 CDE = cdes.content(datasets=["edsd"], label="Démence β")
 
@@ -186,6 +188,17 @@ def test_an_answer_that_is_too_large_is_not_taken(server: Server) -> None:
     less = server.catalogue(max_size=len(CDE) - 1).cdes(["dementia"])["dementia"]
     assert less.content is None
     assert "larger" in str(less.reason)
+
+
+def test_an_answer_may_be_compressed(server: Server) -> None:
+    server.has("dementia", gzip.compress(CDE), **{"Content-Encoding": "gzip"})
+    assert server.catalogue().cde("dementia") == CDE
+
+
+def test_an_answer_that_inflates_is_not_taken(server: Server) -> None:
+    server.has("dementia", bomb(100 * MB), **{"Content-Encoding": "gzip"})
+    answer = server.catalogue(max_size=MB).cdes(["dementia"])["dementia"]
+    assert answer.reason == f"its answer is larger than {MB} bytes"
 
 
 def test_an_endless_answer_ends(server: Server) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.swarm.engines.exareme import Exareme
+from saltext_mip.swarm.engines.exareme import MAX_SIZE, Exareme
 from saltext_mip.swarm.engines.interface import Health, Served, differences
 from tests.federation.scratch import write_database
+from tests.support.bad_server import HEAD, MB, body, bomb, serving
 from tests.support.engine.queries import PREFIX, Queries
 from tests.support.engine.service import Answer, server
 
@@ -131,6 +132,24 @@ def test_a_time_out_is_unknown_and_a_refused_connection_is_not(master: Master) -
     found = master.health()
     assert "refused" in found.error
     assert not found.unknown
+
+
+def test_an_answer_that_drips_inflates_or_leads_elsewhere_is_unknown() -> None:
+    with serving(body(b"{}")) as other, serving(lambda _: None) as server:
+        answers = {
+            "no answer to HEALTH_CHECK within 0.5 s": lambda sock: server.drip(
+                sock, HEAD + b"\r\n", b" "
+            ),
+            f"larger than {MAX_SIZE} bytes": body(bomb(MAX_SIZE + MB), "Content-Encoding: gzip"),
+            "it redirects": body(b"", f"Location: {other.url}", status="307 There"),
+        }
+        for reason, answer in answers.items():
+            server.answer = answer
+            timeout = 0.5 if "0.5" in reason else 60.0
+            found = ENGINE.health(port=server.port, timeout=timeout)
+            assert found.unknown
+            assert reason in found.error
+        assert other.requests == []
 
 
 def test_what_it_answers_is_shown_without_control_characters(master: Master) -> None:
