@@ -9,9 +9,15 @@ from collections.abc import Iterable, Sequence
 _LATIN = str.maketrans("АВЕКМНОРСТХаеорсухі", "ABEKMHOPCTXaeopcyxi")
 
 
-def shown(text: str) -> str:
-    """``text`` for people's eyes: what could steer a terminal or reorder a line is escaped."""
-    return "".join(_escaped(char) for char in text)
+def shown(text: str, most: int | None = None) -> str:
+    """``text`` for people's eyes: what could steer a terminal or reorder a line is escaped.
+
+    ``most`` are the characters that are kept of a longer one; what is cut off is not looked at.
+    """
+    begin = text if most is None else text[:most]
+    if not begin.isprintable():
+        begin = "".join(map(_escaped, begin))
+    return begin if most is None or max(len(text), len(begin)) <= most else begin[:most] + "…"
 
 
 def appearance(name: str) -> str:

@@ -137,7 +137,12 @@ def content(path: Path) -> bytes:
             raise OSError(errno.EINVAL, "it is no file")
         if status.st_size > _CDE_BYTES:
             raise OSError(errno.EFBIG, f"it is larger than {_CDE_BYTES >> 20} MB")
-        return b"".join(iter(lambda: os.read(fd, 1 << 20), b""))
+        found = bytearray()
+        while chunk := os.read(fd, 1 << 20):
+            found += chunk
+            if len(found) > _CDE_BYTES:  # it grows
+                raise OSError(errno.EFBIG, f"it is larger than {_CDE_BYTES >> 20} MB")
+        return bytes(found)
     finally:
         os.close(fd)
 

@@ -277,7 +277,7 @@ def _issuer(token: Any) -> str | None:
     try:
         _, body, _ = token.split(".")
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return shown(str(claims["iss"]))[:_LONGEST_MESSAGE]
+        return shown(str(claims["iss"]), _LONGEST_MESSAGE)
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
 
@@ -292,7 +292,7 @@ def _message(body: bytes | None) -> str:
         return ""
     parts = [value.get(key) for key in ("error", "errorMessage", "error_description", "message")]
     text = ": ".join(part for part in parts if isinstance(part, str))
-    return shown(text)[:_LONGEST_MESSAGE]
+    return shown(text, _LONGEST_MESSAGE)
 
 
 def _reason(error: BaseException) -> str:
@@ -309,7 +309,7 @@ def _reason(error: BaseException) -> str:
             inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
     if isinstance(error, OSError) and error.strerror:
         return shown(error.strerror)
-    return shown(str(error.args[-1] if error.args else error))[:_LONGEST_MESSAGE]
+    return shown(str(error.args[-1] if error.args else error), _LONGEST_MESSAGE)
 
 
 def _target(error: requests.exceptions.TooManyRedirects) -> str:

@@ -141,8 +141,7 @@ def _stream(
 def parse_line(raw: bytes) -> Line:
     """``<time> <text>`` as Docker sends it."""
     when, _, text = raw.decode("utf-8", "replace").rstrip("\r").partition(" ")
-    text = shown(text.expandtabs(4))
-    return Line(when, text if len(text) <= LONGEST else f"{text[:LONGEST]}…")
+    return Line(when, shown(text[: LONGEST + 1].expandtabs(4), LONGEST))
 
 
 def _seconds(stamp: str) -> float:

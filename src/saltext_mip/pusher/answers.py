@@ -49,8 +49,7 @@ def invalid(error: BadAnswer) -> Problem:
 
 def sanitize(text: str) -> str:
     """A node's text, shortened, on one line, control characters escaped."""
-    text = shown(" ".join(text.split()))
-    return text if len(text) <= ERROR_LENGTH else text[:ERROR_LENGTH] + "…"
+    return shown(" ".join(text.split()), ERROR_LENGTH)
 
 
 @dataclass(frozen=True)

@@ -154,4 +154,4 @@ def _check(name: str, value: Mapping[str, Any], kind: type, must: str) -> None:
 def _text(value: Any) -> str:
     from saltext_mip.text import shown
 
-    return repr(shown(str(value))[:80])
+    return repr(shown(str(value), 80))

@@ -23,6 +23,7 @@ from urllib.parse import quote, urlsplit
 import requests
 
 from saltext_mip import http
+from saltext_mip.data.cde import strict_json
 from saltext_mip.errors import DataError, Misuse
 from saltext_mip.text import shown
 
@@ -174,6 +175,8 @@ def _is_host(host: str) -> bool:
 
 def _taken(content: bytes) -> Answer:
     """The CDE in an answer: the answer itself, or the string in its ``jsonString``."""
+    if strict_json.is_too_much(content):
+        return Answer(reason="its answer has too many values")
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):

@@ -2,7 +2,8 @@
 
 Python's reader takes ``NaN``, lets the second of two equal keys win, recurses as deep as a text
 asks for and leaves halves of characters in strings. Each of these becomes, further on, a file that
-another program refuses; so each is an error here, with the line it stands on.
+another program refuses; so each is an error here, with the line it stands on. So is what would cost
+far more memory than its bytes.
 """
 
 from __future__ import annotations
@@ -15,8 +16,15 @@ from typing import Any
 
 #: Lists and objects inside one another; a real CDE has about ten.
 MAX_DEPTH = 200
+#: Commas, colons and brackets: each stands for a value, of which some bytes become a hundred.
+MAX_MARKS = 2_000_000
+#: Characters of one string.
+MAX_STRING = 1_000_000
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+# no way back into a string: it would be remembered for each character
+_TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
+_HALF = re.compile("[\ud800-\udfff]")
+_SHOWN = 60  # characters of a key
 
 
 class NotJson(ValueError):
@@ -32,8 +40,15 @@ class _Rejected(Exception):
     """Something that the reader met and whose line it does not know."""
 
 
+def is_too_much(content: bytes) -> bool:
+    """Whether a JSON text has more values than are read; strings count as if they had some."""
+    return sum(content.count(mark) for mark in (b",", b":", b"[", b"{")) > MAX_MARKS
+
+
 def loads(content: bytes) -> Any:
     """The value of a UTF-8 JSON text, with or without a byte order mark; :class:`NotJson`."""
+    if is_too_much(content):
+        raise NotJson(f"more than {MAX_MARKS:,} commas, colons and brackets", None)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -74,7 +89,7 @@ def _float(text: str) -> float:
 
 
 def _check(value: Any, text: str) -> None:
-    """That it is not too deep, and that each string can be written as UTF-8."""
+    """That it is not too deep, and that no string is too long, or cannot be written as UTF-8."""
     level = [value]
     for _ in range(MAX_DEPTH):
         if not level:
@@ -86,7 +101,7 @@ def _check(value: Any, text: str) -> None:
                 below.extend(item.values())
             elif isinstance(item, list):
                 below.extend(item)
-            elif isinstance(item, str) and not item.isascii() and not _whole(item):
+            elif isinstance(item, str) and (len(item) > MAX_STRING or not _whole(item)):
                 raise NotJson(*next(_offences(text)))
         level = below
     else:
@@ -95,7 +110,7 @@ def _check(value: Any, text: str) -> None:
 
 
 def _whole(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    return text.isascii() or _HALF.search(text) is None
 
 
 def _offences(text: str) -> Iterator[tuple[str, int]]:
@@ -109,6 +124,8 @@ def _offences(text: str) -> Iterator[tuple[str, int]]:
         word = token.group()
         if word[0] == '"':
             string = json.loads(word, strict=False)
+            if len(string) > MAX_STRING:
+                yield f"a string of more than {MAX_STRING:,} characters", line
             if not _whole(string):
                 yield "half of a character (a lone surrogate such as \\ud83d)", line
         elif word in "{[":
@@ -119,7 +136,8 @@ def _offences(text: str) -> Iterator[tuple[str, int]]:
             keys.pop()
         elif word == ":":
             if string in keys[-1]:
-                yield f"the key {json.dumps(string)} twice in one object", line
+                key = string if len(string) <= _SHOWN else string[: _SHOWN - 1] + "…"
+                yield f"the key {json.dumps(key)} twice in one object", line
             keys[-1].add(string)
         elif word != "," and not _finite(word):
             yield f"a number that JSON does not have, or too large a one: {word[:20]}", line

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 DATASET = "dataset"
 SQL_TYPES = ("text", "real", "int")
+#: After so many mistakes no more are looked for: each takes more memory than what it is about.
+MOST_MISTAKES = 1000
+_CODE_CHARS = 60  # of a code that a place is named by
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Steps = tuple[str | int, ...]
@@ -31,9 +35,11 @@ class Mistake:
 
 
 def examine(tree: Any) -> tuple[list[dict[str, Any]], list[Mistake]]:
-    """The variables in tree order, a group's own before its groups', and all mistakes."""
+    """The variables in tree order, a group's own before its groups', and all mistakes, of which
+    there are :data:`MOST_MISTAKES` at most."""
     examination = _Examination(tree)
-    examination.run()
+    with suppress(_TooMany):
+        examination.run()
     return [source for _, source in examination.leaves], examination.mistakes
 
 
@@ -48,7 +54,13 @@ def place(tree: Any, path: Steps) -> str:
         tree = tree[part]
         if isinstance(tree, dict) and isinstance(tree.get("code"), str):
             code = tree["code"]
+    if code and len(code) > _CODE_CHARS:
+        code = code[: _CODE_CHARS - 1] + "…"
     return f"at {text[1:]}" + (f" ({code!r})" if code else "")
+
+
+class _TooMany(Exception):
+    """There are as many mistakes as are looked for."""
 
 
 class _Examination:
@@ -67,6 +79,8 @@ class _Examination:
 
     def _add(self, path: Steps, message: str, hint: str) -> None:
         self.mistakes.append(Mistake(place(self._tree, path), message, hint))
+        if len(self.mistakes) == MOST_MISTAKES:
+            raise _TooMany
 
     def _variables(self) -> Iterator[tuple[Steps, Any]]:
         """Path and value of each variable in tree order; groups are examined on the way."""

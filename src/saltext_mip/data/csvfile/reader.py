@@ -1,6 +1,7 @@
 """One CSV file: its header, datasets, rows and fingerprint, and what is wrong with its form.
 
-A file is read once, whole, in blocks: memory is bounded whatever its size. What a block says is
+A file is read once, in blocks: memory is bounded whatever its size. One that is refused for what it
+begins with is not read to its end. What a block says is
 :mod:`.scanner`'s to tell; here are the file, its hash, and that it held still.
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 from saltext_mip.data.csvfile import open_files
 from saltext_mip.data.csvfile.diagnosis.explain import Explainer
 from saltext_mip.data.csvfile.diagnosis.header import HEAD
+from saltext_mip.data.csvfile.diagnosis.sample import BYTES as SAMPLED
 from saltext_mip.data.csvfile.fast_scan import Proof, by_deletion
 from saltext_mip.data.csvfile.scanner import Scan
 from saltext_mip.problems import Finding, Problem
@@ -36,7 +38,8 @@ class Table:
     """What one file holds.
 
     ``header`` are the columns' names, () where they are not fit to be shown; ``datasets`` pairs of
-    code and rows, in the order of first appearance; ``size`` is in bytes, ``sha256`` in hex.
+    code and rows, in the order of first appearance; ``size`` is in bytes, ``sha256`` in hex: of the
+    whole file, or, where that is refused for its beginning, of as much as was read and the size.
     ``findings`` are what is wrong with its form: with a hard one it is not :attr:`sound`, and its
     datasets are not to be used.
     """
@@ -136,6 +139,12 @@ def _read(fd: int, name: str, progress: Callable[[int], None] | None) -> Table:
             if progress is not None:
                 progress(size)
             block = ahead
+            # what is found out about a file that is refused is found in the first of it
+            if scan.stopped and size >= SAMPLED:
+                break
+        if block:
+            size = expected
+            digest.update(b"%d" % size)
     scan.finish()
     table = Table(
         header=scan.header,

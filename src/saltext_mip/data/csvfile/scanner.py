@@ -58,7 +58,7 @@ class Scan:
         self._tail = b""
         self._line = 1  # of what comes next
         self._begun = False
-        self._stopped = False
+        self.stopped = False  # nothing that comes is looked at
         self._commas = -1  # in a row; below 0 until the header is known
         self._at = 0  # the place of the column 'dataset'
 
@@ -68,7 +68,7 @@ class Scan:
 
     def feed(self, data: bytes) -> None:
         """The next bytes of the file."""
-        if self._stopped:
+        if self.stopped:
             return
         if not self._begun:
             data = self._tail + data
@@ -87,12 +87,12 @@ class Scan:
 
     def finish(self) -> None:
         """There are no more bytes."""
-        if not self._begun and not self._stopped:
+        if not self._begun and not self.stopped:
             self._begin(self._tail)
-        if not self._stopped and self._tail:
+        if not self.stopped and self._tail:
             self._take_rows(self._tail, final=True)
         self._tail = b""
-        if self._stopped:
+        if self.stopped:
             return
         if self._commas < 0:
             self._found.add("Empty")
@@ -131,7 +131,7 @@ class Scan:
 
     def _stop(self) -> None:
         """Nothing that comes can be made sense of."""
-        self._stopped = True
+        self.stopped = True
         self._tail = b""
 
     def _blocks(self, body: bytes) -> int:
@@ -139,8 +139,8 @@ class Scan:
         begin = 0
         if self._commas < 0:  # the rows below a header can be proved in the first block, too
             begin = self._take_rows(body, header=True)
-            if self._commas < 0 or self._stopped or begin == len(body):
-                return len(body) if self._stopped else begin
+            if self._commas < 0 or self.stopped or begin == len(body):
+                return len(body) if self.stopped else begin
             body = body[begin:]
         if self._commas > 0 and len(body) <= ROW_BYTES and _is_text(body):
             proved = self._prove(body, self._commas, self._at)
@@ -169,7 +169,7 @@ class Scan:
         ``header``: those up to the header.
         """
         pos = 0
-        while pos < len(body) and not self._stopped:
+        while pos < len(body) and not self.stopped:
             if header and self._commas >= 0:
                 return pos
             end = body.find(b"\n", pos) + 1 or len(body)
@@ -264,11 +264,11 @@ class Scan:
         self._commas = len(fields) - 1
         self.widths.columns = len(fields)
         self._at = fields.index(DATASET)
-        names = [field.decode() for field in fields]
-        if len(names) > COLUMNS:
+        if len(fields) > COLUMNS:
             self._found.add("TooManyColumns", line)
             self._stop()
             return
+        names = [field.decode() for field in fields]
         for name, count in Counter(names).items():
             if not name.strip():
                 self._found.add("EmptyColumnName", line, count=count)

@@ -83,5 +83,4 @@ class CdeRules:
 def os_message(error: Exception) -> str:
     if isinstance(error, OSError):  # without the path that it may name
         return error.strerror or os.strerror(error.errno or 0)
-    text = shown(str(error))
-    return text if len(text) <= _ABOUT_CHARS else text[: _ABOUT_CHARS - 1] + "…"
+    return shown(str(error), _ABOUT_CHARS - 1)

@@ -90,4 +90,4 @@ def _containers(context: NodeContext, client: Any) -> list[Any]:
 
 def _last_line(output: bytes) -> str:
     lines = output.decode("utf-8", "replace").split("\n")
-    return shown(next((line for line in reversed(lines) if line.strip()), ""))[:200]
+    return shown(next((line for line in reversed(lines) if line.strip()), ""), 200)

@@ -172,4 +172,4 @@ def _log(running: Running) -> list[str]:
     except (DockerFailed, DockerUnavailable) as exc:
         return [f"(the log is not available: {exc})"]
     lines = found.decode("utf-8", "replace").splitlines()
-    return [shown(line)[:300] for line in lines if line.strip()][-LOG_LINES:]
+    return [shown(line, 300) for line in lines if line.strip()][-LOG_LINES:]

@@ -28,6 +28,7 @@ TIMEOUT = 5.0  # seconds, for one question
 QUERIES = 20.0  # seconds, for all LIST_VARIABLES of one look
 MAX_SIZE = 16 << 20  # bytes of one answer
 QUERY = "/mining/query/"
+_ANSWER = 1000  # characters of an unexpected answer that are looked at
 
 KEPT = re.compile(r'[A-Za-z0-9._~*+><=&|(){}:"\[\]-]')
 # the portal drops these from a user's roles, but not from the dataset that it looks for
@@ -224,7 +225,7 @@ def _query(base: str, name: str, body: Any = None, *, timeout: float) -> tuple[i
 
 def _answered(code: int, value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"{code} {shown(' '.join(text.split()))[:120]}"
+    return f"{code} {shown(' '.join(text[:_ANSWER].split()), 120)}"
 
 
 def _datasets_changed(

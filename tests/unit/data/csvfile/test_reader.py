@@ -165,7 +165,7 @@ def test_a_line_or_a_quote_without_an_end_is_refused_in_bounded_memory(tmp_path,
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert problems(table) == [("UnclosedQuote" if quote else "LineTooLong", (2,), 1)]
-    assert table.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert table.size == path.stat().st_size
     assert peak < 8 * ROW_BYTES
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from saltext_mip.data.csvfile.diagnosis import encodings, layout
 from saltext_mip.data.csvfile.diagnosis.ragged import number_rows
 
 BYTES = 4 << 20  # of the file that are looked at
+ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,9 @@ def sample(path: Path) -> Sample | None:
     with path.open("rb") as file:
         data = file.read(BYTES)
     whole = len(data) < BYTES
-    rows = list(layout.all_rows(encodings.decode(data, whole=whole).text, ","))
-    if not whole:
+    text = encodings.decode(data, whole=whole).text
+    rows = list(itertools.islice(layout.all_rows(text, ","), ROWS + 1))
+    if not whole or len(rows) > ROWS:
         rows = rows[:-1]
     if len(rows) < 2:
         return None
