@@ -7,6 +7,7 @@ disabled: what was copied of it joins nothing to the Swarm later.
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 from msgspec import Struct
@@ -16,6 +17,9 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.sealing import JOIN_PURPOSE, Binding
 from saltext_mip.secret import Secret
 from saltext_mip.storage.state import JOIN, JOIN_USED, read_state, write_state
+
+
+JOINING = 600.0  # seconds that a node may take to join with the token that it was given
 
 
 class SentMembership(Struct, frozen=True):
@@ -66,13 +70,15 @@ def hand_out(state: Path) -> Secret | None:
 
 def mark_used(state: Path) -> None:
     """Record that the token of now is to be replaced."""
-    write_state(state / JOIN_USED, {"sha256": _digest(token(state))})
+    write_state(state / JOIN_USED, {"sha256": _digest(token(state)), "at": int(time.time())})
 
 
-def used(state: Path) -> bool:
-    """Whether the token of now is to be replaced."""
+def used(state: Path, *, for_seconds: float = 0.0) -> bool:
+    """Whether the token of now is to be replaced: it was given to a node so long ago."""
     value, found = read_state(state / JOIN_USED), token(state)
-    return found is not None and value == {"sha256": _digest(found)}
+    if found is None or value is None or value["sha256"] != _digest(found):
+        return False
+    return bool(time.time() - value["at"] >= for_seconds)
 
 
 def rotate(pusher: Pusher) -> str | None:

@@ -89,7 +89,9 @@ def serve(
         return Serving(notes=(NO_SERVICES,))
     restored = _restored(pusher, view)
     notes = (view.refused,) if view.refused else ()
-    if join_token.used(pusher.state) and (not_rotated := join_token.rotate(pusher)):
+    # a node may be about to join with it: only a deployment knows that all have
+    used = join_token.used(pusher.state, for_seconds=join_token.JOINING)
+    if used and (not_rotated := join_token.rotate(pusher)):
         notes = (*notes, not_rotated)
     # what an operator stopped stays so, and serves nothing
     stopped = set(view.overrides)

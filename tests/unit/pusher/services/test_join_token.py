@@ -53,8 +53,13 @@ def test_it_is_replaced_after_a_node_joined_again_or_by_its_states_alone(fresh: 
     assert rotations(fresh) == 3
 
 
-def test_a_refresh_replaces_it_after_a_node_joined_by_its_states(fed: Services) -> None:
+def test_a_refresh_replaces_it_once_the_node_has_had_time_to_join_by_its_states(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     join_token.hand_out(fed.pusher.state)
+    rollout.serve(fed.pusher)
+    assert rotations(fed) == 0
+    monkeypatch.setattr(join_token, "JOINING", 0.0)
     rollout.serve(fed.pusher)
     assert (rotations(fed), stored(fed)) == (1, fed.token)
     rollout.serve(fed.pusher)
