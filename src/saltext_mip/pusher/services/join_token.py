@@ -18,7 +18,6 @@ from saltext_mip.sealing import JOIN_PURPOSE, Binding
 from saltext_mip.secret import Secret
 from saltext_mip.storage.state import JOIN, JOIN_USED, read_state, write_state
 
-
 JOINING = 600.0  # seconds that a node may take to join with the token that it was given
 
 
