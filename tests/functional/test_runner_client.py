@@ -129,6 +129,7 @@ def test_a_return_is_what_json_holds_and_nothing_is_printed(config: Path) -> Non
         ("probe.absent", {}, "'probe.absent' is not available."),
         ("nothing.here", {}, "'nothing.here' is not available."),
         ("mip.nodes", {"node": "wk1"}, "mip.nodes: got an unexpected keyword argument 'node'"),
+        ("mip.nodes", {"host_keys": "wk1"}, "Federation '' not found in the pillar"),
         ("probe.fail", {}, "probe.fail: RuntimeError: no"),
     ],
 )

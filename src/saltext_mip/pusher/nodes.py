@@ -66,7 +66,7 @@ class _Availability:
         return changed
 
 
-def list_nodes(pusher: Pusher, *, host_keys: bool | str = False) -> NodesResult:
+def list_nodes(pusher: Pusher, *, host_keys: bool | str | None = None) -> NodesResult:
     """All nodes with what is known of them, and how ssh reaches them.
 
     Asks no node, but with ``host_keys`` those whose ssh host keys are not known: all, or one.

@@ -14,7 +14,7 @@ def __virtual__():
 
 
 @command
-def nodes(federation=None, host_keys=False):
+def nodes(federation=None, host_keys=None):
     """
     List the federation's nodes, with their last known state. Asks no node, unless for host keys.
 
