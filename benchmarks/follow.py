@@ -29,7 +29,7 @@ from saltext_mip.node.context import NodeContext
 ROOT = Layout(Path("/var/lib/mip-bed-follow"))
 SETTLE = 1
 TIMES = 5
-WITHIN = 15.0  # seconds beyond settle that it may take
+WITHIN = 15.0  # seconds beyond settle and the engine's own start that it may take
 FILES = (0, 100, 1_000, 10_000)
 INTERVAL = 5.0  # seconds between two looks of mip_data, with the pillar's default of settle
 IDLE = 30.0  # seconds for which idling is watched
@@ -74,9 +74,10 @@ def _print(
         print(f"  {step:34} {seconds:6.2f}  (+{seconds - before:.2f})")
         before = seconds
     print("  served in each:", ", ".join(f"{one:.1f}" for one in served))
-    beyond = middle["served"] - SETTLE
+    own = alone["a worker's engine"]["all is served"]
+    beyond = middle["served"] - SETTLE - own
     said = "within" if beyond <= WITHIN else "NOT within"
-    print(f"  {beyond:.1f} s beyond settle: {said} {WITHIN:.0f} s")
+    print(f"  {beyond:.1f} s beyond settle and the engine's own {own:.1f} s: {said} {WITHIN:.0f} s")
     print("seconds after an engine alone is started again, the median of 3")
     for what, took in alone.items():
         print(f"  {what:34} " + ", ".join(f"{key} {value:.1f}" for key, value in took.items()))
