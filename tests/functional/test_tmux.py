@@ -22,6 +22,17 @@ from tests.support.listed import listed
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux here")
 
+# of the session of two workers: index, name, panes
+WINDOWS = (
+    (0, "bash", 1),
+    (1, "logs", 4),
+    (2, "deploy", 2),
+    (3, "fed1-ms", 1),
+    (4, "fed1-ui", 1),
+    (5, "fed1.wk-h1", 1),
+    (6, "fed1.wk-h2", 1),
+)
+
 # in place of ssh: says who it is, and ends when it is told to
 STAND_IN = "import sys; print('pane', sys.argv[1], flush=True); sys.exit(input() == 'bad')"
 
@@ -106,15 +117,7 @@ def screen() -> str:
 
 def test_windows_and_panes_are_where_they_were_always(server: Tmux) -> None:
     assert server.ensure(session(), force=False)
-    assert server.windows("fed1") == (
-        (0, "bash", 1),
-        (1, "logs", 4),
-        (2, "deploy", 2),
-        (3, "fed1-ms", 1),
-        (4, "fed1-ui", 1),
-        (5, "fed1.wk-h1", 1),
-        (6, "fed1.wk-h2", 1),
-    )
+    assert server.windows("fed1") == WINDOWS
     assert "fed1: 7 windows" in tmux("ls")
     assert tmux("display-message", "-p", "-t", "fed1", "#{window_index}") == "0"
 
@@ -328,15 +331,7 @@ def test_no_option_and_no_hook_of_the_user_breaks_the_session(server: Tmux, tmp_
     tmux("set", "-t", "other", "destroy-unattached", "off")
     tmux("source-file", str(config))
     assert server.ensure(session(), force=False)
-    assert server.windows("fed1") == (
-        (0, "bash", 1),
-        (1, "logs", 4),
-        (2, "deploy", 2),
-        (3, "fed1-ms", 1),
-        (4, "fed1-ui", 1),
-        (5, "fed1.wk-h1", 1),
-        (6, "fed1.wk-h2", 1),
-    )
+    assert server.windows("fed1") == WINDOWS
     assert tmux("list-sessions", "-F", "#{session_name}").splitlines() == ["fed1", "other"]
     until(lambda: "pane fed1.wk-h1" in tmux("capture-pane", "-p", "-t", "fed1:5"))
     for window in ("fed1:0", "fed1:1", "fed1:5"):

@@ -7,27 +7,21 @@ for ever, and a test that ends.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import gzip
-import ipaddress
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import zlib
 from pathlib import Path
 
 import pytest
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from saltext_mip import http
+from tests.support import certificates
 from tests.support.bad_server import HEAD, MB, Answer, Server, body, bomb, serving
+from tests.support.limited import limited
 
 
 @pytest.fixture(autouse=True)
@@ -196,25 +190,7 @@ def test_a_proxy_that_drips_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch
 # -- size
 
 
-def limited(script: str, *arguments: str) -> str:
-    """What a process prints that may have 150 MB more than Python with ``requests`` has."""
-    setup = (
-        "import resource, sys\n"
-        "from saltext_mip import http\n"
-        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (used + (150 << 20),) * 2)\n"
-    )
-    made = subprocess.run(
-        [sys.executable, "-c", setup + script, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert made.returncode == 0, made.stderr
-    return made.stdout.strip()
-
-
+IMPORTS = "from saltext_mip import http"
 GET = """
 try:
     with http.Session(timeout=240, max_size=32 << 20) as session:
@@ -226,12 +202,12 @@ except http.TooLarge as error:
 
 def test_a_gzip_bomb_stops_at_the_limit() -> None:
     with serving(body(bomb(300 * MB), "Content-Encoding: gzip")) as server:
-        assert limited(GET, server.url) == "its answer is larger than 33554432 bytes"
+        assert limited(150, IMPORTS, GET, server.url) == "its answer is larger than 33554432 bytes"
 
 
 def test_what_the_limit_allows_fits_into_that_memory() -> None:
     with serving(body(bomb(32 * MB), "Content-Encoding: gzip")) as server:
-        assert limited(GET, server.url) == str(32 * MB)
+        assert limited(150, IMPORTS, GET, server.url) == str(32 * MB)
 
 
 @pytest.mark.parametrize("head", ["", "Transfer-Encoding: chunked", "Content-Encoding: gzip"])
@@ -246,7 +222,7 @@ def test_a_huge_body_stops_at_the_limit(head: str) -> None:
             sock.sendall(chunk)
 
     with serving(flood) as server:
-        assert "larger" in limited(GET, server.url)
+        assert "larger" in limited(150, IMPORTS, GET, server.url)
         assert server.left.wait(60)
 
 
@@ -391,32 +367,7 @@ def test_redirects_have_one_deadline() -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A server's PEM file for 127.0.0.1, and its CA file: it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public = signed.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    (folder / "server.pem").write_bytes(private + public)
-    (folder / "ca.pem").write_bytes(public)
-    return folder / "server.pem", folder / "ca.pem"
+    return certificates.self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def server_context(pem: Path) -> ssl.SSLContext:

@@ -66,7 +66,7 @@ def signals_raise() -> Iterator[list[int]]:
         _blocks.pop()
         if received:
             # CPython ends by SIGINT if the last code that was executed as text (a namedtuple's, for
-            # one) raised KeyboardInterrupt, whoever caught it: now that is this code
+            # one) raised KeyboardInterrupt, also where it was caught: now that is this code
             exec("")  # noqa: S102
         sys.unraisablehook = report_before
 
@@ -101,14 +101,14 @@ def ended_by_signal(command: Callable[[], int], received: Collection[int]) -> in
     What the exception held is released in here, while errors of finalizers are not shown.
     """
     try:
-        return command()
+        try:
+            return command()
+        except Exception:  # what libraries make of an interrupt: a finally that fails, for one
+            raise_received(received)
+            raise
     except KeyboardInterrupt:
         return INTERRUPTED
     except SystemExit as exc:
         if exc.code != TERMINATED:
             raise
         return TERMINATED
-    except Exception:  # what libraries make of an interrupt: a finally that fails, for one
-        if not received:
-            raise
-        return TERMINATED if signal.SIGTERM in received else INTERRUPTED

@@ -148,10 +148,8 @@ def _signals_end_the_call() -> Iterator[None]:
     with signals_raise() as received:
         try:
             yield
-        except Exception:
-            if not received:
-                raise
-    raise_received(received)
+        finally:
+            raise_received(received)
 
 
 def _call_in_child(

@@ -1,4 +1,4 @@
-"""Work on a disk that may not respond: whoever asks goes on without it.
+"""Work on a disk that may not respond: the caller goes on without it.
 
 A call on such a disk cannot be ended by its caller. So the work is done by a thread, which notes
 each step. It hangs when no step came for :data:`PATIENCE` seconds in which the thread was seen

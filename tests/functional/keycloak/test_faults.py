@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from saltext_mip.keycloak import Settings
 from saltext_mip.keycloak.errors import (
@@ -27,6 +21,7 @@ from saltext_mip.keycloak.errors import (
 )
 from tests.functional.keycloak.conftest import SECRET
 from tests.functional.keycloak.worlds import data
+from tests.support import certificates
 from tests.support.commands import sync
 from tests.support.fault_proxy import Fault, every_write, everything, in_front_of, nth_write
 from tests.support.keycloak import free_port
@@ -220,32 +215,7 @@ def test_a_redirect_is_not_followed_with_the_secret(through, proxy):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A server's PEM file for 127.0.0.1, and its CA file: it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    public = signed.public_bytes(serialization.Encoding.PEM)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    (folder / "server.pem").write_bytes(private + public)
-    (folder / "ca.pem").write_bytes(public)
-    return folder / "server.pem", folder / "ca.pem"
+    return certificates.self_signed(tmp_path_factory.mktemp("tls"))
 
 
 def test_over_https_with_its_ca_it_works(realm, pillar, certificate):

@@ -80,7 +80,7 @@ def server(port: int, answers: Mapping[tuple[str, str], Answer]) -> ThreadingHTT
 
 
 class Server(ThreadingHTTPServer):
-    """A line, not a traceback, for a request that fails; whoever asked and left is no failure."""
+    """A line, not a traceback, for a request that fails; a client that left is no failure."""
 
     daemon_threads = True
     allow_reuse_address = True

@@ -5,8 +5,6 @@ Each runs in a process of its own whose memory is limited by the kernel.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,30 +17,15 @@ from saltext_mip.data.database.build_record import Source
 from saltext_mip.data.database.staleness import unchanged
 from saltext_mip.text import shown
 from tests.support import cdes
+from tests.support.limited import limited
 
 MB = 1 << 20
 HEADER = b"subjectcode,dataset\n"
-
-
-def limited(more: int, script: str, *arguments: str) -> str:
-    """What a process prints that may have so many MB more than Python with our modules has."""
-    setup = (
-        "import resource, sys\n"
-        "from pathlib import Path\n"
-        "from saltext_mip.data.cde.model import CdeInvalid, parse\n"
-        "from saltext_mip.data.csvfile import reader\n"
-        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
-        f"resource.setrlimit(resource.RLIMIT_AS, (used + ({more} << 20),) * 2)\n"
-    )
-    made = subprocess.run(
-        [sys.executable, "-c", setup + script, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert made.returncode == 0, made.stderr[-2000:]
-    return made.stdout.strip()
+IMPORTS = """
+from pathlib import Path
+from saltext_mip.data.cde.model import CdeInvalid, parse
+from saltext_mip.data.csvfile import reader
+"""
 
 
 PARSE = """
@@ -72,7 +55,7 @@ CDES = {
 def test_a_cde_is_refused_in_little_memory(tmp_path: Path, what: str) -> None:
     content, reason = CDES[what]
     (tmp_path / "cde.json").write_bytes(content)
-    found = limited(200, PARSE, str(tmp_path / "cde.json"))
+    found = limited(200, IMPORTS, PARSE, str(tmp_path / "cde.json"))
     assert found.startswith("True True ")
     assert reason in found
 
@@ -120,7 +103,7 @@ def test_a_sparse_file_is_not_read_to_its_end(tmp_path: Path, begin: bytes, rule
     with path.open("wb") as file:
         file.write(begin)
         file.truncate(1 << 40)  # reading that takes days
-    read, size, *rules = limited(150, READ, str(path)).split()
+    read, size, *rules = limited(150, IMPORTS, READ, str(path)).split()
     assert int(size) == 1 << 40
     assert int(read) <= 8 * MB
     assert rules == [rule]

@@ -90,8 +90,8 @@ def _notes(unlisted: Datasets) -> Iterator[str]:
         for code, hosts in codes.items():
             yield (
                 f"Dataset {code} of {name} is listed no more, but its file is still on"
-                f" {', '.join(hosts)}: an engine answers who knows its name. The hospital removes"
-                " the file to take the data away."
+                f" {', '.join(hosts)}: engines still answer queries that name it. The hospital"
+                " removes the file to take the data away."
             )
 
 
