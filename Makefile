@@ -17,6 +17,9 @@ PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
 # Two processes of pytest at once, each with daemons and hosts of its own; a file stays in one.
 AT_ONCE ?= 2
 BESIDE := -n $(AT_ONCE) --dist loadfile
+# Tests on hosts of their own wait more than they compute; tests/federation/conftest.py orders them.
+BEDS_AT_ONCE ?= 3
+BEDS_BESIDE := -n $(BEDS_AT_ONCE) --dist loadfile --no-loadscope-reorder
 # Each run leaves here how long it took, and the last one shows all (tests/support/ring.py).
 export MIP_TESTS_TOOK ?= $(CURDIR)/.cache/took
 
@@ -64,7 +67,7 @@ integration: $(INSTALLED)  ## a real master and real minions on loopback
 test-federation: $(INSTALLED)  ## hosts of their own, with Docker; needs root, else left out
 	@if ! reason=$$($(BIN)/python -m tests.support.bed check 2>&1); then \
 	    echo "tests/federation is left out: $$reason"; exit 0; fi; \
-	set -x; $(PYTEST) $(BESIDE) tests/federation
+	set -x; $(PYTEST) $(BEDS_BESIDE) tests/federation
 
 soak: $(INSTALLED)  ## what gains by running long: chance and faults, for an hour; needs root
 	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/unit

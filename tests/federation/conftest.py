@@ -22,8 +22,16 @@ from tests.support.bed import Bed, BedUnavailable, Layout
 RING = Layout(Path("/var/lib/mip-bed-ring" + os.environ.get("PYTEST_XDIST_WORKER", "")))
 
 
-SHARING = {"test_engine.py", "test_follow.py", "test_mending.py", "test_nemesis.py"}
-"""Files of one followed federation: one process runs them."""
+SHARING = {
+    "test_follow.py": "followed, data",
+    "test_nemesis.py": "followed, data",
+    "test_engine.py": "followed, services",
+    "test_mending.py": "followed, services",
+}
+"""Files of a followed federation, and which one: one process runs the files of each."""
+
+FIRST = ("test_manual.py", *SHARING, "test_engine_clock.py")
+"""The longest files: the last one to begin decides when the ring ends."""
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -31,7 +39,7 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)
-        return "sharing" if file.rpartition("/")[2] in SHARING else file
+        return SHARING.get(file.rpartition("/")[2], file)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,7 +48,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hosts take their time."""
+    """Hosts take their time; the longest files come first (`--no-loadscope-reorder`)."""
+    first = {name: place for place, name in enumerate(FIRST)}
+    items.sort(key=lambda item: first.get(item.path.name, len(first)))
     for item in items:
         if "tests/federation" in str(item.path) and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(1800))
