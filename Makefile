@@ -6,10 +6,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 3
+MUTATE ?= data generations swarm keycloak controller
+SAMPLE ?= 8
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test install lint format unit functional integration test-federation \
-        soak federation federation-down bench docs changelog clean
+        soak federation federation-down bench mutation docs changelog clean
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -85,6 +87,10 @@ federation-down: $(INSTALLED)  ## take them away
 
 bench: $(INSTALLED)  ## measure on this machine: [BENCH="consolidate scan"]
 	$(BIN)/python -m benchmarks $(BENCH)
+
+mutation: $(INSTALLED)  ## mistakes that no unit test notices: [MUTATE="generations controller"] [SAMPLE=8] [SEED=1]
+	$(BIN)/python -m pip install --quiet --editable '.[mutation]'
+	$(BIN)/python tools/mutation.py $(MUTATE) --sample $(SAMPLE) $(if $(SEED),--seed $(SEED))
 
 docs: $(INSTALLED)  ## make the reference pages, and check the manual against the code
 	$(BIN)/python docs/make_reference.py
