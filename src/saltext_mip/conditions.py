@@ -69,6 +69,8 @@ REASONS: Mapping[str, str] = {
     "MountGone": "Mount the node's data disk, or run mip.enable for the node to enrol it as it is.",
     "NoDataPath": "Create the folder or mount its disk; or correct data_path in the pillar.",
     "Unreadable": "On the node: check the owner and mode of the data path, and its disk or server.",
+    "TooManyFiles": "On the node: move files that are not needed out of the pathology's folder, or "
+    "export several as one. Until then the pathology remains as in the last generation.",
     "DataDiskHangs": "On the node: mount shows the disk or server, dmesg its errors. The data "
     "remains as in the last generation until it responds.",
     "AnswersForged": "A minion of this Salt master answers in other nodes' names: see the manual, "

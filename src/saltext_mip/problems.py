@@ -68,7 +68,8 @@ class Problem:
         out: dict[str, Any] = {"rule": self.rule}
         for key in ("pathology", "file", "line", "column", "about"):
             if (value := getattr(self, key)) is not None:
-                out[key] = value
+                # what is written is read again: no text is longer than a reader takes
+                out[key] = value if len(str(value)) <= _TEXT else f"{value[: _TEXT - 1]}…"
         if self.count != 1:
             out["count"] = self.count
         if self.lines:

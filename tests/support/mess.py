@@ -214,6 +214,7 @@ def _rows(add: Callable[..., None]) -> None:
     add("comma in value", "TooManyFields", lambda r: text(r).replace("Lyon", "Lyon, FR", 1))
     add("bars in rows", "RowsUnlikeHeader", lambda r: text(r[:1]) + text(commas(r)[1:], ";"))
     add("code is a row", "DatasetUnsafe", lambda r: first(r, "dataset", "edsd;61;M"))
+    add("code is long", "DatasetCodeTooLong", lambda r: first(r, "dataset", "e" * 65))
     add("codes are names", "DatasetNotNames", lambda r: column(r, "dataset", lambda c, n: f"n{n}"))
     add("code in capitals", "DatasetAlike", _upper)
     add("code missing", "DatasetMissing", lambda r: first(r, "dataset", "NA", 2))

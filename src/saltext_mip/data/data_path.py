@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from saltext_mip.data.file_names import CSV, is_system_folder, looks_like_copy, why_ignored
+from saltext_mip.data.limits import CDE_BYTES, FILES
 from saltext_mip.errors import NodeError, UnsafeName
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from saltext_mip.problems import Problem
@@ -29,7 +30,6 @@ from saltext_mip.text import shown
 #: Beside the pathologies' folders: the datasets that the hospital allows although they are small.
 ALLOWED_DATASETS = "mip-datasets.csv"
 
-_CDE_BYTES = 64 << 20
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 
 
@@ -101,10 +101,12 @@ def csv_files(folder: Path) -> Listing:
             found = [entry.name for entry in entries]
     except OSError as error:
         return Listing(problems=(Problem("Unreadable", about=os.strerror(error.errno or 0)),))
+    if (count := sum(_is_data(name) for name in found)) > FILES:
+        return Listing(problems=(Problem("TooManyFiles", count=count),))
     for name in found:
         if advice := why_ignored(name):
             problems.append(Problem("IgnoredFile", file=shown(name), about=shown(advice)))
-        if name.startswith(".") or not name.endswith(CSV):
+        if not _is_data(name):
             continue
         try:
             inside(folder, name)
@@ -117,6 +119,10 @@ def csv_files(folder: Path) -> Listing:
             if what := looks_like_copy(name):
                 problems.append(Problem("CopyName", file=shown(name), about=what))
     return _sorted(names, problems)
+
+
+def _is_data(name: str) -> bool:
+    return name.endswith(CSV) and not name.startswith(".")
 
 
 def cde_content(folder: Path) -> bytes:
@@ -135,13 +141,13 @@ def content(path: Path) -> bytes:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no file")
-        if status.st_size > _CDE_BYTES:
-            raise OSError(errno.EFBIG, f"it is larger than {_CDE_BYTES >> 20} MB")
+        if status.st_size > CDE_BYTES:
+            raise OSError(errno.EFBIG, f"it is larger than {CDE_BYTES >> 20} MB")
         found = bytearray()
         while chunk := os.read(fd, 1 << 20):
             found += chunk
-            if len(found) > _CDE_BYTES:  # it grows
-                raise OSError(errno.EFBIG, f"it is larger than {_CDE_BYTES >> 20} MB")
+            if len(found) > CDE_BYTES:  # it grows
+                raise OSError(errno.EFBIG, f"it is larger than {CDE_BYTES >> 20} MB")
         return bytes(found)
     finally:
         os.close(fd)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from saltext_mip.data.consolidation import documents
 from saltext_mip.errors import MipError, NodeError, NodesFailed, NodesMissing, Refused
 from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.store import Store
@@ -88,6 +89,7 @@ def run(
     nothing is written to them, so that their data path is enrolled. Without writes, nodes to enrol
     and a generation nothing is done at all.
 
+    :class:`Refused`: a document, or the record of it all, could not be read again.
     :class:`NodesMissing` or :class:`NodesFailed`: not all could stage, and nothing was changed; the
     facts ``missing`` and ``failed`` are the reasons by node.
     :class:`CommitUnfinished`: some have committed; :func:`recover` does the rest. It is not raised
@@ -96,10 +98,13 @@ def run(
     """
     if journal.pending() is not None:
         raise Refused("An interrupted run has to be finished or undone first.")
+    writes = tuple(writes)
+    documents.check_sizes(writes, blobs)
     payloads = _payloads(writes, blobs, enrol, txn)
     if generation is None and not payloads:
         return None
     pending = Pending(txn, "staging", actor, when, tuple(payloads), generation)
+    check_readable(pending)
     with writing():
         store.keep(blobs)
         journal.begin(pending)
@@ -144,6 +149,22 @@ def recover(*, send: Send, journal: Journal, store: Store) -> Recovered | None:
             store.record(replace(generation, pending=tuple(sorted(left))))
         journal.clear()
     return Recovered("finished", pending, generation.number if generation else None, left)
+
+
+def check_readable(pending: Pending) -> None:
+    """:class:`Refused` where the journal, and so the generation's record, could not be read."""
+    try:
+        if Pending.from_value(pending.value()) == pending:
+            return
+        message = "it would be read as something else"
+    except ValueError as error:
+        message = str(error)
+    number = pending.generation.number if pending.generation else None
+    record = "the journal" if number is None else f"the record of generation {number}"
+    raise Refused(
+        f"{record[0].upper()}{record[1:]} could not be read again ({message}). Nothing was "
+        "changed. Report this with the output of mip.consolidate dry_run=True."
+    )
 
 
 @contextmanager

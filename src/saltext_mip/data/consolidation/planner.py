@@ -19,7 +19,14 @@ from typing import Any, Literal
 
 from saltext_mip.data.cde import model as cde_
 from saltext_mip.data.cde.model import Cde, CdeFound
-from saltext_mip.data.consolidation import base_cdes, clashes, manifest, unservable
+from saltext_mip.data.consolidation import (
+    base_cdes,
+    clashes,
+    dataset_limits,
+    documents,
+    manifest,
+    unservable,
+)
 from saltext_mip.data.consolidation import pathologies_json as pathologies_
 from saltext_mip.data.consolidation import writes as distribution
 from saltext_mip.data.consolidation.base_cdes import CdeGone
@@ -164,7 +171,7 @@ def plan(
 
     Raises :class:`~saltext_mip.errors.NodesMissing`, :class:`~.model.CdeInvalid` (a CDE cannot be
     read from the disk), :class:`CdeGone`, and :class:`~saltext_mip.errors.Refused` where ``strict``
-    or where the master is disabled.
+    or where the master is disabled, or where what it would write could not be read again.
     """
     presence = Presence.of(federation, inventories, absent)
     problems = [*presence.missing(missing_worker), *_of_nodes(presence)]
@@ -179,6 +186,8 @@ def plan(
     found = {**_served(presence, based, last, previous, problems), **kept}
     problems += unservable.of_manifest(found, dropped)
     files = unservable.without(found, dropped)
+    files, beyond = dataset_limits.within(files, presence.workers, previous)
+    problems += beyond
     based = dict(sorted({**based, **last}.items()))
     cdes = {**cdes, **{name: CdeFound(cde.content) for name, cde in last.items()}}
     offered = {
@@ -210,16 +219,18 @@ def plan(
         *distribution.of_pathologies(presence, sha256, ui_sha256),
     )
     listed = manifest.only(files, offered)
+    blobs = {
+        sha256: content,
+        **{cde.sha256: cde.content for cde in (*final.values(), *others.values())},
+    }
+    documents.check(writes, blobs)
     return Plan(
         pathologies=tuple(_planned(presence, entry, cdes, previous) for entry in entries),
         gone=tuple(
             _planned(presence, _entry(labels, final[name], {}), cdes, previous) for name in left
         ),
         writes=writes,
-        blobs={
-            sha256: content,
-            **{cde.sha256: cde.content for cde in (*final.values(), *others.values())},
-        },
+        blobs=blobs,
         files=listed,
         structure=pathologies_.structure(federation, entries),
         problems=tuple(problems),

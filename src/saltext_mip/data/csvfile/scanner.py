@@ -22,14 +22,13 @@ from saltext_mip.data.csvfile.joined import (
     is_header,
     is_odd_code,
 )
+from saltext_mip.data.limits import CODE_CHARS, DATASETS_OF_FILE
 from saltext_mip.problems import Finding
 
 DATASET = b"dataset"
 ROW_BYTES = 4 << 20  # a longer row is refused: memory is bounded by it
 COLUMNS = 32_767  # what SQLite can hold at most
 NAME_CHARS = 255  # of a column's name
-CODE_CHARS = 64  # of a dataset's code: it is a name, not data
-DATASETS = 1_000  # distinct ones in a file: more is a column of something else
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
 _PLAIN = re.compile(rb'[^",\r\n]*+')
@@ -153,7 +152,7 @@ class Scan:
         codes = {code.decode(): rows for code, rows in proved.datasets.items()}
         if not all(_is_code(code) and code.strip().lower() != "dataset" for code in codes):
             return False
-        if len(self.datasets.keys() | codes.keys()) > DATASETS:
+        if len(self.datasets.keys() | codes.keys()) > DATASETS_OF_FILE:
             return False
         for code, rows in codes.items():
             self.datasets[code] = self.datasets.get(code, 0) + rows
@@ -245,11 +244,13 @@ class Scan:
     def _take_code(self, line: int, code: str) -> None:
         if not code.strip():
             self._found.add("DatasetEmpty", line, column="dataset")
-        elif not _is_code(code):
+        elif _NO_CODE.search(code):
             self._found.add("DatasetUnsafe", line, code, column="dataset")
+        elif len(code) > CODE_CHARS:
+            self._found.add("DatasetCodeTooLong", line, code, column="dataset")
         elif code in self.datasets:
             self.datasets[code] += 1
-        elif len(self.datasets) < DATASETS:
+        elif len(self.datasets) < DATASETS_OF_FILE:
             self.datasets[code] = 1
         else:
             self._found.add("TooManyDatasets", line, code, column="dataset")

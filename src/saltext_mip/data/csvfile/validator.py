@@ -53,7 +53,7 @@ LONGITUDINAL = (
     Variable("subjectage", "subjectage", "real", is_categorical=False, enumerations=None),
 )
 # a file with these can be read row by row all the same; with any other hard one it cannot
-READABLE = frozenset({"DatasetEmpty", "DatasetUnsafe"})
+READABLE = frozenset({"DatasetEmpty", "DatasetUnsafe", "DatasetCodeTooLong"})
 
 
 def added_variables(cde: Cde, *, subjectcode: bool) -> tuple[Variable, ...]:

@@ -26,6 +26,7 @@ from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, Patho
 from saltext_mip.data.inventory.overlaps import Overlaps
 from saltext_mip.data.inventory.row_hashes import HashStore
 from saltext_mip.data.inventory.small_datasets import MIN_COUNT, SmallDatasets
+from saltext_mip.data.limits import PATHOLOGIES
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
@@ -71,6 +72,13 @@ def collect(
         gone = folders.gone_mounts(data_path, state)
     except OSError as error:
         return _unreadable(empty, error)
+    if len(found.names) > PATHOLOGIES:
+        about = (
+            f"{len(found.names)} folders, at most {PATHOLOGIES}: move those that are no "
+            "pathologies out of it"
+        )
+        problem = _problem(empty, "Unreadable", about)
+        return replace(empty, status="Unreadable", problems=(problem,))
     collector = _Collector(
         data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
     )

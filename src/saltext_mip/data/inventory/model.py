@@ -18,7 +18,7 @@ Count = int | str
 Status = Literal["ok", "MountGone", "NoDataPath", "Unreadable", "DataDiskHangs"]
 
 #: Rules that, of a whole folder, mean that its files are unknown.
-UNKNOWN = frozenset({"Unreadable", "MountGone"})
+UNKNOWN = frozenset({"Unreadable", "MountGone", "TooManyFiles"})
 
 FORM = 1  # of the wire
 _LIMIT = 50  # problems of a file that are sent one by one

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from saltext_mip.data.inventory.model import FileRecord, Inventory, PathologyRecord, Status
+from saltext_mip.data.limits import CODE_CHARS, DATASETS_OF_FILE, FILES, PATHOLOGIES
 from saltext_mip.errors import BadAnswer, UnsafeName
 from saltext_mip.problems import Problem
 from saltext_mip.rules import RULES
@@ -70,8 +71,8 @@ class SentFile(Struct, frozen=True, forbid_unknown_fields=True):
     sha256: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")]
     rows: Count
     datasets: Annotated[
-        tuple[tuple[Annotated[str, Meta(min_length=1, max_length=255)], Count], ...],
-        Meta(max_length=1000),
+        tuple[tuple[Annotated[str, Meta(min_length=1, max_length=CODE_CHARS)], Count], ...],
+        Meta(max_length=DATASETS_OF_FILE),
     ]
     problems: Problems
     verified: Annotated[dict[Sha256, Problems], Meta(max_length=8)]
@@ -84,7 +85,7 @@ class SentPathology(Struct, frozen=True, forbid_unknown_fields=True):
     name: Text
     cde: Sha256 | None
     problems: Problems
-    files: Annotated[tuple[SentFile, ...], Meta(max_length=20_000)]
+    files: Annotated[tuple[SentFile, ...], Meta(max_length=FILES)]
     cde_problem: SentProblem | UnsetType = UNSET
 
 
@@ -97,7 +98,7 @@ class SentInventory(Struct, frozen=True, forbid_unknown_fields=True):
     status: Status
     enrolled: bool
     problems: Problems
-    pathologies: Annotated[tuple[SentPathology, ...], Meta(max_length=1000)]
+    pathologies: Annotated[tuple[SentPathology, ...], Meta(max_length=PATHOLOGIES)]
     headers: Annotated[
         tuple[Annotated[tuple[Name, ...], Meta(min_length=1, max_length=32_767)], ...],
         Meta(max_length=20_000),

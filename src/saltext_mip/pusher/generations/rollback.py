@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from msgspec import UNSET, structs
 
 from saltext_mip.arguments import generation_number
+from saltext_mip.data.consolidation import documents
 from saltext_mip.errors import MipError
 from saltext_mip.generations import rollback as planner
 from saltext_mip.generations.generation import Generation
@@ -128,6 +129,7 @@ def _planned(pusher: Pusher, number: int | None) -> tuple[Generation, planner.Ro
         actor=pusher.actor,
         when=_when(pusher),
     )
+    documents.check(plan.writes, plan.blobs)
     return old, plan
 
 

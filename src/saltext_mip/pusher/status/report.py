@@ -85,7 +85,7 @@ def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
 
 
 def _data(snapshot: Snapshot) -> Condition:
-    gone = [
+    gone: list[tuple[str, str]] = [
         (sent.data.status, f"{node.id}: {_why_gone(sent.data)}")
         for node, sent in snapshot.answered()
         if sent.data is not None and sent.data.status != "ok"

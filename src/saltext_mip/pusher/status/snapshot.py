@@ -32,7 +32,7 @@ class SentPathology(Struct, frozen=True):
     cde: str | None
     files: dict[str, str]
     written: list[str] = field(default_factory=list)
-    unknown: Literal["MountGone", "Unreadable"] | None = None
+    unknown: Literal["MountGone", "Unreadable", "TooManyFiles"] | None = None
 
 
 class SentData(Struct, frozen=True):

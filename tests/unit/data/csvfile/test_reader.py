@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from saltext_mip.data.csvfile import reader
-from saltext_mip.data.csvfile.scanner import CODE_CHARS, COLUMNS, DATASETS, ROW_BYTES
+from saltext_mip.data.csvfile.scanner import COLUMNS, ROW_BYTES
+from saltext_mip.data.limits import CODE_CHARS, DATASETS_OF_FILE
 
 HEADER = b"subjectcode,age,dataset\n"
 GOOD = HEADER + b"a,1,edsd\nb,2,ppmi\nc,3,edsd\n"
@@ -91,7 +92,7 @@ def test_what_the_grammar_allows_is_the_same_table(read, content):
         pytest.param(HEADER + b"a,1,\x1b[2J\n", [("DatasetUnsafe", (2,), 1)], id="escape as code"),
         pytest.param(
             HEADER + b"a,1," + b"x" * (CODE_CHARS + 1) + b"\n",
-            [("DatasetUnsafe", (2,), 1)],
+            [("DatasetCodeTooLong", (2,), 1)],
             id="long code",
         ),
         pytest.param(b"a,dataset,a\n1,x,1\n", [("DuplicateColumn", (1,), 2)], id="column twice"),
@@ -140,9 +141,9 @@ def test_values_stand_in_findings_and_not_in_problems(read):
 
 
 def test_a_column_of_anything_else_is_not_taken_for_datasets(read):
-    rows = b"".join(b"a,1,%d\n" % number for number in range(DATASETS + 1))
+    rows = b"".join(b"a,1,%d\n" % number for number in range(DATASETS_OF_FILE + 1))
     table = read(HEADER + rows)
-    assert problems(table) == [("TooManyDatasets", (DATASETS + 2,), 1)]
+    assert problems(table) == [("TooManyDatasets", (DATASETS_OF_FILE + 2,), 1)]
     assert not table.sound
 
 
