@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from saltfactories.utils.loader import LoaderModuleMock
 
 from saltext_mip.data.inventory.check import check
 from tests.support.mess import CDE, CITIES
@@ -180,7 +181,7 @@ def test_without_a_cde_the_form_is_checked_and_that_is_a_problem(anyones: Path) 
     ],
 )
 def test_a_file_is_corrected_only_by_someone_on_this_machine(
-    how: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: dict[str, str], tmp_path: Path
 ) -> None:
     from salt.exceptions import CommandExecutionError
 
@@ -189,12 +190,12 @@ def test_a_file_is_corrected_only_by_someone_on_this_machine(
     (tmp_path / "CDEsMetadata.json").write_bytes(CDE)
     path = tmp_path / "export.csv"
     path.write_text("dataset;age\nedsd;61\n")
-    monkeypatch.setattr(mip, "__opts__", how, raising=False)
-    with pytest.raises(CommandExecutionError, match=REFUSED):
-        mip.fix(str(path), write=True, out=str(tmp_path / "out.csv"))
-    assert not (tmp_path / "out.csv").exists()
-    with pytest.raises(CommandExecutionError, match=REFUSED):
-        mip.fix("/nonexistent")  # not even whether a file is there is told
+    with LoaderModuleMock({mip: {"__opts__": how}}):
+        with pytest.raises(CommandExecutionError, match=REFUSED):
+            mip.fix(str(path), write=True, out=str(tmp_path / "out.csv"))
+        assert not (tmp_path / "out.csv").exists()
+        with pytest.raises(CommandExecutionError, match=REFUSED):
+            mip.fix("/nonexistent")  # not even whether a file is there is told
     local = {"__cli": "salt-call", "file_client": "local"}
-    monkeypatch.setattr(mip, "__opts__", local, raising=False)
-    assert mip.fix(str(path))["changes"]
+    with LoaderModuleMock({mip: {"__opts__": local}}):
+        assert mip.fix(str(path))["changes"]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from saltfactories.utils.loader import LoaderModuleMock
 
 from saltext_mip.controller.loop import is_controlled
 from saltext_mip.engines import mip as engine
@@ -27,11 +28,10 @@ class Ended(Exception):
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """Runs the engine for a few rounds, in each of which the pillar is compiled again."""
     declared = {"fed1": pillars.declaration(tmp_path, "fed1", index=1, workers=1)}
     found = federations({"mip": {"federations": declared}})
-    monkeypatch.setattr(engine, "__opts__", {"root_dir": str(tmp_path)}, raising=False)
     monkeypatch.setattr(engine, "declared", lambda _: found)
     monkeypatch.setattr(engine, "DECLARED_EVERY", -1.0)
     monkeypatch.setattr(engine, "_starter", lambda *_: started)
@@ -50,7 +50,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         with pytest.raises(Ended):
             engine.start()
 
-    return rounds
+    with LoaderModuleMock({engine: {"__opts__": {"root_dir": str(tmp_path)}}}):
+        yield rounds
 
 
 @pytest.mark.parametrize("fault", ["full", "read-only"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import salt.exceptions
+from saltfactories.utils.loader import LoaderModuleMock
 
 from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.errors import MipError
@@ -24,16 +26,14 @@ def fault(*_: Any, **__: Any) -> None:
 
 
 @pytest.fixture
-def opts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def opts(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """What Salt's loader puts into modules."""
     made = {"id": "fed1-ms", "root_dir": str(tmp_path), "test": False, "__cli": "salt-minion"}
     declared = {"nodes": NODES, "data_path": str(tmp_path / "data")}
-    for module in (mip, mip_node, states):
-        monkeypatch.setattr(module, "__opts__", made, raising=False)
-        monkeypatch.setattr(module, "__context__", {}, raising=False)
-        pillar = {"mip": {"federations": {"fed1": declared}}}
-        monkeypatch.setattr(module, "__pillar__", pillar, raising=False)
-    return made
+    pillar = {"mip": {"federations": {"fed1": declared}}}
+    dunders = {"__opts__": made, "__context__": {}, "__pillar__": pillar}
+    with LoaderModuleMock(dict.fromkeys((mip, mip_node, states), dunders)):
+        yield made
 
 
 def test_an_execution_function_tells_the_kind_and_the_place(

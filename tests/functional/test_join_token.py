@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from saltfactories.utils.loader import LoaderModuleMock
 
 from saltext_mip.generations.overrides import Override
 from saltext_mip.generations.store import Store
@@ -23,13 +25,13 @@ PILLAR: dict[str, Any] = {"mip": {"federations": {"fed1": {"nodes": NODES}}}}
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def state(tmp_path: Path) -> Iterator[Path]:
     """The pusher's state, with a token; the node reports that it is in no Swarm."""
-    monkeypatch.setattr(external, "__opts__", {"root_dir": str(tmp_path)}, raising=False)
-    monkeypatch.setattr(external, "__grains__", {"mip_swarm": "out"}, raising=False)
     folder = tmp_path / "var/lib/mip/fed1"
     join_token.keep(folder, Secret("SWMTKN"), "cluster1")
-    return folder
+    dunders = {"__opts__": {"root_dir": str(tmp_path)}, "__grains__": {"mip_swarm": "out"}}
+    with LoaderModuleMock({external: dunders}):
+        yield folder
 
 
 def test_a_node_that_is_out_gets_it_and_it_is_used_then(state: Path) -> None:

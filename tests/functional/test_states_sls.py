@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import salt.client
 import salt.config
+from saltfactories.utils.functional import Loaders
 
 from saltext_mip.bridge import sls
 
@@ -33,12 +33,12 @@ def show(tmp_path: Path, request: pytest.FixtureRequest) -> Show:
         "pillar_roots": {"base": []},
         "pillar": PILLAR,
         "skip_grains": True,
-        "grains": {"id": request.param},
     }
-    caller = salt.client.Caller(mopts=opts)
+    loaders = Loaders(opts)
+    loaders.opts["grains"] = {"id": request.param}
 
     def shown(name: str) -> dict[str, Any]:
-        found = caller.cmd("state.show_sls", name, pillar=PILLAR)
+        found = loaders.modules["state.show_sls"](name, pillar=PILLAR)
         assert isinstance(found, dict), found
         return found
 
