@@ -87,6 +87,7 @@ REASONS: Mapping[str, str] = {
     "SwarmLocked": "On the master node: docker swarm unlock. It asks for the Swarm's unlock key.",
     "SwarmOfOthers": "On the master node, docker info names its managers. Correct the pillar's "
     "addresses; or, if the node has to leave that Swarm, ask its operators first.",
+    "SwarmStarting": "Wait a minute; then on the master node: docker info shows what it waits for.",
     "SwarmFailed": "On the master node, see the error: docker info and journalctl -u docker.",
     "ServicesDiffer": "Run salt-run mip.deploy to fix it; dry_run=True shows the plan.",
     "DeployFailed": "Fix what the message names; then run salt-run mip.deploy.",

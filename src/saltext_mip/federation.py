@@ -41,6 +41,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "services": {},
         "swarm": {
             "endpoint_mode": "dnsrr",
+            "data_path_port": 4789,
             "network": {
                 "name": "mip-federation",
                 "subnet": "10.20.30.0/24",

@@ -21,6 +21,7 @@ NODES = {
     "fed1-ms": {"role": "master", "address": "10.0.0.1"},
     "fed1-wk-h1": {"role": "worker", "address": "10.0.1.1"},
 }
+SWARM = {"swarms": {"fed1": "cluster1"}}  # no secret: by it a node knows whose Swarm it is in
 PILLAR: dict[str, Any] = {"mip": {"federations": {"fed1": {"nodes": NODES}}}}
 
 
@@ -37,7 +38,7 @@ def state(tmp_path: Path) -> Iterator[Path]:
 def test_a_node_that_is_out_gets_it_and_it_is_used_then(state: Path) -> None:
     assert not join_token.used(state)
     given = external.ext_pillar("fed1-wk-h1", PILLAR)
-    assert given == {"mip": {"secrets": {"fed1": {"join": "SWMTKN"}}}}
+    assert given == {"mip": {"secrets": {"fed1": {"join": "SWMTKN"}}, **SWARM}}
     assert join_token.used(state)
     assert b"SWMTKN" not in (state / "join-used.json").read_bytes()
     join_token.keep(state, Secret("SWMTKN-next"), "cluster1")
@@ -47,7 +48,7 @@ def test_a_node_that_is_out_gets_it_and_it_is_used_then(state: Path) -> None:
 def test_a_disabled_node_and_a_foreign_minion_get_none(state: Path) -> None:
     when = datetime.now(UTC).isoformat(timespec="seconds")
     Store(state).disable("fed1-wk-h1", Override("anna", when, "moved"))
-    assert external.ext_pillar("fed1-wk-h1", PILLAR) == {}
+    assert external.ext_pillar("fed1-wk-h1", PILLAR) == {"mip": SWARM}
     assert external.ext_pillar("fed2-wk-h1", PILLAR) == {}
     assert not join_token.used(state)
 
@@ -59,6 +60,6 @@ def test_what_cannot_be_recorded_or_read_is_not_given(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(join_token, "write_state", full)
-    assert external.ext_pillar("fed1-wk-h1", PILLAR) == {}
+    assert external.ext_pillar("fed1-wk-h1", PILLAR) == {"mip": SWARM}
     (state / JOIN).write_bytes(b"{")
     assert external.ext_pillar("fed1-wk-h1", PILLAR) == {}

@@ -1,4 +1,4 @@
-"""A certificate for a server on 127.0.0.1."""
+"""Certificates: of a server on 127.0.0.1, and of a node of a Swarm."""
 
 from __future__ import annotations
 
@@ -39,3 +39,27 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     (folder / "server.pem").write_bytes(private + public)
     (folder / "ca.pem").write_bytes(public)
     return folder / "server.pem", folder / "ca.pem"
+
+
+def swarm_certificate(node: str, unit: str, cluster: str, days: float) -> bytes:
+    """A node's, with the subject that Docker's have; it expires in so many days."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, cluster),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
+            x509.NameAttribute(NameOID.COMMON_NAME, node),
+        ]
+    )
+    now = datetime.datetime.now(datetime.UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swarm-ca")]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=90))
+        .not_valid_after(now + datetime.timedelta(days=days))
+        .sign(key, hashes.SHA256())
+    )
+    return signed.public_bytes(serialization.Encoding.PEM)

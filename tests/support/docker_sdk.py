@@ -12,8 +12,13 @@ import copy
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+from docker import errors
+
+from tests.support.certificates import swarm_certificate
 
 TOKEN = "SWMTKN-1-canary"
 
@@ -57,6 +62,13 @@ class Docker:
         self.local_state = "active" if manager else "inactive"
         self.remote: list[str] = []
         self.error = ""
+        self.root = ""  # Docker's folder
+        self.node_id = "id-ms"
+        self.address = "10.77.0.10"
+        self.live_restore = False
+        self.security: list[str] = ["name=seccomp,profile=default"]
+        self.next_states: list[str] = []  # what it reports one after the other, then local_state
+        self.join_times_out = False
         self.nodes_: dict[str, dict[str, Any]] = {}
         self.services_: dict[str, dict[str, Any]] = {}
         self.tasks_: list[dict[str, Any]] = []
@@ -115,17 +127,37 @@ class Docker:
         self.closed += 1
 
     def info(self) -> dict[str, Any]:
-        cluster = {"ID": "cluster1"} if self.manager else None
+        state = self.next_states.pop(0) if self.next_states else self.local_state
+        loaded = state == "active"
         return {
+            "DockerRootDir": self.root,
+            "LiveRestoreEnabled": self.live_restore,
+            "SecurityOptions": self.security,
             "Swarm": {
-                "NodeID": "id-ms" if self.local_state == "active" else "",
-                "LocalNodeState": self.local_state,
-                "ControlAvailable": self.manager,
+                # of a Swarm that did not start, Docker knows neither this node nor its managers
+                "NodeID": self.node_id if loaded else "",
+                "NodeAddr": self.address if loaded else "",
+                "LocalNodeState": state,
+                "ControlAvailable": self.manager and loaded,
                 "Error": self.error,
-                "RemoteManagers": [{"Addr": f"{address}:2377"} for address in self.remote] or None,
-                "Cluster": cluster,
-            }
+                "RemoteManagers": [
+                    {"NodeID": f"manager-{address}", "Addr": f"{address}:2377"}
+                    for address in (self.remote if state in ("active", "pending") else ())
+                ]
+                or None,
+                "Cluster": {"ID": "cluster1", "DataPathPort": 4789}
+                if self.manager and loaded
+                else None,
+            },
         }
+
+    def certify(self, root: Path, *, role: str, cluster: str, days: float = 30) -> None:
+        """Docker's folder has a certificate of the node; with no role, it has none."""
+        self.root = str(root)
+        if role:
+            path = root / "swarm/certificates/swarm-node.crt"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(swarm_certificate(self.node_id, f"swarm-{role}", cluster, days))
 
     def init(self, **options: Any) -> None:
         self.calls.append(("init", options))
@@ -133,6 +165,15 @@ class Docker:
 
     def join(self, **options: Any) -> None:
         self.calls.append(("join", options))
+        if self.join_times_out:
+            self.local_state = "pending"
+            response = SimpleNamespace(status_code=503, reason="", url="")
+            raise errors.APIError(
+                "",
+                response,
+                "Timeout was reached before node joined. The attempt to join the "
+                "swarm will continue in the background.",
+            )
         self.local_state, self.error = "active", ""
         self.remote = [address.rpartition(":")[0] for address in options["remote_addrs"]]
 

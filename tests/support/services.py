@@ -143,6 +143,7 @@ class Services(Folders):
         stopped = self.overrides
         return {
             "swarm": "active" if self.joined else "inactive",
+            "swarm_error": "",
             "cluster": "c" if self.joined else "",
             "nodes": {
                 each: {

@@ -76,6 +76,11 @@ def service_secrets(pillar: Mapping[str, Any], federation: str) -> Mapping[str, 
     return found
 
 
+def swarm_id(pillar: Mapping[str, Any], federation: str) -> str:
+    """The id of the federation's Swarm, as the pusher knows it; empty where it knows none."""
+    return str(pillar.get("mip", {}).get("swarms", {}).get(federation, ""))
+
+
 @contextmanager
 def join_token(
     opts: Mapping[str, Any], grains: Mapping[str, Any], federation: str

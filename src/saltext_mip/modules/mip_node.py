@@ -257,7 +257,8 @@ def join_again(federation, declaration):
 
     def step(context):
         with pillar.join_token(__opts__, __grains__, federation) as token:
-            swarm.join(context, token, test=False, again=True)
+            cluster = pillar.swarm_id(pillar.plain(__pillar__), federation)
+            swarm.join(context, token, test=False, again=True, cluster=cluster)
         return swarm.observe_membership(context)
 
     return _step(step, federation, declaration)

@@ -15,7 +15,7 @@ from typing import Any
 from saltext_mip.data import data_path
 from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation, Node
-from saltext_mip.node import data_disk, docker
+from saltext_mip.node import data_disk, docker, swarm_checks
 from saltext_mip.node.context import NodeContext
 from saltext_mip.swarm.components import (
     COMPOSE_PROJECT_LABEL,
@@ -153,6 +153,8 @@ def _docker(context: NodeContext) -> Iterator[PreflightIssue]:
             found = client.api.containers()
             yield from _old(context, found, desired)
             yield from _ports(context, found, desired)
+            for fatal, text in swarm_checks.check(context, client):
+                yield PreflightIssue(fatal, text)
     except MipError as exc:
         yield PreflightIssue(True, str(exc))
 

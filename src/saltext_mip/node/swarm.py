@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from saltext_mip import sealing
@@ -10,7 +10,7 @@ from saltext_mip.errors import Refused
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
 from saltext_mip.secret import Secret
-from saltext_mip.swarm import membership
+from saltext_mip.swarm import local_node
 
 # fetches the join token for this node; None where the pusher has none yet
 Token = Callable[[], Secret | None]
@@ -22,12 +22,12 @@ def observe_membership(context: NodeContext, public_key: bytes | None = None) ->
     ``public_key`` is the pusher's, for which the token is sealed.
     """
     with docker.connected(timeout=10) as client:
-        now = membership.state(client)
+        now = local_node.from_info(client.info())
         value = {
-            "state": now["LocalNodeState"],
-            "id": now["NodeID"],
-            "cluster": (now.get("Cluster") or {}).get("ID", "") if now["ControlAvailable"] else "",
-            "error": now["Error"],
+            "state": now.summary,
+            "id": now.id,
+            "cluster": now.cluster,
+            "error": now.error,
         }
         if context.node.role == "master" and value["cluster"] and public_key is not None:
             value["sealed"] = _sealed_token(context, client, public_key)
@@ -39,40 +39,51 @@ def rotate_token(context: NodeContext, public_key: bytes) -> dict[str, Any]:
     if context.node.role != "master":
         raise Refused("the Swarm's join token is the master's")
     with docker.connected() as client:
-        if membership.state(client)["ControlAvailable"]:
-            membership.rotate_token(client)
+        if local_node.from_info(client.info()).control:
+            local_node.rotate_token(client)
     return observe_membership(context, public_key)
 
 
 def _sealed_token(context: NodeContext, client: Any, public_key: bytes) -> str:
     """The Swarm's join token, for the pusher alone."""
     binding = sealing.Binding(context.federation.name, context.node.id, sealing.JOIN_PURPOSE)
-    return sealing.sealed(membership.token(client), public_key, binding)
+    return sealing.sealed(local_node.token(client), public_key, binding)
 
 
 def initialise(context: NodeContext, *, test: bool) -> str | None:
-    """Initialise the Swarm; the reason, or ``None`` where this node manages one."""
+    """Initialise the Swarm; the reason, or ``None`` where this node manages one.
+
+    :class:`~saltext_mip.swarm.errors.NotInSwarm` where there is one that does not work here.
+    """
     with docker.connected() as client:
-        now = membership.state(client)
-        if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
+        now = local_node.observe_loaded(client)
+        if now.state != "inactive":
+            local_node.require_manager(now)
             return None
+        _require_fit(client)
         if not test:
-            membership.initialise(client, context.node.address)
+            port = context.federation.settings["swarm"]["data_path_port"]
+            local_node.initialise(client, context.node.address, port)
         return "it is in no Swarm"
 
 
-def join(context: NodeContext, token: Token, *, test: bool, again: bool = False) -> str | None:
+def join(
+    context: NodeContext, token: Token, *, test: bool, again: bool = False, cluster: str = ""
+) -> str | None:
     """Join the master's Swarm; the reason, or ``None`` where this node is in it.
 
-    ``again``: the manager does not know this node, whatever its Docker reports.
+    ``again``: the manager does not know this node, whatever its Docker reports. ``cluster``: the
+    id of the federation's Swarm, where it is known.
     """
     manager = context.federation.master.address
     with docker.connected() as client:
-        now: Mapping[str, Any] = membership.state(client)
-        reason = membership.joined(now, manager)  # refuses to leave what is not ours
-        if again:
-            reason = "the Swarm does not know this node"
-        if reason is None or test:
+        now = local_node.observe_loaded(client)
+        # refuses to leave what is not ours
+        reason = local_node.joined(now, manager, cluster, unknown_to_manager=again)
+        if reason is None:
+            return None
+        _require_fit(client)
+        if test:
             return reason
         secret = token()
         if secret is None:
@@ -80,5 +91,10 @@ def join(context: NodeContext, token: Token, *, test: bool, again: bool = False)
                 f"{reason}, and the pusher has no join token. On the pusher: "
                 f"salt-run mip.deploy federation={context.federation.name}"
             )
-        membership.join(client, manager, context.node.address, secret)
+        local_node.join(client, manager, context.node.address, secret)
         return reason
+
+
+def _require_fit(client: Any) -> None:
+    if why := local_node.unfit(client.info()):
+        raise Refused(why)

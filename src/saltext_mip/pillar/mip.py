@@ -8,6 +8,9 @@ Swarm gets the join token (``join``), unless it is disabled. Right after joining
 pillar compiled without the grain, since the Salt master keeps compiled pillar in its cache; the
 deployment that has the node join, or the next refresh, replaces the token.
 
+``mip:swarms:<federation>`` of the other nodes is the id of the federation's Swarm, where there is
+one: by it a node knows whose Swarm its Docker is in.
+
 Configuration, which ``salt-run mip.setup`` writes:
 
 .. code-block:: yaml
@@ -40,7 +43,8 @@ def __virtual__():
 
 def ext_pillar(minion_id, pillar):
     """
-    The secrets of this minion: ``{"mip": {"secrets": {federation: {"env", "join"}}}}``, or nothing.
+    What this minion alone gets: ``{"mip": {"secrets": {federation: {"env", "join"}}, "swarms":
+    {federation: id}}}``, or nothing.
     """
     if not _is_node(pillar, minion_id):
         return {}
@@ -48,7 +52,7 @@ def ext_pillar(minion_id, pillar):
         declared = federations(plain(pillar))
     except MipError:
         return {}  # what uses the pillar reports it
-    found = {}
+    found, swarms = {}, {}
     for name, federation in declared.items():
         node = next((node for node in federation.nodes if node.id == minion_id), None)
         if node is None:
@@ -56,13 +60,26 @@ def ext_pillar(minion_id, pillar):
         secrets = {}
         if node.role == "master":
             secrets["env"] = _environment(name, federation)
-        elif __grains__.get("mip_swarm") == "out":
-            token = _join_token(federation, minion_id)
-            if token is not None:
-                secrets["join"] = token.reveal()
+        else:
+            if cluster := _swarm_id(federation):
+                swarms[name] = cluster
+            if __grains__.get("mip_swarm") == "out":
+                token = _join_token(federation, minion_id)
+                if token is not None:
+                    secrets["join"] = token.reveal()
         if secrets:
             found[name] = secrets
-    return {"mip": {"secrets": found}} if found else {}
+    parts = {"secrets": found, "swarms": swarms}
+    mine = {key: value for key, value in parts.items() if value}
+    return {"mip": mine} if mine else {}
+
+
+def _swarm_id(federation):
+    try:
+        return join_token.cluster(federation.state(Path(__opts__["root_dir"])))
+    except (StateBroken, OSError) as exc:
+        log.error("The Swarm of %s is not known: %s", federation.name, exc)
+        return None
 
 
 def _join_token(federation, minion_id):

@@ -186,7 +186,8 @@ def swarm_joined(name, federation=None):
 
     def join(context):
         with pillar.join_token(__opts__, __grains__, context.federation.name) as token:
-            reason = swarm.join(context, token, test=__opts__["test"])
+            cluster = pillar.swarm_id(pillar.plain(__pillar__), context.federation.name)
+            reason = swarm.join(context, token, test=__opts__["test"], cluster=cluster)
         return True, _changed("swarm", reason, "joined"), "This node is in the Swarm."
 
     return _state(name, federation, join)
@@ -219,7 +220,7 @@ def services(name, federation=None):
     def enforce(context):
         secrets = pillar.service_secrets(pillar.plain(__pillar__), context.federation.name)
         test = __opts__["test"]
-        if test and not status.is_manager():
+        if test and not status.has_swarm():
             return True, {"swarm": {"old": "none", "new": "with every service"}}, ""
         done = services_enforce.enforce(context, secrets, ServiceRequest("enforce", dry_run=test))
         changes = {

@@ -5,6 +5,7 @@
     DockerUnavailable    Docker does not respond, or is too old (temporary)
     DockerFailed         Docker refused what was asked of it
     NotInSwarm           this node is not the manager that the operation needs
+    StillJoining         Docker tries to join a Swarm (temporary)
     NotOurs              something that is not ours has our name or port
     NetworkInUse         the network differs, and something uses it
     NotServing           the services did not come up in time (temporary)
@@ -18,7 +19,9 @@ from saltext_mip.errors import NodeError, Refused
 SWARM_FIXES = {
     "inactive": "On the pusher: salt-run mip.deploy.",
     "locked": "Unlock it with its key: docker swarm unlock.",
-    "active": "docker info names the managers of the Swarm that it is in.",
+    "not a manager": "docker info names the managers of the Swarm that it is in.",
+    "starting": "Docker has not loaded it: docker info shows when it has, journalctl -u docker why "
+    "not.",
 }
 
 
@@ -37,8 +40,25 @@ class DockerFailed(NodeError):
 class NotInSwarm(Refused):
     """This node does not manage a Swarm ({state}). {fix}"""
 
-    def __init__(self, state: str) -> None:
-        super().__init__(state=state, fix=SWARM_FIXES.get(state, "See its error: docker info."))
+    def __init__(self, state: str, fix: str | None = None, error: str = "") -> None:
+        known = SWARM_FIXES.get(state, "See its error: docker info, journalctl -u docker.")
+        found = f"{state}: {error}" if error and error != state else state
+        super().__init__(state=found, fix=known if fix is None else f"{fix}.")
+        self.permanent = state != "starting"
+
+
+class StillJoining(NodeError):
+    """Docker is still trying to join the Swarm of {managers}{because}. {fix}"""
+
+    permanent = False
+
+    def __init__(self, *, managers: str, error: str = "") -> None:
+        super().__init__(
+            managers=managers,
+            because=f" ({error})" if error else "",
+            fix=f"Port 2377/tcp of {managers} must be reachable from this node. It goes on by "
+            "itself: docker info shows when it has joined.",
+        )
 
 
 class NotOurs(Refused):

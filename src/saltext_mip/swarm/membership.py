@@ -1,7 +1,8 @@
-"""The Swarm itself: who is in it, which entry is which node, and its network.
+"""The Swarm as its manager has it: which entry is which node, and the network.
 
 All goes by node ids: two entries may have one hostname, of a node that was reinstalled and of
-its old installation. :func:`membership` is pure; the rest does what it returns.
+its old installation. :func:`membership` is pure; the rest does what it returns. A node's own view
+is :mod:`saltext_mip.swarm.local_node`.
 """
 
 from __future__ import annotations
@@ -12,17 +13,12 @@ from typing import Any, Literal
 
 from docker.types import IPAMConfig, IPAMPool
 
-from saltext_mip.errors import NodeError, Refused
 from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import PlanItem
-from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import FEDERATION_LABEL
-from saltext_mip.swarm.errors import NotInSwarm
 from saltext_mip.swarm.model import PLACE_LABEL
 from saltext_mip.swarm.observed import MTU, MTU_OPTION, Observed, SwarmNode
 from saltext_mip.swarm.plan import NetworkItem
-
-PORT = 2377
 
 
 class EntryItem(PlanItem, frozen=True, kw_only=True):
@@ -36,92 +32,6 @@ class EntryItem(PlanItem, frozen=True, kw_only=True):
         cls, action: Literal["label", "unlabel", "forget"], id_: str, place: str, reason: str
     ) -> EntryItem:
         return cls(action, f"Swarm node {place}", reason, id=id_, place=place)
-
-
-def state(client: Any) -> Mapping[str, Any]:
-    """What Docker reports of this node: ``LocalNodeState``, ``NodeID``, ``Error`` and more."""
-    found: Mapping[str, Any] = client.info()["Swarm"]
-    return found
-
-
-def initialise(client: Any, address: str) -> bool:
-    """Make this node the manager of a new Swarm; False if it is one."""
-    now = state(client)
-    if now["LocalNodeState"] == "active" and now["ControlAvailable"]:
-        return False
-    if now["LocalNodeState"] != "inactive":
-        raise NotInSwarm(now["LocalNodeState"])
-    client.swarm.init(advertise_addr=address, listen_addr=f"0.0.0.0:{PORT}")
-    return True
-
-
-def token(client: Any) -> Secret:
-    """The token with which a worker joins."""
-    client.swarm.reload()
-    return Secret(client.swarm.attrs["JoinTokens"]["Worker"])
-
-
-def rotate_token(client: Any) -> None:
-    """Replace the token with which a worker joins: the one of before joins no node any more."""
-    client.swarm.reload()
-    now = client.swarm.attrs
-    # with its whole specification, of which Docker would reset what is left out
-    client.api.update_swarm(now["Version"]["Index"], now["Spec"], rotate_worker_token=True)
-
-
-def joined(now: Mapping[str, Any], manager: str) -> str | None:
-    """Why this node is not in the Swarm of ``manager``; ``None`` if it is.
-
-    :class:`~saltext_mip.errors.Refused` where it is in another, which an operator must decide.
-    """
-    local = now["LocalNodeState"]
-    if local == "inactive":
-        return "it is in no Swarm"
-    if local == "locked":
-        raise NotInSwarm(local)
-    if _is_manager(now):
-        raise Refused(
-            "Docker manages a Swarm of its own. docker node ls and docker service ls show what is "
-            "in it. Whether it may go is for its operators to decide: with its last manager, a "
-            "Swarm loses its services, networks, configs and secrets."
-        )
-    addresses = (each["Addr"].rpartition(":")[0] for each in now["RemoteManagers"] or ())
-    hosts = {address.strip("[]") for address in addresses}
-    if local == "active" and not now["Error"] and (manager in hosts or not _is_address(manager)):
-        return None
-    if local == "active" and not now["Error"]:
-        raise Refused(
-            f"Docker is in the Swarm of {', '.join(sorted(hosts)) or 'another manager'}, not "
-            f"of {manager}. If it is another's Swarm, ask its operators. To leave it: docker swarm "
-            "leave (its services on this node end; folders with data are kept)."
-        )
-    return f"its Swarm has lost it ({now['Error'] or local})"
-
-
-def _is_manager(now: Mapping[str, Any]) -> bool:
-    """Whether it manages a Swarm, or did when its Docker last worked."""
-    managers = {each.get("NodeID") for each in now["RemoteManagers"] or ()}
-    own = now.get("NodeID")
-    return bool(now["ControlAvailable"] or (own and own in managers))
-
-
-def _is_address(text: str) -> bool:
-    return text.replace(".", "").isdigit() or ":" in text
-
-
-def join(client: Any, manager: str, address: str, secret: Secret) -> None:
-    """Join the Swarm of ``manager``; a Swarm that has lost this node is left first."""
-    if state(client)["LocalNodeState"] != "inactive":
-        client.swarm.leave(force=True)
-    client.swarm.join(
-        remote_addrs=[f"[{manager}]:{PORT}" if ":" in manager else f"{manager}:{PORT}"],
-        join_token=secret.reveal(),
-        advertise_addr=address,
-        listen_addr=f"0.0.0.0:{PORT}",
-    )
-    now = state(client)
-    if now["LocalNodeState"] != "active":
-        raise NodeError(f"cannot join the Swarm of {manager}: {now['Error'] or 'no reason given'}")
 
 
 def entries(

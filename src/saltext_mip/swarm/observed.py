@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from saltext_mip.swarm import docker_api as specs
+from saltext_mip.swarm import local_node
 from saltext_mip.swarm.components import FEDERATION_LABEL, NODE_LABEL
 from saltext_mip.swarm.model import PLACE_LABEL, Service
 
@@ -123,6 +124,9 @@ class Network:
 class Observed:
     """Everything that was read. ``services`` has all of the Swarm, also those that are not ours.
 
+    ``state`` is :attr:`~saltext_mip.swarm.local_node.LocalNode.summary` of this node, ``error``
+    what Docker reports beside it.
+
     ``ending`` are the minion ids of nodes on which a container of ours runs, the service of which
     is gone: Docker gives it time to end.
     """
@@ -134,10 +138,11 @@ class Observed:
     networks: Mapping[str, Network] = field(default_factory=dict)
     services: Mapping[str, Running] = field(default_factory=dict)
     ending: tuple[str, ...] = ()
+    error: str = ""
 
     @property
     def manager(self) -> bool:
-        return self.state == "active" and bool(self.cluster)
+        return self.state == "active"
 
 
 def observe(
@@ -151,10 +156,9 @@ def observe(
 
     ``secrets`` are names of variables whose values are never shown, by service.
     """
-    swarm = client.info()["Swarm"]
-    cluster = (swarm.get("Cluster") or {}).get("ID", "") if swarm["ControlAvailable"] else ""
-    if not cluster:
-        return Observed(swarm["LocalNodeState"], "", swarm["NodeID"])
+    own = local_node.from_info(client.info())
+    if own.summary != "active":
+        return Observed(own.summary, "", own.id, error=own.error)
     api = client.api
     nodes = tuple(_node(each) for each in api.nodes())
     ready = {node.id for node in nodes if node.state == "ready"}
@@ -181,9 +185,7 @@ def observe(
         each["Name"]: _network(each, [r.service for r in services.values()]) for each in overlays
     }
     ending = _ending(every, {each["ID"] for each in found}, ready, federation)
-    return Observed(
-        swarm["LocalNodeState"], cluster, swarm["NodeID"], nodes, networks, services, ending
-    )
+    return Observed(own.summary, own.cluster, own.id, nodes, networks, services, ending)
 
 
 def _node(each: Mapping[str, Any]) -> SwarmNode:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -9,8 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from saltext_mip import sealing
 from saltext_mip.errors import Refused
 from saltext_mip.node import swarm
+from saltext_mip.node.services import status
 from saltext_mip.sealing import JOIN_PURPOSE, Binding
 from saltext_mip.secret import Secret
+from saltext_mip.swarm import local_node
+from saltext_mip.swarm.errors import NotInSwarm, StillJoining
 from tests.support.docker_sdk import TOKEN, Docker
 from tests.unit.node.conftest import Contexts
 
@@ -34,7 +39,11 @@ def test_the_manager_initialises_the_swarm_once(
     assert swarm.initialise(context, test=True) == "it is in no Swarm"
     assert worker_docker.calls == []
     assert swarm.initialise(context, test=False) == "it is in no Swarm"
-    options = {"advertise_addr": MANAGER, "listen_addr": "0.0.0.0:2377"}
+    options = {
+        "advertise_addr": MANAGER,
+        "listen_addr": "0.0.0.0:2377",
+        "data_path_port": 4789,
+    }
     assert worker_docker.calls == [("init", options)]
     assert swarm.initialise(context, test=False) is None
 
@@ -53,12 +62,63 @@ def test_a_worker_joins_once(worker_docker: Docker, context_of: Contexts) -> Non
 
 
 def test_a_worker_that_the_swarm_lost_leaves_it_and_joins(
-    worker_docker: Docker, context_of: Contexts
+    worker_docker: Docker, context_of: Contexts, tmp_path: Path
 ) -> None:
     worker_docker.local_state, worker_docker.error = "error", "certificate expired"
-    reason = swarm.join(context_of("fed1-wk-chuv"), token, test=False)
+    context = context_of("fed1-wk-chuv")
+    with pytest.raises(Refused, match="nothing proves"):
+        swarm.join(context, token, test=False, cluster="cluster1")
+    assert worker_docker.calls == []
+    worker_docker.certify(tmp_path, role="worker", cluster="cluster1")
+    reason = swarm.join(context, token, test=False, cluster="cluster1")
     assert reason == "its Swarm has lost it (certificate expired)"
     assert [name for name, _ in worker_docker.calls] == ["leave", "join"]
+
+
+def test_a_join_that_docker_goes_on_with_is_waited_for(
+    worker_docker: Docker, context_of: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker_docker.join_times_out = True
+    monkeypatch.setattr(local_node, "POLL_INTERVAL", 0.0)
+    monkeypatch.setattr(local_node, "LOADED_WAIT", 0.0)
+    context = context_of("fed1-wk-chuv")
+    with pytest.raises(StillJoining, match=f"Port 2377/tcp of {MANAGER}"):
+        swarm.join(context, token, test=False)
+    worker_docker.local_state = "inactive"
+    monkeypatch.setattr(local_node, "LOADED_WAIT", 60.0)
+
+    def joins(_: float) -> None:
+        worker_docker.local_state = "active"
+
+    monkeypatch.setattr(local_node.time, "sleep", joins)
+    local_node.join(worker_docker, MANAGER, "10.77.0.21", token(), sleep=joins)
+    assert worker_docker.names("leave") == []
+
+
+@pytest.mark.parametrize("state", ["locked", "error", "pending"])
+def test_a_swarm_that_does_not_work_is_not_initialised(
+    worker_docker: Docker, context_of: Contexts, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(local_node, "LOADED_WAIT", 0.0)
+    worker_docker.local_state = state
+    for test in (True, False):
+        with pytest.raises(NotInSwarm, match="starting" if state == "pending" else state):
+            swarm.initialise(context_of("fed1-ms"), test=test)
+    with pytest.raises(NotInSwarm):
+        status.has_swarm()
+    assert worker_docker.calls == []
+
+
+@pytest.mark.parametrize("test", [True, False])
+def test_a_docker_that_cannot_do_swarm_is_refused_before_it_is_asked(
+    worker_docker: Docker, context_of: Contexts, *, test: bool
+) -> None:
+    worker_docker.live_restore = True
+    with pytest.raises(Refused, match="live-restore"):
+        swarm.initialise(context_of("fed1-ms"), test=test)
+    with pytest.raises(Refused, match="live-restore"):
+        swarm.join(context_of("fed1-wk-chuv"), token, test=test)
+    assert worker_docker.calls == []
 
 
 def test_one_that_the_manager_does_not_know_joins_again(

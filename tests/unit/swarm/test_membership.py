@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.errors import Refused
-from saltext_mip.swarm.membership import entries, joined, membership, own_ids
+from saltext_mip.swarm.membership import entries, membership, own_ids
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import Observed, Running, SwarmNode, Task
 from tests.unit.swarm.declared import federation
@@ -104,100 +103,11 @@ def test_a_node_on_which_something_foreign_runs_stays_in_the_swarm_without_our_l
     assert said(replace(there, services={"theirs": ended})) == [("forget", "2")]
 
 
-def word(
-    state: str, *managers: str, error: str = "", control: bool = False, own: str = ""
-) -> dict[str, Any]:
-    """What Docker reports; ``own``: the address of this node, if it was among its managers."""
-    remote = [{"Addr": f"{host}:2377", "NodeID": f"id-{host}"} for host in managers]
-    if own:
-        remote.append({"Addr": f"{own}:2377", "NodeID": "mine"})
-    return {
-        "LocalNodeState": state,
-        "NodeID": "mine",
-        "ControlAvailable": control,
-        "Error": error,
-        "RemoteManagers": remote,
-    }
-
-
-@pytest.mark.parametrize(
-    ("now", "reason"),
-    [
-        (word("inactive"), "it is in no Swarm"),
-        (word("active", "10.77.0.10"), None),
-        (word("pending", "10.77.0.10"), "its Swarm has lost it (pending)"),
-        (word("error", error="gone"), "its Swarm has lost it (gone)"),
-    ],
-)
-def test_a_node_knows_whether_it_is_in_the_swarm(now: dict[str, Any], reason: str | None) -> None:
-    assert joined(now, "10.77.0.10") == reason
-
-
-def test_another_swarm_is_left_by_nobody_but_a_person() -> None:
-    with pytest.raises(Refused, match=r"docker swarm leave \(.* are kept\)"):
-        joined(word("active", "10.1.1.1"), "10.77.0.10")
-
-
-MANAGERS = [
-    word("active", control=True, own="10.1.1.2"),
-    word("active", "10.77.0.10", control=True, own="10.1.1.2"),
-    word("error", "10.1.1.1", error="certificate expired", own="10.1.1.2"),
-    word("pending", own="10.1.1.2"),
-    word("locked"),
-    word("locked", own="10.1.1.2"),
-]
-
-
-@pytest.mark.parametrize("now", MANAGERS)
-def test_no_manager_is_told_to_leave_its_swarm(now: dict[str, Any]) -> None:
-    with pytest.raises(Refused) as caught:
-        joined(now, "10.77.0.10")
-    assert "leave" not in str(caught.value)
-    assert ("docker swarm unlock" in str(caught.value)) is (now["LocalNodeState"] == "locked")
-
-
 def test_a_refresh_gives_places_and_takes_none_of_a_node_that_left_the_pillar() -> None:
     again = [entry("2", "hospital-b", "down"), entry("3", "hospital-b", labels={})]
     left = [entry("4", "some-server"), entry("5", "another-server", "down")]
     found = membership(FED, swarm(*again, *left), whole=False)
     assert [(item.action, item.id) for item in found] == [("label", "3"), ("forget", "2")]
-
-
-def of_manager(*addresses: str) -> dict[str, Any]:
-    """What Docker reports of a worker whose Swarm has these managers."""
-    managers = [{"Addr": address} for address in addresses]
-    return {
-        "LocalNodeState": "active",
-        "ControlAvailable": False,
-        "Error": "",
-        "RemoteManagers": managers,
-    }
-
-
-@pytest.mark.parametrize(
-    ("address", "manager"),
-    [
-        ("10.0.0.1:2377", "10.0.0.1"),
-        ("[fd00::1]:2377", "fd00::1"),
-        # a name is not resolved: where it points is not known here
-        ("10.0.0.1:2377", "pusher.example"),
-    ],
-)
-def test_a_worker_is_in_the_swarm_of_the_manager_that_is_declared(
-    address: str, manager: str
-) -> None:
-    assert joined(of_manager(address), manager) is None
-
-
-@pytest.mark.parametrize(
-    ("address", "manager"),
-    [("10.0.0.2:2377", "10.0.0.1"), ("[fd00::2]:2377", "fd00::1"), ("10.0.0.2:2377", "fd00::1")],
-)
-def test_a_worker_in_the_swarm_of_another_manager_is_left_to_its_operator(
-    address: str, manager: str
-) -> None:
-    with pytest.raises(Refused, match=f"not of {manager}"):
-        joined(of_manager(address), manager)
 
 
 UI, CHUV, B = entry("2", "fed1-ui"), entry("3", "fed1-wk-chuv"), entry("4", "hospital-b")

@@ -23,7 +23,7 @@ from saltext_mip.node.services.overrides import (
 )
 from saltext_mip.storage.lock import lock
 from saltext_mip.storage.state import SERVICES_LOCK
-from saltext_mip.swarm import membership
+from saltext_mip.swarm import local_node, membership
 from saltext_mip.swarm import plan as plans
 from saltext_mip.swarm.apply import apply
 from saltext_mip.swarm.components import MASTER, WORKER
@@ -46,11 +46,12 @@ def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> 
     """
     with _lock(context), docker.connected() as client:
         desired = desired_services(context.federation, secrets)
+        local_node.observe_loaded(client)
         observed = observe(
             client, context.federation.name, secret_names(desired), now=datetime.now(UTC)
         )
         if not observed.manager:
-            raise NotInSwarm(observed.state)
+            raise NotInSwarm(observed.state, error=observed.error)
         overrides = updated_overrides(context, request)
         restarts, already = _restarts(context, request, desired, observed)
         left, network, services = make_plan(

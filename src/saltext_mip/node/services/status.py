@@ -13,7 +13,7 @@ from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.services.engines import EnginesView, observe_engines
 from saltext_mip.node.services.overrides import kinds, read_overrides
-from saltext_mip.swarm import membership
+from saltext_mip.swarm import local_node, membership
 from saltext_mip.swarm import plan as plans
 from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import Secrets, desired_services, secret_names
@@ -27,10 +27,17 @@ LOG_LINES = 5
 LOG_TIMEOUT = 5  # seconds
 
 
-def is_manager() -> bool:
-    """Whether this node's Docker manages a Swarm."""
+def has_swarm() -> bool:
+    """Whether this node's Docker manages a Swarm; False where it is in none.
+
+    :class:`~saltext_mip.swarm.errors.NotInSwarm` where there is one that cannot be read.
+    """
     with docker.connected(timeout=10) as client:
-        return bool(membership.state(client)["ControlAvailable"])
+        now = local_node.observe_loaded(client)
+    if now.state == "inactive":
+        return False
+    local_node.require_manager(now)
+    return True
 
 
 def status(
@@ -38,10 +45,11 @@ def status(
 ) -> dict[str, Any]:
     """Everything that the pusher needs to know of the services. JSON; no secrets.
 
-    ``{"swarm": state, "cluster", "nodes": {minion id: {"id", "state", "availability", "address"}},
-    "services": {name: …}, "ending": [minion id], "served", "due", "stalled", "words", "plan",
-    "refused"}``; ``due`` are engines that must restart, ``stalled`` those that did for the same
-    cause, ``words`` the overrides by minion id, ``refused`` why there is no plan.
+    ``{"swarm": state, "swarm_error", "cluster", "nodes": {minion id: {"id", "state",
+    "availability", "address"}}, "services": {name: …}, "ending": [minion id], "served", "due",
+    "stalled", "words", "plan", "refused"}``; ``due`` are engines that must restart, ``stalled``
+    those that did for the same cause, ``words`` the overrides by minion id, ``refused`` why there
+    is no plan.
     """
     with docker.connected() as client:
         desired = desired_services(context.federation, secrets)
@@ -61,14 +69,13 @@ def view(
     """What :func:`status` returns, of what was observed."""
     overrides = read_overrides(context)
     value: dict[str, Any] = {
-        "swarm": observed.state
-        if observed.manager or observed.state != "active"
-        else "not a manager",
+        "swarm": observed.state,
+        "swarm_error": shown(observed.error, 300),
         "cluster": observed.cluster,
         "nodes": {},
         "services": {},
         "ending": list(observed.ending),
-        "served": Served(error="there is no Swarm").wire(),
+        "served": Served(error=f"this node manages no Swarm: {observed.state}").wire(),
         "due": [],
         "stalled": [],
         "words": overrides,

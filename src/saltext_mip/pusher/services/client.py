@@ -102,6 +102,7 @@ class SentServices(Struct, frozen=True):
     """The answer of the master node about the federation's services."""
 
     swarm: Annotated[str, Meta(max_length=100)]
+    swarm_error: Text
     cluster: Annotated[str, Meta(max_length=100)]
     refused: str | None
     ending: tuple[Text, ...]
@@ -117,7 +118,7 @@ class SentServices(Struct, frozen=True):
 @dataclass(frozen=True)
 class ServicesView:
     """The services as the master node observes them, safe to show. ``swarm``: it manages one;
-    ``state``: what its Docker reports of it.
+    ``state``: what its Docker reports of it, ``state_error`` with which error.
 
     ``services`` by name, ``plan`` what differs from the declaration, ``overrides`` of operators by
     minion id, ``nodes`` the Swarm's entries by minion id; on the nodes ``ending`` a task still runs
@@ -137,6 +138,7 @@ class ServicesView:
     due: tuple[RestartItem, ...] = ()
     stalled: tuple[str, ...] = ()
     state: str = "active"
+    state_error: str = ""
 
     def down(self, node: str) -> bool:
         """Whether the Swarm does not reach that node."""
@@ -246,6 +248,7 @@ def decode_services(master: str, value: Any) -> ServicesView:
         ),
         stalled=tuple(map(sanitize, sent.stalled)),
         state=sanitize(sent.swarm),
+        state_error=sanitize(sent.swarm_error),
     )
 
 

@@ -212,7 +212,8 @@ def _apply_all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answer
     master = pusher.federation.master
     if join_token.keep_sealed(pusher, ready.values[master.id].swarm):
         return _apply(pusher, chosen)
-    pusher.progress(f"initialising the Swarm on {master.id}")
+    if ready.values[master.id].swarm.state == "inactive":
+        pusher.progress(f"initialising the Swarm on {master.id}")
     begun = _apply(pusher, [master])
     require(begun, [master.id])
     _failed_states(master, begun.values[master.id])

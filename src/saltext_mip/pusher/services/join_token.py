@@ -24,6 +24,7 @@ JOINING = 600.0  # seconds that a node may take to join with the token that it w
 class SentMembership(Struct, frozen=True):
     """A node's place in the Swarm; ``sealed``: the join token, sealed for the pusher's key."""
 
+    state: str = ""
     id: str = ""
     cluster: str = ""
     sealed: str | None = None

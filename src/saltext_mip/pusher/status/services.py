@@ -20,12 +20,19 @@ _SWARM_REASONS = {
     "inactive": ("NoSwarm", "the master node is in no Swarm"),
     "locked": ("SwarmLocked", "the Swarm is locked; whether its services run is unknown"),
     "not a manager": ("SwarmOfOthers", "the master node is in a Swarm that it does not manage"),
+    "starting": ("SwarmStarting", "the master node's Docker has not loaded its Swarm"),
 }
 
 
 def swarm_reason(services: ServicesView) -> tuple[str, str]:
     other = ("SwarmFailed", f"the master node's Docker reports of its Swarm: {services.state}")
-    return _SWARM_REASONS.get(services.state, other)
+    reason, message = _SWARM_REASONS.get(services.state, other)
+    return reason, message + (f" ({services.state_error})" if services.state_error else "")
+
+
+def _without_swarm(type_: str, services: ServicesView) -> Condition:
+    reason, message = swarm_reason(services)
+    return Condition(type_, "Unknown" if reason == "SwarmStarting" else "False", reason, message)
 
 
 def _without_services(type_: str, snapshot: Snapshot) -> Condition:
@@ -37,7 +44,7 @@ def deployed(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if services is None:
         return _without_services("Deployed", snapshot)
     if not services.swarm:
-        return Condition("Deployed", "False", *swarm_reason(services))
+        return _without_swarm("Deployed", services)
     if services.refused:
         return Condition("Deployed", "False", "DeployRefused", services.refused)
     if failed := deploy_failures.failures(pusher):
@@ -60,7 +67,7 @@ def served(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if services is None:
         return _without_services("Served", snapshot)
     if not services.swarm:
-        return Condition("Served", "False", *swarm_reason(services))
+        return _without_swarm("Served", services)
     if down := not_serving(snapshot):
         message = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
         return Condition("Served", "False", _reason_down(snapshot, services, down), message)

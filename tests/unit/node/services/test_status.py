@@ -107,7 +107,7 @@ def test_no_secret_leaves_the_node(deployed: Docker, master: NodeContext) -> Non
 
 def test_a_node_without_a_swarm_reports_its_state(sdk: Docker, master: NodeContext) -> None:
     sdk.manager, sdk.local_state = False, "inactive"
-    assert status.is_manager() is False
+    assert status.has_swarm() is False
     value = status.status(master, SECRETS)
     assert (value["swarm"], value["cluster"], value["services"]) == ("inactive", "", {})
     sdk.local_state = "active"

@@ -60,6 +60,7 @@ def swarm() -> dict[str, Any]:
     """What the master node says while all is well."""
     return {
         "swarm": "active",
+        "swarm_error": "",
         "cluster": "c",
         "nodes": {},
         "services": {
@@ -346,7 +347,7 @@ SWARMS = {
     "locked": "SwarmLocked",
     "not a manager": "SwarmOfOthers",
     "error": "SwarmFailed",
-    "pending": "SwarmFailed",
+    "starting": "SwarmStarting",
 }
 
 
@@ -354,15 +355,19 @@ SWARMS = {
 def test_a_swarm_that_is_not_managed_has_its_own_reason_and_advice(
     fed: WithServices, swarm_state: str, reason: str
 ) -> None:
-    fed.services |= {"swarm": swarm_state, "cluster": "", "services": {}}
+    error = {"swarm_error": "" if swarm_state == "inactive" else "Docker's own words"}
+    fed.services |= {"swarm": swarm_state, "cluster": "", "services": {}, **error}
     value = fed.status()
-    assert wrong(value) == {"Deployed": ("False", reason), "Served": ("False", reason)}
+    unknown = "Unknown" if swarm_state == "starting" else "False"
+    assert wrong(value) == {"Deployed": (unknown, reason), "Served": (unknown, reason)}
+    (message,) = [c["message"] for c in value["conditions"] if c["type"] == "Deployed"]
+    assert error["swarm_error"] in message
     hint = next(each["hint"] for each in value["conditions"] if each["type"] == "Deployed")
     assert ("mip.deploy" in hint) is (swarm_state == "inactive"), "a deployment cures only that"
     screen = described(value, "fed1-ms")
     assert f"Deployed: {reason}" in screen
     assert "No problems" not in screen
-    if swarm_state != "inactive":
+    if swarm_state not in ("inactive", "starting"):
         (problem,) = value["problems"]
         assert (problem["rule"], problem["node"]) == (reason, "fed1-ms")
 
