@@ -98,6 +98,11 @@ REASONS: Mapping[str, str] = {
     "MountMissing": "Create the folder that the service binds, or mount its disk.",
     "Stopped": "An operator stopped it. Run salt-run mip.start to start it.",
     "NotServing": "Wait a minute for the engine; then see its error and salt-run mip.logs.",
+    "PortRefused": "See salt-run mip.logs. Where the service's log has no error, the reload of a "
+    "firewall may have removed Docker's rules: on its node, systemctl restart docker makes them "
+    "again (containers restart, data is kept).",
+    "PortSilent": "Check the firewall between the master node and the service's: the published "
+    "port, and for the network 7946/tcp+udp and 4789/udp (swarm.data_path_port).",
     "MasterDisabled": "Run salt-run mip.enable node=ms to include the master again.",
     "MasterFailed": "Fix what the message names, on the master node.",
     "DatasetsDiffer": "Run salt-run mip.refresh to restart what must see the data.",

@@ -69,6 +69,7 @@ class Docker:
         self.security: list[str] = ["name=seccomp,profile=default"]
         self.next_states: list[str] = []  # what it reports one after the other, then local_state
         self.join_times_out = False
+        self.pid = 0  # of every container
         self.nodes_: dict[str, dict[str, Any]] = {}
         self.services_: dict[str, dict[str, Any]] = {}
         self.tasks_: list[dict[str, Any]] = []
@@ -258,6 +259,9 @@ class Docker:
 
     def tasks(self) -> list[dict[str, Any]]:
         return copy.deepcopy(self.tasks_)
+
+    def inspect_container(self, id_: str) -> dict[str, Any]:
+        return {"Id": id_, "State": {"Pid": self.pid}}
 
     def service_logs(self, id_: str, **options: Any) -> list[bytes]:
         assert options["tail"] > 0

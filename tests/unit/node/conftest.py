@@ -10,6 +10,7 @@ import pytest
 
 from saltext_mip.federation import Federation
 from saltext_mip.node.context import NodeContext
+from saltext_mip.node.services import ports
 from tests.support.docker_sdk import Docker
 from tests.unit.swarm.declared import federation
 
@@ -29,6 +30,7 @@ def sdk(monkeypatch: pytest.MonkeyPatch) -> Docker:
     for id_, host in HOSTS.items():
         made.add_node(id_, host, manager=id_ == "id-ms")
     monkeypatch.setattr(docker, "from_env", lambda **_: made)
+    monkeypatch.setattr(ports, "ask", lambda asked: (ports.Answer("answers"),) * len(asked))
     return made
 
 

@@ -18,7 +18,12 @@ from saltext_mip.results import (
 from saltext_mip.text import when
 
 LOG_LINES = 3
-SERVES: Mapping[str, Style] = {"serving": "good", "stopped": "warn", "not serving": "bad"}
+SERVES: Mapping[str, Style] = {
+    "serving": "good",
+    "stopped": "warn",
+    "unknown": "warn",
+    "not serving": "bad",
+}
 
 
 def service_changes(screen: Screen, value: ServicesResult) -> None:
@@ -73,6 +78,8 @@ def _serves(each: ServiceInfo) -> str:
         return "stopped"
     if each.serving:
         return "serving"
+    if each.serving is None:
+        return "unknown"
     return "not serving"
 
 

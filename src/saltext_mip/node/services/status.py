@@ -13,6 +13,7 @@ from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.services.engines import EnginesView, observe_engines
 from saltext_mip.node.services.overrides import kinds, read_overrides
+from saltext_mip.node.services.ports import PortsView, observe_ports
 from saltext_mip.swarm import local_node, membership
 from saltext_mip.swarm import plan as plans
 from saltext_mip.swarm.components import MASTER, WORKER
@@ -117,17 +118,21 @@ def view(
         for service in desired
         if overrides.get(service.node, {}).get("word") != "removed"
     ]
+    ports = observe_ports(context.federation, client, observed)
     ours = [name for name, running in observed.services.items() if running.ours]
     by_name = {service.name: service for service in desired}
     for name in dict.fromkeys([*names, *ours]):
         value["services"][name] = _service_view(
-            by_name.get(name), observed.services.get(name), engines
+            by_name.get(name), observed.services.get(name), engines, ports.get(name)
         )
     return value
 
 
 def _service_view(
-    desired: Service | None, running: Running | None, engines: EnginesView
+    desired: Service | None,
+    running: Running | None,
+    engines: EnginesView,
+    ports: PortsView | None,
 ) -> dict[str, Any]:
     service = running.service if running is not None else desired
     if service is None:
@@ -141,7 +146,7 @@ def _service_view(
         "image": service.image,
         "replicas": f"{int(up and replicas != 0)}/{replicas}",
         "up": up if replicas else None,
-        "serving": _serves(service, engines.served, up=up) if replicas else None,
+        "serving": _serves(service, engines.served, ports, up=up) if replicas else None,
         "declared": desired is not None,
         "since": task.created if task is not None and up else None,
         "task": task.id if task is not None else None,
@@ -149,6 +154,8 @@ def _service_view(
         "task_running": running is not None
         and any(each.state in ALIVE for each in running.tasks if each.ready),
     }
+    if ports is not None and up and replicas and ports.error:
+        out["port_error"] = shown(ports.error, 500)
     if replicas and not up and running is not None:
         if running.error:
             out["error"] = shown(running.error)
@@ -158,10 +165,12 @@ def _service_view(
     return out
 
 
-def _serves(service: Service, served: Served, *, up: bool) -> bool | None:
+def _serves(service: Service, served: Served, ports: PortsView | None, *, up: bool) -> bool | None:
     """``None``: it runs, and whether it serves is not known."""
-    if not up or service.short not in (MASTER, WORKER):
-        return up
+    if not up:
+        return False
+    if service.short not in (MASTER, WORKER):
+        return True if ports is None else ports.serving
     if served.active is None:
         return None if served.unknown else False
     return service.short == MASTER or service.hostname in served.active

@@ -41,8 +41,9 @@ class ServiceState(Struct, frozen=True):
     """One service as the master node observes it.
 
     ``up`` says whether its task runs; ``None``: an operator stopped it. ``serving`` says whether it
-    serves; ``None``: it is stopped, or it runs and that is not known. ``task`` is the id of the
-    task, ``log`` the last lines of one that does not run.
+    serves; ``None``: it is stopped, or it runs and that is not known. ``port_error`` is what its
+    ports answer instead. ``task`` is the id of the task, ``log`` the last lines of one that does
+    not run.
     """
 
     node: str
@@ -58,6 +59,7 @@ class ServiceState(Struct, frozen=True):
     task_running: bool
     state: str | None = None
     error: str | None = None
+    port_error: Text | None = None
     log: (
         Annotated[tuple[Annotated[str, Meta(max_length=2000)], ...], Meta(max_length=20)] | None
     ) = None
@@ -146,8 +148,20 @@ class ServicesView:
 
     def unknown(self) -> dict[str, str]:
         """Services that run, and of which it is not known whether they serve; and why."""
-        why = f"it runs; whether it serves is unknown{_because(self.served.error)}"
-        return {name: why for name, of in self.services.items() if _is_unknown(of)}
+        return {
+            name: "it runs; whether it serves is unknown"
+            + _because(of.port_error or self.served.error)
+            for name, of in self.services.items()
+            if _is_unknown(of)
+        }
+
+    def silent(self) -> dict[str, str]:
+        """Of services that run: which of their ports give no answer. Waiting changes nothing."""
+        return {
+            name: of.port_error
+            for name, of in self.services.items()
+            if _is_unknown(of) and of.port_error
+        }
 
     def waiting(self, only: Sequence[str] | None = None) -> dict[str, str]:
         """The reason why a declared service does not serve, by name; on these nodes, or on all."""
@@ -157,10 +171,13 @@ class ServicesView:
                 continue
             if only is not None and of.node not in only:
                 continue
+            if _is_unknown(of) and of.port_error:
+                continue
             if _is_unknown(of):
                 out[name] = self.unknown()[name]
             elif of.up:
-                out[name] = f"it runs, but does not serve yet{_because(self.served.error)}"
+                why = of.port_error or self.served.error
+                out[name] = f"it runs, but does not serve yet{_because(why)}"
             elif self.down(of.node):
                 out[name] = NODE_DOWN
             else:

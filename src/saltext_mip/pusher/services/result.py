@@ -56,7 +56,7 @@ def service_info(of: ServiceState) -> ServiceInfo:
         replicas=of.replicas,
         serving=of.serving,
         since=of.since,
-        error=UNSET if of.error is None else of.error,
+        error=next((each for each in (of.error, of.port_error) if each is not None), UNSET),
         state=UNSET if of.state is None else of.state,
         log=UNSET if of.log is None else list(of.log),
         stopped=True if of.up is None else UNSET,

@@ -78,6 +78,9 @@ def served(pusher: Pusher, snapshot: Snapshot) -> Condition:
         return Condition("Served", "Unknown", "EngineUnknown", services.served.error)
     if services.stalled:
         return Condition("Served", "False", "NotServed", "; ".join(services.stalled))
+    if silent := services.silent():
+        message = "; ".join(f"{name}: {why}" for name, why in sorted(silent.items()))
+        return Condition("Served", "Unknown", "PortSilent", message)
     if wrong := _not_served(pusher, snapshot, services):
         return Condition("Served", "False", "DatasetsDiffer", "; ".join(wrong[:5]))
     if services.overrides:
@@ -96,6 +99,8 @@ def _reason_down(snapshot: Snapshot, services: ServicesView, down: Mapping[str, 
     if unreachable or NODE_DOWN in down.values():
         return "NodeDown"
     runs = all(services.services[name].up for name in down)
+    if runs and all(services.services[name].port_error for name in down):
+        return "PortRefused"
     return "NotServing" if runs else "ServiceDown"
 
 

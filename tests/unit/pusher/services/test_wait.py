@@ -253,3 +253,21 @@ def test_a_deployment_that_replaces_engines_shows_it_while_its_job_runs(
     deploy.deploy(fed.pusher)
     lines = [said for said in fed.said if said.startswith("waiting for fed1-ms; ")]
     assert [ENGINE in line for line in lines] == [True]
+
+
+@pytest.mark.parametrize("serving", [False, None])
+def test_a_refused_port_is_waited_for_and_a_silent_one_is_not(
+    fed: Services, monkeypatch: pytest.MonkeyPatch, *, serving: bool | None
+) -> None:
+    observed = fed._services
+
+    def with_port(node: str, *arguments: Any, **more: Any) -> Any:
+        value = observed(node, *arguments, **more)
+        value["services"]["frontend"] |= {"serving": serving, "port_error": "port 80 of a-host"}
+        return value
+
+    monkeypatch.setattr(fed, "_services", with_port)
+    view, waiting = wait.wait_up(fed.pusher, timeout=0)
+    expected = {"frontend": "it runs, but does not serve yet (port 80 of a-host)"}
+    assert waiting == (expected if serving is False else {})
+    assert view.silent() == ({} if serving is False else {"frontend": "port 80 of a-host"})

@@ -372,6 +372,31 @@ def test_a_swarm_that_is_not_managed_has_its_own_reason_and_advice(
         assert (problem["rule"], problem["node"]) == (reason, "fed1-ms")
 
 
+REFUSED = {"serving": False, "port_error": "port 80 of 10.0.0.2 refuses connections"}
+SILENT = {"serving": None, "port_error": "port 80 of 10.0.0.2 gave no answer within 3 s"}
+
+
+@pytest.mark.parametrize(
+    ("port", "status", "reason", "shown"),
+    [
+        (REFUSED, "False", "PortRefused", "not serving"),
+        (SILENT, "Unknown", "PortSilent", "unknown"),
+    ],
+)
+def test_a_port_that_does_not_answer_is_named(
+    fed: WithServices, port: dict[str, Any], status: str, reason: str, shown: str
+) -> None:
+    fed.services["services"]["frontend"] = service("fed1-ui", "frontend", **port)
+    value = fed.status()
+    assert wrong(value) == {"Served": (status, reason)}
+    (served,) = [each for each in value["conditions"] if each["type"] == "Served"]
+    assert port["port_error"] in served["message"]
+    assert value["services"]["frontend"]["error"] == port["port_error"]
+    screen = str(render("status", convert(value, StatusResult), width=120))
+    (line,) = [each for each in screen.splitlines() if " frontend " in each]
+    assert f" {shown} " in line
+
+
 def test_only_a_node_that_was_observed_is_without_problems(fed: WithServices) -> None:
     assert "No problems." in described(fed.status(), HOSTS[0])
     fed.down = {HOSTS[0]}
