@@ -1,4 +1,4 @@
-"""Certificates: of a server on 127.0.0.1, and of a node of a Swarm."""
+"""Certificates, of a server on 127.0.0.1 and of a node of a Swarm; and keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 
@@ -63,3 +63,17 @@ def swarm_certificate(node: str, unit: str, cluster: str, days: float) -> bytes:
         .sign(key, hashes.SHA256())
     )
     return signed.public_bytes(serialization.Encoding.PEM)
+
+
+def key_pair() -> tuple[bytes, bytes]:
+    """A private and its public key, as PEM."""
+    key = rsa.generate_private_key(65537, 2048)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return private, public

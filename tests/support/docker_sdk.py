@@ -69,6 +69,7 @@ class Docker:
         self.security: list[str] = ["name=seccomp,profile=default"]
         self.next_states: list[str] = []  # what it reports one after the other, then local_state
         self.join_times_out = False
+        self.held: dict[str, int] = {}  # how often a network cannot be removed yet
         self.pid = 0  # of every container
         self.nodes_: dict[str, dict[str, Any]] = {}
         self.services_: dict[str, dict[str, Any]] = {}
@@ -224,6 +225,10 @@ class Docker:
         return {"Id": made["Id"]}
 
     def remove_network(self, id_: str) -> None:
+        if self.held.get(id_, 0) > 0:
+            self.held[id_] -= 1
+            response = SimpleNamespace(status_code=400, reason="", url="")
+            raise errors.APIError("", response, f"network {id_} is in use by task t")
         del self.networks_[id_]
         self.calls.append(("remove_network", id_))
 

@@ -61,9 +61,10 @@ def initialise(context: NodeContext, *, test: bool) -> str | None:
             local_node.require_manager(now)
             return None
         _require_fit(client)
+        address = local_node.own_address(context.node.address)
         if not test:
             port = context.federation.settings["swarm"]["data_path_port"]
-            local_node.initialise(client, context.node.address, port)
+            local_node.initialise(client, address, port)
         return "it is in no Swarm"
 
 

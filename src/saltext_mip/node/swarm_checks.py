@@ -105,15 +105,14 @@ def _own_network(
     if subnet is None:
         return
     fix = "In the pillar: swarm: {network: {subnet: …, gateway: …}}, of addresses that no node uses"
-    for node in context.federation.nodes:
-        inside = [each for each in local_node.resolve(node.address) if _within(each, subnet)]
-        if inside:
-            yield (
-                outside,
-                f"the address {inside[0]} of {node.id} is in the subnet {subnet} of the network "
-                f"{declared['name']}: containers would not reach it. {fix}",
-            )
-            return
+    own = local_node.resolve(context.node.address)
+    if inside := sorted(each for each in own if _within(each, subnet)):
+        yield (
+            outside,
+            f"this node's address {inside[0]} is in the subnet {subnet} of the network "
+            f"{declared['name']}: containers would not reach it. {fix}",
+        )
+        return
     for route in found:
         if route.network.overlaps(subnet):
             certain = route.network.prefixlen >= subnet.prefixlen

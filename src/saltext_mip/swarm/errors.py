@@ -8,6 +8,7 @@
     StillJoining         Docker tries to join a Swarm (temporary)
     NotOurs              something that is not ours has our name or port
     NetworkInUse         the network differs, and something uses it
+    NetworkHeld          tasks of services that are gone still use the network (temporary)
     NotServing           the services did not come up in time (temporary)
 """
 
@@ -67,6 +68,12 @@ class NotOurs(Refused):
 
 class NetworkInUse(Refused):
     """Network {network}: {message}; {users} use it. First: salt-run mip.remove, then mip.deploy."""
+
+
+class NetworkHeld(NodeError):
+    """Network {network} cannot be recreated: {users} still use it. {fix}"""
+
+    permanent = False
 
 
 class NotServing(NodeError):

@@ -181,9 +181,10 @@ def observe_loaded(
 
 
 def initialise(client: Any, address: str, data_path_port: int = DATA_PATH_PORT) -> None:
-    """Make this node, which is in no Swarm, the manager of a new one."""
-    own = own_address(address)
-    client.swarm.init(advertise_addr=own, listen_addr=_listen(own), data_path_port=data_path_port)
+    """Make this node, which is in no Swarm, the manager of a new one; ``address``: no name."""
+    client.swarm.init(
+        advertise_addr=address, listen_addr=_listen(address), data_path_port=data_path_port
+    )
 
 
 def require_manager(now: LocalNode) -> None:

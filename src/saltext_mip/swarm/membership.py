@@ -7,18 +7,25 @@ is :mod:`saltext_mip.swarm.local_node`.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
+from docker.errors import APIError
 from docker.types import IPAMConfig, IPAMPool
 
 from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import PlanItem
-from saltext_mip.swarm.components import FEDERATION_LABEL
+from saltext_mip.swarm.components import FEDERATION_LABEL, SERVICE_LABEL, SWARM_SERVICE_LABEL
+from saltext_mip.swarm.errors import NetworkHeld
 from saltext_mip.swarm.model import PLACE_LABEL
 from saltext_mip.swarm.observed import MTU, MTU_OPTION, Observed, SwarmNode
 from saltext_mip.swarm.plan import NetworkItem
+
+NETWORK_WAIT = 60.0  # seconds for tasks to end; Docker kills a container after 10
+POLL_INTERVAL = 0.5
+_ENDED = ("complete", "failed", "shutdown", "rejected", "orphaned", "remove")
 
 
 class EntryItem(PlanItem, frozen=True, kw_only=True):
@@ -167,13 +174,19 @@ def keep(client: Any, federation: str, items: Iterable[EntryItem]) -> None:
         client.api.update_node(item.id, found["Version"]["Index"], spec)
 
 
-def keep_network(client: Any, item: NetworkItem) -> str:
-    """Create the network where the plan does; its id."""
+def keep_network(
+    client: Any, item: NetworkItem, *, sleep: Callable[[float], None] = time.sleep
+) -> str:
+    """Create the network where the plan does; its id.
+
+    Tasks of services that were removed may still use the old one: they are waited for.
+    :class:`~saltext_mip.swarm.errors.NetworkHeld` names those that do not end.
+    """
     network = item.network
     if item.action == "nothing":
         return network.id
     if item.old is not None:
-        client.api.remove_network(item.old)
+        _remove_network(client, network.name, item.old, sleep)
     options = {"encrypted": ""} if network.encrypted else {}
     if network.mtu != MTU:
         options[MTU_OPTION] = str(network.mtu)
@@ -186,3 +199,45 @@ def keep_network(client: Any, item: NetworkItem) -> str:
         labels={FEDERATION_LABEL: "shared"},
     )
     return str(made["Id"])
+
+
+def _remove_network(client: Any, name: str, id_: str, sleep: Callable[[float], None]) -> None:
+    deadline = time.monotonic() + NETWORK_WAIT
+    while True:
+        try:
+            client.api.remove_network(id_)
+        except APIError as exc:
+            if "in use" not in str(exc.explanation or exc):
+                raise
+        else:
+            return
+        users, down = _network_users(client, id_)
+        if time.monotonic() >= deadline or (users and users == down):
+            raise NetworkHeld(
+                network=name,
+                users=", ".join(users) or "tasks that Docker does not name",
+                fix="Bring the nodes back that are down; then: salt-run mip.deploy"
+                if down
+                else "On those nodes, docker ps shows them; then: salt-run mip.deploy",
+            )
+        sleep(POLL_INTERVAL)
+
+
+def _network_users(client: Any, network: str) -> tuple[list[str], list[str]]:
+    """The tasks that use the network and have not ended, and those of them on nodes that are down,
+    in words."""
+    nodes = {each["ID"]: each for each in client.api.nodes()}
+    users, down = [], []
+    for task in client.api.tasks():
+        attached = (each["Network"]["ID"] for each in task.get("NetworksAttachments") or ())
+        if network not in attached or task["Status"]["State"] in _ENDED:
+            continue
+        labels = task["Spec"].get("ContainerSpec", {}).get("Labels") or {}
+        what = labels.get(SERVICE_LABEL) or labels.get(SWARM_SERVICE_LABEL) or task["ID"]
+        node = nodes.get(task.get("NodeID", ""))
+        host = node["Description"].get("Hostname", "") if node else "a node that is gone"
+        is_down = node is None or node["Status"]["State"] != "ready"
+        users.append(f"{what} on {host}{', which is down' if is_down else ''}")
+        if is_down:
+            down.append(users[-1])
+    return users, down

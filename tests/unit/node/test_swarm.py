@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from saltext_mip import sealing
 from saltext_mip.errors import Refused
@@ -16,6 +14,7 @@ from saltext_mip.sealing import JOIN_PURPOSE, Binding
 from saltext_mip.secret import Secret
 from saltext_mip.swarm import local_node
 from saltext_mip.swarm.errors import NotInSwarm, StillJoining
+from tests.support.certificates import key_pair
 from tests.support.docker_sdk import TOKEN, Docker
 from tests.unit.node.conftest import Contexts
 
@@ -154,19 +153,6 @@ def test_without_a_token_the_error_names_the_command(
     with pytest.raises(Refused, match=r"no join token\. On the pusher: salt-run mip\.deploy"):
         swarm.join(context_of("fed1-wk-chuv"), lambda: None, test=False)
     assert worker_docker.calls == []
-
-
-def key_pair() -> tuple[bytes, bytes]:
-    key = rsa.generate_private_key(65537, 2048)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return private, public
 
 
 def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of: Contexts) -> None:

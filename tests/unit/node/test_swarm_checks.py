@@ -86,7 +86,7 @@ def test_a_node_inside_the_networks_own_subnet(
     network = {"network": {"subnet": "10.77.0.0/25", "gateway": "10.77.0.126"}}
     ((fatal, text),) = found(context_of("fed1-ui", swarm=network), sdk, "would not reach it")
     assert fatal
-    assert "10.77.0.10 of fed1-ms is in the subnet 10.77.0.0/25" in text
+    assert "address 10.77.0.11 is in the subnet 10.77.0.0/25" in text
 
 
 def test_networks_of_docker_that_overlap_a_route_are_named(

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.swarm.membership import entries, membership, own_ids
+from saltext_mip.swarm import membership as membership_module
+from saltext_mip.swarm.errors import NetworkHeld
+from saltext_mip.swarm.membership import entries, keep_network, membership, own_ids
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.observed import Observed, Running, SwarmNode, Task
+from saltext_mip.swarm.observed import Network, Observed, Running, SwarmNode, Task
+from saltext_mip.swarm.plan import NetworkItem
+from tests.support.docker_sdk import Docker
 from tests.unit.swarm.declared import federation
 
 FED = federation()
@@ -140,3 +144,56 @@ def test_the_manager_s_id_is_the_masters() -> None:
         "fed1-ms": "1",
         "fed1-ui": "2",
     }
+
+
+OLD = Network("net-old", "mip-federation", "overlay", "10.1.0.0/24", "10.1.0.254", encrypted=False)
+RECREATE = NetworkItem.of("recreate", replace(OLD, id=""), "subnet differs", OLD.id)
+
+
+def held(node: str, *, ready: bool = True) -> Docker:
+    """A Swarm with a task of a removed service on that node, on the old network."""
+    docker = Docker()
+    docker.add_node("id-b", "hospital-b", ready=ready)
+    docker.networks_[OLD.id] = {"Id": OLD.id, "Name": OLD.name}
+    docker.tasks_.append(
+        {
+            "ID": "t",
+            "ServiceID": "gone",
+            "NodeID": node,
+            "NetworksAttachments": [{"Network": {"ID": OLD.id}}],
+            "Status": {"State": "running"},
+            "Spec": {"ContainerSpec": {"Labels": {"mip.service": "exareme"}}},
+        }
+    )
+    return docker
+
+
+def test_a_network_that_tasks_still_use_is_waited_for() -> None:
+    docker = held("id-b")
+    docker.held = {OLD.id: 3}
+    slept: list[float] = []
+    keep_network(docker, RECREATE, sleep=slept.append)
+    assert len(slept) == 3
+    assert docker.names("create_network") == ["mip-federation"]
+
+
+@pytest.mark.parametrize("node", ["id-b", "id-gone"])
+def test_tasks_on_a_node_that_is_down_are_named_and_not_waited_for(node: str) -> None:
+    docker = held(node, ready=False)
+    docker.held = {OLD.id: 1000}
+
+    def sleeps(_: float) -> None:
+        raise AssertionError("waiting does not help")
+
+    with pytest.raises(NetworkHeld, match=r"exareme on .*which is down still use it") as caught:
+        keep_network(docker, RECREATE, sleep=sleeps)
+    assert "Bring the nodes back" in str(caught.value)
+    assert docker.names("create_network") == []
+
+
+def test_tasks_that_do_not_end_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership_module, "NETWORK_WAIT", 0.0)
+    docker = held("id-b")
+    docker.held = {OLD.id: 1000}
+    with pytest.raises(NetworkHeld, match=r"exareme on hospital-b still use it.*docker ps"):
+        keep_network(docker, RECREATE)
