@@ -112,7 +112,8 @@ REASONS: Mapping[str, str] = {
     # the controller
     "Refreshing": "",
     "SuspendedByPerson": "Run salt-run mip.resume to resume automatic refreshes.",
-    "RolledBack": "Run salt-run mip.resume to resume automatic refreshes.",
+    "RolledBack": "Run salt-run mip.resume to resume automatic refreshes: the next one replaces"
+    " the restored generation by what is on the nodes.",
     "ShrinkGuard": "Review what would be removed; run salt-run mip.approve to allow it.",
     "Failed": "See the message. Run salt-run mip.refresh to try again.",
     "Retrying": "It is retried automatically.",

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec import UNSET
 
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.generations.generation import Generation
 from saltext_mip.results import GenerationSummary
 
@@ -62,6 +63,31 @@ def summary(generation: Generation, before: Generation | None) -> GenerationSumm
         pending=list(generation.pending),
         problems=len(generation.problems),
     )
+
+
+def on_nodes(
+    generation: Generation,
+    cdes: Mapping[str, Mapping[str, str | None]],
+    master: str,
+    ui: Mapping[str, str | None],
+) -> Iterator[tuple[str, str, str, str | None]]:
+    """The CDEs and lists on nodes that are not the generation's: node, file, its SHA-256, theirs.
+
+    ``cdes`` has for each node the CDE of each pathology whose folder it has, ``ui`` the digest of
+    ``pathologies.json`` on the ui. The master has the CDE of every pathology that is listed.
+    """
+    recorded = {**generation.other_cdes, **generation.cdes}
+    for node, have in cdes.items():
+        for name, sha256 in sorted(recorded.items()):
+            listed = name in generation.cdes
+            wanted = name in have if node != master or not listed else True
+            if not listed and node != master and have.get(name) is None:
+                continue  # a CDE goes to a worker that has files of the pathology
+            if wanted and have.get(name) != sha256:
+                yield node, f"{name}/{CDE_FILE}", sha256, have.get(name)
+    for node, found in ui.items():
+        if found != generation.pathologies_json:
+            yield node, "pathologies.json", generation.pathologies_json, found
 
 
 def _datasets(generation: Generation | None) -> set[tuple[str, str]]:

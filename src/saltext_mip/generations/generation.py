@@ -23,8 +23,9 @@ class Generation:
     """``when`` is ISO 8601 in UTC, ``files`` the manifest: node, pathology, its files.
 
     ``pathologies`` has for each its datasets' codes, and who has them; ``cdes`` and
-    ``pathologies_json`` are SHA-256 of what was distributed; ``wrote`` what was sent: (node, kind,
-    pathology); ``pending`` the nodes that had not got it when the record was written.
+    ``pathologies_json`` are SHA-256 of what was distributed; ``other_cdes`` those of pathologies
+    without datasets, as they were. ``wrote`` is what was sent: (node, kind, pathology); ``pending``
+    the nodes that had not got it when the record was written.
     """
 
     number: int
@@ -41,6 +42,7 @@ class Generation:
     problems: tuple[Mapping[str, Any], ...] = ()
     pending: tuple[str, ...] = ()
     note: str | None = None
+    other_cdes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_plan(
@@ -63,12 +65,14 @@ class Generation:
             workers=plan.workers,
             wrote=wrote(plan.writes),
             problems=tuple({**problem.wire(), "node": problem.node} for problem in plan.problems),
+            other_cdes=dict(plan.other_cdes),
         )
 
     @property
     def blobs(self) -> frozenset[str]:
         """What the store must have for this generation to be put back."""
-        return frozenset((*self.cdes.values(), self.pathologies_json))
+        cdes = (*self.cdes.values(), *self.other_cdes.values())
+        return frozenset((*cdes, self.pathologies_json))
 
     def previous(self) -> Previous:
         """As the next plan wants to see it."""
@@ -97,6 +101,7 @@ class Generation:
                 for name, datasets in self.pathologies.items()
             },
             "cdes": dict(self.cdes),
+            "other_cdes": dict(self.other_cdes),
             "pathologies_json": self.pathologies_json,
             "structure": self.structure,
             "labels": dict(self.labels),

@@ -3,6 +3,10 @@
 Numbers only grow and records never change: the old content is committed by the same transaction,
 with a note. Hospitals' files are not ours to restore; the old manifest is recorded as it was, so
 that the next plan reports correctly what was added since.
+
+Restored is also the CDE of a pathology that had no datasets then and has been listed since: as it
+was recorded, or, where it was not, without datasets. A CDE that no generation has listed since is
+the data managers', and is left.
 """
 
 from __future__ import annotations
@@ -11,16 +15,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from saltext_mip.data.cde import model as cde_
+from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.data.consolidation.planner import Write
 from saltext_mip.errors import Refused
 from saltext_mip.federation import Federation
 from saltext_mip.generations.generation import Generation, wrote
-from saltext_mip.generations.store import Store
+from saltext_mip.generations.store import BlobDamaged, Store
 
 #: The note of a generation that restores another, and the reason of the suspension after it.
 NOTE = "rollback to {number}"
 REASON = "RolledBack: to generation {number}"
-_RESTORED = re.compile(r"(?:rollback to|RolledBack: to generation) ([0-9]{1,18})")
+_RESTORED = re.compile(
+    r"(?:rollback to|RolledBack: to generation) ([0-9]{1,18})(?:: .*)?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,10 @@ class Rollback:
 
 
 def restored(text: str | None) -> int | None:
-    """The number of the generation that a :data:`NOTE` or :data:`REASON` names; else ``None``."""
+    """The number of the generation that a :data:`NOTE` or :data:`REASON` names; else ``None``.
+
+    After it may be ``: `` and the operator's own reason.
+    """
     found = _RESTORED.fullmatch(text or "")
     return int(found[1]) if found else None
 
@@ -64,11 +75,17 @@ def plan(
     the CDE there. The master gets the CDE of each pathology, also of one whose folder it lacks; a
     worker that does not take part (absent, disabled) gets nothing.
     """
-    writes = tuple(_writes(federation, old, cdes, ui_sha256))
-    blobs = {sha256: store.blob(sha256) for sha256 in sorted(old.blobs)}
+    closed, emptied = _without_datasets(store, old)
+    writes = (
+        *_writes(federation, old, cdes, ui_sha256),
+        *_writes_closed(federation, old, cdes, closed, frozenset(emptied)),
+    )
+    wanted = {*old.cdes.values(), old.pathologies_json, *(closed.values() - emptied.keys())}
+    blobs = {**{sha256: store.blob(sha256) for sha256 in sorted(wanted)}, **emptied}
     last = store.last()
-    if not writes and last is not None and last.blobs == old.blobs:
+    if not writes and last is not None and _same(last, old):
         return Rollback((), {}, None)
+    left = last.other_cdes if last else {}
     generation = replace(
         old,
         number=store.next_number(),
@@ -78,8 +95,40 @@ def plan(
         pending=(),
         problems=(),
         note=NOTE.format(number=old.number),
+        other_cdes={
+            **{name: sha256 for name, sha256 in left.items() if name not in old.cdes},
+            **closed,
+        },
     )
     return Rollback(writes, blobs, generation)
+
+
+def _same(last: Generation, old: Generation) -> bool:
+    return (last.cdes, last.pathologies_json) == (old.cdes, old.pathologies_json)
+
+
+def _without_datasets(store: Store, old: Generation) -> tuple[dict[str, str], dict[str, bytes]]:
+    """The CDEs of pathologies that a later generation lists and ``old`` does not; and those that
+    ``old`` has no record of, emptied of datasets, by SHA-256."""
+    later: dict[str, str] = {}
+    for number in store.numbers():
+        if number > old.number:
+            later.update(store.summary(number).cdes)
+    closed: dict[str, str] = {}
+    emptied: dict[str, bytes] = {}
+    for name, sha256 in sorted(later.items()):
+        if name in old.cdes:
+            continue
+        recorded = old.other_cdes.get(name)
+        try:
+            cde = cde_.parse(store.blob(recorded or sha256), pathology=name)
+        except (BlobDamaged, CdeInvalid):  # no node could use it: what is there is left
+            continue
+        if recorded is None:
+            cde = cde_.edit(cde, ())
+            emptied[cde.sha256] = cde.content
+        closed[name] = cde.sha256
+    return closed, emptied
 
 
 def _writes(
@@ -106,3 +155,22 @@ def _writes(
             sha256=old.pathologies_json,
             reason=reason,
         )
+
+
+def _writes_closed(
+    federation: Federation,
+    old: Generation,
+    cdes: Mapping[str, Mapping[str, str | None]],
+    closed: Mapping[str, str],
+    emptied: frozenset[str],
+) -> Iterator[Write]:
+    """CDEs of pathologies without datasets. One that ``old`` had no record of is not created."""
+    for node in (federation.master, *federation.workers):
+        have = cdes.get(node.id, {})
+        for name, sha256 in closed.items():
+            there = have.get(name)
+            creates = sha256 not in emptied and (node.role == "master" or name in have)
+            if node.id in cdes and there != sha256 and (there is not None or creates):
+                own = there if node.role == "master" else None
+                reason = f"generation {old.number} has no datasets of it"
+                yield Write(node.id, "cde", name, sha256, reason, own)

@@ -48,11 +48,13 @@ class RecordSummary(Struct, frozen=True):
     cdes: dict[str, str]
     pathologies_json: str
     note: str | None = None
+    other_cdes: dict[str, str] = {}
 
     @property
     def blobs(self) -> frozenset[str]:
         """As :attr:`Generation.blobs`."""
-        return frozenset((*self.cdes.values(), self.pathologies_json))
+        cdes = (*self.cdes.values(), *self.other_cdes.values())
+        return frozenset((*cdes, self.pathologies_json))
 
 
 class Store(Overrides):
@@ -136,7 +138,8 @@ class Store(Overrides):
             return json.decode(self._path(number).read_bytes(), type=RecordSummary)
         except (DecodeError, FileNotFoundError):
             found = self.load(number)  # or its error
-            return RecordSummary(dict(found.cdes), found.pathologies_json, found.note)
+            other = dict(found.other_cdes)
+            return RecordSummary(dict(found.cdes), found.pathologies_json, found.note, other)
 
     # -- contents
 

@@ -14,6 +14,7 @@ from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
 from saltext_mip.errors import Refused
+from saltext_mip.generations.rollback import restored
 from saltext_mip.generations.store import Store
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.context import Pusher
@@ -114,15 +115,7 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
         )
     override = pusher.store.suspended()
     if override is not None and _in_force(override, now):
-        rolled = override.reason.startswith(ROLLED_BACK)
-        reason = ROLLED_BACK if rolled else "SuspendedByPerson"
-        until = f" until {override.until}" if override.until else ""
-        why = f": {override.reason}" if override.reason else ""
-        found.append(
-            Condition(
-                "Suspended", "True", reason, f"by {override.actor}{until}{why}", override.when
-            )
-        )
+        found.append(_suspension(override))
     if last is not None and last.kind == "held":
         goes = ", ".join(last.goes)
         found.append(
@@ -133,6 +126,21 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
     elif last is not None and last.kind == "permanent":
         found.append(Condition("Stalled", "True", "Failed", last.message, last.since))
     return tuple(found)
+
+
+def _suspension(override: Override) -> Condition:
+    """By whom, until when, and why."""
+    until = f" until {when(override.until)}" if override.until else ""
+    if not override.reason.startswith(ROLLED_BACK):
+        why = f": {override.reason}" if override.reason else ""
+        text, reason = f"by {override.actor}{until}{why}", "SuspendedByPerson"
+    else:
+        number = restored(override.reason)
+        what = "a generation" if number is None else f"generation {number}"
+        own = override.reason.split(": ", 2)[2:]
+        why = f": {own[0]}" if own else ""
+        text, reason = f"{override.actor} restored {what}{until}{why}", ROLLED_BACK
+    return Condition("Suspended", "True", reason, text, override.when)
 
 
 def controller_state(pusher: Pusher) -> ControllerState:

@@ -60,9 +60,8 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
     """Ask all enabled nodes at once. The master and the ui must answer; workers may be absent."""
     disabled = tuple(pusher.store.disabled())
     asked = [node for node in pusher.federation.nodes if node.id not in disabled]
-    known = (
-        [sha for sha in sorted(set(last.cdes.values())) if _is_stored(pusher, sha)] if last else []
-    )
+    recorded = {*last.cdes.values(), *last.other_cdes.values()} if last else set()
+    known = [sha for sha in sorted(recorded) if _is_stored(pusher, sha)]
     pusher.progress(f"gathering the inventories of {len(asked)} nodes")
     more: dict[str, Any] = {"follow": True, "settle": follow.settle} if follow else {}
     answers = pusher.ask("inventory", [node.id for node in asked], known=known, **more)

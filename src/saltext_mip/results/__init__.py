@@ -55,6 +55,7 @@ from saltext_mip.results.data import (
     PathologyResult,
     ReportedChange,
     RollbackResult,
+    UnavailableDataset,
     WorkerResult,
 )
 from saltext_mip.results.local import (
@@ -161,6 +162,7 @@ __all__ = [
     "TasksResult",
     "TmuxResult",
     "TmuxWindow",
+    "UnavailableDataset",
     "VersionsResult",
     "WaitResult",
     "WakeResult",

@@ -194,6 +194,15 @@ class CleanResult(Planned, kw_only=True, frozen=True):
     quota: Natural
 
 
+class UnavailableDataset(Facts, kw_only=True, frozen=True):
+    """A dataset that is listed, and whose data are not there to be served."""
+
+    pathology: str
+    dataset: str
+    node: str
+    reason: str
+
+
 class RollbackResult(Planned, kw_only=True, frozen=True):
     """What ``mip.rollback`` returns."""
 
@@ -206,6 +215,12 @@ class RollbackResult(Planned, kw_only=True, frozen=True):
     compile: Absent[Databases] = UNSET
     restarted: Absent[list[PlanItem]] = UNSET
     served: Absent[bool | None] = UNSET
-    differences: Absent[list[str]] = UNSET
+    unavailable: Annotated[
+        Absent[list[UnavailableDataset]],
+        Meta(description="datasets that are listed again, and whose data are not there"),
+    ] = UNSET
+    differences: Annotated[
+        Absent[list[str]], Meta(description="of files on nodes, then of what engines serve")
+    ] = UNSET
     problems: Absent[list[ReportedProblem]] = UNSET
     notes: Absent[list[str]] = UNSET

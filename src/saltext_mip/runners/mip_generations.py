@@ -107,7 +107,8 @@ def diff(federation=None, a=None, b=None):
         Generation numbers.
 
     Returns ``a``, ``b`` (numbers, or ``"now"``), ``same`` and ``changes``: ``[{"op":
-    "add"|"remove"|"change", "thing", "old", "new"}]``.
+    "add"|"remove"|"change", "thing", "old", "new"}]``. Compared with what is on the nodes, files
+    there that are not the generation's are ``nodes/<minion id>/<file>``.
 
     CLI Example:
 
@@ -121,18 +122,26 @@ def diff(federation=None, a=None, b=None):
 
 
 @command
-def rollback(federation=None, generation=None, dry_run=False, timeout=300):
+def rollback(federation=None, generation=None, reason=None, dry_run=False, timeout=300):
     """
     Restore the CDEs and ``pathologies.json`` of a generation on all nodes, as a new generation.
 
-    The federation is suspended (``RolledBack``), so that no automatic refresh undoes it. An
-    operator's own ``mip.consolidate`` does.
+    Also the CDEs of pathologies that had no datasets in it. Databases are compiled again, engines
+    that must see it restart, and the files on the nodes are compared with the generation. The
+    federation is suspended (``RolledBack``), so that no automatic refresh undoes it. An operator's
+    own ``mip.consolidate`` does.
+
+    Hospitals' data files are not restored: a dataset whose file is gone is listed again and not
+    available (``unavailable``).
 
     federation
         The federation's name.
 
     generation
         Its number; default: the one before the last.
+
+    reason
+        Why; shown to other operators as long as the federation is suspended.
 
     dry_run
         Return what would be written and change nothing.
@@ -141,8 +150,10 @@ def rollback(federation=None, generation=None, dry_run=False, timeout=300):
         Seconds to wait for another command that holds the federation's lock.
 
     Returns ``generation`` (the new number), ``restored`` (the number), ``changed``, ``nodes``
-    ``{minion id: "updated"|"unchanged"}``, ``plan``, ``compile`` (as ``nodes`` of ``mip.compile``)
-    and ``problems``.
+    ``{minion id: "updated"|"unchanged"}``, ``plan``, ``unavailable`` (``[{"pathology", "dataset",
+    "node", "reason"}]``), ``compile`` (as ``nodes`` of ``mip.compile``), ``served``,
+    ``differences`` and ``problems``. Exit code 1 if a database was not compiled, or a node or an
+    engine does not have what was restored.
 
     CLI Example:
 
@@ -152,7 +163,9 @@ def rollback(federation=None, generation=None, dry_run=False, timeout=300):
         salt-run mip.rollback federation=fed1 generation=12
     """
     with open_pusher(__opts__, federation) as pusher:
-        return pusher_rollback.rollback(pusher, generation, dry_run=dry_run, timeout=timeout)
+        return pusher_rollback.rollback(
+            pusher, generation, reason=reason, dry_run=dry_run, timeout=timeout
+        )
 
 
 @command

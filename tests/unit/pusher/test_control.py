@@ -104,7 +104,7 @@ def test_a_rollback_is_a_suspension_of_its_own_reason(fed: Folders) -> None:
     fed.pusher.store.suspend(override)
     (one,) = control.conditions(fed.pusher)
     assert (one.reason, one.since) == ("RolledBack", override.when)
-    assert one.message == "by operator: RolledBack: to generation 3"
+    assert one.message == "operator restored generation 3"
     run(fed, control.resume)
     assert (conditions(fed), pending(fed)) == ([], {PROMPT})
 

@@ -16,6 +16,7 @@ from saltext_mip.results import (
     GenerationSummary,
     HistoryResult,
     RollbackResult,
+    value_or,
 )
 from saltext_mip.text import ranges, size, when
 
@@ -97,20 +98,42 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
     """What was restored, and where."""
     if value.dry_run:
         plan(screen, value.plan)
+        _unavailable(screen, value, "would be listed")
         return
-    screen.gap()
-    if not value.changed:
-        screen.text(f"No change: all is as in generation {value.restored}.", style="good")
-        return
-    screen.table(list(value.nodes.items()), indent=2)
+    if value.changed:
+        screen.gap()
+        screen.table(list(value.nodes.items()), indent=2)
     if value.compile is not UNSET:
         databases(screen, value.compile)
+    _unavailable(screen, value, "are listed")
+    differences = value_or(value.differences, [])
+    if differences:
+        screen.gap()
+        screen.title("Not as in the restored generation:", style="bad")
+        for each in differences:
+            screen.text(each, indent=2, hang=2, style="bad")
     screen.gap()
+    if value.changed:
+        done = f"Generation {value.restored} is restored as generation {value.generation}"
+    else:
+        done = f"No change: all files are as in generation {value.restored}"
+    left = " See the differences above." if differences else ""
     screen.text(
-        f"Generation {value.restored} is restored as generation {value.generation}, and automatic"
-        " refreshes are suspended: mip.resume or mip.consolidate replaces it.",
-        style="good",
+        f"{done}. Automatic refreshes are suspended: mip.resume resumes them, and the next one"
+        f" replaces it.{left}",
+        style="bad" if value.retcode is not UNSET else "good",
     )
+
+
+def _unavailable(screen: Screen, value: RollbackResult, listed: str) -> None:
+    """The datasets of which only the names come back."""
+    lacking = value_or(value.unavailable, [])
+    if not lacking:
+        return
+    screen.gap()
+    screen.title(f"These {listed} by name only, and are not available:", style="warn")
+    rows = [(f"{each.pathology}: {each.dataset}", each.node, each.reason) for each in lacking]
+    screen.table(rows, indent=2, styles=["warn"] * len(rows))
 
 
 def clean(screen: Screen, value: CleanResult) -> None:

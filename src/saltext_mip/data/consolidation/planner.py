@@ -85,7 +85,8 @@ class Plan:
     ``pathologies`` are listed, ``gone`` were and have no data any more. ``blobs`` has the content
     of every CDE and of ``pathologies.json`` by SHA-256, written or not. ``workers`` says of each
     ``{"status": ok|missing|disabled|error, "datasets": {pathology: codes}}``. ``changed``: it is
-    not what ``previous`` says, or something is to be written.
+    not what ``previous`` says, or something is to be written. ``other_cdes`` are those of
+    pathologies that are not listed, as the master has them after the writes.
     """
 
     pathologies: tuple[PathologyPlan, ...]
@@ -99,6 +100,7 @@ class Plan:
     cdes: Mapping[str, str]
     pathologies_json: str
     changed: bool
+    other_cdes: Mapping[str, str] = field(default_factory=dict)
 
 
 def unverified(
@@ -213,16 +215,23 @@ def plan(
         for name, owners in offered.items()
     ]
     content = pathologies_.make(entries)
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = _sha256(content)
     writes = (
         *distribution.of_cdes(presence, based, final, others, cdes),
         *distribution.of_pathologies(presence, sha256, ui_sha256),
     )
     listed = manifest.only(files, offered)
-    blobs = {
-        sha256: content,
-        **{cde.sha256: cde.content for cde in (*final.values(), *others.values())},
+    unlisted = {name: final[name].content for name in left} | {
+        name: found.content
+        for name, found in cdes.items()
+        if name not in final and found.source == "master"
     }
+    contents = (
+        *(cde.content for cde in (*final.values(), *others.values())),
+        *unlisted.values(),
+        content,
+    )
+    blobs = {_sha256(each): each for each in contents}
     documents.check(writes, blobs)
     return Plan(
         pathologies=tuple(_planned(presence, entry, cdes, previous) for entry in entries),
@@ -238,7 +247,12 @@ def plan(
         cdes={entry.name: entry.cde.sha256 for entry in entries},
         pathologies_json=sha256,
         changed=bool(writes) or previous is None or listed != manifest.only(previous.files, before),
+        other_cdes={name: _sha256(each) for name, each in unlisted.items()},
     )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def unusable(federation: Federation, cdes: Mapping[str, CdeFound]) -> tuple[str, ...]:

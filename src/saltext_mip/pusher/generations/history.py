@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, convert
@@ -14,6 +15,7 @@ from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.consolidate import Options, survey
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.gather import Gathered
 from saltext_mip.results import (
     CodebookResult,
     DiffResult,
@@ -72,6 +74,7 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
     """Compare ``a`` with ``b``, ``a`` with the last generation, or the last with the nodes now."""
     old: Generation | None
     new: Generation | None
+    differing: Sequence[tuple[str, str, str, str | None]] = ()
     if a is None and b is not None:
         raise Misuse("b needs a: the generation to compare it with.")
     if a is None:
@@ -79,11 +82,18 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
         old = found.last
         new = found.generation(pusher) or old
         names: tuple[Any, Any] = (found.number, NOW)
+        differing = list(difference.on_nodes(old, *facts(pusher, found.gathered))) if old else []
     else:
         old = pusher.store.load(generation_number(a))
         new = last_generation(pusher) if b is None else pusher.store.load(generation_number(b))
         names = (old.number, new.number)
-    changes = difference.compare(old, new)
+    changes = [
+        *difference.compare(old, new),
+        *(
+            difference.Change("change" if theirs else "remove", ("nodes", node, file), ours, theirs)
+            for node, file, ours, theirs in differing
+        ),
+    ]
     return DiffResult(
         federation=pusher.federation.name,
         a=names[0],
@@ -100,6 +110,20 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
             for change in changes
         ],
     )
+
+
+def facts(
+    pusher: Pusher, gathered: Gathered
+) -> tuple[dict[str, dict[str, str | None]], str, dict[str, str | None]]:
+    """What is on the nodes that answered, as ``generations.diff.on_nodes`` compares it."""
+    cdes = {
+        node: {record.name: record.cde for record in inventory.pathologies}
+        for node, inventory in gathered.inventories.items()
+    }
+    ui = pusher.federation.ui
+    there = ui is not None and ui.id not in gathered.disabled
+    lists = {ui.id: gathered.ui_sha256} if ui is not None and there else {}
+    return cdes, pusher.federation.master.id, lists
 
 
 def _touches(before: Generation | None, generation: Generation, dataset: str) -> bool:

@@ -64,6 +64,7 @@ def serve(
     *,
     absent: Collection[str] = (),
     unlisted: Datasets = NO_DATASETS,
+    without_data: Collection[tuple[str, str, str]] = (),
     again: bool = False,
     within: float = BACK,
 ) -> Serving:
@@ -74,6 +75,9 @@ def serve(
         nodes that did not tell what they have: they are left as they are
     unlisted
         datasets that databases have and the generation does not list: engines may serve them
+    without_data
+        datasets that the generation lists and databases do not have, as node, pathology and code:
+        nothing waits for them
     again
         it was waited for before, in vain
     within
@@ -82,6 +86,7 @@ def serve(
     generation = pusher.store.last()
     if generation is None:
         return Serving()
+    generation = _without(generation, without_data)
     from saltext_mip.pusher.services import lifecycle, wait
 
     view = _deployed(pusher)
@@ -232,6 +237,35 @@ def _wanted(
             if there:
                 found.setdefault(name, {})[code] = there
     return found
+
+
+def _without(generation: Generation, lacking: Collection[tuple[str, str, str]]) -> Generation:
+    """The generation as if these datasets were not in it."""
+    return replace(
+        generation,
+        pathologies={
+            name: {
+                code: tuple(node for node in nodes if (node, name, code) not in lacking)
+                for code, nodes in codes.items()
+            }
+            for name, codes in generation.pathologies.items()
+        },
+        files={
+            node: {
+                name: tuple(
+                    replace(
+                        file,
+                        datasets=tuple(
+                            each for each in file.datasets if (node, name, each[0]) not in lacking
+                        ),
+                    )
+                    for file in files
+                )
+                for name, files in below.items()
+            }
+            for node, below in generation.files.items()
+        },
+    )
 
 
 def _by_host(datasets: Datasets) -> dict[str, set[tuple[str, str]]]:

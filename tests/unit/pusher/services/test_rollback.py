@@ -67,3 +67,13 @@ def test_one_whose_file_is_gone_is_gone(twice: Services) -> None:
     done = back(twice)
     assert (done.get("retcode"), done["served"], done["notes"]) == (None, True, [])
     assert "late" not in twice.serving["datasets"]["dementia"]
+
+
+def test_a_dataset_that_comes_back_as_a_name_only_is_not_waited_for(twice: Services) -> None:
+    twice.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    done = back(twice)
+    assert [(each["dataset"], each["node"]) for each in done["unavailable"]] == [
+        ("ppmi", "fed1-wk-h2")
+    ]
+    assert (done.get("retcode"), done["served"], done["differences"]) == (None, True, [])
+    assert "ppmi" not in twice.serving["datasets"]["dementia"]

@@ -7,6 +7,7 @@ from saltext_mip.console.cli.action import (
     EVENT_LIMIT,
     FORCE,
     OPTIONAL,
+    REASON,
     USAGE_ERROR,
     Arguments,
     action,
@@ -67,6 +68,7 @@ ACTIONS = (
                 help="its number (the one before the last)",
                 **OPTIONAL,
             ),
+            REASON,
         ),
     ),
     *action(
