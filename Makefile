@@ -11,10 +11,11 @@ SAMPLE ?= 8
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test install lint format unit functional integration test-federation \
-        soak federation federation-down bench mutation docs changelog clean
+        soak federation federation-down bench mutation docs site changelog clean
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SITE_TOOLS := $(VENV)/.site
 PYTEST := $(BIN)/python -m pytest $(PYTEST_ARGS)
 # Two processes of pytest at once, each with daemons and hosts of its own; a file stays in one.
 AT_ONCE ?= 2
@@ -92,12 +93,22 @@ mutation: $(INSTALLED)  ## mistakes that no unit test notices: [MUTATE="generati
 	$(BIN)/python -m pip install --quiet --editable '.[mutation]'
 	$(BIN)/python tools/mutation.py $(MUTATE) --sample $(SAMPLE) $(if $(SEED),--seed $(SEED))
 
-docs: $(INSTALLED)  ## make the reference pages, and check the manual against the code
+docs: $(INSTALLED)  ## make the reference pages, check the manual against the code, build its site
 	$(BIN)/python docs/make_reference.py
 	$(PYTEST) tests/unit/test_docs.py
+	@$(MAKE) --no-print-directory site
 
-changelog: $(INSTALLED)  ## show what the next release's entry would be
-	$(BIN)/python -m pip install --quiet '.[docs]'
+site: $(SITE_TOOLS)  ## the manual as a site, in build/site; warnings are errors
+	$(BIN)/sphinx-build -q -n -W --keep-going -b html -d build/doctrees docs build/site
+	@echo build/site/index.html
+
+# what the site needs, and no more: Salt is not among it
+$(SITE_TOOLS): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
+changelog: $(SITE_TOOLS)  ## show what the next release's entry would be
 	$(BIN)/towncrier build --draft
 
 clean:  ## remove what the commands above made

@@ -32,6 +32,7 @@ for name in (
     "bench",
     "demo",
     "docs",
+    "site",
     "changelog",
 ):
     nox.session(made, name=name)
