@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltext_mip import conditions, results
+from saltext_mip import conditions, federation, results, schemas
 from saltext_mip.console.cli.action import Action, Option
 from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS
 from saltext_mip.console.cli.parser import ALWAYS, COMMON, OWN
@@ -111,7 +111,7 @@ def page_of_functions(kind: str) -> str:
 def page_of_problems() -> str:
     rows = [
         f"| `{rule.name}` | {rule.severity} | {'out' if rule.hard else ''} | {rule.text} "
-        f"| {rule.hint} |"
+        f"| {rule.hint} |".replace("<", "\\<")
         for rule in RULES.values()
     ]
     return "\n".join(
@@ -119,12 +119,11 @@ def page_of_problems() -> str:
             "# Problems",
             "",
             MADE,
-            "What a person must mend, or should know. A problem names the node, the pathology, the "
-            "file, the line,",
-            "the column and how often; never a value. *Out*: what it is about (a file, a CDE, a "
-            "worker) is kept out",
-            "of the federation until it is mended; a file that was good before goes on being "
-            "served as it was.",
+            "What you must fix, or should know. A problem names the node, the pathology, the file,",
+            "the line, the column and how often; never a value. *Out*: what it is about (a file, a",
+            "CDE, a worker) is kept out of the federation until it is fixed; the last good version",
+            "of a file remains in use. The same with a heading for each rule:",
+            "[Troubleshooting](../troubleshooting.md).",
             "",
             "| rule | severity | | what is wrong | what to do |",
             "| --- | --- | --- | --- | --- |",
@@ -136,23 +135,30 @@ def page_of_problems() -> str:
 
 def page_of_conditions() -> str:
     kinds = {
-        "always there": conditions.ALWAYS,
+        "always": conditions.ALWAYS,
         "where it is configured": conditions.OPTIONAL,
         "only while it is true": conditions.WHILE_TRUE,
     }
-    rows = [f"| `{one}` | {when} |" for when, types in kinds.items() for one in types]
-    reasons = [f"| `{name}` | {hint} |" for name, hint in conditions.REASONS.items()]
+    rows = [
+        f"| `{one}` | {when} | {conditions.MEANINGS[one]} |"
+        for when, types in kinds.items()
+        for one in types
+    ]
+    reasons = [
+        f"| `{name}` | {hint} |".replace("<", "\\<") for name, hint in conditions.REASONS.items()
+    ]
     return "\n".join(
         [
             "# Conditions",
             "",
             MADE,
-            "One fact of status each: type, status (`True`, `False`, `Unknown`), reason, message, "
-            "and since when the",
-            "status is what it is.",
+            "Each condition is one fact about the federation: type, status (`True`, `False`, "
+            "`Unknown`), reason, message,",
+            "and the time since when it has this status. What to do about each reason is in "
+            "[Troubleshooting](../troubleshooting.md) too.",
             "",
-            "| type | |",
-            "| --- | --- |",
+            "| type | shown | meaning |",
+            "| --- | --- | --- |",
             *rows,
             "",
             "| reason | what to do |",
@@ -161,6 +167,165 @@ def page_of_conditions() -> str:
             "",
         ]
     )
+
+
+# the command that shows more about a condition, and the page that explains what to do
+LOOK_AT: Mapping[str, tuple[str, str]] = {
+    "Ready": ("mip status", "[An operator's day](day.md)"),
+    "StateWritable": ("mip check-required", "[Installation](installation.md)"),
+    "MasterConfigured": ("mip check-required", "[Installation](installation.md#the-pusher)"),
+    "ControllerRunning": ("mip check-required", "[Following the data](refreshing.md)"),
+    "WorkersReachable": ("mip node check", "[A worker is down](day.md#a-worker-is-down)"),
+    "DataValid": ("mip status --problems", "[Consolidating](consolidating.md)"),
+    "Consolidated": ("mip diff", "[Consolidating](consolidating.md)"),
+    "Compiled": ("mip data compile --dry-run", "[Compiling](compiling.md)"),
+    "Deployed": ("mip deploy --dry-run", "[Services](services.md)"),
+    "Served": ("mip service status", "[Services](services.md)"),
+    "RolesSynced": ("mip sync-roles --dry-run", "[Keycloak](keycloak.md)"),
+    "Reconciling": ("mip events", "[Following the data](refreshing.md)"),
+    "Suspended": ("mip status", "[Hands off for a while](day.md#hands-off-for-a-while)"),
+    "Held": ("mip diff", "[Something is held](day.md#something-is-held)"),
+    "Stalled": ("mip events", "[Following the data](refreshing.md)"),
+    "ForgedAnswer": ("mip events", "[Security](security.md#who-answered)"),
+}
+
+
+def page_of_troubleshooting() -> str:
+    """What to do, by the name that a message shows: of a condition, a reason or a rule."""
+    lines = [
+        "# Troubleshooting",
+        "",
+        MADE,
+        "Every message shows a name, such as `MountGone`: the reason of a condition, or a rule",
+        "that a file, a CDE or a service violates. Search for the name on this page.",
+        "",
+        "1. `mip status` on the Salt master (pusher) shows all conditions, problems first.",
+        "2. Look up the first condition that is not as it should be in the table below.",
+        "3. Look up its reason, and the rules of the problems, under [Names](#names).",
+        "4. `mip events` shows what happened before, and who did it.",
+        "",
+        "## Conditions",
+        "",
+        "| condition | meaning | look at | guide |",
+        "| --- | --- | --- | --- |",
+    ]
+    for kind in conditions.TYPES:
+        command, guide = LOOK_AT[kind]
+        lines.append(f"| `{kind}` | {conditions.MEANINGS[kind]} | `{command}` | {guide} |")
+    lines += [
+        "",
+        "`Reconciling`, `Suspended`, `Held`, `Stalled` and `ForgedAnswer` are shown only while",
+        "they are true. All others are good while they are `True`; `Unknown` means that it could",
+        "not be found out, with the reason.",
+        "",
+        "## Names",
+        "",
+    ]
+    reasons = {name: hint for name, hint in conditions.REASONS.items() if hint}
+    for name in sorted({*reasons, *RULES}):
+        lines += [f"### {name}", ""]
+        if rule := RULES.get(name):
+            out = "; keeps what it concerns out of the federation" if rule.hard else ""
+            lines += [f"*{rule.severity.capitalize()}{out}.* {_sentence(rule.text)}", ""]
+            lines += [f"**What to do:** {_sentence(rule.hint)}", ""]
+        if name in reasons and (rule is None or reasons[name] != rule.hint):
+            shown = "In `mip status`" if rule else "*Reason of a condition.* What to do"
+            lines += [f"{shown}: {_sentence(reasons[name])}", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _sentence(text: str) -> str:
+    """A text of the program as Markdown: what is in angle brackets is no HTML."""
+    text = text.replace("<", "\\<")
+    return f"{text[0].upper()}{text[1:]}{'' if text[-1] in '.?' else '.'}"
+
+
+def page_of_the_pillar() -> str:
+    """Every key of the pillar, from its schema; the defaults are the code's."""
+    lines = [
+        "# Keys of the pillar",
+        "",
+        MADE,
+        "Below `mip:federations:<federation>:`. How to declare a federation, with examples:",
+        "[Declaring a federation](../pillar.md). A wrong or unknown key is an error that names it.",
+        "",
+    ]
+    keys = list(pillar_keys(schemas.load("pillar")))
+    for title, prefix in (
+        ("Nodes", "nodes."),
+        ("Services", "services."),
+        ("Keycloak", "keycloak."),
+        ("The federation", ""),
+    ):
+        mine = [each for each in keys if each[0].startswith(prefix)]
+        keys = [each for each in keys if each not in mine]
+        lines += [f"## {title}", "", "| key | default | type | meaning |"]
+        lines += ["| --- | --- | --- | --- |"]
+        for key, of, needed in mine:
+            default = "required" if needed else default_text(key)
+            about = str(of["description"]).replace("|", "\\|")
+            lines.append(f"| `{key}` | {default} | {pillar_type(of)} | {about} |")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def pillar_keys(
+    schema: Mapping[str, Any], below: str = "", *, needed: bool = False
+) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+    """The pillar's keys, dotted, with the schema of each; those without keys below them only."""
+    schema = resolved(schema)
+    named = schema.get("properties", {})
+    for name, value in named.items():
+        key = f"{below}.{name}" if below else name
+        yield from pillar_keys(value, key, needed=name in schema.get("required", ()))
+    more = schema.get("additionalProperties")
+    if isinstance(more, Mapping) and "properties" in resolved(more):
+        yield from pillar_keys(more, f"{below}.{'<id>' if below == 'nodes' else '<name>'}")
+    elif not named:
+        yield below, schema, needed
+
+
+def resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a reference is to, with what stands beside it; of several forms the one that is one."""
+    schema = next((one for one in schema.get("oneOf", ()) if "$ref" in one), schema)
+    if "$ref" not in schema:
+        return schema
+    found = schemas.load("pillar")["$defs"][schema["$ref"].split("/")[-1]]
+    return {**found, **schema}
+
+
+def default_text(key: str) -> str:
+    """A key's default as it would be written in the pillar; nothing where there is none."""
+    if key == "data_path":
+        return "`/data/<federation>`"
+    value: Any = federation.DEFAULTS
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None or value == {}:
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def pillar_type(schema: Mapping[str, Any]) -> str:
+    """The type of a pillar key for a person."""
+    match schema:
+        case {"enum": values}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"type": "object"}:
+            return "mapping"
+        case {"type": "array"}:
+            return "list"
+        case {"type": "string", "$comment": comment}:
+            return f"string: {comment}"
+        case {"type": "string", "pattern": "^https?://"}:
+            return "URL"
+        case {"type": "integer" | "number" as kind}:
+            word = "whole number" if kind == "integer" else "number"
+            least, most = schema.get("minimum"), schema.get("maximum")
+            if most is not None:
+                return f"{word}, {least} to {most}"
+            return f"{word}, {least} or more" if least is not None else word
+    return str(schema["type"])
 
 
 def page_of_returns() -> str:
@@ -290,6 +455,8 @@ def pages() -> dict[Path, str]:
         PAGES / "problems.md": page_of_problems(),
         PAGES / "conditions.md": page_of_conditions(),
         PAGES / "command.md": page_of_the_command(),
+        PAGES / "pillar.md": page_of_the_pillar(),
+        HERE / "troubleshooting.md": page_of_troubleshooting(),
     }
     for kind in KINDS:
         if sources(kind):

@@ -31,6 +31,26 @@ OPTIONAL = ("ControllerRunning", "RolesSynced")
 WHILE_TRUE = ("Reconciling", "Suspended", "Held", "Stalled", "ForgedAnswer")
 TYPES = (*ALWAYS, *OPTIONAL, *WHILE_TRUE)
 
+# what it means that a condition is as it should be; of those only there while true, what is true
+MEANINGS: Mapping[str, str] = {
+    "Ready": "Summary: everything below is as it should be.",
+    "StateWritable": "The pusher can write its state in /var/lib/mip.",
+    "MasterConfigured": "The Salt master has the settings that the federation needs.",
+    "ControllerRunning": "The controller runs: automatic refreshes can happen.",
+    "WorkersReachable": "Every enabled worker responds and can read its data.",
+    "DataValid": "No file, CDE or dataset has an error.",
+    "Consolidated": "The last generation matches the data that the workers have now.",
+    "Compiled": "Every database is built from the present files and CDE.",
+    "Deployed": "The services in Docker match the declaration.",
+    "Served": "Every service runs, and the engine serves every dataset of the last generation.",
+    "RolesSynced": "The roles and groups in Keycloak match the data structure.",
+    "Reconciling": "A refresh runs now.",
+    "Suspended": "Automatic refreshes are switched off.",
+    "Held": "An automatic refresh waits for approval.",
+    "Stalled": "An automatic refresh failed and waits until something changes.",
+    "ForgedAnswer": "In the last 24 hours a minion answered in the name of another node.",
+}
+
 # what each axis is made of
 SYNC = ("Consolidated", "Compiled", "Deployed", "RolesSynced")
 HEALTH = (

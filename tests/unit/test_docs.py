@@ -51,29 +51,7 @@ FUNCTIONS = [
 NAMES = [f"{kind}: {function.name}" for kind, function in FUNCTIONS]
 
 
-def keys(schema: Mapping[str, Any], below: str = "") -> Iterator[str]:
-    """The pillar's keys, dotted, as the manual names them; those with keys below them only."""
-    schema = _resolved(schema)
-    named = schema.get("properties", {})
-    for name, value in named.items():
-        yield from keys(value, f"{below}.{name}" if below else name)
-    more = schema.get("additionalProperties")
-    if isinstance(more, Mapping) and "properties" in _resolved(more):
-        yield from keys(more, f"{below}.{'<id>' if below == 'nodes' else '<name>'}")
-    elif not named:
-        yield below
-
-
-def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a reference is to, and of several forms the one that is a reference."""
-    schema = next((one for one in schema.get("oneOf", ()) if "$ref" in one), schema)
-    if "$ref" not in schema:
-        return schema
-    found: Mapping[str, Any] = schemas.load("pillar")["$defs"][schema["$ref"].split("/")[-1]]
-    return found
-
-
-KEYS = sorted(set(keys(schemas.load("pillar"))))
+KEYS = sorted({key for key, _, _ in reference.pillar_keys(schemas.load("pillar"))})
 
 
 def test_there_is_something_to_look_for() -> None:
@@ -99,7 +77,7 @@ def test_a_docstring_has_its_arguments_and_an_example(kind: str, function: Any) 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_pillar_key_has_its_place_in_the_manual(key: str) -> None:
-    assert f"`{key}`" in PAGES[Path("docs/pillar.md")]
+    assert f"`{key}`" in PAGES[Path("docs/reference/pillar.md")]
 
 
 def defaults(value: Any, below: str = "") -> Iterator[tuple[str, Any]]:
@@ -113,7 +91,7 @@ def defaults(value: Any, below: str = "") -> Iterator[tuple[str, Any]]:
 @pytest.mark.parametrize(("key", "value"), list(defaults(federation.DEFAULTS)))
 def test_the_manual_has_the_default_that_the_code_has(key: str, value: Any) -> None:
     shown = str(value).lower() if isinstance(value, bool) else str(value)
-    assert f"| `{key}` | `{shown}` |" in PAGES[Path("docs/pillar.md")]
+    assert f"| `{key}` | `{shown}` |" in PAGES[Path("docs/reference/pillar.md")]
 
 
 def test_salt_run_exits_with_the_codes_that_the_manual_names() -> None:
