@@ -10,7 +10,7 @@ MUTATE ?= data generations swarm keycloak controller
 SAMPLE ?= 8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test install lint format unit functional integration test-federation \
+.PHONY: help demo try test install lint format unit functional integration test-federation \
         soak federation federation-down bench mutation docs site changelog clean
 
 BIN := $(VENV)/bin
@@ -31,6 +31,9 @@ help:  ## list the commands
 
 demo:  ## a throw-away federation with made-up data: consolidate, change, consolidate again
 	@$(PYTHON) -m tests.support.demo
+
+try:  ## a throw-away federation, and a shell in which to type mip (the manual's Quickstart)
+	@$(PYTHON) -m tests.support.demo playground
 
 test: install  ## lint and all tests that need no root, cheap ones first
 	@rm -f $(MIP_TESTS_TOOK); mkdir -p $(dir $(MIP_TESTS_TOOK))

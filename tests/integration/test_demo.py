@@ -1,4 +1,4 @@
-"""The story of ``make demo``, as whoever tries the project first would see it."""
+"""``make demo`` and ``make try``, as a new user sees them."""
 
 from __future__ import annotations
 
@@ -48,3 +48,22 @@ def test_nothing_of_it_is_left(told: str) -> None:
 def test_the_bad_file_stays_out_of_the_database_until_it_is_mended(told: str) -> None:
     compiled = re.findall(r"dementia +(compiled|failed) +(\d+) rows; beta, gamma", told)
     assert compiled == [("failed", "200"), ("compiled", "400")]
+
+
+def test_the_quickstart_can_be_typed_in_the_shell_of_make_try() -> None:
+    """Each line of the page, in order; ``mip diff`` exits with 1 where there is a difference."""
+    page = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+    typed = re.findall(r"^pusher\$ (.+)$", page, re.MULTILINE)
+    assert [line for line in typed if line.startswith("mip data consolidate")]
+    lines = [f"{line} || [ $? = 1 ]" if line == "mip diff" else line for line in typed]
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.support.playground"],
+        input="\n".join(["set -e", *lines, "echo typed all"]),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for shown in ("TooManyFields", "Generation 1 is", "Generation 2 is", "typed all"):
+        assert shown in ran.stdout

@@ -1,7 +1,7 @@
-"""``make demo``: makes itself an environment below ``.demo``, then tells the story in it.
+"""``make demo`` and ``make try``: make an environment below ``.demo``, then run a module in it.
 
-Needs nothing but Python: only the standard library is imported here. What is told is in
-``story.py``, by the environment's own Python.
+Needs nothing but Python: only the standard library is imported here. The environment's own Python
+runs ``story.py`` (the demo) or ``playground.py`` (a shell).
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ def main() -> int:
     if sys.version_info < OLDEST:
         found = ".".join(map(str, sys.version_info[:2]))
         print(f"needs Python {'.'.join(map(str, OLDEST))} or newer, this is {found}:")
-        print("make demo PYTHON=python3.12")
+        print("make PYTHON=python3.12 demo")
         return 1
     install()
-    command = [str(PYTHON), "-m", "tests.support.story"]
+    module = sys.argv[1] if len(sys.argv) > 1 else "story"
+    command = [str(PYTHON), "-m", f"tests.support.{module}"]
     return subprocess.run(command, cwd=HERE, check=False).returncode
 
 

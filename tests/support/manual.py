@@ -85,7 +85,7 @@ class Line:
 def lines(place: Place, *programs: str) -> list[Line]:
     """What is run there, in the order of the pages.
 
-    Nothing twice, but consolidations: what comes after them counts on them.
+    Nothing twice, but consolidations of the day's story: what comes after them counts on them.
     """
     found: list[Line] = []
     for line in documented():
@@ -94,7 +94,7 @@ def lines(place: Place, *programs: str) -> list[Line]:
         if programs and line.program not in programs:
             continue
         again = (line.host, line.text) in {(each.host, each.text) for each in found}
-        if not again or line.text == "mip data consolidate":
+        if not again or (line.text, line.page) == ("mip data consolidate", "day.md"):
             found.append(line)
     return found
 
@@ -107,7 +107,7 @@ def documented() -> Iterator[Line]:
 
 def of_text(text: str, page: str) -> Iterator[Line]:
     """The lines of a page: console blocks, and inline code outside of them."""
-    for nth, part in enumerate(re.split(r"^```", text, flags=re.MULTILINE)):
+    for nth, part in enumerate(re.split(r"^ *```", text, flags=re.MULTILINE)):
         if not nth % 2:
             yield from _inline(part, page)
         elif part.startswith("console\n"):
@@ -116,7 +116,7 @@ def of_text(text: str, page: str) -> Iterator[Line]:
 
 def _block(part: str, page: str) -> Iterator[Line]:
     for raw in part.splitlines()[1:]:
-        prompt, _, rest = raw.partition(" ")
+        prompt, _, rest = raw.strip().partition(" ")
         command = re.sub(r"\s+#.*$", "", rest)
         if prompt.endswith(("$", "#")) and _program(command) in PROGRAMS:
             yield Line(PROMPTS[prompt], command, page)

@@ -42,6 +42,7 @@ def test_a_line_is_found_wherever_it_stands() -> None:
         "nor `mip …`.\n\n"
         "```console\npusher$ mip diff 3    # what came\nnode$ mip logs\n$ ls\nmip no prompt\n```\n"
         "```yaml\n# mip nodes\n```\n"
+        "1. Look:\n\n   ```console\n   pusher$ mip history\n   ```\n"
     )
     assert [(line.host, line.text) for line in manual.of_text(text, "x.md")] == [
         ("pusher", "mip nodes"),
@@ -52,6 +53,7 @@ def test_a_line_is_found_wherever_it_stands() -> None:
         ("node", "mip status"),
         ("pusher", "mip diff 3"),
         ("node", "mip logs"),
+        ("pusher", "mip history"),
     ]
 
 
@@ -59,16 +61,16 @@ def test_a_line_is_found_wherever_it_stands() -> None:
 def test_a_prompt_is_one_that_is_known(page: str) -> None:
     """Else a line after it would be found by nobody, and run by nobody."""
     text = (manual.DOCS / page).read_text(encoding="utf-8")
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for raw in block.splitlines():
+    for block in re.findall(r"^ *```console\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        for raw in map(str.strip, block.splitlines()):
             found = re.match(r"(\S*[$#>]) +(sudo )?(mip|salt|salt-run|salt-call) ", raw)
             if found:
                 assert found[1] in manual.PROMPTS, raw
                 assert not found[2], raw
     # nor in a block of another kind
-    for kind, block in re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+    for kind, block in re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
         if kind != "console":
-            assert not re.search(r"^(pusher|node)\$ ", block, re.MULTILINE)
+            assert not re.search(r"^ *(pusher|node)\$ ", block, re.MULTILINE)
 
 
 @pytest.mark.parametrize("place", get_args(manual.Place))
