@@ -77,68 +77,68 @@ REASONS: Mapping[str, str] = {
     "AsNeeded": "",
     "Running": "",
     # the pusher
-    "StateNotWritable": "On the pusher: free some space, mount the disk writable, or correct the "
-    "owner, as the message has it; df, mount and ls -ld show which.",
-    "MasterSettings": "Do what the message names on the pusher.",
+    "StateNotWritable": "On the pusher: free space, mount the disk writable, or correct the owner, "
+    "as the message says; df, mount and ls -ld show which.",
+    "MasterSettings": "On the pusher, do what the message says.",
     "ControllerDown": "On the pusher: systemctl restart salt-master; see /var/log/salt/master.",
     # nodes
     "WorkerMissing": "Check the node's network, power and salt-minion; call its contact.",
-    "WorkerFailed": "Run salt-call mip.datasets on the node and see its error.",
+    "WorkerFailed": "Run salt-call mip.datasets on the node to see its error.",
     "NodeMissing": "Check the node's network, power and salt-minion.",
     "NodeDown": "The node's Docker does not respond to the Swarm: check its network and dockerd.",
-    "MountGone": "Mount the node's data disk, or run mip.enable for the node to enrol it as it is.",
-    "NoDataPath": "Create the folder or mount its disk; or correct data_path in the pillar.",
+    "MountGone": "Mount the data disk. If the disk is a new one: mip node enable --node NODE.",
+    "NoDataPath": "Create the folder, mount its disk, or correct data_path in the pillar.",
     "Unreadable": "On the node: check the owner and mode of the data path, and its disk or server.",
     "TooManyFiles": "On the node: move files that are not needed out of the pathology's folder, or "
     "export several as one. Until then the pathology remains as in the last generation.",
     "DataDiskHangs": "On the node: mount shows the disk or server, dmesg its errors. The data "
     "remains as in the last generation until it responds.",
-    "AnswersForged": "A minion of this Salt master answers in other nodes' names: see the manual, "
-    "Security. Nothing of it was used.",
+    "AnswersForged": "A minion of this Salt master answers in other nodes' names; the answers "
+    "were ignored. See the manual, Security.",
     # data
-    "DataProblems": "See problems: each names the file, the line and what to do.",
-    "NeverConsolidated": "salt-run mip.consolidate",
-    "DataChanged": "Run salt-run mip.refresh, or wait for the controller.",
-    "NotDistributed": "Run salt-run mip.consolidate to send what is missing.",
-    "DatabasesStale": "Run salt-run mip.compile, or wait for the controller.",
-    "CompileFailed": "See problems, and mip-report-<pathology>.txt on the node.",
+    "DataProblems": "See the problems: each names the file, the line and what to do.",
+    "NeverConsolidated": "Run mip data consolidate.",
+    "DataChanged": "Run mip refresh, or wait for the controller.",
+    "NotDistributed": "Run mip data consolidate to send what is missing.",
+    "DatabasesStale": "Run mip data compile, or wait for the controller.",
+    "CompileFailed": "See the problems, and mip-report-<pathology>.txt on the node.",
     # services
-    "NoSwarm": "salt-run mip.deploy",
+    "NoSwarm": "Run mip deploy.",
     "SwarmLocked": "On the master node: docker swarm unlock. It asks for the Swarm's unlock key.",
     "SwarmOfOthers": "On the master node, docker info names its managers. Correct the pillar's "
     "addresses; or, if the node has to leave that Swarm, ask its operators first.",
     "SwarmStarting": "Wait a minute; then on the master node: docker info shows what it waits for.",
     "SwarmFailed": "On the master node, see the error: docker info and journalctl -u docker.",
-    "ServicesDiffer": "Run salt-run mip.deploy to fix it; dry_run=True shows the plan.",
-    "DeployFailed": "Fix what the message names; then run salt-run mip.deploy.",
-    "DeployRefused": "Do what the message names first: until then mip.deploy is refused too.",
+    "ServicesDiffer": "Run mip deploy to fix it; --dry-run shows the plan.",
+    "DeployFailed": "Fix the cause that the message shows; then run mip deploy.",
+    "DeployRefused": "Do what the message says first: until then mip deploy is refused too.",
     "ServiceDown": "See the service's error and the last lines of its log.",
     "ImagePullFailed": "Check the image's name in the pillar and the connection to its registry.",
     "PortTaken": "Another program on the node uses the port: stop it, or move it to another port.",
     "MountMissing": "Create the folder that the service binds, or mount its disk.",
-    "Stopped": "An operator stopped it. Run salt-run mip.start to start it.",
-    "NotServing": "Wait a minute for the engine; then see its error and salt-run mip.logs.",
-    "PortRefused": "See salt-run mip.logs. Where the service's log has no error, the reload of a "
-    "firewall may have removed Docker's rules: on its node, systemctl restart docker makes them "
-    "again (containers restart, data is kept).",
+    "Stopped": "An operator stopped it. Run mip start to start it.",
+    "NotServing": "Wait a minute for the engine; then see its error and mip logs.",
+    "PortRefused": "See mip logs. If the service's log has no error, the reload of a firewall may "
+    "have removed Docker's rules: on its node, systemctl restart docker makes them again "
+    "(containers restart, data is kept).",
     "PortSilent": "Check the firewall between the master node and the service's: the published "
     "port, and for the network 7946/tcp+udp and 4789/udp (swarm.data_path_port).",
-    "MasterDisabled": "Run salt-run mip.enable node=ms to include the master again.",
-    "MasterFailed": "Fix what the message names, on the master node.",
-    "DatasetsDiffer": "Run salt-run mip.refresh to restart what must see the data.",
-    "EngineUnknown": "Check the engine's version and what else uses its port. Nothing restarts.",
-    "NotServed": "It restarted once and does not serve: see the message, and salt-run mip.logs.",
+    "MasterDisabled": "Run mip node enable --node ms to include the master node again.",
+    "MasterFailed": "On the master node, fix the cause that the message shows.",
+    "DatasetsDiffer": "Run mip refresh to restart what must see the data.",
+    "EngineUnknown": "Check the engine's version and what else uses its port. No restart follows.",
+    "NotServed": "It restarted once and is not serving: see the message and mip logs.",
     "DockerUnavailable": "Check Docker on the node: systemctl status docker.",
     # the controller
     "Refreshing": "",
-    "SuspendedByPerson": "Run salt-run mip.resume to resume automatic refreshes.",
-    "RolledBack": "Run salt-run mip.resume to resume automatic refreshes: the next one replaces"
-    " the restored generation by what is on the nodes.",
-    "ShrinkGuard": "Review what would be removed; run salt-run mip.approve to allow it.",
-    "Failed": "See the message. Run salt-run mip.refresh to try again.",
+    "SuspendedByPerson": "Run mip resume to resume automatic refreshes.",
+    "RolledBack": "Run mip resume to resume automatic refreshes: the next one replaces the "
+    "restored generation by what is on the nodes.",
+    "ShrinkGuard": "Review what would be removed; run mip approve to allow it.",
+    "Failed": "See the message. Run mip refresh to retry.",
     "Retrying": "It is retried automatically.",
     # Keycloak
-    "RolesDiffer": "salt-run mip.sync_roles",
+    "RolesDiffer": "Run mip sync-roles.",
     "KeycloakUnavailable": "Check keycloak in the pusher's pillar, and that the server responds.",
     # unknown
     "NotAsked": "",

@@ -1,6 +1,7 @@
 """What commands return, as examples: ``tests/unit/console/screens/cases/<name>.yaml``.
 
-In their problems only what is set is written; the rest is as the rules define it.
+In their problems only what is set is written; the rest is as the rules define it. A condition's
+hint is its reason's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import yaml
 from msgspec import to_builtins
 
 from saltext_mip import results
+from saltext_mip.conditions import REASONS
 from saltext_mip.problems import Problem
 from saltext_mip.results import ReportedProblem
 
@@ -29,6 +31,8 @@ def example(name: str) -> tuple[str | None, Any]:
     for pathologies in databases.values():
         for each in pathologies.values():
             _expand(each)
+    for condition in case.get("conditions", ()):
+        condition["hint"] = REASONS[condition["reason"]]
     return case["command"], {"schema": 1, **case}
 
 

@@ -99,7 +99,7 @@ def test_nobody_is_told_to_leave_a_swarm_by_force() -> None:
 
 def test_a_deployment_is_advised_only_for_what_a_deployment_cures() -> None:
     """The others are faults of a node, a network or an image: Docker or Salt goes on by itself."""
-    rules = {name for name, rule in RULES.items() if "mip.deploy" in rule.hint}
+    rules = {name for name, rule in RULES.items() if "mip deploy" in rule.hint}
     assert rules == {"DeployFailed"}
-    reasons = {name for name, hint in REASONS.items() if "mip.deploy" in hint}
+    reasons = {name for name, hint in REASONS.items() if "mip deploy" in hint}
     assert reasons == {"NoSwarm", "ServicesDiffer", "DeployFailed", "DeployRefused"}

@@ -178,7 +178,7 @@ def test_a_fresh_federation_says_what_to_do_first(tmp_path: Path) -> None:
         "Served": ("False", "NoSwarm"),
     }
     hints = {each["type"]: each["hint"] for each in value["conditions"]}
-    assert hints["Deployed"] == "salt-run mip.deploy"
+    assert hints["Deployed"] == "Run mip deploy."
 
 
 def data_came(fed: WithServices) -> None:
@@ -363,7 +363,7 @@ def test_a_swarm_that_is_not_managed_has_its_own_reason_and_advice(
     (message,) = [c["message"] for c in value["conditions"] if c["type"] == "Deployed"]
     assert error["swarm_error"] in message
     hint = next(each["hint"] for each in value["conditions"] if each["type"] == "Deployed")
-    assert ("mip.deploy" in hint) is (swarm_state == "inactive"), "a deployment cures only that"
+    assert ("mip deploy" in hint) is (swarm_state == "inactive"), "a deployment cures only that"
     screen = described(value, "fed1-ms")
     assert f"Deployed: {reason}" in screen
     assert "No problems" not in screen
