@@ -61,7 +61,8 @@ class CdeInvalid(DataError):
     def problems(self) -> tuple[Problem, ...]:
         """A problem for each mistake; of very many the first, and how many more there are."""
         found = [
-            Problem("CdeInvalid", file=CDE_FILE, about=str(of)) for of in self.mistakes[:_MOST]
+            Problem("CdeInvalid", file=CDE_FILE, line=of.line, about=str(of))
+            for of in self.mistakes[:_MOST]
         ]
         if rest := len(self.mistakes) - len(found):
             found.append(Problem("CdeInvalid", file=CDE_FILE, count=rest, about="more mistakes"))
@@ -148,9 +149,8 @@ def parse(content: bytes, *, pathology: str, node: str | None = None) -> Cde:
     try:
         tree = strict_json.loads(content)
     except strict_json.NotJson as error:
-        where = "the whole file" if error.line is None else f"line {error.line}"
-        hint = "Write the file again as UTF-8 JSON."
-        raise CdeInvalid(error.message, where=where, hint=hint, **facts) from None
+        found = [Mistake(of.where, of.message, of.hint, of.line) for of in error.mistakes]
+        raise CdeInvalid.of(found, **facts) from None
     tree = _repaired(tree)
     leaves, mistakes = structure.examine(tree)
     if mistakes:

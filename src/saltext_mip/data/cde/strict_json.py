@@ -12,7 +12,10 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
+
+from saltext_mip.data.cde.syntax_errors import SyntaxMistake, explain
 
 #: Lists and objects inside one another; a real CDE has about ten.
 MAX_DEPTH = 200
@@ -25,15 +28,16 @@ MAX_STRING = 1_000_000
 _TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 _HALF = re.compile("[\ud800-\udfff]")
 _SHOWN = 60  # characters of a key
+_MOST = 50  # mistakes that are named
+_NEVER_THAT_LARGE = "No CDE is that large: restore the file from a copy."
 
 
 class NotJson(ValueError):
-    """What is wrong, and on which 1-based line; ``line`` is None where it is unknown."""
+    """Why a text is not JSON. ``mistakes`` are all that were found, one at least."""
 
-    def __init__(self, message: str, line: int | None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.line = line
+    def __init__(self, *mistakes: SyntaxMistake) -> None:
+        super().__init__(mistakes[0].message)
+        self.mistakes = mistakes
 
 
 class _Rejected(Exception):
@@ -48,24 +52,24 @@ def is_too_much(content: bytes) -> bool:
 def loads(content: bytes) -> Any:
     """The value of a UTF-8 JSON text, with or without a byte order mark; :class:`NotJson`."""
     if is_too_much(content):
-        raise NotJson(f"more than {MAX_MARKS:,} commas, colons and brackets", None)
+        message = f"more than {MAX_MARKS:,} commas, colons and brackets"
+        raise NotJson(SyntaxMistake(message, hint=_NEVER_THAT_LARGE))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise NotJson("bytes that are not UTF-8", line) from None
+        hint = "Save the file with the encoding UTF-8 (in Notepad: 'UTF-8', not 'ANSI')."
+        raise NotJson(SyntaxMistake("bytes that are not UTF-8", line, hint=hint)) from None
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
         )
     except json.JSONDecodeError as error:
-        raise NotJson(f"not JSON: {error.msg} (column {error.colno})", error.lineno) from None
+        raise NotJson(explain(text, error)) from None
     except (_Rejected, RecursionError, ValueError) as error:
         # ValueError: an integer of thousands of digits, which Python refuses to make
-        found = next(_offences(text), None)
-        if found is None:
-            raise NotJson(f"not JSON: {error}", None) from None
-        raise NotJson(*found) from None
+        found = tuple(islice(_mistakes(text), _MOST))
+        raise NotJson(*(found or (SyntaxMistake(f"not JSON: {error}"),))) from None
     _check(value, text)
     return value
 
@@ -102,45 +106,54 @@ def _check(value: Any, text: str) -> None:
             elif isinstance(item, list):
                 below.extend(item)
             elif isinstance(item, str) and (len(item) > MAX_STRING or not _whole(item)):
-                raise NotJson(*next(_offences(text)))
+                raise NotJson(*islice(_mistakes(text), _MOST))
         level = below
     else:
         if any(isinstance(item, dict | list) for item in level):
-            raise NotJson(*next(_offences(text)))
+            raise NotJson(*islice(_mistakes(text), _MOST))
 
 
 def _whole(text: str) -> bool:
     return text.isascii() or _HALF.search(text) is None
 
 
-def _offences(text: str) -> Iterator[tuple[str, int]]:
-    """What :func:`loads` refuses beyond bad syntax, in the order of the text, with lines."""
+def _mistakes(text: str) -> Iterator[SyntaxMistake]:
+    """What :func:`loads` refuses beyond bad syntax, in the order of the text."""
     keys: list[set[str]] = []  # those so far of each object that is open; a list has none
-    string = ""
-    line, at = 1, 0
+    string, string_at = "", (1, 1)
+    line, begin, at = 1, 0, 0  # begin: where the line begins
     for token in _TOKEN.finditer(text):
-        line += text.count("\n", at, token.start())
+        if breaks := text.count("\n", at, token.start()):
+            line += breaks
+            begin = text.rfind("\n", at, token.start()) + 1
         at = token.start()
+        here = (line, at - begin + 1)
         word = token.group()
         if word[0] == '"':
-            string = json.loads(word, strict=False)
+            string, string_at = json.loads(word, strict=False), here
             if len(string) > MAX_STRING:
-                yield f"a string of more than {MAX_STRING:,} characters", line
+                message = f"a text of more than {MAX_STRING:,} characters"
+                yield SyntaxMistake(message, *here, _NEVER_THAT_LARGE)
             if not _whole(string):
-                yield "half of a character (a lone surrogate such as \\ud83d)", line
+                message = "half of a character (a lone surrogate such as \\ud83d)"
+                yield SyntaxMistake(message, *here, "Write the character itself, in UTF-8.")
         elif word in "{[":
             keys.append(set())
             if len(keys) > MAX_DEPTH:
-                yield f"more than {MAX_DEPTH} lists and objects inside one another", line
+                message = f"more than {MAX_DEPTH} lists and objects inside one another"
+                yield SyntaxMistake(message, *here, _NEVER_THAT_LARGE)
         elif word in "}]":
             keys.pop()
         elif word == ":":
             if string in keys[-1]:
                 key = string if len(string) <= _SHOWN else string[: _SHOWN - 1] + "…"
-                yield f"the key {json.dumps(key)} twice in one object", line
+                message = f"the key {json.dumps(key)} twice in one object"
+                hint = "Keep one of the two entries and delete the other; or a '}, {' is missing."
+                yield SyntaxMistake(message, *string_at, hint)
             keys[-1].add(string)
         elif word != "," and not _finite(word):
-            yield f"a number that JSON does not have, or too large a one: {word[:20]}", line
+            message = f"a number that JSON does not have, or too large a one: {word[:20]}"
+            yield SyntaxMistake(message, *here, "Write a decimal number, or remove the key.")
 
 
 def _finite(word: str) -> bool:

@@ -24,11 +24,15 @@ Steps = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Mistake:
-    """Why a CDE cannot be used: the place in its tree or file, the problem, what to do."""
+    """Why a CDE cannot be used: the place in its tree or file, the problem, what to do.
+
+    ``line`` is that of the file, where it is known.
+    """
 
     where: str
     message: str
     hint: str
+    line: int | None = None
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}. {self.hint}"

@@ -133,7 +133,7 @@ def test_half_a_character_is_refused_with_its_line_and_a_whole_one_is_not() -> N
     assert parse(text.encode(), pathology="p").label == "\U0001f9e0"
     broken = text.replace("\\udde0", "")
     line = next(n for n, row in enumerate(broken.splitlines(), 1) if "\\ud83e" in row)
-    assert f"line {line}:" in refused(broken.encode())
+    assert f"line {line}, column" in refused(broken.encode())
 
 
 # -- what is refused: the tree
