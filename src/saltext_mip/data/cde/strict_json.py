@@ -39,6 +39,11 @@ class NotJson(ValueError):
         super().__init__(mistakes[0].message)
         self.mistakes = mistakes
 
+    @property
+    def message(self) -> str:
+        """The first mistake's."""
+        return self.mistakes[0].message
+
 
 class _Rejected(Exception):
     """Something that the reader met and whose line it does not know."""
