@@ -77,7 +77,7 @@ test-federation: $(INSTALLED)  ## hosts of their own, with Docker; needs root, e
 
 soak: $(INSTALLED)  ## what gains by running long: chance and faults, for an hour; needs root
 	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/unit
-	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/integration/test_follow.py
+	MIP_SOAK=1 $(PYTEST) --timeout 7200 tests/integration/test_follow.py tests/integration/test_busy.py
 	MIP_SOAK=1 $(PYTEST) tests/federation/test_nemesis.py
 	MIP_SOAK=1 $(PYTEST) tests/federation/test_engine_clock.py
 
