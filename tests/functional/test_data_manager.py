@@ -171,31 +171,105 @@ def test_without_a_cde_the_form_is_checked_and_that_is_a_problem(anyones: Path) 
     assert "[WrongSeparator]" in ran.stdout
 
 
-@pytest.mark.parametrize(
-    "how",
-    [
-        {"__cli": "salt-minion", "file_client": "remote"},
-        {"__cli": "salt-minion", "file_client": "local"},  # asked by the pusher all the same
-        {"__cli": "salt-call", "file_client": "remote"},
-        {},
-    ],
-)
+LOCAL = {"__cli": "salt-call", "file_client": "local"}
+TO_THE_PUSHER = [
+    {"__cli": "salt-minion", "file_client": "remote"},
+    {"__cli": "salt-minion", "file_client": "local"},  # asked by the pusher all the same
+    {"__cli": "salt-call", "file_client": "remote"},
+    {},
+]
+
+
+@pytest.mark.parametrize("how", TO_THE_PUSHER)
 def test_a_file_is_corrected_only_by_someone_on_this_machine(
     how: dict[str, str], tmp_path: Path
 ) -> None:
     from salt.exceptions import CommandExecutionError
 
-    from saltext_mip.modules import mip
+    from saltext_mip.modules import mip_files
 
     (tmp_path / "CDEsMetadata.json").write_bytes(CDE)
     path = tmp_path / "export.csv"
     path.write_text("dataset;age\nedsd;61\n")
-    with LoaderModuleMock({mip: {"__opts__": how}}):
+    with LoaderModuleMock({mip_files: {"__opts__": how}}):
         with pytest.raises(CommandExecutionError, match=REFUSED):
-            mip.fix(str(path), write=True, out=str(tmp_path / "out.csv"))
+            mip_files.fix(str(path), write=True, out=str(tmp_path / "out.csv"))
         assert not (tmp_path / "out.csv").exists()
         with pytest.raises(CommandExecutionError, match=REFUSED):
-            mip.fix("/nonexistent")  # not even whether a file is there is told
-    local = {"__cli": "salt-call", "file_client": "local"}
-    with LoaderModuleMock({mip: {"__opts__": local}}):
-        assert mip.fix(str(path))["changes"]
+            mip_files.fix("/nonexistent")  # not even whether a file is there is told
+    with LoaderModuleMock({mip_files: {"__opts__": LOCAL}}):
+        assert mip_files.fix(str(path))["changes"]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Salt's options of a module on a node with a data path, and files beside it."""
+    from saltext_mip.modules import mip_files
+
+    opts = {"id": "fed1-wk-h1", "root_dir": str(tmp_path / "root")}
+    worker = {"role": "worker", "hospital": "h1", "address": "10.0.0.2"}
+    nodes = {
+        "fed1-ms": {"role": "master", "address": "10.0.0.1"},
+        "fed1-wk-h1": {**worker, "data_path": str(tmp_path / "data")},
+    }
+    pillar = {"mip": {"federations": {"fed1": {"nodes": nodes}}}}
+    for folder in ("data/dementia", "data2", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "CDEsMetadata.json").write_bytes(CDE)
+        (tmp_path / folder / "a.csv").write_text("dataset,age\nedsd,61\n")
+    (tmp_path / "data/dementia/link.csv").symlink_to(tmp_path / "elsewhere/a.csv")
+    (tmp_path / "data/out").symlink_to(tmp_path / "elsewhere")
+    dunders = {"__opts__": opts, "__context__": {}, "__pillar__": pillar}
+    with LoaderModuleMock({mip_files: dunders}):
+        yield opts
+
+
+OUTSIDE = (
+    *("elsewhere", "elsewhere/a.csv", "elsewhere/absent.csv", "data2", "data/../elsewhere"),
+    *("data/out", "data/out/a.csv", "data/dementia/link.csv", ".", "/etc/passwd"),
+)
+
+
+@pytest.mark.parametrize("how", TO_THE_PUSHER)
+@pytest.mark.parametrize("outside", OUTSIDE)
+def test_what_returns_to_the_pusher_is_of_the_data_path_alone(
+    outside: str, how: dict[str, str], node: dict[str, str], tmp_path: Path
+) -> None:
+    from salt.exceptions import CommandExecutionError
+
+    from saltext_mip.modules import mip_files
+
+    node.update(how)
+    inside, path = str(tmp_path / "data/dementia"), str(tmp_path / outside)
+    for refused in (
+        lambda: mip_files.check(path),
+        lambda: mip_files.check(inside, cde=path),
+        lambda: mip_files.codebook(path),
+    ):
+        with pytest.raises(CommandExecutionError, match=r"run salt-call --local mip\.") as caught:
+            refused()
+        assert "not found" not in str(caught.value)  # not even whether it is there is told
+    assert mip_files.check(inside)["checked"] == ["a.csv"]
+    cde = f"{inside}/CDEsMetadata.json"
+    assert mip_files.check(f"{inside}/a.csv", cde=cde)["checked"] == ["a.csv"]
+    assert mip_files.codebook(inside)["pathology"] == mip_files.codebook("dementia")["pathology"]
+    node.update(LOCAL)
+    assert mip_files.check(str(tmp_path / "elsewhere"))["checked"] == ["a.csv"]
+    assert mip_files.codebook(str(tmp_path / "elsewhere"))["codebook"]
+
+
+@pytest.mark.parametrize("how", TO_THE_PUSHER)
+def test_a_job_writes_no_codebook(
+    how: dict[str, str], node: dict[str, str], tmp_path: Path
+) -> None:
+    from salt.exceptions import CommandExecutionError
+
+    from saltext_mip.modules import mip_files
+
+    node.update(how)
+    if how.get("__cli") == "salt-call":
+        assert mip_files.codebook("dementia", folder=str(tmp_path))["written"]
+        return
+    with pytest.raises(CommandExecutionError, match="only for salt-call on the node itself"):
+        mip_files.codebook("dementia", folder=str(tmp_path))
+    assert list(tmp_path.glob("*.csv")) == []

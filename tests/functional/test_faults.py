@@ -13,7 +13,7 @@ from saltfactories.utils.loader import LoaderModuleMock
 
 from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.errors import MipError
-from saltext_mip.modules import mip, mip_node
+from saltext_mip.modules import federation_node, mip, mip_files
 from saltext_mip.states import mip as states
 from tests.unit.pusher.conftest import cde
 
@@ -32,7 +32,8 @@ def opts(tmp_path: Path) -> Iterator[dict[str, Any]]:
     declared = {"nodes": NODES, "data_path": str(tmp_path / "data")}
     pillar = {"mip": {"federations": {"fed1": declared}}}
     dunders = {"__opts__": made, "__context__": {}, "__pillar__": pillar}
-    with LoaderModuleMock(dict.fromkeys((mip, mip_node, states), dunders)):
+    modules = (mip, mip_files, federation_node, states)
+    with LoaderModuleMock(dict.fromkeys(modules, dunders)):
         yield made
 
 
@@ -51,9 +52,9 @@ def test_a_step_of_the_pusher_tells_the_kind_and_the_place(
 ) -> None:
     federation = mip._context("fed1").federation
 
-    @mip_node._signed
+    @federation_node._signed
     def step(federation: str, declaration: str) -> Any:
-        return mip_node._step(fault, federation, declaration)
+        return federation_node._step(fault, federation, declaration)
 
     with pytest.raises(salt.exceptions.CommandExecutionError, match="ValueError at") as caught:
         step("fed1", federation.digest)
@@ -126,14 +127,16 @@ def test_a_reason_is_words_whatever_salt_takes_them_for(given: Any) -> None:
 def test_values_are_shown_where_they_stay_and_nowhere_else(
     opts: dict[str, Any], tmp_path: Path
 ) -> None:
-    (tmp_path / "CDEsMetadata.json").write_text(cde("edsd"))
-    (tmp_path / "bad.csv").write_text(f"dataset,age,mmse\nedsd,{CANARY}x,1\n")
-    sent = mip.check(str(tmp_path))
+    folder = tmp_path / "data" / "dementia"
+    folder.mkdir(parents=True)
+    (folder / "CDEsMetadata.json").write_text(cde("edsd"))
+    (folder / "bad.csv").write_text(f"dataset,age,mmse\nedsd,{CANARY}x,1\n")
+    sent = mip_files.check(str(folder))
     (found,) = sent["files"]["bad.csv"]
     assert (found["rule"], found["line"]) == ("NotANumber", 2)
     assert CANARY not in str(sent)
     # a minion that has its files at home still has a master
     opts["file_client"] = "local"
-    assert CANARY not in str(mip.check(str(tmp_path)))
+    assert CANARY not in str(mip_files.check(str(folder)))
     opts["__cli"] = "salt-call"
-    assert CANARY in str(mip.check(str(tmp_path)))
+    assert CANARY in str(mip_files.check(str(folder)))

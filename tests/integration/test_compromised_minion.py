@@ -90,7 +90,7 @@ def test_a_consolidation_counts_nothing_of_it(fed: LocalFederation, warnings: li
     assert attacked["changed"] is False
     assert fed.pathologies.read_bytes() == offered
     assert named(warnings) == set(VICTIMS)
-    assert minion.sent["mip_node.inventory"] == 2 * TIMES * len(VICTIMS)
+    assert minion.sent["federation_node.inventory"] == 2 * TIMES * len(VICTIMS)
 
 
 def test_a_change_is_staged_and_committed_under_attack(fed: LocalFederation) -> None:
@@ -106,7 +106,7 @@ def test_a_change_is_staged_and_committed_under_attack(fed: LocalFederation) -> 
     assert result["pathologies"]["attacked"]["datasets"] == {"new": ["fed1-wk-h1"]}
     assert b'"attacked"' in fed.pathologies.read_bytes()
     for step in ("stage", "commit"):
-        assert minion.sent[f"mip_node.{step}"] == 2 * TIMES * len(VICTIMS)
+        assert minion.sent[f"federation_node.{step}"] == 2 * TIMES * len(VICTIMS)
 
 
 def test_a_compilation_counts_nothing_of_it(fed: LocalFederation, warnings: list[str]) -> None:
@@ -126,12 +126,12 @@ def test_the_steps_of_a_deployment_count_nothing_of_it(
 ) -> None:
     federation = declared(fed)
     head = [federation.name, federation.digest]
-    peace = nodes.ask(f"mip_node.{step}", VICTIMS, head, **more)
+    peace = nodes.ask(f"federation_node.{step}", VICTIMS, head, **more)
     assert not peace.missing
     with CompromisedMinion(fed, COMPROMISED) as minion:
-        attacked = nodes.ask(f"mip_node.{step}", VICTIMS, head, **more)
+        attacked = nodes.ask(f"federation_node.{step}", VICTIMS, head, **more)
     assert (attacked.values, attacked.failed, attacked.missing) == (peace.values, peace.failed, {})
-    assert minion.sent[f"mip_node.{step}"] == 2 * TIMES * len(VICTIMS)
+    assert minion.sent[f"federation_node.{step}"] == 2 * TIMES * len(VICTIMS)
     assert set(attacked.forged) == set(VICTIMS)
 
 
@@ -158,7 +158,7 @@ def test_no_host_key_is_taken_from_another_node(fed: LocalFederation, warnings: 
     peace, attacked, minion = under_attack(fed, warnings, "mip.check_nodes")
     assert attacked == peace
     assert (path.read_bytes() if path.exists() else None) == before
-    assert minion.sent["mip_node.host_keys"] == 2 * TIMES * len(VICTIMS)
+    assert minion.sent["federation_node.host_keys"] == 2 * TIMES * len(VICTIMS)
     assert named(warnings) == set(VICTIMS)
 
 
@@ -170,7 +170,11 @@ def test_genuine_answers_of_other_jobs_functions_and_nodes_are_refused(
     head = [federation.name, federation.digest]
     client = nodes._client  # the pages as they are sent, not what the pusher makes of them
     heard = []
-    for function in ("mip_node.inventory", "mip_node.status", "mip_node.databases"):
+    for function in (
+        "federation_node.inventory",
+        "federation_node.status",
+        "federation_node.databases",
+    ):
         answers = client.cmd(
             ["fed1-ms", "fed1-wk-h1"], function, head, tgt_type="list", kwarg={"nonce": "old"}
         )
@@ -178,7 +182,7 @@ def test_genuine_answers_of_other_jobs_functions_and_nodes_are_refused(
     assert all(answer["signature"] for answer in heard)
     for _ in range(TRIES):
         with CompromisedMinion(fed, COMPROMISED, replays=heard):
-            answers = nodes.ask("mip_node.inventory", ["fed1-ms", "fed1-wk-h1"], head)
+            answers = nodes.ask("federation_node.inventory", ["fed1-ms", "fed1-wk-h1"], head)
         if answers.forged:
             break
     names = {node: value["inventory"]["node"] for node, value in answers.values.items()}

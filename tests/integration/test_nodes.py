@@ -73,7 +73,9 @@ def test_an_answer_of_several_pages_arrives_whole(fed: LocalFederation, nodes: N
         columns = ",".join(names[number * 3000 : (number + 1) * 3000])
         fed.write_data("fed1-wk-h1", "large", f"f{number:02}.csv", f"dataset,{columns}\n".encode())
     federation = _declared(fed)
-    answers = nodes.ask("mip_node.inventory", ["fed1-wk-h1"], [federation.name, federation.digest])
+    answers = nodes.ask(
+        "federation_node.inventory", ["fed1-wk-h1"], [federation.name, federation.digest]
+    )
     assert not answers.failed
     (large,) = answers.values["fed1-wk-h1"]["inventory"]["pathologies"]
     assert len(large["files"]) == 40

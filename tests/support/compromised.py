@@ -74,7 +74,7 @@ class CompromisedMinion:
                 token = salt.crypt.SAuth(self._opts).gen_token(b"salt")
                 self._ready.set()
                 while (job := bus.get_event(wait=0.2, tag="salt/job/")) or not self._over.is_set():
-                    if job and "minions" in job and job["fun"].startswith("mip_node."):
+                    if job and "minions" in job and job["fun"].startswith("federation_node."):
                         self._answer(channel, token, job)
         except Exception as error:  # noqa: BLE001 - raised where it is left
             self._error = error

@@ -117,7 +117,7 @@ class Folders:
                 missing[node] = "it does not answer"
             elif node in self.broken:
                 failed[node] = self.broken[node]
-            elif node in self.forged and function == "mip_node.inventory":
+            elif node in self.forged and function == "federation_node.inventory":
                 values[node] = self.forged[node]
             else:
                 try:
@@ -132,7 +132,7 @@ class Folders:
             return True
         if function == "mip.version":
             return self.versions.get(node, __version__)
-        assert module == "mip_node", function
+        assert module == "federation_node", function
         self.before(step, node)
         if step == "services":
             raise DockerUnavailable("socket not found")

@@ -41,7 +41,7 @@ def answer(
     *,
     signer: str | None = None,
     federation: str = "fed1",
-    function: str = "mip_node.inventory",
+    function: str = "federation_node.inventory",
     nonce: str = "n1",
     failed: bool = False,
 ) -> dict[str, Any]:

@@ -93,19 +93,19 @@ class Services(Folders):
         self, function: str, targets: Sequence[str], *arguments: Any, **keywords: Any
     ) -> Answers:
         mine = {
-            "mip_node.services": self._services,
-            "mip_node.enforce": self._enforce,
-            "mip_node.forget": self._forget,
-            "mip_node.ready": self._ready,
-            "mip_node.apply_states": self._apply_states,
-            "mip_node.join_again": self._join_again,
-            "mip_node.rotate_join_token": self._rotate_join_token,
-            "mip_node.refresh_pillar": self._refresh_pillar,
+            "federation_node.services": self._services,
+            "federation_node.enforce": self._enforce,
+            "federation_node.forget": self._forget,
+            "federation_node.ready": self._ready,
+            "federation_node.apply_states": self._apply_states,
+            "federation_node.join_again": self._join_again,
+            "federation_node.rotate_join_token": self._rotate_join_token,
+            "federation_node.refresh_pillar": self._refresh_pillar,
         }.get(function)
         if mine is None:
             return super().ask(function, targets, *arguments, **keywords)
         self.asked.append((function, tuple(targets)))
-        if function == "mip_node.apply_states" and targets:
+        if function == "federation_node.apply_states" and targets:
             self.applied.append(tuple(targets))
         down = {node: "it does not answer" for node in targets if node in self.down}
         failed = {node: self.broken[node] for node in targets if node in self.broken}

@@ -45,7 +45,7 @@ FUNCTIONS = [
     (kind, function)
     for kind in ("runners", "modules")
     for path in reference.sources(kind)
-    if path.stem != "mip_node"
+    if path.stem != "federation_node"
     for function in reference.functions(path)
 ]
 NAMES = [f"{kind}: {function.name}" for kind, function in FUNCTIONS]

@@ -14,7 +14,7 @@ from saltext_mip import signing, wire
 from saltext_mip.errors import NodeError
 from tests.support.minion_keys import answer, minion_key
 
-ASKED = signing.Question("fed1", "mip_node.inventory", "fed1-wk-h1", "n1")
+ASKED = signing.Question("fed1", "federation_node.inventory", "fed1-wk-h1", "n1")
 
 
 def genuine(value: Any, question: signing.Question = ASKED) -> signing.SignedPage | None:
@@ -32,7 +32,7 @@ def test_the_answer_of_the_node_is_genuine_and_arrives_as_it_was_sent() -> None:
     "other",
     [
         {"federation": "fed2"},
-        {"function": "mip_node.verify"},
+        {"function": "federation_node.verify"},
         {"node": "fed1-wk-h2"},
         {"nonce": "n2"},
     ],

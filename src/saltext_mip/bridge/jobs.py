@@ -59,8 +59,9 @@ class Nodes:
     ) -> Answers:
         """Run ``function`` on ``targets`` at once and wait for all, as plain values.
 
-        Of a function of ``mip_node`` only answers that their nodes signed count; the further pages
-        of large ones are fetched. Its first two ``arguments`` are the federation's name and digest.
+        Of a function of ``federation_node`` only answers that their nodes signed count; the
+        further pages of large ones are fetched. Its first two ``arguments`` are the federation's
+        name and digest.
         """
         call = Call(function, arguments, keywords)
         deadline = time.monotonic() + (timeout or self._timeout)

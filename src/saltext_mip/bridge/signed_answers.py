@@ -19,9 +19,11 @@ from saltext_mip.errors import NodeError
 
 
 def signed(
-    function: Callable[..., Any], opts: Callable[[], Mapping[str, Any]]
+    function: Callable[..., Any], opts: Callable[[], Mapping[str, Any]], module: str = OURS
 ) -> Callable[..., dict[str, Any]]:
     """The function with a further argument, ``nonce``; its value or its error packed and signed.
+
+    ``module`` is the beginning of the name by which the pusher called it, up to the dot.
 
     Without a nonce, an error is raised: so a pusher of a version before signatures, which sends
     none, reads what it expects.
@@ -44,7 +46,7 @@ def signed(
             value, failed = str(exc), True
         page = value if wire.is_page(value) else wire.page(wire.deflate(value))
         own = opts()
-        question = signing.Question(federation, OURS + function.__name__, own["id"], nonce)
+        question = signing.Question(federation, module + function.__name__, own["id"], nonce)
         with shaped_errors():
             key = (Path(own["pki_dir"]) / "minion.pem").read_bytes()
             return signing.signed(
@@ -53,7 +55,7 @@ def signed(
 
     # Salt inspects the signature to tell arguments from its own keywords.
     parameter = inspect.Parameter("nonce", inspect.Parameter.KEYWORD_ONLY, default="")
-    parameters = [*signature.parameters.values(), parameter]
+    parameters = sorted([*signature.parameters.values(), parameter], key=lambda each: each.kind)
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     del call.__wrapped__
     return call

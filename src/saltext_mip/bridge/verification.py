@@ -17,7 +17,7 @@ from typing import Any
 from saltext_mip import signing
 from saltext_mip.signing import Question, SignedPage
 
-OURS = "mip_node."
+OURS = "federation_node."
 TRIMMED = "VALUE_TRIMMED"  # what Salt puts in the place of a value that is too large for an event
 
 

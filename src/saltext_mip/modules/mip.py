@@ -2,7 +2,7 @@
 What a node of a federation has, for people: the hospital's data manager, the operator.
 
 Nothing here changes data. Row counts below the pillar's ``min_count`` are shown as ``<10``, and no
-function but ``mip.check``, which is for the hospital's own machine, shows a value of a file.
+function shows a value of a file.
 ``federation`` may be left out where the node's pillar declares one only.
 """
 
@@ -13,13 +13,11 @@ import saltext_mip
 from saltext_mip import arguments
 from saltext_mip.bridge.execution import shaped_errors
 from saltext_mip.bridge.pillar import plain
-from saltext_mip.errors import Misuse
 from saltext_mip.node import databases, queries
 from saltext_mip.node.context import NodeContext
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
-__outputter__ = {"check": "mip"}
 
 
 def __virtual__():
@@ -88,134 +86,6 @@ def cde(pathology=None, federation=None):
         salt 'fed1-ms' mip.cde dementia
     """
     return _query(queries.cde, federation, pathology)
-
-
-def check(folder, cde=None):
-    """
-    Every problem of the CSV files in a folder, or of one file, with lines and values.
-
-    For the hospital's data manager: run it on the hospital's own machine, with
-    ``salt-call --local``; then it shows values of the files, in ``examples`` and ``advice``. What
-    returns to the pusher, as of any other call, is without them. It writes nothing. ``mip check``
-    does the same without Salt and without root.
-
-    folder
-        A pathology's folder, e.g. ``/data/fed1/dementia``, any folder with CSV files, or one file,
-        also before it is put into the data path.
-
-    cde
-        The path of a ``CDEsMetadata.json`` to check against; default: the one in the folder.
-        Without one only the form of the files is checked, and that is a problem.
-
-    Returns ``{"folder", "cde", "files": {name: [{"rule", "severity", "line", "lines", "column",
-    "count", "message", "hint", "examples", "advice"}]}, "problems" (how many), "refused": [name],
-    "checked": [name], "accepted": {name: {"rows", "datasets": {code: rows}}}, "refused_later":
-    {name: [{"rule", "column", "count", "about"}]}}``: the last is what MIP 8 and 9 refuse in the
-    CDE and in files that are accepted here. On a terminal it prints what the report in the data
-    path has, and those notes under one heading. Exits with 1 when a file would be kept out, and
-    when there are no CSV files or no CDE.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call --local mip.check /data/fed1/dementia
-        salt-call --local mip.check /home/me/export cde=/data/fed1/dementia/CDEsMetadata.json
-    """
-    at, known = Path(folder), Path(cde) if cde else None
-    result = _shaped(lambda: queries.check(at, known, values=_stays()))
-    if result.refused or result.cde is None:
-        __context__["retcode"] = 1
-    return _builtins(result)
-
-
-def codebook(pathology, federation=None, separator="comma", folder=None):
-    """
-    A pathology's CDE as tables for a spreadsheet: its codebook, and an empty file to fill in.
-
-    pathology
-        The pathology; or the path of a folder with a ``CDEsMetadata.json``, or of such a file: then
-        no federation is needed, and ``salt-call --local`` works.
-
-    federation
-        The federation's name.
-
-    separator
-        Of the codebook: ``comma``, ``semicolon`` (Excel in most of Europe opens a file with it by
-        double click) or ``tab``. The empty file always has commas, as data must.
-
-    folder
-        An existing folder to write both into: ``<pathology>-codebook.csv`` and
-        ``<pathology>-template.csv``. A file that is there already is an error.
-
-    Returns ``{"pathology", "codebook": text, "template": text, "written": [path]}``. The codebook
-    has a row for each variable: column, label, type, allowed codes with labels, minimum, maximum,
-    unit and description.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call mip.codebook dementia
-        salt-call --local mip.codebook /data/fed1/dementia folder=/home/me separator=semicolon
-    """
-
-    def own():
-        return queries.cde_of(_context(federation), str(pathology))
-
-    def found():
-        at = Path(str(pathology))
-        known = queries.cde_at(at) if at.is_absolute() else own()
-        target = Path(folder) if folder else None
-        return queries.codebook(known, separator=separator, folder=target)
-
-    return _builtins(_shaped(found))
-
-
-def fix(file, cde=None, write=False, out=None, encoding=None):
-    """
-    Correct a CSV file mechanically: what loses nothing and can mean one thing only.
-
-    Only on the hospital's own machine, with ``salt-call --local``; any other call is refused. It
-    corrects the encoding, the separator, decimal commas, line ends, blanks around codes and
-    numbers, the writing of column names, unnamed empty columns, rows of separators, and labels in
-    the place of their code. The original is never touched. What a person has to decide is left.
-
-    file
-        The CSV file.
-
-    cde
-        The path of a ``CDEsMetadata.json``; default: the one in the file's folder.
-
-    write
-        Write the result into a new file, readable by you alone, and check it.
-
-    out
-        That file, outside the data path; default: ``<name>.fixed.csv`` beside the original, where
-        that is outside the data path.
-
-    encoding
-        The file's encoding where it cannot be recognised, such as ``cp1252``.
-
-    Returns ``{"file", "changes": {correction: cells}, "left": [text], "written": path,
-    "problems"}``: of the result, as ``mip.check`` has them. Errors: a file that is not CSV, a CDE
-    that is not found, an ``out`` that exists or is in the data path.
-
-    CLI Example:
-
-    .. code-block:: bash
-
-        salt-call --local mip.fix /home/me/export.csv cde=/data/fed1/dementia/CDEsMetadata.json
-        salt-call --local mip.fix /data/fed1/dementia/edsd.csv write=True out=/home/me/edsd.csv
-    """
-
-    def fixed():
-        if not _stays():
-            raise Misuse("mip.fix runs on the hospital's own machine: salt-call --local mip.fix.")
-        known, target = Path(cde) if cde else None, Path(out) if out else None
-        return queries.fix(Path(file), known, encoding=encoding, write=write is True, out=target)
-
-    return _shaped(fixed)
 
 
 def compile_(pathology=None, federation=None, force=False, strict=False):
@@ -379,17 +249,6 @@ def _context(federation):
 
 def _query(function, federation, *arguments):
     return _shaped(lambda: function(_context(federation), *arguments))
-
-
-def _stays():
-    """Whether a return stays here; any other goes to the pusher, and into its job cache."""
-    return __opts__.get("__cli") == "salt-call" and __opts__.get("file_client") == "local"
-
-
-def _builtins(result):
-    import msgspec  # a minion that loads this pays no import
-
-    return msgspec.to_builtins(result)
 
 
 def _shaped(function, *arguments):

@@ -5,6 +5,8 @@ The types of results are imported where they are made: a minion that loads this 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +141,20 @@ def cde_at(path: Path) -> Cde:
     if not file.is_file():
         raise Misuse(f"{shown(str(file))} not found.")
     return parse(data_path.content(file), pathology=file.resolve().parent.name)
+
+
+def require_in_data_path(path: Path, data_paths: Sequence[Path], local: str) -> None:
+    """Raise for a path outside of these; not even whether it is there is told.
+
+    ``local`` is the command that reads it.
+    """
+    real = Path(os.path.realpath(path))
+    if not any(real.is_relative_to(os.path.realpath(each)) for each in data_paths):
+        where = ", ".join(map(str, data_paths)) or "none is declared"
+        raise Misuse(
+            f"{shown(str(path))} is not in this node's data path ({where}). Its content does not "
+            f"leave this machine: run {local} there."
+        )
 
 
 def check(target: Path, cde: Path | None, *, values: bool) -> CheckResult:

@@ -144,7 +144,7 @@ class Pusher:
         progress: Progress | None = None,
         **arguments: Any,
     ) -> Answers:
-        """Run a function of ``mip_node`` on these nodes, for at most ``within`` seconds.
+        """Run a function of ``federation_node`` on these nodes, for at most ``within`` seconds.
 
         ``progress`` is called now and then while it runs; default: the command's. A node whose
         pillar differs from the pusher's gets it refreshed once and is asked again; if it still
@@ -176,7 +176,7 @@ class Pusher:
         """The same for a quick observation: a node with an outdated pillar has failed."""
         head = [self.federation.name, self.federation.digest]
         answers = self._heard(
-            step, self.nodes.ask(f"mip_node.{step}", targets, head, timeout=timeout)
+            step, self.nodes.ask(f"federation_node.{step}", targets, head, timeout=timeout)
         )
         message = "its pillar is outdated: run saltutil.refresh_pillar"
         stale = dict.fromkeys(_stale(answers), message)
@@ -207,7 +207,7 @@ class Pusher:
         more = {"timeout": limit, **arguments}
         return self._heard(
             step,
-            self.nodes.ask(f"mip_node.{step}", targets, head, progress=progress, **more),
+            self.nodes.ask(f"federation_node.{step}", targets, head, progress=progress, **more),
         )
 
     def _heard(self, step: str, answers: Answers) -> Answers:

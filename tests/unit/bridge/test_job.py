@@ -15,7 +15,7 @@ from saltext_mip.signing import SignedPage
 from tests.support.minion_keys import answer, minion_key
 
 H1, H2 = "fed1-wk-h1", "fed1-wk-h2"
-INVENTORY = Call("mip_node.inventory", ["fed1", "digest"])
+INVENTORY = Call("federation_node.inventory", ["fed1", "digest"])
 OLD = {"mip": 1, "sha256": "0" * 64, "page": 0, "pages": 1, "parts": []}
 
 # (function, node, keywords of the job) -> the returns that arrive, each by event, cache, or both
@@ -107,7 +107,9 @@ def forged(node: str, keywords: Mapping[str, Any], function: str) -> list[Any]:
         answer(node, "forged", signer=H2, function=function, nonce=keywords["nonce"]),
         answer(H2, "of another node", function=function, nonce=keywords["nonce"]),
         answer(node, "of another job", function=function, nonce="n0"),
-        answer(node, "of another function", function="mip_node.status", nonce=keywords["nonce"]),
+        answer(
+            node, "of another function", function="federation_node.status", nonce=keywords["nonce"]
+        ),
         answer(
             node, "other federation", federation="fed2", function=function, nonce=keywords["nonce"]
         ),
@@ -156,7 +158,7 @@ def test_where_the_event_is_lost_and_the_cache_is_taken_the_node_is_asked_again(
     asked = []
 
     def script(function: str, node: str, keywords: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        if function == "mip_node.running":
+        if function == "federation_node.running":
             return [("event", answer(node, False, function=function, nonce=keywords["nonce"]))]
         asked.append(node)
         if node == H1 and asked.count(H1) == 1:
@@ -172,9 +174,13 @@ def test_where_the_event_is_lost_and_the_cache_is_taken_the_node_is_asked_again(
 
 def test_forged_signs_of_life_keep_nobody_alive_and_forged_errors_kill_nobody() -> None:
     def script(function: str, node: str, keywords: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        if function == "mip_node.running" and node == H1:  # it is dead; another pretends otherwise
+        if (
+            function == "federation_node.running" and node == H1
+        ):  # it is dead; another pretends otherwise
             return [("event and cache", answer(node, True, signer=H2, function=function))] * 3
-        if function == "mip_node.running":  # it is busy; another pretends that it has lost the job
+        if (
+            function == "federation_node.running"
+        ):  # it is busy; another pretends that it has lost the job
             lie = answer(node, False, signer=H1, function=function, nonce=keywords["nonce"])
             true = answer(node, True, function=function, nonce=keywords["nonce"])
             rounds.append(node)

@@ -31,7 +31,7 @@ def asked(opts: dict[str, Any], function: Any, *args: Any, **keywords: Any) -> A
 
 
 def page_of(value: Any, nonce: str = "n1", function: str = "step") -> signing.SignedPage:
-    question = signing.Question("fed1", f"mip_node.{function}", NODE, nonce)
+    question = signing.Question("fed1", f"federation_node.{function}", NODE, nonce)
     page = signing.genuine(question, value, minion_key(NODE).public)
     assert page is not None
     return page

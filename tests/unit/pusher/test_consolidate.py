@@ -85,7 +85,7 @@ def test_again_with_nothing_changed_it_writes_nothing(fed: Folders) -> None:
     assert not result["changed"]
     assert result["generation"] == 1
     assert fed.files() == before
-    assert [function for function, _ in fed.asked[asked:]] == ["mip_node.inventory"]
+    assert [function for function, _ in fed.asked[asked:]] == ["federation_node.inventory"]
     assert len(fed.events) == 1
 
 
@@ -278,7 +278,7 @@ def test_a_cde_gone_of_a_known_pathology_is_an_error_and_of_a_new_one_a_problem(
 
 def test_a_worker_that_answers_for_another_is_not_believed(fed: Folders) -> None:
     run(fed)
-    real = fed.ask("mip_node.inventory", ["fed1-wk-h1"]).values["fed1-wk-h1"]
+    real = fed.ask("federation_node.inventory", ["fed1-wk-h1"]).values["fed1-wk-h1"]
     fed.forged["fed1-wk-h2"] = real
     result = run(fed, missing_worker="keep")
     assert ("InvalidAnswer", "fed1-wk-h2", None) in rules(result)
@@ -315,7 +315,7 @@ def test_a_worker_that_lies_when_it_verifies_holds_up_nobody_else(fed: Folders) 
 
     def ask(function: str, targets: Any, *args: Any, **more: Any) -> Any:
         answers = honest(function, targets, *args, **more)
-        if function == "mip_node.verify" and "fed1-wk-h2" in answers.values:
+        if function == "federation_node.verify" and "fed1-wk-h2" in answers.values:
             answers.values["fed1-wk-h2"] = {"pathologies": "all of them"}  # type: ignore[index]
         return answers
 
@@ -474,8 +474,8 @@ def test_a_cde_edited_by_hand_on_a_worker_is_put_back(fed: Folders) -> None:
 def test_whoever_reads_large_files_is_given_the_time(fed: Folders) -> None:
     run(fed)
     for step in ("inventory", "verify"):
-        assert fed.limits[f"mip_node.{step}"] == LIMITS[step]
-    assert fed.limits["mip_node.stage"] is None
+        assert fed.limits[f"federation_node.{step}"] == LIMITS[step]
+    assert fed.limits["federation_node.stage"] is None
 
 
 def test_a_commit_that_did_not_reach_a_node_is_finished_by_the_next_run(fed: Folders) -> None:

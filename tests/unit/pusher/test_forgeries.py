@@ -55,7 +55,9 @@ def attacked(fed: Folders, monkeypatch: pytest.MonkeyPatch) -> Folders:
 
     def forged(function: str, *arguments: Any, **keywords: Any) -> Answers:
         found = ask(function, *arguments, **keywords)
-        counts: Mapping[str, int] = {"fed1-wk-h1": 40} if function.startswith("mip_node") else {}
+        counts: Mapping[str, int] = (
+            {"fed1-wk-h1": 40} if function.startswith("federation_node") else {}
+        )
         return Answers(found.values, found.missing, found.failed, counts)
 
     monkeypatch.setattr(fed, "ask", forged)

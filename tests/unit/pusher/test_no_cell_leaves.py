@@ -31,7 +31,7 @@ class Recorded(Folders):
         self.returned: list[Any] = []
 
     def _run(self, node: str, function: str, *asked: Any) -> Any:
-        if function == "mip_node.status":  # in a module of Salt it gets secrets, too
+        if function == "federation_node.status":  # in a module of Salt it gets secrets, too
             place = self.federation.by_id(node)
             here = NodeContext(self.federation, place, self.root / node / "state")
             value = wire.whole([json.loads(json.dumps(jobs.node_status(here, {})))])

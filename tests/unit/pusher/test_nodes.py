@@ -131,7 +131,7 @@ def test_enable_enrols_the_data_path_once(fed: Folders) -> None:
 def test_the_ui_has_no_data_path_to_enrol(fed: Folders) -> None:
     disable(fed, "ui")
     assert [item["action"] for item in enable(fed, "ui")["plan"]] == ["enable"]
-    assert ("mip_node.enrol", ("fed1-ui",)) not in fed.asked
+    assert ("federation_node.enrol", ("fed1-ui",)) not in fed.asked
 
 
 def test_a_node_that_is_enabled_while_it_is_down_has_to_be_enabled_again(fed: Folders) -> None:
@@ -167,16 +167,16 @@ def test_nodes_with_another_version_than_the_pushers_are_named_with_the_command(
 
 def test_host_keys_are_asked_for_where_they_are_not_known_and_once(fed: Folders) -> None:
     assert nodes.list_nodes(fed.pusher, host_keys="wk1").notes is UNSET
-    assert fed.asked == [("mip_node.host_keys", ("fed1-wk-h1",))]
+    assert fed.asked == [("federation_node.host_keys", ("fed1-wk-h1",))]
     fed.down = {"fed1-ui"}
     notes = nodes.list_nodes(fed.pusher, host_keys=True).notes
-    assert fed.asked[1:] == [("mip_node.host_keys", ("fed1-ms", "fed1-ui", "fed1-wk-h2"))]
+    assert fed.asked[1:] == [("federation_node.host_keys", ("fed1-ms", "fed1-ui", "fed1-wk-h2"))]
     assert notes == [
         "fed1-ui: its ssh host keys are not known, so ssh does not connect: it does not answer"
     ]
     fed.down = set()
     nodes.list_nodes(fed.pusher, host_keys=True)
-    assert fed.asked[2:] == [("mip_node.host_keys", ("fed1-ui",))]
+    assert fed.asked[2:] == [("federation_node.host_keys", ("fed1-ui",))]
     nodes.list_nodes(fed.pusher, host_keys=True)
     assert len(fed.asked) == 3
 

@@ -217,7 +217,7 @@ def test_removed_services_come_back_and_stopped_ones_stay_stopped(fed: Services)
 def test_a_node_that_the_swarm_does_not_know_joins_again(fed: Services) -> None:
     fed.unknown = {"fed1-wk-h2"}
     run(fed)
-    assert ("mip_node.join_again", ("fed1-wk-h2",)) in fed.asked
+    assert ("federation_node.join_again", ("fed1-wk-h2",)) in fed.asked
     assert fed.unknown == set()
 
 

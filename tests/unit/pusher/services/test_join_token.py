@@ -23,7 +23,7 @@ def disable(fed: Services, name: str, *, dry_run: bool = False) -> Any:
 
 
 def rotations(fed: Services) -> int:
-    return sum(function == "mip_node.rotate_join_token" for function, _ in fed.asked)
+    return sum(function == "federation_node.rotate_join_token" for function, _ in fed.asked)
 
 
 @pytest.fixture

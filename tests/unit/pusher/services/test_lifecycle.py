@@ -140,7 +140,7 @@ def test_components_restart_after_their_keys_are_deleted(fed: Services) -> None:
     after = ids(fed)
     assert {n for n in after if after[n] != before[n]} == {ENGINE, "fed1-ms_exareme-master"}
     functions = [name for name, _ in fed.asked]
-    assert functions.index("mip_node.forget") < functions.index("mip_node.enforce")
+    assert functions.index("federation_node.forget") < functions.index("federation_node.enforce")
 
 
 def test_components_of_a_stopped_node_are_not_waited_for(fed: Services) -> None:

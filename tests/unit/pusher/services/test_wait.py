@@ -33,27 +33,27 @@ def test_pillar_and_secrets_are_resolved_once_however_long_it_waits(fed: Service
     view, waiting = wait.wait_up(fed.pusher, timeout=60)
     assert waiting == {}
     assert view.services[ENGINE].serving is True
-    assert jobs(fed, "mip_node.services") == 20
+    assert jobs(fed, "federation_node.services") == 20
     assert (fed.compiled, fed.refreshed) == (1, 1)
 
 
 def test_no_pillar_is_refreshed_where_nothing_is_waited_for(fed: Services) -> None:
     wait.wait_up(fed.pusher, timeout=60)
-    assert (jobs(fed, "mip_node.services"), fed.compiled, fed.refreshed) == (1, 1, 0)
+    assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (1, 1, 0)
 
 
 def test_a_view_of_a_moment_ago_has_resolved_them(fed: Services) -> None:
     restart(fed, "fed1-wk-h1", slow=5)
     first = client.observe_services(fed.pusher)
     wait.wait_up(fed.pusher, timeout=60, first=first)
-    assert (jobs(fed, "mip_node.services"), fed.compiled, fed.refreshed) == (5, 1, 1)
+    assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (5, 1, 1)
 
 
 def test_waiting_for_datasets_resolves_them_once_too(fed: Services) -> None:
     restart(fed, "fed1-wk-h1", slow=20)
     wanted = {"dementia": {"edsd": ("fed1-wk-h1",), "ppmi": ("fed1-wk-h2",)}}
     assert wait.wait_served(fed.pusher, wanted, 60)[0] == ()
-    assert (jobs(fed, "mip_node.services"), fed.compiled, fed.refreshed) == (20, 1, 1)
+    assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (20, 1, 1)
 
 
 def test_a_copy_that_cannot_be_refreshed_is_not_used(
@@ -62,7 +62,7 @@ def test_a_copy_that_cannot_be_refreshed_is_not_used(
     monkeypatch.setattr(fed, "_refresh_pillar", lambda node, **_: False)
     restart(fed, "fed1-wk-h1", slow=5)
     assert wait.wait_up(fed.pusher, timeout=60)[1] == {}
-    assert (jobs(fed, "mip_node.services"), fed.compiled) == (5, 5)
+    assert (jobs(fed, "federation_node.services"), fed.compiled) == (5, 5)
 
 
 def test_a_copy_that_declares_other_services_is_not_used(
@@ -210,7 +210,7 @@ def test_progress_of_a_long_job_names_what_is_waited_for_and_since_when(fed: Ser
     assert not later[-1].endswith("(for 0 s)")
     assert fed.said[-1] == "waiting for fed1-ms"  # it serves
     # neither each call nor each look is a line
-    assert len(fed.said) < jobs(fed, "mip_node.services")
+    assert len(fed.said) < jobs(fed, "federation_node.services")
 
 
 def test_progress_of_a_long_job_names_a_few_services_and_how_many_more(fed: Services) -> None:
@@ -242,7 +242,7 @@ def test_a_deployment_that_replaces_engines_shows_it_while_its_job_runs(
 
     def ask(function: str, targets: Any, *arguments: Any, **keywords: Any) -> Any:
         answers = asked(function, targets, *arguments, **keywords)
-        if function in ("mip_node.enforce", "mip_node.apply_states"):
+        if function in ("federation_node.enforce", "federation_node.apply_states"):
             keywords["progress"]("waiting for fed1-ms")  # as the job does, every few seconds
         return answers
 

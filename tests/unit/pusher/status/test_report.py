@@ -91,9 +91,9 @@ class WithServices(Folders):
         self.forged: dict[str, Any] = {}
 
     def ask(self, function: str, targets: Any, *arguments: Any, **keywords: Any) -> Answers:
-        if function == "mip_node.services":
+        if function == "federation_node.services":
             return Answers(dict.fromkeys(targets, self.services))
-        if function != "mip_node.status":
+        if function != "federation_node.status":
             return super().ask(function, targets, *arguments, **keywords)
         values = {}
         for node in targets:
