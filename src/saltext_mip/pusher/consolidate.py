@@ -25,7 +25,7 @@ from saltext_mip.problems import Problem
 from saltext_mip.pusher import events
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.gather import Follow, Gathered, gather
+from saltext_mip.pusher.gather import Follow, Gathered, OnlineCdes, gather
 from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.label_review import ask_labels
 from saltext_mip.pusher.transfer import recover, sender
@@ -57,20 +57,32 @@ def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
     nothing was changed, or the next run finishes the change.
     """
     _missing_worker(pusher, options)
+    online = _online(pusher, options)
     if options.dry_run:
-        found = survey(pusher, options)
+        found = survey(pusher, options, online)
         notes = clean.warnings(pusher, found.blobs, found.generation(pusher))
         return structs.replace(
             result(pusher, found, found.number, [*_interruption_notes(pusher), *notes]),
             dry_run=True,
             plan=plan_items(found.plan),
         )
-    with pusher.locked("consolidate", options.timeout):
-        recovered = recover(pusher)
-        found = survey(pusher, options)
-        announce_removals(pusher, found.plan)
-        found, number = commit(pusher, options, found)
-        return result(pusher, found, number, [recovered] if recovered else [])
+    last = pusher.store.last()
+    lacking = online.lacking(None, last) if online else []
+    recovered = None
+    while True:
+        if online and lacking:  # outside of the lock: a slow catalogue keeps no command waiting
+            online.ask(lacking)
+        with pusher.locked("consolidate", options.timeout):
+            recovered = recover(pusher) or recovered
+            last = pusher.store.last()
+            gathered = gather(pusher, last, follow=options.follow)
+            lacking = online.lacking(gathered, last) if online else []
+            if lacking:
+                continue
+            found = plan_survey(pusher, options, last, gathered, online)
+            announce_removals(pusher, found.plan)
+            found, number = commit(pusher, options, found, online=online)
+            return result(pusher, found, number, [recovered] if recovered else [])
 
 
 @dataclass(frozen=True)
@@ -125,17 +137,25 @@ class Survey:
         ]
 
 
-def survey(pusher: Pusher, options: Options) -> Survey:
-    """Gather from all nodes and plan. Writes nothing."""
+def survey(pusher: Pusher, options: Options, online: OnlineCdes | None = None) -> Survey:
+    """Gather from all nodes and plan. Writes nothing. To be called without the lock."""
     last = pusher.store.last()
-    return plan_survey(pusher, options, last, gather(pusher, last, follow=options.follow))
+    gathered = gather(pusher, last, follow=options.follow)
+    if online and (lacking := online.lacking(gathered, last)):
+        online.ask(lacking)
+    return plan_survey(pusher, options, last, gathered, online)
 
 
 def plan_survey(
-    pusher: Pusher, options: Options, last: Generation | None, gathered: Gathered
+    pusher: Pusher,
+    options: Options,
+    last: Generation | None,
+    gathered: Gathered,
+    online: OnlineCdes | None = None,
 ) -> Survey:
     """Plan from gathered inventories; nodes verify files first where a CDE is new to them."""
-    cdes, not_found = _cdes(pusher, options, gathered, last)
+    own = {name: CdeFound(content) for name, content in gathered.cdes.items()}
+    cdes, not_found = online.instead_of(own) if online else (own, {})
     gathered = replace(gathered, inventories=verify_files(pusher, gathered.inventories, cdes))
     remembered = Labels(pathologies=pusher.store.labels())
 
@@ -150,7 +170,7 @@ def plan_survey(
             previous=last.previous() if last else None,
             missing_worker=_missing_worker(pusher, options),
             strict=options.strict,
-            online_cdes=options.online_cdes,
+            online_cdes=online is not None,
             nowhere=not_found,
             kept_cdes=_last_cdes(pusher, last, cdes),
             dropped=_dropped(pusher),
@@ -183,6 +203,7 @@ def commit(
     options: Options,
     found: Survey,
     *,
+    online: OnlineCdes | None = None,
     guard: Callable[[Survey], None] = lambda _: None,
 ) -> tuple[Survey, int | None]:
     """Apply the plan; what was applied, and the number of the generation that is current now.
@@ -205,7 +226,7 @@ def commit(
         inventories = gathered.inventories
         left = {node: each for node, each in inventories.items() if node not in without}
         gathered = replace(gathered, inventories=left, absent={**gathered.absent, **without})
-        found = plan_survey(pusher, options, found.last, gathered)
+        found = plan_survey(pusher, options, found.last, gathered, online)
         guard(found)
 
 
@@ -321,38 +342,16 @@ def _interruption_notes(pusher: Pusher) -> list[str]:
     ]
 
 
-def _cdes(
-    pusher: Pusher, options: Options, gathered: Gathered, last: Generation | None
-) -> tuple[dict[str, CdeFound], dict[str, str]]:
-    """Each pathology's CDE before it is edited: the master's, or the catalogue's if requested.
-
-    Also the reasons why the catalogue has none, for pathologies without any CDE.
-    """
-    found = {name: CdeFound(content) for name, content in gathered.cdes.items()}
-    not_found: dict[str, str] = {}
+def _online(pusher: Pusher, options: Options) -> OnlineCdes | None:
+    """The data catalogue that this run takes CDEs from, if it does."""
     if not options.online_cdes:
-        return found, not_found
+        return None
     settings = pusher.federation.settings["datacatalogue"]
     catalogue = Catalogue(
         options.datacatalogue_protocol or settings["protocol"],
         options.datacatalogue_host or settings["host"],
     )
-    with_data = {
-        pathology.name
-        for node, inventory in gathered.inventories.items()
-        for pathology in inventory.pathologies
-        if pathology.files and node != pusher.federation.master.id
-    }
-    names = sorted(with_data | set(last.pathologies if last else ()))
-    pusher.progress(f"fetching {len(names)} CDEs from the data catalogue")
-    for name, answer in catalogue.cdes(names).items():
-        if answer.content is not None:
-            found[name] = CdeFound(answer.content, "catalogue")
-        elif name in found:
-            found[name] = replace(found[name], about=answer.reason)
-        else:
-            not_found[name] = answer.reason or ""
-    return found, not_found
+    return OnlineCdes(pusher, catalogue)
 
 
 def announce_removals(pusher: Pusher, plan: Plan) -> None:

@@ -1,13 +1,15 @@
-"""Gather the inventories of all enabled nodes in one job, and the master's CDEs."""
+"""Gather the inventories of all enabled nodes in one job, and the CDEs of master and catalogue."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from saltext_mip.data.cde.catalogue import Answer, Catalogue
+from saltext_mip.data.cde.model import CdeFound
 from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import BadAnswer, NodeError, NodesFailed
 from saltext_mip.federation import Node
@@ -54,6 +56,43 @@ class Gathered:
     cdes: Mapping[str, bytes]
     ui_sha256: str | None
     disabled: tuple[str, ...]
+
+
+class OnlineCdes:
+    """What the data catalogue answers. It may be slow: ask it outside of the federation's lock."""
+
+    def __init__(self, pusher: Pusher, catalogue: Catalogue) -> None:
+        self._pusher = pusher
+        self._catalogue = catalogue
+        self._answers: dict[str, Answer] = {}
+
+    def lacking(self, gathered: Gathered | None, last: Generation | None) -> list[str]:
+        """The pathologies for which it was not asked: with files, or of the last generation."""
+        names = set(last.pathologies if last else ())
+        for node, inventory in gathered.inventories.items() if gathered else ():
+            if node != self._pusher.federation.master.id:
+                names |= {each.name for each in inventory.pathologies if each.files}
+        return sorted(names - self._answers.keys())
+
+    def ask(self, names: Sequence[str]) -> None:
+        """Ask for these; raises :class:`~saltext_mip.data.cde.catalogue.CatalogueError`."""
+        self._pusher.progress(f"fetching {len(names)} CDEs from the data catalogue")
+        self._answers |= self._catalogue.cdes(names)
+
+    def instead_of(
+        self, cdes: Mapping[str, CdeFound]
+    ) -> tuple[dict[str, CdeFound], dict[str, str]]:
+        """The CDEs, its own where it has one; why it has none, of pathologies without any."""
+        found = dict(cdes)
+        not_found: dict[str, str] = {}
+        for name, answer in self._answers.items():
+            if answer.content is not None:
+                found[name] = CdeFound(answer.content, "catalogue")
+            elif name in found:
+                found[name] = replace(found[name], about=answer.reason)
+            else:
+                not_found[name] = answer.reason or ""
+        return found, not_found
 
 
 def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = None) -> Gathered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,14 +65,24 @@ def fed(tmp_path: Path) -> Folders:
     return with_data(Folders(tmp_path))
 
 
+class Catalogue(dict[str, str]):
+    """A data catalogue's address, under ``host``, and CDEs by pathology.
+
+    ``asked`` is called with each pathology that it is asked for, before it answers.
+    """
+
+    asked: Callable[[str], None] = staticmethod(lambda _: None)
+
+
 @pytest.fixture
-def catalogue() -> Iterator[dict[str, str]]:
-    """A data catalogue on loopback, under ``host``: CDEs by pathology are put into the dict."""
-    cdes: dict[str, str] = {}
+def catalogue() -> Iterator[Catalogue]:
+    """A data catalogue on loopback."""
+    cdes = Catalogue()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             name = self.path.split("/")[3]
+            cdes.asked(name)
             body = json.dumps({"jsonString": cdes.get(name)}).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from saltext_mip.data.cde.catalogue import CatalogueError
 from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.data.consolidation.planner import CdeGone
 from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissing, Refused
@@ -20,7 +21,7 @@ from saltext_mip.pusher.context import LIMITS
 from saltext_mip.transaction.coordinator import CommitUnfinished
 from tests.support import commands
 from tests.support.folders import Folders
-from tests.unit.pusher.conftest import cde, rows
+from tests.unit.pusher.conftest import Catalogue, cde, rows
 
 
 def run(fed: Folders, **options: Any) -> dict[str, Any]:
@@ -602,6 +603,43 @@ def test_an_online_cde_is_taken_where_the_catalogue_has_one(
     assert result["pathologies"]["tbi"]["cde_source"] == "master"
     assert [p["pathology"] for p in result["problems"] if p["rule"] == "CatalogueNone"] == ["tbi"]
     assert fed.offered[0]["label"] == "From the catalogue"
+
+
+def test_the_catalogue_is_asked_while_no_lock_is_held(fed: Folders, catalogue: Catalogue) -> None:
+    """Also for a pathology that appears meanwhile: nobody waits for a slow catalogue."""
+    asked = []
+
+    def answer(name: str) -> None:
+        asked.append(name)
+        with fed.pusher.locked("deploy", 0):
+            if name == "dementia" and not (fed.data("fed1-wk-h1") / "tbi").exists():
+                fed.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
+
+    catalogue.asked = answer
+    catalogue["dementia"] = cde(label="From the catalogue")
+    catalogue["tbi"] = cde(code="tbi")
+    for _ in range(2):
+        result = run(fed, online_cdes=True, datacatalogue_host=catalogue["host"])
+        assert {p: of["cde_source"] for p, of in result["pathologies"].items()} == {
+            "dementia": "catalogue",
+            "tbi": "catalogue",
+        }
+        assert sorted(asked) == ["dementia", "tbi"]
+        asked.clear()
+    assert offered(fed) == {"dementia": ["edsd", "ppmi"], "tbi": ["t"]}
+    run(fed, online_cdes=True, datacatalogue_host=catalogue["host"], dry_run=True)
+    assert sorted(asked) == ["dementia", "tbi"]
+
+
+def test_a_catalogue_that_cannot_be_asked_changes_nothing_and_holds_nothing(fed: Folders) -> None:
+    run(fed)
+    before = fed.offered
+    with pytest.raises(CatalogueError, match="Try without online_cdes"):
+        run(fed, online_cdes=True, datacatalogue_host="127.0.0.1:1")
+    assert fed.offered == before
+    assert fed.pusher.store.next_number() == 2
+    with fed.pusher.locked("deploy", 0):
+        pass
 
 
 def test_labels_are_asked_for_and_a_pathologys_is_remembered(fed: Folders) -> None:
