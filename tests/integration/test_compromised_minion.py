@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 import salt.config
+from salt.exceptions import AuthenticationError
 
 from saltext_mip.bridge.jobs import Nodes
 from saltext_mip.federation import Federation, federations
+from saltext_mip.storage.state import JOIN
 from tests.support import cdes, generator
 from tests.support.compromised import TIMES, CompromisedMinion
 from tests.support.local import PUSHER, LocalFederation
@@ -133,6 +135,30 @@ def test_the_steps_of_a_deployment_count_nothing_of_it(
     assert (attacked.values, attacked.failed, attacked.missing) == (peace.values, peace.failed, {})
     assert minion.sent[f"federation_node.{step}"] == 2 * TIMES * len(VICTIMS)
     assert set(attacked.forged) == set(VICTIMS)
+
+
+@pytest.mark.parametrize("more", [(), ("dry_run=True",)])
+def test_a_whole_deployment_counts_nothing_of_it(
+    fed: LocalFederation, warnings: list[str], more: tuple[str, ...]
+) -> None:
+    """Without Docker on any node it ends as it does in peace, and has done nothing."""
+    peace, attacked, minion = under_attack(fed, warnings, "mip.deploy", *more)
+    assert attacked == peace
+    assert "ocker" in str(peace)
+    assert not (fed.state() / JOIN).exists()
+    assert minion.sent["federation_node.ready"] == 2 * TIMES * len(VICTIMS)
+    assert named(warnings) == set(VICTIMS)
+
+
+def test_no_pillar_of_another_node_is_handed_out(fed: LocalFederation) -> None:
+    """Whatever id the request or its grains have."""
+    minion = CompromisedMinion(fed, COMPROMISED)
+    own = minion.pillar(COMPROMISED, {"id": COMPROMISED})
+    assert COMPROMISED in own["mip"]["federations"]["fed1"]["nodes"]
+    for victim in (PUSHER, *VICTIMS):
+        assert minion.pillar(COMPROMISED, {"id": victim, "nodename": victim}) == own
+        with pytest.raises(AuthenticationError):
+            minion.pillar(victim, {"id": victim})
 
 
 def test_the_status_counts_nothing_of_it_and_has_the_condition(

@@ -51,6 +51,24 @@ class CompromisedMinion:
         if self._error is not None:
             raise self._error
 
+    def pillar(self, node: str, grains: Mapping[str, Any]) -> Any:
+        """What the master gives it as the pillar of that node; an ``AuthenticationError`` if
+        nothing."""
+        load = {
+            "cmd": "_pillar",
+            "id": node,
+            "grains": dict(grains),
+            "saltenv": "base",
+            "pillarenv": None,
+            "pillar_override": {},
+            "extra_minion_data": {},
+            "ver": "2",
+        }
+        with salt.channel.client.ReqChannel.factory(self._opts) as channel:
+            return channel.crypted_transfer_decode_dictentry(
+                load, dictkey="pillar", timeout=20, tries=1
+            )
+
     def lies(self, function: str, victim: str, nonce: str) -> list[Any]:
         """Empty answers as the previous version sends them, errors, and what it signs itself."""
         question = signing.Question("fed1", function, victim, nonce)

@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import shutil
+import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,25 @@ def test_only_csv_files_that_are_direct_children_are_data(node):
 def test_a_pipe_is_a_problem_and_not_waited_for(node):
     os.mkfifo(node.folder / "pipe.csv")
     assert rules(files_of(node.look())["pipe.csv"].problems) == ["Unreadable"]
+
+
+def test_what_is_no_file_is_a_problem_and_not_opened(node, monkeypatch):
+    """A socket, a folder; and for root a device, which would never end."""
+    monkeypatch.chdir(node.folder)  # a socket's path is short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket.csv")
+    (node.folder / "folder.csv").mkdir()
+    names = ["folder.csv", "socket.csv"]
+    if os.geteuid() == 0:
+        os.mknod("device.csv", stat.S_IFCHR | 0o600, os.makedev(1, 5))  # /dev/zero
+        names.append("device.csv")
+    node.write("good.csv", "dataset\nx\n")
+    files = files_of(node.look())
+    assert files["good.csv"].sound
+    for name in names:
+        found = files.get(name)
+        assert found is None or rules(found.problems) == ["Unreadable"]
+    assert {"socket.csv", *names[2:]} <= files.keys()
 
 
 def test_odd_names_and_links_that_lead_out_are_problems_and_not_read(node, tmp_path):
