@@ -32,7 +32,7 @@ NODE = "fed1-wk-h1"
 
 
 def give_access(fed: LocalFederation) -> None:
-    """What the manual has for ``external_auth``, for accounts that need no groups of the machine."""
+    """What the manual has for ``external_auth``, for accounts without groups of the machine."""
     blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (groups,) = (
         of["external_auth"]["pam"]

@@ -144,7 +144,7 @@ def cde_at(path: Path) -> Cde:
 
 
 def require_in_data_path(path: Path, data_paths: Sequence[Path], local: str) -> None:
-    """Raise for a path outside of these; not even whether it is there is told.
+    """Raise for a path outside of these; nor is it reported whether it is there.
 
     ``local`` is the command that reads it.
     """
