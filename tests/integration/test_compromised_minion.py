@@ -22,6 +22,9 @@ from tests.support.compromised import TIMES, CompromisedMinion
 from tests.support.local import PUSHER, LocalFederation
 
 WORKERS = 2
+# what has no default: without these services, a deployment gets as far as the nodes
+OFF = ("portalbackend_db", "portalbackend", "galaxy", "create_dbs")
+DECLARE = {"services": dict.fromkeys(OFF, False)}
 COMPROMISED = "fed1-wk-h2"
 VICTIMS = ["fed1-ms", "fed1-ui", "fed1-wk-h1"]
 TRIES = 5  # the nodes may answer before the first forged return arrives
@@ -130,10 +133,14 @@ def test_the_steps_of_a_deployment_count_nothing_of_it(
     head = [federation.name, federation.digest]
     peace = nodes.ask(f"federation_node.{step}", VICTIMS, head, **more)
     assert not peace.missing
-    with CompromisedMinion(fed, COMPROMISED) as minion:
-        attacked = nodes.ask(f"federation_node.{step}", VICTIMS, head, **more)
-    assert (attacked.values, attacked.failed, attacked.missing) == (peace.values, peace.failed, {})
-    assert minion.sent[f"federation_node.{step}"] == 2 * TIMES * len(VICTIMS)
+    for _ in range(TRIES):
+        with CompromisedMinion(fed, COMPROMISED) as minion:
+            attacked = nodes.ask(f"federation_node.{step}", VICTIMS, head, **more)
+        found = (attacked.values, attacked.failed, attacked.missing)
+        assert found == (peace.values, peace.failed, {})
+        assert minion.sent[f"federation_node.{step}"] == 2 * TIMES * len(VICTIMS)
+        if attacked.forged:
+            break
     assert set(attacked.forged) == set(VICTIMS)
 
 
@@ -157,8 +164,9 @@ def test_no_pillar_of_another_node_is_handed_out(fed: LocalFederation) -> None:
     assert COMPROMISED in own["mip"]["federations"]["fed1"]["nodes"]
     for victim in (PUSHER, *VICTIMS):
         assert minion.pillar(COMPROMISED, {"id": victim, "nodename": victim}) == own
-        with pytest.raises(AuthenticationError):
-            minion.pillar(victim, {"id": victim})
+        for sender in (COMPROMISED, victim):
+            with pytest.raises(AuthenticationError):
+                minion.pillar(victim, {"id": victim}, sender=sender)
 
 
 def test_the_status_counts_nothing_of_it_and_has_the_condition(

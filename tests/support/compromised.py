@@ -51,12 +51,11 @@ class CompromisedMinion:
         if self._error is not None:
             raise self._error
 
-    def pillar(self, node: str, grains: Mapping[str, Any]) -> Any:
+    def pillar(self, node: str, grains: Mapping[str, Any], *, sender: str | None = None) -> Any:
         """What the master gives it as the pillar of that node; an ``AuthenticationError`` if
-        nothing."""
+        nothing. ``sender`` is the id outside of the encrypted request, its own by default."""
         load = {
             "cmd": "_pillar",
-            "id": node,
             "grains": dict(grains),
             "saltenv": "base",
             "pillarenv": None,
@@ -65,6 +64,14 @@ class CompromisedMinion:
             "ver": "2",
         }
         with salt.channel.client.ReqChannel.factory(self._opts) as channel:
+            package = channel.obj._package_load
+
+            def forged(load: dict[str, Any], *args: Any) -> dict[str, Any]:
+                channel.obj.opts = {**self._opts, "id": node}  # Salt's client writes its own
+                made: dict[str, Any] = package(load, *args)
+                return {**made, "id": sender or self.node}
+
+            channel.obj._package_load = forged
             return channel.crypted_transfer_decode_dictentry(
                 load, dictkey="pillar", timeout=20, tries=1
             )

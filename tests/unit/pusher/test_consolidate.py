@@ -611,7 +611,7 @@ def test_the_catalogue_is_asked_while_no_lock_is_held(fed: Folders, catalogue: C
 
     def answer(name: str) -> None:
         asked.append(name)
-        with fed.pusher.locked("deploy", 0):
+        with fed.pusher.locked("deploy", 5):
             if name == "dementia" and not (fed.data("fed1-wk-h1") / "tbi").exists():
                 fed.write("fed1-wk-h1", "tbi", "t.csv", rows("t"))
 
