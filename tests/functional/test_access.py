@@ -14,6 +14,7 @@ import salt.utils.master
 import salt.utils.minions
 import yaml
 from salt.exceptions import CommandExecutionError
+from saltfactories.utils.loader import LoaderModuleMock
 
 from saltext_mip import signing, wire
 from saltext_mip.modules import federation_node, mip_files, mip_node
@@ -160,24 +161,26 @@ def test_states_are_applied_that_are_ours_and_no_others() -> None:
 
 
 def test_what_has_the_steps_former_names_tells_an_earlier_pusher_to_upgrade_and_does_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     (tmp_path / "minion.pem").write_bytes(minion_key(NODE).private)
     opts = {"id": NODE, "pki_dir": str(tmp_path)}
-    monkeypatch.setattr(mip_node, "__opts__", opts, raising=False)
     functions = {name for name, of in vars(mip_node).items() if callable(of) and name[0] != "_"}
     functions -= {"signed", "NodeError"}
     assert {f"federation_node.{name}" for name in functions} == steps()
-    for name in functions:
-        refuse = getattr(mip_node, name)
-        # before signatures, the pusher sent no nonce
-        with pytest.raises(CommandExecutionError, match="install the same version on the pusher"):
-            refuse("fed1", "digest", "whatever", parts=[])
-        page = signing.genuine(
-            signing.Question("fed1", f"mip_node.{name}", NODE, "n1"),
-            refuse("fed1", "digest", parts=[], nonce="n1"),
-            minion_key(NODE).public,
-        )
-        assert page is not None
-        assert page.failed
-        assert "install the same version on the pusher" in wire.inflate("".join(page.parts))
+    with LoaderModuleMock({mip_node: {"__opts__": opts}}):
+        for name in functions:
+            refuse = getattr(mip_node, name)
+            # before signatures, the pusher sent no nonce
+            with pytest.raises(
+                CommandExecutionError, match="install the same version on the pusher"
+            ):
+                refuse("fed1", "digest", "whatever", parts=[])
+            page = signing.genuine(
+                signing.Question("fed1", f"mip_node.{name}", NODE, "n1"),
+                refuse("fed1", "digest", parts=[], nonce="n1"),
+                minion_key(NODE).public,
+            )
+            assert page is not None
+            assert page.failed
+            assert "install the same version on the pusher" in wire.inflate("".join(page.parts))
