@@ -27,6 +27,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "access.md").read_text(en
 NODE = "fed1-wk-h1"
 FOREIGN_NODE = "fed2-wk-h1"
 RUNNERS = (on_pusher, mip_controller, mip_generations, mip_nodes, mip_services)
+UPGRADE = "install the same version on the pusher"
 ROLES = ("viewer", "operator", "administrator")
 # what is root on a node, or on the pusher, for whoever may call it
 ROOT_ON_NODES = {"cmd.run", "cp.get_file", "state.apply", "state.single", "saltutil.runner"}
@@ -183,4 +184,4 @@ def test_what_has_the_steps_former_names_tells_an_earlier_pusher_to_upgrade_and_
             )
             assert page is not None
             assert page.failed
-            assert "install the same version on the pusher" in wire.inflate("".join(page.parts))
+            assert UPGRADE in wire.inflate("".join(page.parts))
