@@ -57,6 +57,20 @@ def moment(given: Any, now: float) -> float | None:
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
+def past(given: Any, now: datetime) -> str:
+    """``"2026-11-28 14:00"`` (UTC), or 90s, 10m, 2h, 3d ago, as ISO 8601; none of the future."""
+    try:
+        found = moment(given, now.timestamp())
+    except Misuse:
+        found = None
+    if found is None or found > now.timestamp():
+        raise Misuse(
+            "at= takes a past moment in UTC such as 2026-11-28 14:00, or 10m, 2h, 3d for how long"
+            f" ago, not '{shown(str(given))}'."
+        )
+    return datetime.fromtimestamp(found, UTC).isoformat(timespec="seconds")
+
+
 def limit(given: Any) -> int:
     """A number of log lines, from 1 on."""
     if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= 1_000_000:

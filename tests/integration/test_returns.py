@@ -28,6 +28,7 @@ COMMANDS = [
     ("enable", ["node=wk2", "dry_run=True"]),
     ("enable", ["node=wk2"]),
     ("history", []),
+    ("show", []),
     ("diff", []),
     ("diff", ["a=1", "b=2"]),
     ("rollback", ["dry_run=True"]),

@@ -18,6 +18,7 @@ from saltext_mip.pusher import refresh as refreshing
 from saltext_mip.pusher.generations import clean as cleaning
 from saltext_mip.pusher.generations import history as generations
 from saltext_mip.pusher.generations import rollback as rolling_back
+from saltext_mip.pusher.generations import show as showing
 from saltext_mip.pusher.status import report
 
 
@@ -40,6 +41,7 @@ history = as_json(generations.history)
 diff = as_json(generations.diff)
 export = as_json(generations.export)
 clean = as_json(cleaning.clean)
+show = as_json(showing.show)
 rollback = as_json(rolling_back.rollback)
 status = as_json(report.status)
 logs = as_json(pusher_logs.logs)

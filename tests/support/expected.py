@@ -62,6 +62,7 @@ SHOWN: Mapping[str, str] = {
     "data codebook": "allowed codes",
     "service stop": "stop",
     "services": "exareme-master",
+    "show": "generation ",
     "setup": "othing",
     "ssh": "fed1-wk-h1",
     "start": "exareme",
@@ -88,6 +89,8 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
     "mip data consolidate --export-data-structure": (0, '"name": "dementia"'),
     "salt-run mip.diff federation=fed1 a=3 b=7": (1, "not found; known"),
     "salt-run mip.rollback federation=fed1 generation=12": (1, "Generation 12 not found"),
+    "salt-run mip.show federation=fed1 generation=3": (1, "Generation 3 not found"),
+    "salt-run mip.show federation=fed1 at='2026-11-28 14:00'": (1, "Nothing is recorded of"),
     "salt-run mip.export federation=fed1 --out=json": (0, '"name": "dementia"'),
     "salt-run mip.consolidate federation=fed1 --out=json 2>/dev/null | jq .changed": (0, "false"),
 }

@@ -81,6 +81,22 @@ class Requests:
             paths.private_folder(self._folder)
             return _touch(path)
 
+    def leave_for(self, name: str, person: str) -> bool:
+        """The same for an operator, who is named as the one behind what the controller does."""
+        state = self._folder.parent
+        storage_state.write_state(state / storage_state.REQUESTED_BY, person)
+        return self.leave(name)
+
+    def person(self) -> str | None:
+        """The operator whose request is pending, once: what runs now is for that one."""
+        path = self._folder.parent / storage_state.REQUESTED_BY
+        try:
+            found = storage_state.read_state(path)
+        except storage_state.StateBroken:
+            found = None
+        storage_state.remove_state(path)
+        return found if isinstance(found, str) else None
+
     def there(self) -> frozenset[str]:
         """The pending requests."""
         try:

@@ -26,7 +26,7 @@ from saltext_mip.bridge.execution import os_error_text
 from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.controller.loop import Controller
-from saltext_mip.controller.requests import Declared
+from saltext_mip.controller.requests import Declared, Requests
 from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher import control, refresh, roles
@@ -135,7 +135,8 @@ def _work(name, state, action, run, asked):
     appendproctitle(f"{action} of {name}")
     try:
         with open_pusher(__opts__, name) as opened:
-            pusher = replace(opened, actor=ACTOR)
+            person = Requests(state).person() if action == "refresh" else None
+            pusher = replace(opened, actor=f"{ACTOR} for {person}" if person else ACTOR)
             Declared.of(pusher.federation).save(pusher.state)
             if action == "refresh":
                 refresh.refresh(pusher, refresh.RefreshRequest(run=run, asked=asked))

@@ -6,7 +6,7 @@ not served: the generation is kept, and the problems are recorded beside it, for
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +15,21 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
 from saltext_mip.storage.state import OPEN_PROBLEMS, StateBroken, read_state, write_state
 
+#: A file: node, pathology, name.
+Place = tuple[str, str, str]
 
-def remember(state: Path, number: int, problems: Iterable[Problem], files: Manifest) -> None:
-    """``number``: the current generation; ``files``: what is served, and what of it is kept."""
+
+def remember(
+    state: Path,
+    number: int,
+    problems: Iterable[Problem],
+    files: Manifest,
+    refused: Mapping[Place, str],
+) -> None:
+    """``number``: the current generation; ``files``: what is served, and what of it is kept.
+
+    ``refused``: files that cannot be used, and since when.
+    """
     kept = [
         [node, pathology, file.name]
         for node, below in files.items()
@@ -29,8 +41,18 @@ def remember(state: Path, number: int, problems: Iterable[Problem], files: Manif
         "generation": number,
         "problems": [{**problem.wire(), "node": problem.node} for problem in problems],
         "kept": kept,
+        "refused": [[*place, since] for place, since in sorted(refused.items())],
     }
     write_state(state / OPEN_PROBLEMS, value)
+
+
+def refused(state: Path) -> dict[Place, str]:
+    """The files that could not be used at the last gather of their node, and since when."""
+    try:
+        value = read_state(state / OPEN_PROBLEMS) or {}
+        return {(node, name, file): since for node, name, file, since in value.get("refused", ())}
+    except (StateBroken, AttributeError, TypeError, ValueError):  # of another version
+        return {}
 
 
 def known(state: Path, generation: Generation | None) -> Generation | None:

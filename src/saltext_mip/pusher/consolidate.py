@@ -284,7 +284,9 @@ def _commit(pusher: Pusher, options: Options, found: Survey) -> tuple[Survey, in
         found = replace(found, plan=replace(found.plan, problems=problems))
     number = found.number if generation is None else generation.number
     if number is not None:
-        open_problems.remember(pusher.state, number, found.plan.problems, found.plan.files)
+        inventories = found.gathered.inventories
+        refused = events.record_files(pusher, found.plan.problems, inventories)
+        open_problems.remember(pusher.state, number, found.plan.problems, found.plan.files, refused)
     if generation is not None:
         pusher.fire("consolidated", {"generation": generation.number})
         events.record_commit(pusher, generation)

@@ -37,7 +37,7 @@ STALLED = "NotServed"
 def wake(pusher: Pusher) -> WakeResult:
     """Ask the controller to look again."""
     Declared.of(pusher.federation).save(pusher.state)
-    changed = Requests(pusher.state).leave(PROMPT)
+    changed = Requests(pusher.state).leave_for(PROMPT, pusher.actor)
     return WakeResult(federation=pusher.federation.name, changed=changed, **_state(pusher))
 
 
@@ -66,7 +66,7 @@ def resume(pusher: Pusher, *, dry_run: bool = False) -> ControllerResult:
         return _planned(pusher, "resume" if suspended else "nothing", reason)
     changed = pusher.store.resume()
     if changed:
-        Requests(pusher.state).leave(PROMPT)
+        Requests(pusher.state).leave_for(PROMPT, pusher.actor)
         pusher.record("resumed")
     return _result(pusher, changed=changed)
 
@@ -80,7 +80,7 @@ def approve(pusher: Pusher, *, dry_run: bool = False) -> ControllerResult:
         return _planned(pusher, "approve", f"would remove: {', '.join(last.goes)}")
     changed = outcomes.approved(pusher.state) != last.revision
     outcomes.approve(pusher.state, last.revision)
-    Requests(pusher.state).leave(PROMPT)
+    Requests(pusher.state).leave_for(PROMPT, pusher.actor)
     if changed:
         pusher.record("approved", message=f"removes: {', '.join(last.goes)}")
     return _result(pusher, changed=changed)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from saltext_mip.arguments import limit_or_all
+from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.generations import diff as difference
+from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.open_problems import Place
+from saltext_mip.generations.store import BlobDamaged
+from saltext_mip.problems import Problem
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.results import Event, EventsResult, GenerationSummary
+from saltext_mip.results import Event, EventKind, EventsResult, GenerationSummary
 from saltext_mip.text import first_of
 
 LISTED = 5  # names in a message; further ones are counted
@@ -23,6 +29,73 @@ def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> Non
         message="; ".join(filter(None, (note, _changes(difference.summary(generation, before))))),
         generation=generation.number,
     )
+    if changed := _relabelled(pusher, generation, before):
+        text = abbreviated(changed)
+        pusher.record("labels", message=text, generation=generation.number)
+
+
+def record_files(
+    pusher: Pusher, problems: Iterable[Problem], inventories: Mapping[str, Inventory]
+) -> dict[Place, str]:
+    """Record which files cannot be used since the last run, and which can be used again.
+
+    Returns those that cannot, and since when. Of a node that took no part nothing new is known.
+    """
+    when = pusher.now().isoformat(timespec="seconds")
+    before = open_problems.refused(pusher.state)
+    kept = _refused(problems)
+    after = {place: before.get(place, when) for place in kept if place[0] in inventories}
+    after |= {place: since for place, since in before.items() if place[0] not in inventories}
+    new, fixed = sorted(after.keys() - before.keys()), sorted(before.keys() - after.keys())
+    for node in sorted({place[0] for place in (*new, *fixed)}):
+        reports: tuple[tuple[EventKind, list[Place], str], ...] = (
+            ("refused", [each for each in new if kept[each]], ": previous version stays in use"),
+            ("refused", [each for each in new if not kept[each]], ": left out"),
+            ("fixed", fixed, ""),
+        )
+        for what, places, text in reports:
+            names = [f"{name}/{file}" for of, name, file in places if of == node]
+            if names:
+                pusher.record(what, about=node, message=abbreviated(names) + text, actor="")
+    return after
+
+
+def _refused(problems: Iterable[Problem]) -> dict[Place, bool]:
+    """The files that cannot be used, and of each whether its previous version stays in use."""
+    found: set[Place] = set()
+    kept: set[Place] = set()
+    for each in problems:
+        place = (each.node or "", each.pathology or "", each.file or "")
+        if each.rule == "KeptAsItWas":
+            kept.add(place)
+        elif each.file and each.hard:
+            found.add(place)
+    return {place: place in kept for place in found}
+
+
+def _relabelled(pusher: Pusher, generation: Generation, before: Generation | None) -> list[str]:
+    """The labels that differ from the generation before, of what both list."""
+    if before is None or generation.pathologies_json == before.pathologies_json:
+        return []
+    then, now = _labels(pusher, before), _labels(pusher, generation)
+    return [
+        f"{'/'.join(filter(None, place))}: '{then[place]}' -> '{label}'"
+        for place, label in now.items()
+        if then.get(place, label) != label
+    ]
+
+
+def _labels(pusher: Pusher, generation: Generation) -> dict[tuple[str, str], str]:
+    """The labels of a generation by pathology and dataset, as ``pathologies.json`` has them."""
+    try:
+        listed = json.loads(pusher.store.blob(generation.pathologies_json))
+    except (BlobDamaged, ValueError):
+        return {}
+    found: dict[tuple[str, str], str] = {}
+    for each in listed:
+        found[each["code"], ""] = each["label"]
+        found.update({(each["code"], of["code"]): of["label"] for of in each["datasets"]})
+    return found
 
 
 def events(pusher: Pusher, limit: Any = 20) -> EventsResult:

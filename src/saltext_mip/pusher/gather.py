@@ -18,6 +18,7 @@ from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.answers import Answers, invalid, require, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.nodes import record_availability
 from saltext_mip.text import shown
 
 CONTENT_LIMIT = 64 * 1024 * 1024
@@ -104,6 +105,7 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
     pusher.progress(f"gathering the inventories of {len(asked)} nodes")
     more: dict[str, Any] = {"follow": True, "settle": follow.settle} if follow else {}
     answers = pusher.ask("inventory", [node.id for node in asked], known=known, **more)
+    _record_availability(pusher, {node.id: node.id not in answers.missing for node in asked})
     require(answers, [node.id for node in asked if node.role != "worker"])
 
     inventories: dict[str, Inventory] = {}
@@ -137,6 +139,14 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
             inventories[node.id] = inventory
     _need_masters_data(pusher.federation.master, absent)
     return Gathered(inventories, absent, cdes, ui_sha256, disabled)
+
+
+def _record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
+    """Record who answered; what cannot be recorded is not in the way of what is done."""
+    try:
+        record_availability(pusher, ups)
+    except OSError as exc:
+        pusher.progress(f"warning: not recorded which nodes responded: {exc.strerror}")
 
 
 def _settling(node: Node) -> Problem:

@@ -68,7 +68,9 @@ def refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> Refre
     with pusher.locked("refresh", request.timeout):
         requests = Requests(pusher.state)
         requests.leave(OWED)
-        requests.take([LOOK, PROMPT, REFRESH] if request.run is None else [])
+        if request.run is None:  # an operator's own run does what operators have asked for
+            requests.take([LOOK, PROMPT, REFRESH])
+            requests.person()
         run = _Refresh(pusher, request)
         try:
             result = run.execute()
@@ -94,7 +96,7 @@ def _controller(pusher: Pusher) -> dict[str, Any]:
 
 def request_refresh(pusher: Pusher) -> RefreshResult:
     """Request a refresh from the controller and return at once."""
-    Requests(pusher.state).leave(REFRESH)
+    Requests(pusher.state).leave_for(REFRESH, pusher.actor)
     return _nothing_done(pusher, requested=True, consolidate=None, problems=[])
 
 

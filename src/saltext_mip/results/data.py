@@ -170,6 +170,84 @@ class DiffResult(Result, kw_only=True, frozen=True):
     changes: list[ReportedChange]
 
 
+class Decision(Facts, kw_only=True, frozen=True):
+    """What an operator decided, and when."""
+
+    actor: str
+    when: Moment
+    message: str
+
+
+class ShownDataset(Facts, kw_only=True, frozen=True):
+    """A dataset of a generation, and the nodes that have it."""
+
+    pathology: str
+    dataset: str
+    nodes: Annotated[list[str], Meta(description="minion ids")]
+    unavailable: Annotated[
+        Absent[dict[str, str]],
+        Meta(description="with `at`: nodes that were not available then, and why"),
+    ] = UNSET
+
+
+class ShownFile(Facts, kw_only=True, frozen=True):
+    """A file as it was served."""
+
+    node: str
+    pathology: str
+    file: str
+    datasets: Annotated[dict[str, Count], Meta(description="rows by dataset")]
+    rows: Count
+    size: Natural
+    sha256: str
+    kept: Annotated[
+        Absent[bool], Meta(description="true: the file was refused; this is its last good version")
+    ] = UNSET
+
+
+class UnavailableNode(Facts, kw_only=True, frozen=True):
+    """A node that was not available; an empty name is all of them."""
+
+    node: str
+    reason: str
+    since: Moment
+
+
+class ShowResult(Result, kw_only=True, frozen=True):
+    """What ``mip.show`` returns: one generation."""
+
+    federation: str
+    generation: GenerationNumber
+    when: Moment
+    actor: str
+    note: str | None
+    approved: Annotated[
+        Absent[Decision], Meta(description="who approved its removals, where they were held")
+    ] = UNSET
+    replaced: Annotated[
+        Absent[GenerationNumber], Meta(description="the next one; absent: it is the current one")
+    ] = UNSET
+    until: Annotated[Absent[Moment], Meta(description="when the next one was committed")] = UNSET
+    at: Annotated[Absent[Moment], Meta(description="the moment that was asked for")] = UNSET
+    added: list[Pair]
+    removed: list[Pair]
+    before_removed: Absent[bool] = UNSET
+    datasets: list[ShownDataset]
+    files: list[ShownFile]
+    wrote: Annotated[list[str], Meta(description="files that were changed, with their nodes")]
+    pending: Annotated[list[str], Meta(description="minion ids that had not got it yet")]
+    unavailable: Annotated[
+        Absent[list[UnavailableNode]], Meta(description="with `at`: nodes that were out then")
+    ] = UNSET
+    suspended: Annotated[
+        Absent[Decision], Meta(description="with `at`: automatic refreshes were suspended then")
+    ] = UNSET
+    events_since: Annotated[
+        Absent[Moment], Meta(description="with `at`: events before this moment are not known")
+    ] = UNSET
+    problems: list[ReportedProblem]
+
+
 class NeededGeneration(Facts, kw_only=True, frozen=True):
     """A generation that is kept whatever the limits are."""
 

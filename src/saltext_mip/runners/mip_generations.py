@@ -1,5 +1,5 @@
 """
-The generations of a federation: list them, compare them, restore one, remove old ones.
+The generations of a federation: list them, show and compare them, restore one, remove old ones.
 """
 
 from saltext_mip.bridge.pusher import open_pusher
@@ -7,6 +7,7 @@ from saltext_mip.bridge.runner import command
 from saltext_mip.pusher.generations import clean as pusher_clean
 from saltext_mip.pusher.generations import history as pusher_history
 from saltext_mip.pusher.generations import rollback as pusher_rollback
+from saltext_mip.pusher.generations import show as pusher_show
 
 __virtualname__ = "mip"
 
@@ -119,6 +120,39 @@ def diff(federation=None, a=None, b=None):
     """
     with open_pusher(__opts__, federation) as pusher:
         return pusher_history.diff(pusher, a, b)
+
+
+@command
+def show(federation=None, generation=None, at=None):
+    """
+    One generation: who made it, when and why, its datasets by node, its problems, files changed.
+
+    federation
+        The federation's name.
+
+    generation
+        Its number; default: the last one.
+
+    at
+        A moment in UTC (``2026-11-28 14:00``, or ``2h``, ``3d`` ago) instead of a number: the
+        generation that was current then, and which nodes were not available, as far as
+        ``mip.events`` goes back.
+
+    Returns ``generation``, ``when``, ``actor``, ``note``, ``approved`` (``{"actor", "when",
+    "message"}``), ``replaced`` and ``until`` (the next generation, and when), ``added``,
+    ``removed``, ``datasets`` (``[{"pathology", "dataset", "nodes", "unavailable"}]``), ``files``
+    (size, SHA-256 and rows of each), ``wrote``, ``pending`` and ``problems``; with ``at`` also
+    ``unavailable`` and ``suspended``. An error if nothing is recorded of that moment.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.show federation=fed1 generation=3
+        salt-run mip.show federation=fed1 at='2026-11-28 14:00'
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_show.show(pusher, generation, at)
 
 
 @command

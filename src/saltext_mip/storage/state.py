@@ -37,6 +37,7 @@ DEPLOY_FAILED = "deploy-failed.json"  # what the last deployment did not do, by 
 SERVED = "served.json"  # the generation that engines have loaded
 ROLES_SYNCED = "roles.json"  # the last synchronisation of Keycloak's roles
 REQUESTS = "requests"  # a folder: requests to the controller
+REQUESTED_BY = "requested-by.json"  # the operator whose request the controller acts on next
 DECLARED = "declared.json"  # what the controller knows of the declaration
 CONTROLLER_LOCK = "controller.lock"  # of the controller, while it runs
 CONTROLLER = "controller.json"  # the controller's timers

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from saltext_mip.controller.requests import Requests
 from saltext_mip.data.consolidation.base_cdes import CdeGone
 from saltext_mip.errors import Misuse
 from saltext_mip.pusher import control, nodes, refresh
 from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.generations import rollback
+from saltext_mip.results import Override
 from saltext_mip.storage.state import EVENTS
 from tests.support import commands
 from tests.support.commands import consolidate
@@ -150,3 +152,62 @@ def test_the_last_ones_are_shown(fed: Folders) -> None:
     for wrong in (-1, "x", True):
         with pytest.raises(Misuse):
             commands.events(fed.pusher, wrong)
+
+
+BAD = "dataset,age,mmse\nedsd,seventy,28.5\n"
+
+
+def test_a_file_that_cannot_be_used_is_told_once_and_when_it_is_fixed(fed: Folders) -> None:
+    consolidate(fed.pusher, Options())
+    good = fed.data("fed1-wk-h1", "dementia", "edsd.csv").read_text()
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", BAD)
+    fed.write("fed1-wk-h1", "dementia", "new.csv", BAD)
+    consolidate(fed.pusher, Options())
+    consolidate(fed.pusher, Options())
+    found = [each for each in words(fed) if each[0] in ("refused", "fixed")]
+    assert found == [
+        ("refused", "fed1-wk-h1", "dementia/edsd.csv: previous version stays in use"),
+        ("refused", "fed1-wk-h1", "dementia/new.csv: left out"),
+    ]
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", good)
+    fed.data("fed1-wk-h1", "dementia", "new.csv").unlink()
+    consolidate(fed.pusher, Options())
+    consolidate(fed.pusher, Options())
+    fixed = [each for each in words(fed) if each[0] == "fixed"]
+    assert fixed == [("fixed", "fed1-wk-h1", "dementia/edsd.csv, dementia/new.csv")]
+
+
+def test_of_a_node_that_takes_no_part_no_file_is_told(fed: Folders) -> None:
+    fed.write("fed1-wk-h1", "dementia", "new.csv", BAD)
+    consolidate(fed.pusher, Options())
+    fed.down.add("fed1-wk-h1")
+    consolidate(fed.pusher, Options(missing_worker="keep"))
+    fed.down.clear()
+    consolidate(fed.pusher, Options())
+    found = [each[:2] for each in words(fed) if each[0] not in ("consolidated", "labels")]
+    assert found == [("refused", "fed1-wk-h1"), ("missing", "fed1-wk-h1"), ("back", "fed1-wk-h1")]
+
+
+def test_a_label_that_changed_is_told(fed: Folders) -> None:
+    consolidate(fed.pusher, Options())
+    fed.declared["labels"] = {
+        "pathologies": {"dementia": "Memory"},
+        "datasets": {"dementia": {"edsd": "The EDSD"}},
+    }
+    consolidate(fed.pusher, Options())
+    (found,) = [each for each in told(fed) if each["what"] == "labels"]
+    assert found["generation"] == 2
+    assert "dementia: 'Dementia' -> 'Memory'" in found["message"]
+    assert "dementia/edsd: 'EDSD' -> 'The EDSD'" in found["message"]
+
+
+def test_the_person_whose_request_the_controller_acts_on_is_named_once(fed: Folders) -> None:
+    requests = Requests(fed.pusher.state)
+    for ask in (control.wake, control.resume, refresh.request_refresh):
+        fed.pusher.store.suspend(Override("anna", "2026-03-12T03:00:00+00:00"))
+        ask(fed.pusher)
+        assert requests.person() == "operator"
+        assert requests.person() is None
+    control.wake(fed.pusher)
+    refresh.refresh(fed.pusher)  # what was asked for is done
+    assert requests.person() is None

@@ -11,6 +11,7 @@ from saltext_mip.text import when
 STYLES: Mapping[str, Style] = {
     "failed": "bad",
     "missing": "bad",
+    "refused": "warn",
     "held": "warn",
     "suspended": "warn",
     "stopped": "warn",

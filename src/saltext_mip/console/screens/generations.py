@@ -16,6 +16,7 @@ from saltext_mip.results import (
     GenerationSummary,
     HistoryResult,
     RollbackResult,
+    ShowResult,
     value_or,
 )
 from saltext_mip.text import ranges, size, when
@@ -92,6 +93,88 @@ def _brief(value: Any) -> str:
     text = str(value)
     digest = len(text) == 64 and set(text) <= set("0123456789abcdef")
     return text[:12] if digest else text
+
+
+def show(screen: Screen, value: ShowResult) -> None:
+    """Who made the generation, when and why; then its datasets, by node, and files changed."""
+    screen.gap()
+    if value.at is not UNSET:
+        screen.text(f"At {when(value.at)} this generation was current.")
+    screen.title(f"generation {value.generation}", when(value.when))
+    rows = [("by", value.actor)]
+    if value.note:
+        rows.append(("why", value.note))
+    if value.approved is not UNSET:
+        by = f"{value.approved.actor}, {when(value.approved.when)}: {value.approved.message}"
+        rows.append(("approved by", by))
+    if value.replaced is UNSET:
+        rows.append(("current", "no later generation replaced it"))
+    else:
+        until = when(value_or(value.until, ""))
+        rows.append(("until", f"{until}: generation {value.replaced} replaced it"))
+    if value.before_removed:
+        rows.append(("changes", "not known: the generation before was removed"))
+    screen.table(rows, indent=2)
+    for op, pairs in (("add", value.added), ("remove", value.removed)):
+        for pair in pairs:
+            sign, style = OPS[op]
+            screen.text("/".join(pair), indent=2, first=f"{sign} ", style=style)
+    _then(screen, value)
+    _shown_datasets(screen, value)
+    screen.gap()
+    if value.wrote:
+        screen.title("Files changed:")
+        for each in value.wrote:
+            screen.text(each, indent=2, hang=2)
+    else:
+        screen.text("No file was changed.")
+    if value.pending:
+        screen.text(f"not yet on {', '.join(value.pending)}", hang=2, style="warn")
+
+
+def _then(screen: Screen, value: ShowResult) -> None:
+    """What was not available at the moment that was asked for."""
+    if value.at is UNSET:
+        return
+    screen.gap()
+    known = value_or(value.events_since, "")
+    if not known or known > value.at:
+        begin = f"the event log begins at {when(known)}" if known else "there are no events"
+        screen.text(f"Which nodes were available then is not known: {begin}.", style="warn")
+        return
+    out = value_or(value.unavailable, [])
+    if not out:
+        screen.text("No node was known to be unavailable then.", style="good")
+    for each in out:
+        text = f"{each.node or 'all nodes'}: {each.reason}, since {when(each.since)}"
+        screen.text(text, hang=2, style="warn")
+    if value.suspended is not UNSET:
+        why = f": {value.suspended.message}" if value.suspended.message else ""
+        text = f"Automatic refreshes were suspended by {value.suspended.actor}{why}"
+        screen.text(text, hang=2, style="warn")
+
+
+def _shown_datasets(screen: Screen, value: ShowResult) -> None:
+    screen.gap()
+    if not value.datasets:
+        screen.text("It has no datasets.")
+        return
+    screen.title("Datasets")
+    counts: dict[tuple[str, str, str], list[Any]] = {}
+    for file in value.files:
+        for code, rows in file.datasets.items():
+            counts.setdefault((file.node, file.pathology, code), []).append(rows)
+    lines: list[tuple[str, str, str]] = []
+    styles: list[Style] = []
+    for each in value.datasets:
+        lacking = value_or(each.unavailable, {})
+        for node in each.nodes:
+            own = counts.get((node, each.pathology, each.dataset), [])
+            rows_text = " + ".join(f"{rows}" for rows in own) + " rows" if own else "no rows"
+            why = f"not available: {lacking[node]}" if node in lacking else rows_text
+            lines.append((f"{each.pathology}: {each.dataset}", node, why))
+            styles.append("warn" if node in lacking else "plain")
+    screen.table(lines, indent=2, styles=styles)
 
 
 def rollback(screen: Screen, value: RollbackResult) -> None:

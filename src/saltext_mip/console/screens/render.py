@@ -15,7 +15,7 @@ from saltext_mip.console.screens.check import check, codebook
 from saltext_mip.console.screens.consolidate import consolidate, export
 from saltext_mip.console.screens.events import events
 from saltext_mip.console.screens.fallback import key_values
-from saltext_mip.console.screens.generations import clean, diff, history, rollback
+from saltext_mip.console.screens.generations import clean, diff, history, rollback, show
 from saltext_mip.console.screens.nodes import compiled, membership, nodes
 from saltext_mip.console.screens.plan import setup
 from saltext_mip.console.screens.problems import problem_list
@@ -45,6 +45,7 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "events": events,
     "diff": diff,
     "rollback": rollback,
+    "show": show,
     "clean": clean,
     "setup": setup,
     "deploy": service_changes,

@@ -45,6 +45,21 @@ ACTIONS = (
         ),
     ),
     *action(
+        "show",
+        function="show",
+        help="show one generation, or what was current at a moment",
+        group=GROUP,
+        options=(
+            number("generation", name="generation", help="its number (the last one)", **OPTIONAL),
+            text(
+                "--at",
+                name="at",
+                help='a moment in UTC instead: "2026-11-28 14:00", or 2h, 3d ago',
+                metavar="WHEN",
+            ),
+        ),
+    ),
+    *action(
         "diff",
         function="diff",
         help="compare two generations, or the last one with the present data",
