@@ -606,7 +606,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(fed: Folders, engine
 def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:
     told = commands.suspend(fed.pusher, "the disks are moved", "2h")["conditions"]
     assert told[0]["reason"] == "SuspendedByPerson"
-    assert "operator until 2026-03-12T05:00" in told[0]["message"]
+    assert "operator until 2026-03-12 05:00 UTC" in told[0]["message"]
     assert commands.resume(fed.pusher)["conditions"] == []
     assert Requests(fed.pusher.state).there() == {PROMPT}
     assert commands.resume(fed.pusher)["changed"] is False
