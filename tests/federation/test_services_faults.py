@@ -6,11 +6,14 @@ import json
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from saltext_mip.swarm import local_node
 from tests.federation.deployed import MASTER, UI, Deployed
 from tests.support.bed import Bed
 from tests.support.bed.layout import PUSHER
@@ -210,3 +213,99 @@ def test_no_secret_is_in_a_job_an_event_a_log_or_a_command_line(
     assert kept == []
     fed.deploys()
     fed.serves()
+
+
+def conditions(fed: Deployed) -> dict[str, Any]:
+    return {each["type"]: each for each in fed.mip("status").value["conditions"]}
+
+
+@contextmanager
+def firewall(fed: Deployed, *target: str) -> Iterator[None]:
+    """The ui's node treats connections to port 80 so, and has no more rules of Docker for it."""
+    before = fed.bed.run(UI, "iptables-save").stdout
+    fed.bed.run(UI, "iptables", "-t", "nat", "-F")
+    fed.bed.run(UI, "iptables", "-I", "INPUT", "-p", "tcp", "--dport", "80", "-j", *target)
+    try:
+        yield
+    finally:
+        fed.bed.run(UI, "iptables-restore", input=before)
+
+
+def test_a_port_that_a_firewall_took_is_named(fed: Deployed) -> None:
+    address = fed.bed.host(UI).spec.address
+    assert fed.mip("status").value["services"]["frontend"]["serving"] is True
+    with firewall(fed, "REJECT", "--reject-with", "tcp-reset"):
+        served = conditions(fed)["Served"]
+        assert (served["status"], served["reason"]) == ("False", "PortRefused")
+        assert served["message"].endswith(f"(port 80 of {address} refuses connections)")
+    with firewall(fed, "DROP"):
+        served = conditions(fed)["Served"]
+        assert (served["status"], served["reason"]) == ("Unknown", "PortSilent")
+        assert f"port 80 of {address} gave no answer" in served["message"]
+        # nobody waits for what a firewall on the way may have taken
+        assert fed.mip("deploy").code == 0
+    assert conditions(fed)["Served"]["status"] == "True"
+
+
+def test_a_database_that_does_not_answer_is_named(fed: Deployed) -> None:
+    """Over the Swarm's network: it publishes no port."""
+    labels = {"label": "mip.service=portalbackend_db"}
+    (database,) = fed.bed.docker(UI).containers.list(filters=labels)
+    database.pause()
+    try:
+        served = conditions(fed)["Served"]
+        assert served["status"] == "Unknown"
+        assert "portalbackend_db: port 5433 over the network" in served["message"]
+    finally:
+        database.unpause()
+    assert conditions(fed)["Served"]["status"] == "True"
+
+
+def test_a_locked_swarm_is_unlocked_and_nothing_else(fed: Deployed) -> None:
+    swarm = fed.bed.docker(MASTER).swarm
+    services = set(fed.tasks())
+    swarm.update(autolock_managers=True)
+    key = swarm.get_unlock_key()["UnlockKey"]
+    fed.bed.fault(MASTER, "kill-dockerd")
+    for_docker(lambda: fed.bed.docker(MASTER))
+
+    def is_locked() -> bool:
+        return bool(fed.bed.docker(MASTER).info()["Swarm"]["LocalNodeState"] == "locked")
+
+    until(is_locked, seconds=60, what="the lock")
+    found = conditions(fed)
+    assert {found[name]["reason"] for name in ("Deployed", "Served")} == {"SwarmLocked"}
+    for arguments in (("dry_run=True",), ()):
+        ran = fed.mip("deploy", *arguments)
+        assert ran.code == 1
+        assert "docker swarm unlock" in ran.text
+        assert "leave" not in ran.text
+        assert "with every service" not in ran.text
+    fed.bed.docker(MASTER).swarm.unlock(key)
+    until(lambda: ready(fed, WORKER, "ready"), seconds=90, what="the Swarm")
+    fed.bed.docker(MASTER).swarm.update(autolock_managers=False)
+    fed.deploys()
+    fed.serves()
+    assert set(fed.tasks()) == services
+
+
+def test_a_swarm_of_others_is_kept(fed: Deployed) -> None:
+    """The last one: what is left of it goes with the bed."""
+    root = fed.bed.path(WORKER, "/var/lib/docker")
+    cluster = fed.bed.docker(MASTER).info()["Swarm"]["Cluster"]["ID"]
+    known = local_node.read_certificate(root)
+    assert known is not None
+    assert (known.role, known.cluster) == ("worker", cluster)
+    theirs = fed.bed.docker(WORKER)
+    theirs.swarm.leave(force=True)
+    theirs.swarm.init(advertise_addr=fed.bed.host(WORKER).spec.address)
+    assert getattr(local_node.read_certificate(root), "role", "") == "manager"
+    ran = fed.mip("deploy", "dry_run=True")
+    assert ran.code == 1
+    assert "Docker manages a Swarm of its own" in ran.value["nodes"][WORKER]["error"]
+    assert "leave" not in ran.value["nodes"][WORKER]["error"]
+    assert ran.value["nodes"]["fed1-wk-h1"]["failed"] is False
+    states = fed.apply(WORKER, "mip.worker")
+    (comment,) = [of["comment"] for of in states.values() if of["result"] is False]
+    assert "Docker manages a Swarm of its own" in comment
+    assert theirs.info()["Swarm"]["ControlAvailable"] is True

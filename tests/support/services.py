@@ -49,8 +49,10 @@ class Services(Folders):
         self.foreign: dict[str, str] = {}
         self.states: dict[str, list[dict[str, Any]]] = {}
         self.joined: set[str] = set()
+        self.swarm = ""  # what the master's Docker reports of a Swarm that cannot be read
         self.token = "join token"
         self.unknown: set[str] = set()
+        self.refusing: dict[str, str] = {}  # to leave the Swarm that they are in, and why
         self.tasks: dict[str, Task | None] = {}
         self.requests: list[ServiceRequest] = []
         self.deleted_keys: list[str] = []
@@ -109,6 +111,8 @@ class Services(Folders):
             self.applied.append(tuple(targets))
         down = {node: "it does not answer" for node in targets if node in self.down}
         failed = {node: self.broken[node] for node in targets if node in self.broken}
+        if function == "mip_node.join_again":
+            failed |= {node: self.refusing[node] for node in targets if node in self.refusing}
         there = [node for node in targets if node not in {**down, **failed}]
         return Answers({node: mine(node, **keywords) for node in there}, down, failed)
 
@@ -142,9 +146,9 @@ class Services(Folders):
                 task.looks -= 1
         stopped = self.overrides
         return {
-            "swarm": "active" if self.joined else "inactive",
+            "swarm": self.swarm or ("active" if self.joined else "inactive"),
             "swarm_error": "",
-            "cluster": "c" if self.joined else "",
+            "cluster": "c" if self.joined and not self.swarm else "",
             "nodes": {
                 each: {
                     "id": self._id(each),

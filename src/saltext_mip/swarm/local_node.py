@@ -143,24 +143,31 @@ def observe(client: Any) -> LocalNode:
 
 def _certificate(root: Path) -> tuple[bool, Certificate | None]:
     """Whether Docker's folder can be read, and the certificate in it."""
-    if not root.is_absolute():
-        return False, None
     try:
-        if not root.is_dir():
+        if not root.is_absolute() or not root.is_dir():
             return False, None
-        made = x509.load_pem_x509_certificate((root / CERTIFICATE).read_bytes())
-        subject = made.subject
-        unit = _one(subject, NameOID.ORGANIZATIONAL_UNIT_NAME)
-        return True, Certificate(
-            node=_one(subject, NameOID.COMMON_NAME),
-            role=_ROLES.get(unit, "unknown"),
-            cluster=_one(subject, NameOID.ORGANIZATION_NAME),
-            expires=made.not_valid_after_utc,
-        )
-    except FileNotFoundError:
-        return True, None
+        return True, read_certificate(root)
     except (OSError, ValueError):  # what cannot be read proves nothing
         return False, None
+
+
+def read_certificate(root: Path) -> Certificate | None:
+    """The node's certificate below Docker's folder ``root``; ``None``: no Swarm gave it one.
+
+    ``OSError`` or ``ValueError`` where it cannot be read.
+    """
+    try:
+        content = (root / CERTIFICATE).read_bytes()
+    except FileNotFoundError:
+        return None
+    made = x509.load_pem_x509_certificate(content)
+    unit = _one(made.subject, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    return Certificate(
+        node=_one(made.subject, NameOID.COMMON_NAME),
+        role=_ROLES.get(unit, "unknown"),
+        cluster=_one(made.subject, NameOID.ORGANIZATION_NAME),
+        expires=made.not_valid_after_utc,
+    )
 
 
 def _one(subject: x509.Name, oid: x509.ObjectIdentifier) -> str:

@@ -120,7 +120,9 @@ def _deploy(
     before = client.observe_services(pusher, swarm_ids)
     if before.refused:
         raise Refused(before.refused)
-    _rejoin_unknown(pusher, before, swarm_ids)
+    for node_id, why in _rejoin_unknown(pusher, before, swarm_ids).items():
+        if node_id in nodes and not nodes[node_id].failed:
+            nodes[node_id] = structs.replace(nodes[node_id], failed=True, error=why)
     not_rotated = join_token.rotate(pusher) if join_token.used(pusher.state) else None
     request = ServiceRequest.on_nodes(
         "enforce", only, actor=pusher.actor, swarm_ids=swarm_ids, restore_removed=True
@@ -295,23 +297,27 @@ def _foreign_ids(swarm_ids: Mapping[str, str], now: ServicesView) -> list[Proble
     ]
 
 
-def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]) -> None:
-    """Nodes that report to be in the Swarm, but that its manager does not know, join again."""
+def _rejoin_unknown(pusher: Pusher, now: ServicesView, swarm_ids: dict[str, str]) -> dict[str, str]:
+    """Nodes that report to be in the Swarm, but that its manager does not know, join again; why
+    some did not, such as one that is in another Swarm."""
     known = {entry.id for entry in now.nodes.values()}
     master = _master(pusher)
     unknown = [node for node, own in swarm_ids.items() if own not in known and node != master]
     deadline = time.monotonic() + SWARM_WAIT
     if not unknown:
-        return
+        return {}
     pusher.progress(f"rejoining {', '.join(unknown)}: unknown to the Swarm")
     answers = pusher.ask("join_again", unknown).decoded(SentMembership)
     swarm_ids |= {node: sent.id for node, sent in answers.values.items()}
+    refused = {node: sanitize(why) for node, why in {**answers.missing, **answers.failed}.items()}
+    joined = [node for node in unknown if node in answers.values]
     observer = wait.Observer(pusher, deadline, swarm_ids, first=now)
-    while time.monotonic() < deadline:
+    while joined and time.monotonic() < deadline:
         known = {entry.id for entry in observer.observe().nodes.values()}
-        if all(swarm_ids[node] in known for node in unknown):
-            return
+        if all(swarm_ids[node] in known for node in joined):
+            break
         time.sleep(wait.POLL_INTERVAL)
+    return refused
 
 
 def _dry_run(

@@ -34,6 +34,7 @@ from saltext_mip.swarm.engines.interface import (
     expected,
     sources,
 )
+from saltext_mip.swarm.errors import NotInSwarm
 from saltext_mip.swarm.request import BACK
 from saltext_mip.swarm.rollout import RestartItem, restarts
 
@@ -175,7 +176,7 @@ def _deployed(pusher: Pusher) -> ServicesView | None:
 
     Where nothing of them is there now, what was once seen to serve is missed; else they were never
     deployed. Without Docker there are none, unless there were: then it is an error that it does not
-    answer.
+    answer, or has a Swarm that cannot be read.
     """
     from saltext_mip.pusher.services import client
 
@@ -185,6 +186,9 @@ def _deployed(pusher: Pusher) -> ServicesView | None:
         if _seen(pusher) is not None:
             raise
         return None
+    if not look.swarm and look.state != "inactive" and _seen(pusher) is not None:
+        why = NotInSwarm(look.state, error=look.state_error)
+        raise NodesFailed(str(why), nodes=pusher.federation.master.id)
     gone = {item.thing for item in look.plan if item.action == "create"}
     there = look.swarm and (_seen(pusher) is not None or not gone.issuperset(look.services))
     return look if there else None

@@ -258,3 +258,19 @@ def test_a_preflight_in_another_format_is_refused(
     with pytest.raises(BadAnswer, match="fed1-ms"):
         deploy.deploy(fresh.pusher)
     assert fresh.tasks == {}
+
+
+def test_a_node_that_keeps_the_swarm_that_it_is_in_is_not_waited_for(
+    fed: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleeps(_: float) -> None:
+        raise AssertionError("nothing joins")
+
+    monkeypatch.setattr(deploy.time, "sleep", sleeps)
+    fed.unknown = {"fed1-wk-h2"}
+    fed.refusing = {"fed1-wk-h2": "Docker manages a Swarm of its own"}
+    result = run(fed)
+    assert result["retcode"] == 1
+    assert result["nodes"]["fed1-wk-h2"]["failed"] is True
+    assert result["nodes"]["fed1-wk-h2"]["error"] == "Docker manages a Swarm of its own"
+    assert result["nodes"]["fed1-wk-h1"]["failed"] is False

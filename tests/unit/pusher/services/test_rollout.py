@@ -110,3 +110,16 @@ def test_a_master_whose_docker_fails_is_an_error_once_services_were_seen(
     fed.broken = {"fed1-ms": "Docker does not respond"}
     with pytest.raises(NodesFailed, match="Docker does not respond"):
         rollout.serve(fed.pusher)
+
+
+@pytest.mark.parametrize("state", ["locked", "starting", "error", "not a manager"])
+def test_services_of_a_swarm_that_cannot_be_read_are_not_taken_for_none(
+    fed: Services, state: str
+) -> None:
+    fed.swarm = state
+    add(fed)
+    for look in (lambda: serve(fed), lambda: rollout.planned(fed.pusher, fed.pusher.store.last())):
+        with pytest.raises(NodesFailed, match=rf"Failed on fed1-ms: .* a Swarm \({state}\)"):
+            look()
+    fed.swarm = ""
+    assert serve(fed)[0].proven is True
