@@ -111,7 +111,7 @@ class Services(Folders):
             self.applied.append(tuple(targets))
         down = {node: "it does not answer" for node in targets if node in self.down}
         failed = {node: self.broken[node] for node in targets if node in self.broken}
-        if function == "mip_node.join_again":
+        if function == "federation_node.join_again":
             failed |= {node: self.refusing[node] for node in targets if node in self.refusing}
         there = [node for node in targets if node not in {**down, **failed}]
         return Answers({node: mine(node, **keywords) for node in there}, down, failed)
