@@ -7,6 +7,7 @@ nodes; it must come to the same.
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 import salt.config
 from salt.exceptions import AuthenticationError
 
+from saltext_mip.bridge import sls
 from saltext_mip.bridge.jobs import Nodes
 from saltext_mip.federation import Federation, federations
 from saltext_mip.storage.state import JOIN
@@ -144,6 +146,16 @@ def test_the_steps_of_a_deployment_count_nothing_of_it(
     assert set(attacked.forged) == set(VICTIMS)
 
 
+@pytest.fixture
+def states(fed: LocalFederation) -> Iterator[None]:
+    """The states of the package where this master looks for them: it serves no ``salt://mip/``."""
+    own = fed.states / "mip"
+    shutil.copytree(sls.root() / "states" / "mip", own)
+    yield
+    shutil.rmtree(own)
+
+
+@pytest.mark.usefixtures("states")
 @pytest.mark.parametrize("more", [(), ("dry_run=True",)])
 def test_a_whole_deployment_counts_nothing_of_it(
     fed: LocalFederation, warnings: list[str], more: tuple[str, ...]
