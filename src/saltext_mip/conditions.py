@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
+from saltext_mip.rules import NODE_RULES, RULES
+
 Status = Literal["True", "False", "Unknown"]
 Sync = Literal["Synced", "OutOfSync", "Unknown"]
 Health = Literal["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]
@@ -65,6 +67,9 @@ HEALTH = (
 # the reason of what an operator switched off: it is as it should be, and not all is served
 STOPPED = "Stopped"
 
+# of nodes with different reasons
+_MIXED = ("WorkerMissing", "NodeMissing")
+
 REASONS: Mapping[str, str] = {
     # healthy: nothing to do
     "AsDeclared": "",
@@ -82,9 +87,11 @@ REASONS: Mapping[str, str] = {
     "MasterSettings": "On the pusher, do what the message says.",
     "ControllerDown": "On the pusher: systemctl restart salt-master; see /var/log/salt/master.",
     # nodes
-    "WorkerMissing": "Check the node's network, power and salt-minion; call its contact.",
+    "WorkerMissing": "See the problems: each node has its reason, and what to do. Call its contact.",
     "WorkerFailed": "Run salt-call mip.datasets on the node to see its error.",
-    "NodeMissing": "Check the node's network, power and salt-minion.",
+    "NodeMissing": "See the problems: each node has its reason, and what to do.",
+    **{name: rule.hint for name, rule in NODE_RULES.items() if name not in _MIXED},
+    **{name: RULES[name].hint for name in ("InvalidAnswer", "NodeFailed")},
     "NodeDown": "The node's Docker does not respond to the Swarm: check its network and dockerd.",
     "MountGone": "Mount the data disk. If the disk is a new one: mip node enable --node NODE.",
     "NoDataPath": "Create the folder, mount its disk, or correct data_path in the pillar.",

@@ -49,11 +49,11 @@ def test_a_watched_status_changes_by_itself_when_a_worker_goes_and_comes(
 ) -> None:
     with person.sits_at("mip", "status", "-w", *extra, "--interval", "1") as terminal:
         terminal.shows(lambda screen: "federation fed1" in screen)
-        assert "WorkerMissing" not in terminal.screen
+        assert "NodeSilent" not in terminal.screen
         fed.kill("fed1-wk-h2")
-        terminal.shows(lambda screen: "WorkerMissing" in screen)
+        terminal.shows(lambda screen: "NodeSilent" in screen)
         fed.start_node("fed1-wk-h2")
-        terminal.shows(lambda screen: "federation fed1" in screen and "Missing" not in screen)
+        terminal.shows(lambda screen: "federation fed1" in screen and "NodeSilent" not in screen)
         assert terminal.interrupted() == INTERRUPTED
         assert terminal.restored
         assert "Traceback" not in terminal.text

@@ -14,6 +14,7 @@ import salt.crypt
 import salt.utils.event
 
 from saltext_mip.bridge.jobs import Nodes
+from saltext_mip.pusher.reachability import UNCERTAIN
 from tests.support.local import PUSHER, LocalFederation
 
 WORKERS = 2
@@ -44,6 +45,7 @@ def test_a_name_without_an_accepted_key_is_missing_at_once(nodes: Nodes) -> None
     answers = nodes.ask("test.ping", ["fed1-ms", "fed1-wk-nobody"])
     assert answers.values == {"fed1-ms": True}
     assert "no accepted key" in answers.missing["fed1-wk-nobody"]
+    assert answers.reasons["fed1-wk-nobody"].rule == "KeyMissing"
 
 
 def test_a_busy_minion_is_waited_for_and_a_dead_one_is_not(
@@ -55,12 +57,15 @@ def test_a_busy_minion_is_waited_for_and_a_dead_one_is_not(
     finally:
         fed.start_node("fed1-wk-h2")
     assert answers.values == {"fed1-wk-h1": True}
-    assert answers.missing == {"fed1-wk-h2": "it does not answer"}
+    assert {node: each.rule for node, each in answers.reasons.items()} == {
+        "fed1-wk-h2": "NodeSilent"
+    }
 
 
 def test_the_deadline_holds(nodes: Nodes) -> None:
     answers = nodes.ask("test.sleep", ["fed1-wk-h1"], [30], timeout=3)
-    assert answers.missing == {"fed1-wk-h1": "it did not answer in time"}
+    assert set(answers.missing) == {"fed1-wk-h1"}
+    assert answers.reasons["fed1-wk-h1"].rule in UNCERTAIN
 
 
 def test_an_answer_of_several_pages_arrives_whole(fed: LocalFederation, nodes: Nodes) -> None:

@@ -21,6 +21,8 @@ from saltext_mip import wire
 from saltext_mip.bridge.liveness import Liveness, is_running
 from saltext_mip.bridge.verification import OURS, PlainReturns, SignedReturns
 from saltext_mip.pusher.context import Progress
+from saltext_mip.pusher.reachability import Evidence, Outcome
+from saltext_mip.signing import SignedPage
 from saltext_mip.text import first_of
 
 REMEMBERED = 3  # rounds of questions to which late answers are looked for
@@ -29,9 +31,6 @@ NAMED = 10  # nodes that progress names
 SMALL = 100  # bytes of an answer that is true or false
 LISTENED = 0.5  # seconds at most that events are read before the job cache is looked at again
 
-NO_KEY = "the Salt master has no accepted key of that name"
-LATE = "it did not answer in time"
-TRIMMED = "Salt trimmed its answer (VALUE_TRIMMED)"
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,40}")
 
 Returns = PlainReturns | SignedReturns
@@ -84,7 +83,7 @@ class _Round:
 
 
 class Job:
-    """One job. ``missing`` are nodes without an answer, and why."""
+    """One job. ``missing`` are nodes without an answer, and what is known of them."""
 
     def __init__(
         self,
@@ -101,7 +100,8 @@ class Job:
         self._progress = progress
         self._nonce = secrets.token_hex(32)
         self.returns = self._expect(call, self._nonce)
-        self.missing: dict[str, str] = {}
+        self.missing: dict[str, Evidence] = {}
+        self._began = time.monotonic()
         self._targets: frozenset[str] = frozenset()
         self._pending: set[str] = set()
         self._jids: list[str] = []
@@ -122,7 +122,11 @@ class Job:
     def run(self, targets: Sequence[str]) -> None:
         """Send it, and wait."""
         sent = self._send(self._call, targets, self._nonce)
-        self.missing |= {target: NO_KEY for target in targets if target not in sent}
+        self.missing |= {
+            target: Evidence(self._call.function, "unsent")
+            for target in targets
+            if target not in sent
+        }
         self._targets = frozenset(targets) & sent
         self._pending = set(self._targets)
         while self._pending:
@@ -256,19 +260,30 @@ class Job:
             self._next_progress = now + PROGRESS_INTERVAL
             self._progress(f"waiting for {first_of(sorted(self._pending), NAMED)}")
 
-    def _give_up(self, now: float, missing: Mapping[str, str]) -> None:
+    def _give_up(self, now: float, missing: Mapping[str, Outcome]) -> None:
         for node in sorted(self._pending):
             if node in missing or now >= self._deadline:
-                self.missing[node] = self._why(node, missing.get(node, LATE))
+                late: Outcome = "running" if self._liveness.runs(node) else "waiting"
+                self.missing[node] = self._evidence(node, now, missing.get(node, late))
                 self._pending.discard(node)
 
-    def _why(self, node: str, reason: str) -> str:
-        if node in self.returns.unsigned:
-            return _unsigned(self._version(node))
-        return TRIMMED if node in self.returns.trimmed else reason
+    def _evidence(self, node: str, now: float, outcome: Outcome) -> Evidence:
+        unsigned = node in self.returns.unsigned
+        return Evidence(
+            self._call.function,
+            outcome,
+            seconds=now - self._began,
+            unsigned=unsigned,
+            answered=self.returns.texts.get(node, "") if unsigned else "",
+            trimmed=node in self.returns.trimmed,
+            version=self._version(node) if unsigned else None,
+        )
 
     def _version(self, node: str) -> str | None:
-        """The version of this package that a node claims to have."""
+        """The version of this package that a node has, or else claims to have."""
+        for question in self._rounds:
+            if isinstance(page := question.returns.found.get(node), SignedPage):
+                return page.version
         jid = self._versions.get(node)
         for each, answer in self._returned(jid) if jid else ():
             found = answer["return"]
@@ -277,14 +292,6 @@ class Job:
             if each == node and isinstance(version, str) and _VERSION.fullmatch(version):
                 return version
         return None
-
-
-def _unsigned(version: str | None) -> str:
-    has = f"it reports saltext-mip {version}" if version else "it reports no saltext-mip"
-    return (
-        f"its answer is not signed ({has}): install the pusher's version of saltext-mip there, "
-        "and restart salt-minion"
-    )
 
 
 def _runs(returns: Returns, node: str) -> bool:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import salt.cache
@@ -20,9 +21,11 @@ import salt.utils.jid
 
 from saltext_mip import wire
 from saltext_mip.bridge.job import Call, Job
+from saltext_mip.bridge.presence import Presence
 from saltext_mip.bridge.verification import OURS, PlainReturns
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Progress
+from saltext_mip.pusher.reachability import Evidence, Reason, reasons, texts
 from saltext_mip.signing import SignedPage
 
 log = logging.getLogger(__name__)
@@ -31,15 +34,26 @@ PAGES_WITHIN = 60.0  # seconds that all further pages of an answer have at least
 
 
 class Nodes:
-    """The federation's minions, as the pusher reaches them. ``opts`` are the Salt master's."""
+    """The federation's minions, as the pusher reaches them. ``opts`` are the Salt master's.
 
-    def __init__(self, opts: Mapping[str, Any], *, timeout: float = 300.0) -> None:
+    ``addresses`` are the declared ones, by minion id; ``heard``: when each was last heard of.
+    """
+
+    def __init__(
+        self,
+        opts: Mapping[str, Any],
+        *,
+        timeout: float = 300.0,
+        addresses: Mapping[str, str] | None = None,
+        heard: Callable[[], Mapping[str, datetime]] = dict,
+    ) -> None:
         self.opts = dict(opts)
         self._timeout = timeout
         self._client = salt.client.LocalClient(mopts=self.opts)
         cache = self.opts["master_job_cache"]
         self._get_jid = self._client.returners[f"{cache}.get_jid"]
         self._keys = salt.cache.Cache(self.opts, driver=self.opts["keys.cache_driver"])
+        self._presence = Presence(self.opts, self._keys, addresses or {}, heard)
 
     def __enter__(self) -> Nodes:
         return self
@@ -66,9 +80,10 @@ class Nodes:
         call = Call(function, arguments, keywords)
         deadline = time.monotonic() + (timeout or self._timeout)
         job = self._job(call, targets, deadline, progress)
+        why = self._why(job.missing, len(targets))
         if isinstance(job.returns, PlainReturns):
-            return _plain(job.returns, job.missing)
-        answers = _Unpacked(job.missing, job.forged)
+            return _plain(job.returns, why)
+        answers = _Unpacked(why, job.forged)
         for node, first in job.returns.found.items():
             pages = [first]
             until = max(deadline, time.monotonic() + PAGES_WITHIN)
@@ -76,7 +91,7 @@ class Nodes:
                 while len(pages) < first.pages:
                     following = [*arguments[:2], first.sha256, len(pages)]
                     more = self._job(Call(OURS + "page", following), [node], until, None)
-                    page = answers.page_of(node, more)
+                    page = answers.page_of(node, more, self._why(more.missing, 1))
                     if page is None:
                         break
                     pages.append(page)
@@ -89,12 +104,21 @@ class Nodes:
             log.warning("mip: %d forged answers of %s to %s were ignored", count, node, function)
         return Answers(
             answers.values,
-            answers.missing,
+            texts(answers.missing),
             answers.failed,
             dict(answers.forged),
             frozenset(answers.invalid),
             {node: page.version for node, page in job.returns.found.items()},
+            answers.missing,
         )
+
+    def _why(self, evidence: Mapping[str, Evidence], asked: int) -> dict[str, Reason]:
+        """Why these of the nodes that were asked gave no usable answer."""
+        if not evidence:
+            return {}
+        completed = self._presence.completed(evidence)
+        faults = self._presence.faults() if len(evidence) == asked else ()
+        return reasons(completed, asked, faults)
 
     def _job(
         self, call: Call, targets: Sequence[str], deadline: float, progress: Progress | None
@@ -146,16 +170,16 @@ class Nodes:
 class _Unpacked:
     """The answers of one job as plain values, and what became of the others."""
 
-    def __init__(self, missing: Mapping[str, str], forged: Mapping[str, int]) -> None:
+    def __init__(self, missing: Mapping[str, Reason], forged: Mapping[str, int]) -> None:
         self.values: dict[str, Any] = {}
         self.failed: dict[str, str] = {}
         self.invalid: set[str] = set()
         self.missing = dict(missing)
         self.forged = Counter(forged)
 
-    def page_of(self, node: str, job: Job) -> SignedPage | None:
-        """The further page that a node answered; ``None`` if it did not, or failed."""
-        self.missing |= job.missing
+    def page_of(self, node: str, job: Job, why: Mapping[str, Reason]) -> SignedPage | None:
+        """The further page that a node answered; ``None`` if it did not (``why``), or failed."""
+        self.missing |= why
         self.forged.update(job.forged)
         page = job.returns.found.get(node)
         if not isinstance(page, SignedPage):
@@ -174,7 +198,7 @@ class _Unpacked:
             self.values[node] = value
 
 
-def _plain(returns: PlainReturns, missing: Mapping[str, str]) -> Answers:
+def _plain(returns: PlainReturns, missing: Mapping[str, Reason]) -> Answers:
     """Returns of one of Salt's own functions: nothing but who is alive is concluded from them."""
     values: dict[str, Any] = {}
     failed: dict[str, str] = {}
@@ -183,7 +207,7 @@ def _plain(returns: PlainReturns, missing: Mapping[str, str]) -> Answers:
             failed[node] = _reason(found.value)
         else:
             values[node] = found.value
-    return Answers(values, missing, failed)
+    return Answers(values, texts(missing), failed, reasons=missing)
 
 
 def _reason(value: Any) -> str:

@@ -16,20 +16,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from saltext_mip.pusher.reachability import Outcome
+
 GRACE = 1.0  # seconds until the first round: what answers at once is not asked
 PAUSE = 10.0  # seconds between rounds while all that are waited for run the job
 ROUNDS = 2  # rounds in a row without a sign, or without the job, that count as evidence
 SLOWEST = 3.0  # a load above this many per processor changes nothing any more
-
-NO_ANSWER = "it does not answer"
-LOST = "it runs, but lost the job"
 
 
 @dataclass(frozen=True)
 class Verdicts:
     """What a round came to: nodes that are missing and why, and nodes to send the job again."""
 
-    missing: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, Outcome] = field(default_factory=dict)
     again: frozenset[str] = frozenset()
 
 
@@ -42,6 +41,7 @@ class Liveness:
         self._began: float | None = None
         self._asked: frozenset[str] = frozenset()
         self._signs: dict[str, bool] = {}
+        self._running: dict[str, bool] = {}
         self._silent: dict[str, int] = {}
         self._without: dict[str, int] = {}
         self._resent: set[str] = set()
@@ -64,6 +64,11 @@ class Liveness:
         """
         self._slowest = max(self._slowest, now - asked)
         self._signs[node] = runs
+        self._running[node] = runs
+
+    def runs(self, node: str) -> bool:
+        """Whether a node's last sign was that it runs the job."""
+        return bool(self._running.get(node))
 
     def seconds(self, load: float) -> float:
         """How long a round lasts; ``load`` is the pusher's, per processor."""
@@ -81,20 +86,20 @@ class Liveness:
         else:
             self._next = now + PAUSE
         self._began = None
-        missing: dict[str, str] = {}
+        missing: dict[str, Outcome] = {}
         again = set()
         for node in waited:
             runs = self._signs.get(node)
             self._silent[node] = self._silent.get(node, 0) + 1 if runs is None else 0
             self._without[node] = self._without.get(node, 0) + 1 if runs is False else 0
             if self._silent[node] >= ROUNDS:
-                missing[node] = NO_ANSWER
+                missing[node] = "silent"
             elif self._without[node] and node not in self._resent:
                 self._resent.add(node)
                 self._without[node] = 0
                 again.add(node)
             elif self._without[node] >= ROUNDS:
-                missing[node] = LOST
+                missing[node] = "lost"
         return Verdicts(missing, frozenset(again))
 
 

@@ -20,7 +20,7 @@ from saltext_mip.storage.state import DECLARED
 
 def master_problems(opts: Mapping[str, Any]) -> tuple[MasterProblem, ...]:
     """All that the process finds which runs with these master ``opts``, as the master's user."""
-    return (*_job_cache(opts), *_pillar_files(opts), *_state_owner(opts))
+    return (*job_cache_problems(opts), *_pillar_files(opts), *_state_owner(opts))
 
 
 def has_controller(opts: Mapping[str, Any]) -> bool:
@@ -46,7 +46,8 @@ def state_problems(opts: Mapping[str, Any]) -> tuple[MasterProblem, ...]:
     return tuple(found)
 
 
-def _job_cache(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
+def job_cache_problems(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
+    """Settings by which answers do not arrive where they are read."""
     conf = opts.get("conf_file", "the master's configuration")
     if not opts.get("job_cache", True):
         yield MasterProblem(

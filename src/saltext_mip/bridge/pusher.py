@@ -21,6 +21,7 @@ from saltext_mip.bridge.progress import progress
 from saltext_mip.federation import pick
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.nodes import last_heard
 from saltext_mip.secret import Secret
 
 
@@ -29,7 +30,8 @@ def open_pusher(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pus
     """The pusher's surroundings for one command on that federation."""
     chosen = pick(declared(opts), federation)
     state = chosen.state(Path(opts["root_dir"]))
-    with Nodes(opts) as nodes:
+    addresses = {node.id: node.address for node in chosen.nodes}
+    with Nodes(opts, addresses=addresses, heard=lambda: last_heard(state)) as nodes:
         yield Pusher(
             federation=chosen,
             state=state,

@@ -18,6 +18,7 @@ from saltext_mip import signing
 from saltext_mip.signing import Question, SignedPage
 
 OURS = "federation_node."
+TEXT = 1000  # characters that are kept of a text
 TRIMMED = "VALUE_TRIMMED"  # what Salt puts in the place of a value that is too large for an event
 
 
@@ -35,6 +36,7 @@ class PlainReturns:
     forged: Mapping[str, int] = MappingProxyType({})
     unsigned: frozenset[str] = frozenset()
     trimmed: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self) -> None:
         self.found: dict[str, PlainReturn] = {}
@@ -63,6 +65,7 @@ class SignedReturns:
         self._unsigned: Counter[str] = Counter()
         self._cached: dict[str, Any] = {}
         self.trimmed: set[str] = set()
+        self.texts: dict[str, str] = {}  # of answers without a signature: maybe Salt's own error
 
     def take(self, node: str, answer: Mapping[str, Any], *, cached: bool) -> bool:
         """Take a return as the answer of ``node`` if it is genuine and the first; whether it was.
@@ -78,6 +81,8 @@ class SignedReturns:
             first = node not in self.found
             self.found.setdefault(node, page)
             return first
+        if isinstance(value, str):
+            self.texts[node] = value[:TEXT]
         if _trimmed(value):
             self.trimmed.add(node)
         elif cached:

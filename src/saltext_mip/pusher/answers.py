@@ -6,22 +6,25 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from saltext_mip import rules
 from saltext_mip.errors import BadAnswer, NodesFailed, NodesMissing
 from saltext_mip.federation import Node
 from saltext_mip.problems import Problem
+from saltext_mip.pusher.reachability import Reason, of_version, versions
 from saltext_mip.schemas.decoding import decode
 from saltext_mip.text import shown
 
 ERROR_LENGTH = 300
+REASON_LENGTH = 600  # two fingerprints of keys, and what they are
 
 
 def require(answers: Answers, ids: Sequence[str]) -> None:
     """Raise if one of these nodes did not answer or failed."""
     if missing := [node for node in ids if node in answers.missing]:
-        why = "; ".join(f"{node}: {answers.missing[node]}" for node in missing)
-        raise NodesMissing(
-            f"{why}. Check its network, power and salt-minion.", nodes=", ".join(missing)
+        why = " ".join(
+            f"{node}: {answers.missing[node]}. {hint(answers, node)}" for node in missing
         )
+        raise NodesMissing(why, nodes=", ".join(missing))
     if failed := [node for node in ids if node in answers.failed]:
         why = "; ".join(f"{node}: {sanitize(answers.failed[node])}" for node in failed)
         raise NodesFailed(why, nodes=", ".join(failed))
@@ -29,17 +32,34 @@ def require(answers: Answers, ids: Sequence[str]) -> None:
 
 def unanswered(answers: Answers, nodes: Iterable[Node], missing: str, failed: str) -> list[Problem]:
     """One problem per node without a usable answer: of rule ``missing`` or of rule ``failed``,
-    or ``InvalidAnswer``."""
+    or of that which is known to be the reason."""
     problems = []
     for node in nodes:
-        if node.id in answers.missing:
-            problems.append(
-                Problem(missing, node=node.id, about=sanitize(answers.missing[node.id]))
-            )
-        elif node.id in answers.failed:
-            rule = "InvalidAnswer" if node.id in answers.invalid else failed
-            problems.append(Problem(rule, node=node.id, about=sanitize(answers.failed[node.id])))
+        if reason := reason_of(answers, node.id, missing, failed):
+            problems.append(Problem(reason.rule, node=node.id, about=reason.about))
     return problems
+
+
+def reason_of(answers: Answers, node: str, missing: str, failed: str) -> Reason | None:
+    """Why a node gave no usable answer; ``None`` if it did. Of rule ``missing`` or of rule
+    ``failed`` where no other is known."""
+    if node in answers.missing:
+        return answers.reasons.get(node) or Reason(missing, sanitize(answers.missing[node]))
+    if node not in answers.failed:
+        return None
+    error = sanitize(answers.failed[node])
+    if node not in answers.invalid:
+        return Reason(failed, error)
+    version = answers.versions.get(node)
+    if (rule := of_version(version)) and version:
+        return Reason(rule, f"{versions(version)}: {error}")
+    return Reason("InvalidAnswer", error)
+
+
+def hint(answers: Answers, node: str) -> str:
+    """What to do about a node that is missing."""
+    reason = answers.reasons.get(node)
+    return rules.hint(reason.rule if reason else "NodeMissing", node)
 
 
 def invalid(error: BadAnswer) -> Problem:
@@ -47,9 +67,15 @@ def invalid(error: BadAnswer) -> Problem:
     return Problem("InvalidAnswer", node=error.facts["node"], about=sanitize(str(error)))
 
 
-def sanitize(text: str) -> str:
+def sanitize(text: str, most: int = ERROR_LENGTH) -> str:
     """A node's text, shortened, on one line, control characters escaped."""
-    return shown(" ".join(text.split()), ERROR_LENGTH)
+    return shown(" ".join(text.split()), most)
+
+
+def reasons(answers: Answers) -> dict[str, str]:
+    """Why each of the others gave no usable answer, as a sentence."""
+    missing = {node: sanitize(why, REASON_LENGTH) for node, why in answers.missing.items()}
+    return missing | {node: sanitize(why) for node, why in answers.failed.items()}
 
 
 @dataclass(frozen=True)
@@ -58,7 +84,8 @@ class Answers:
 
     ``invalid``: those of ``failed`` whose answer was none that this version of the package sends.
     ``forged``: how many answers in a node's name were not its own, and were ignored. ``versions``
-    of this package, of the nodes that signed their answers.
+    of this package, of the nodes that signed their answers. ``reasons``: why those of ``missing``
+    are, where that was looked into.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +94,7 @@ class Answers:
     forged: Mapping[str, int] = field(default_factory=dict)
     invalid: frozenset[str] = frozenset()
     versions: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
 
     def decoded(self, kind: Any, *, required: Collection[str] = ()) -> Answers:
         """The same with each value as one of the type ``kind``.

@@ -23,12 +23,11 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.plans import PlanItem
 from saltext_mip.problems import Problem
 from saltext_mip.pusher import events
-from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, OnlineCdes, gather
 from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.label_review import ask_labels
-from saltext_mip.pusher.transfer import recover, sender
+from saltext_mip.pusher.transfer import Sender, recover
 from saltext_mip.results import ConsolidateResult, PathologyResult, WorkerResult
 from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.transaction import coordinator
@@ -211,13 +210,15 @@ def commit(
     Where missing workers are no error, one that answers but cannot stage its files is none either:
     it is planned again without it. ``guard`` is called with such a plan, and may raise.
     """
+    sender = Sender(pusher)
     while True:
         try:
-            done = _commit(pusher, options, found)
+            done = _commit(pusher, options, found, sender)
             clean.tidy(pusher)
             return done
         except (NodesMissing, NodesFailed) as exc:
-            without = _absent(pusher, options, exc.facts.get("missing"), exc.facts.get("failed"))
+            reasons = {**exc.facts.get("missing", {}), **exc.facts.get("failed", {})}
+            without = _absent(pusher, options, sender, reasons)
             if not without:
                 raise
         for problem in without.values():
@@ -231,27 +232,18 @@ def commit(
 
 
 def _absent(
-    pusher: Pusher,
-    options: Options,
-    missing: Mapping[str, str] | None,
-    failed: Mapping[str, str] | None = None,
+    pusher: Pusher, options: Options, sender: Sender, reasons: Mapping[str, str]
 ) -> dict[str, Problem]:
     """The problems of workers without which it goes on; none if it cannot go on."""
     workers = {node.id for node in pusher.federation.workers}
-    reasons = {**(missing or {}), **(failed or {})}
     if _missing_worker(pusher, options) == "fail" or not reasons.keys() <= workers:
         return {}
-    return {
-        node: Problem(
-            "WorkerFailed" if node in (failed or {}) else "WorkerMissing",
-            node=node,
-            about=sanitize(why),
-        )
-        for node, why in reasons.items()
-    }
+    return {node: sender.problem("WorkerFailed", node, why) for node, why in reasons.items()}
 
 
-def _commit(pusher: Pusher, options: Options, found: Survey) -> tuple[Survey, int | None]:
+def _commit(
+    pusher: Pusher, options: Options, found: Survey, sender: Sender
+) -> tuple[Survey, int | None]:
     lagging: dict[str, Problem] = {}
 
     def may_lag(reasons: Mapping[str, str]) -> bool:
@@ -259,7 +251,7 @@ def _commit(pusher: Pusher, options: Options, found: Survey) -> tuple[Survey, in
         # enrols it, and has to be finished.
         if reasons.keys() & set(found.to_enrol()):
             return False
-        lagging.update(_absent(pusher, options, None, reasons))
+        lagging.update(_absent(pusher, options, sender, reasons))
         return bool(lagging)
 
     generation = found.generation(pusher)
@@ -273,7 +265,7 @@ def _commit(pusher: Pusher, options: Options, found: Survey) -> tuple[Survey, in
         txn=uuid.uuid4().hex,
         actor=pusher.actor,
         when=pusher.now().isoformat(timespec="seconds"),
-        send=sender(pusher),
+        send=sender,
         journal=Journal(pusher.state),
         store=pusher.store,
         enrol=found.to_enrol(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -170,6 +170,7 @@ class Pusher:
             {**answers.failed, **again.failed, **still},
             invalid=answers.invalid | again.invalid,
             versions={**answers.versions, **again.versions},
+            reasons={**answers.reasons, **again.reasons},
         )
 
     def ask_within(self, step: str, targets: Sequence[str], timeout: float) -> Answers:
@@ -180,11 +181,10 @@ class Pusher:
         )
         message = "its pillar is outdated: run saltutil.refresh_pillar"
         stale = dict.fromkeys(_stale(answers), message)
-        return Answers(
-            {node: value for node, value in answers.values.items() if node not in stale},
-            answers.missing,
-            {**answers.failed, **stale},
-            invalid=answers.invalid,
+        return replace(
+            answers,
+            values={node: value for node, value in answers.values.items() if node not in stale},
+            failed={**answers.failed, **stale},
         )
 
     def refresh_pillar(self, node: Node) -> bool:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct
 from saltext_mip.arguments import LIMIT, limit, moment
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
-from saltext_mip.pusher.answers import sanitize
+from saltext_mip.pusher.answers import reasons, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import LogLine, LogsResult, NodeLog
 from saltext_mip.schemas.decoding import decode
@@ -47,8 +47,8 @@ def logs(
     merged: list[LogLine] = []
     for node in chosen:
         if node.id not in answers.values:
-            why = answers.missing.get(node.id) or answers.failed.get(node.id, "no response")
-            nodes[node.id] = NodeLog(short=node.short, lines=0, reason=sanitize(why))
+            why = reasons(answers).get(node.id, "no response")
+            nodes[node.id] = NodeLog(short=node.short, lines=0, reason=why)
             continue
         try:
             sent = decode(SentLog, answers.values[node.id], node=node.id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from saltext_mip import host_keys as ssh_host_keys
 from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import NOTHING, PlanItem
-from saltext_mip.pusher.answers import Answers, sanitize
+from saltext_mip.pusher.answers import Answers, hint, reasons, sanitize
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.reachability import HEARD_TO, UNCERTAIN
 from saltext_mip.pusher.services import join_token
 from saltext_mip.results import (
     Absent,
@@ -28,9 +30,15 @@ from saltext_mip.results import (
 )
 from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder
-from saltext_mip.storage.state import KNOWN_HOSTS, NODES_SEEN, read_state, write_state
+from saltext_mip.storage.state import (
+    KNOWN_HOSTS,
+    NODES_SEEN,
+    StateBroken,
+    read_state,
+    write_state,
+)
 
-CHECK_TIMEOUT = 15.0  # seconds
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class SentEnrolment(Struct, frozen=True):
@@ -49,7 +57,16 @@ class _Availability:
         self._known: dict[str, dict[str, Any]] = read_state(self._path) or {}
 
     def of(self, node: str) -> Mapping[str, Any]:
-        return self._known.get(node, {"up": None, "since": None})
+        known = self._known.get(node, {})
+        return {"up": known.get("up"), "since": known.get("since")}
+
+    def heard(self) -> dict[str, datetime]:
+        """When each node answered last, to :data:`HEARD_TO`."""
+        found = {}
+        for node, known in self._known.items():
+            with suppress(KeyError, TypeError, ValueError):  # written by another version
+                found[node] = datetime.fromisoformat(known["heard"])
+        return found
 
     def update(self, ups: Mapping[str, bool], now: datetime) -> dict[str, bool]:
         """Record who is up; returns the nodes whose state changed, except for a first time up.
@@ -58,12 +75,24 @@ class _Availability:
         """
         changed: dict[str, bool] = {}
         for node, up in ups.items():
-            before = self.of(node)["up"]
-            if before != up:
-                self._known[node] = {"up": up, "since": now.isoformat(timespec="seconds")}
-                changed |= {} if before is None and up else {node: up}
+            before = self._known.get(node, {})
+            after = dict(before)
+            if before.get("up") != up:
+                after |= {"up": up, "since": now.isoformat(timespec="seconds")}
+                changed |= {} if before.get("up") is None and up else {node: up}
+            if up and now - self.heard().get(node, _NEVER) >= HEARD_TO:
+                after["heard"] = now.isoformat(timespec="seconds")
+            self._known[node] = after
         write_state(self._path, self._known)
         return changed
+
+
+def last_heard(state: Path) -> dict[str, datetime]:
+    """When each node last answered a status or a check, by minion id."""
+    try:
+        return _Availability(state).heard()
+    except (StateBroken, OSError):  # the reason of a node does not depend on it
+        return {}
 
 
 def list_nodes(pusher: Pusher, *, host_keys: bool | str | None = None) -> NodesResult:
@@ -89,44 +118,29 @@ def list_nodes(pusher: Pusher, *, host_keys: bool | str | None = None) -> NodesR
 def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     """Check the connection to all nodes, or to one; disabled nodes too, which stay disabled."""
     nodes = _targets(pusher.federation, name)
-    answers = pusher.nodes.ask("test.ping", [node.id for node in nodes], timeout=CHECK_TIMEOUT)
-    ups = {node.id: node.id in answers.values for node in nodes}
-    record_availability(pusher, ups)
+    answers = _ask_host_keys(pusher, [node.id for node in nodes])
+    record_availability(pusher, answers, [node.id for node in nodes])
     availability = _Availability(pusher.state)
-    only = {node.id for node in nodes}
-    infos = _node_infos(pusher, availability, _reasons(answers))
-    found = {node: info for node, info in infos.items() if node in only}
-    down = [node for node, info in found.items() if info.enabled and not info.up]
-    refused, signed = record_host_keys(pusher, [node for node, up in ups.items() if up])
-    versions = _versions(pusher, [node for node, up in ups.items() if up], signed)
+    refused = _record_host_keys(pusher, answers)
+    down = [node for node in answers.missing if node not in pusher.store.disabled()]
+    found = {
+        node: info
+        for node, info in _node_infos(pusher, availability, reasons(answers)).items()
+        if node in {node.id for node in nodes}
+    }
     notes = [
+        *(f"{node}: {hint(answers, node)}" for node in answers.missing),
         *(f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()),
-        *_skew(versions),
+        *_skew(answers.versions),
     ]
     return CheckNodesResult(
         federation=pusher.federation.name,
         nodes=found,
-        versions=versions,
+        versions={node: sanitize(version) for node, version in answers.versions.items()},
         notes=notes or UNSET,
         down=down or UNSET,
         retcode=1 if down else UNSET,
     )
-
-
-UNKNOWN_VERSION = "unknown"  # one that is too old to tell, or none
-
-
-def _versions(pusher: Pusher, nodes: Sequence[str], signed: Mapping[str, str]) -> dict[str, str]:
-    """The version of the extension that each of these nodes runs.
-
-    ``signed``: of those that signed an answer, which has it; the others are asked.
-    """
-    others = [node for node in nodes if node not in signed]
-    answers = pusher.nodes.ask("mip.version", others, timeout=CHECK_TIMEOUT)
-    reported = {node: v for node, v in answers.values.items() if isinstance(v, str)}
-    known = {**dict.fromkeys(others, UNKNOWN_VERSION), **reported, **signed}
-    there = [node for node in nodes if node not in answers.missing]
-    return {node: sanitize(known[node]) for node in there}
 
 
 def _skew(versions: Mapping[str, str]) -> list[str]:
@@ -150,7 +164,8 @@ def unknown_host_keys(pusher: Pusher, nodes: Sequence[str]) -> list[str]:
     if not asked:
         return []
     pusher.progress(f"asking for the ssh host keys of {', '.join(asked)}")
-    why, _ = record_host_keys(pusher, asked)
+    answers = _ask_host_keys(pusher, asked)
+    why = {**reasons(answers), **_record_host_keys(pusher, answers)}
     after = ssh_host_keys.known(_known_hosts(pusher))
     return [
         f"{node}: its ssh host keys are not known, so ssh does not connect: "
@@ -165,16 +180,17 @@ def _known_hosts(pusher: Pusher) -> str:
     return path.read_text("utf-8") if path.exists() else ""
 
 
-def record_host_keys(
-    pusher: Pusher, nodes: Sequence[str]
-) -> tuple[dict[str, str], Mapping[str, str]]:
+def _ask_host_keys(pusher: Pusher, nodes: Sequence[str]) -> Answers:
+    return pusher.ask("host_keys", nodes)
+
+
+def _record_host_keys(pusher: Pusher, answers: Answers) -> dict[str, str]:
     """Record the nodes' ssh host keys, which come through Salt, in our own ``known_hosts``.
 
-    Returns the reason by minion id for each node whose keys were not recorded, which keeps its old
-    lines; and the version of the extension of each that answered.
+    Returns the reason by minion id for each node that answered and whose keys were not recorded;
+    it keeps its old lines.
     """
-    answers = pusher.ask("host_keys", nodes, within=CHECK_TIMEOUT)
-    why = _reasons(answers)
+    why = {node: sanitize(text) for node, text in answers.failed.items()}
     keys = {}
     for node, value in answers.values.items():
         try:
@@ -187,11 +203,16 @@ def record_host_keys(
     if after != before:
         private_folder(path.parent)
         replace(path, after.encode(), mode=0o600)
-    return why, answers.versions
+    return why
 
 
-def record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
-    """Record which nodes answered."""
+def record_availability(pusher: Pusher, answers: Answers, asked: Sequence[str]) -> None:
+    """Record which of the nodes that were ``asked`` answered; an error is an answer, too.
+
+    Nothing is recorded of a node of which it is not known whether it is up.
+    """
+    unknown = {node for node, reason in answers.reasons.items() if reason.rule in UNCERTAIN}
+    ups = {node: node not in answers.missing for node in asked if node not in unknown}
     for node, up in _Availability(pusher.state).update(ups, pusher.now()).items():
         pusher.record("back" if up else "missing", about=node, actor="")
 
@@ -242,7 +263,7 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
         return _result(pusher, node, [*plan, enrol], dry_run=True)
     answers = pusher.ask("enrol", [node.id]).decoded(SentEnrolment)
     if node.id not in answers.values:
-        why = _reasons(answers)[node.id]
+        why = reasons(answers)[node.id]
         note = (
             f"its data path could not be enrolled: {why}. "
             "Run mip.enable again when the node is back."
@@ -283,12 +304,8 @@ def _required_node(federation: Federation, name: str | None, action: str) -> Nod
     return federation.node(name)
 
 
-def _reasons(answers: Answers) -> dict[str, str]:
-    return {node: sanitize(why) for node, why in {**answers.missing, **answers.failed}.items()}
-
-
 def _node_infos(
-    pusher: Pusher, availability: _Availability, reasons: Mapping[str, str]
+    pusher: Pusher, availability: _Availability, why: Mapping[str, str]
 ) -> dict[str, NodeInfo]:
     disabled = pusher.store.disabled()
     return {
@@ -301,7 +318,7 @@ def _node_infos(
             data_path=None if node.role == "ui" else str(node.data_path),
             enabled=node.id not in disabled,
             **availability.of(node.id),
-            reason=reasons.get(node.id, UNSET),
+            reason=why.get(node.id, UNSET),
             disabled=disabled.get(node.id, UNSET),
         )
         for node in pusher.federation.nodes

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from saltext_mip.conditions import REASONS, Condition, Status
 from saltext_mip.plans import PlanItem
 from saltext_mip.problems import Problem
+from saltext_mip.rules import hint
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class ReportedProblem(Facts, kw_only=True, frozen=True):
             count=problem.count,
             about=problem.about,
             message=problem.definition.text,
-            hint=problem.definition.hint,
+            hint=hint(problem.rule, problem.node),
             contact=contact,
         )
 

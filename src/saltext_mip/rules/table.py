@@ -14,13 +14,6 @@ RULES: dict[str, Rule] = by_name(
         "Fix the cause that its error and the last lines of its log show; Docker then restarts it.",
     ),
     Rule(
-        "NodeMissing",
-        "error",
-        False,
-        "the node does not respond",
-        "Check its network, power and salt-minion.",
-    ),
-    Rule(
         "ForeignSwarmId",
         "error",
         False,
@@ -637,13 +630,6 @@ RULES: dict[str, Rule] = by_name(
         False,
         "the node could not save its cache of what it read",
         "Check the disk of /var/lib/mip; until then all files are read again each time.",
-    ),
-    Rule(
-        "WorkerMissing",
-        "error",
-        True,
-        "the worker does not respond",
-        "Check its network, power and salt-minion.",
     ),
     Rule(
         "WorkerFailed",

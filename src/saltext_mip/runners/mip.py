@@ -15,10 +15,10 @@ and ``timeout`` (seconds): how long to wait for another command that holds the f
 import sys
 from pathlib import Path
 
-from saltext_mip.bridge import setup as pusher_setup
 from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import MipRunnerError, command
+from saltext_mip.bridge.setup import pusher as pusher_setup
 from saltext_mip.pusher import compile as pusher_compile
 from saltext_mip.pusher import consolidate as pusher_consolidate
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from saltext_mip import wire
-from saltext_mip.bridge.job import NO_KEY, Call, Job
+from saltext_mip.bridge.job import Call, Job
 from saltext_mip.signing import SignedPage
 from tests.support.minion_keys import answer, minion_key
 
@@ -212,8 +212,8 @@ def test_a_node_of_a_version_without_signatures_is_missing_and_named_with_its_ve
 
     job = run(Master(script))
     assert values(job) == {H1: f"of {H1}"}
-    assert "reports saltext-mip 0.1.0" in job.missing[H2]
-    assert "not signed" in job.missing[H2]
+    assert job.missing[H2].version == "0.1.0"
+    assert job.missing[H2].unsigned
     assert job.forged == {}
 
 
@@ -225,7 +225,7 @@ def test_what_such_a_node_reports_is_shown_only_if_it_is_a_version(version: Any)
         return [("event and cache", OLD)]
 
     job = run(Master(script), H2)
-    assert "it reports no saltext-mip" in job.missing[H2]
+    assert (job.missing[H2].unsigned, job.missing[H2].version) == (True, None)
 
 
 def test_an_answer_that_salt_trimmed_is_waited_for_whole_and_is_not_forged() -> None:
@@ -243,7 +243,7 @@ def test_a_node_without_an_accepted_key_is_missing_at_once() -> None:
         return [("event", own(node, keywords, function))]
 
     job = run(Master(script, [H1]))
-    assert job.missing == {H2: NO_KEY}
+    assert {node: each.outcome for node, each in job.missing.items()} == {H2: "unsent"}
 
 
 def test_a_key_that_is_deleted_while_the_job_runs_is_believed_no_longer() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from saltext_mip.bridge.liveness import (
     GRACE,
-    LOST,
-    NO_ANSWER,
     PAUSE,
     Liveness,
     Verdicts,
@@ -51,7 +49,7 @@ def test_a_dead_minion_is_missing_after_two_rounds_without_a_sign() -> None:
     assert job.round(GATHER - 0.1) == NOTHING
     assert job.look(0.2) == NOTHING
     assert job.round(GATHER - 0.1) == NOTHING
-    assert job.look(0.2) == Verdicts({"dead": NO_ANSWER})
+    assert job.look(0.2) == Verdicts({"dead": "silent"})
     assert job.at < GRACE + 2 * GATHER + 1
 
 
@@ -98,7 +96,7 @@ def test_a_round_is_longer_on_a_pusher_that_is_overloaded() -> None:
     assert job.round(3 * GATHER - 0.1) == NOTHING
     assert job.look(0.2) == NOTHING
     assert job.round(3 * GATHER - 0.1) == NOTHING
-    assert job.look(0.2) == Verdicts({"silent": NO_ANSWER})
+    assert job.look(0.2) == Verdicts({"silent": "silent"})
 
 
 def test_a_load_beyond_reason_does_not_make_a_round_endless() -> None:
@@ -110,7 +108,7 @@ def test_a_lost_job_is_sent_again_once_and_then_called_lost() -> None:
     assert job.round(GATHER - 0.1, forgot=False) == NOTHING
     assert job.look(0.2) == Verdicts(again=frozenset({"forgot"}))
     assert job.round(GATHER, forgot=False) == NOTHING
-    assert job.round(GATHER, forgot=False) == Verdicts({"forgot": LOST})
+    assert job.round(GATHER, forgot=False) == Verdicts({"forgot": "lost"})
 
 
 def test_a_job_that_was_sent_again_and_runs_is_not_lost() -> None:
@@ -126,7 +124,7 @@ def test_who_answered_meanwhile_is_not_judged() -> None:
     job.round(GATHER)
     job.round(0.0)
     job.pending.discard("late")
-    assert job.look(GATHER) == Verdicts({"dead": NO_ANSWER})
+    assert job.look(GATHER) == Verdicts({"dead": "silent"})
 
 
 def test_an_error_in_place_of_an_answer_is_a_sign_and_says_no_more() -> None:

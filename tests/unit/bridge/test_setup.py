@@ -15,8 +15,9 @@ import yaml
 from msgspec import to_builtins
 
 from saltext_mip import federation
-from saltext_mip.bridge import setup, sls
-from saltext_mip.bridge.setup import MARK
+from saltext_mip.bridge import sls
+from saltext_mip.bridge.setup import pusher as setup
+from saltext_mip.bridge.setup.pusher import MARK
 from saltext_mip.errors import Refused
 from tests.support.other_user import NOBODY, as_nobody
 

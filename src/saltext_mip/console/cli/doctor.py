@@ -97,6 +97,9 @@ def versions(context: Context) -> VersionsResult:
         notes.append(f"The nodes were not asked: {result.error}")
         return structs.replace(here, notes=notes)
     found = result.value
+    notes += [
+        f"{node}: {why}" for node, each in found.nodes.items() if (why := value_or(each.reason, ""))
+    ]
     notes += value_or(found.notes, [])
     return structs.replace(here, nodes=found.versions, notes=notes or UNSET)
 

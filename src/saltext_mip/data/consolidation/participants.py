@@ -15,7 +15,7 @@ from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import NodesMissing, Refused
 from saltext_mip.federation import Federation, MissingWorker
 from saltext_mip.problems import Problem
-from saltext_mip.rules import RULES
+from saltext_mip.rules import NODE_RULES, RULES, hint
 
 Status = Literal["ok", "missing", "disabled", "error"]
 
@@ -88,7 +88,7 @@ class Presence:
             return "disabled"
         if node_id not in self.absent:
             return "ok"
-        return "missing" if self.absent[node_id].rule == SILENT else "error"
+        return "missing" if self.absent[node_id].rule in NODE_RULES else "error"
 
     def missing(self, mode: MissingWorker) -> tuple[Problem, ...]:
         """A problem for each worker that should be there; an error where it cannot go on.
@@ -121,6 +121,6 @@ class Presence:
             alike.setdefault((problem.rule, problem.about), []).append(id_)
         return " ".join(
             f"{', '.join(ids)}: {RULES[rule].text}{f' ({about})' if about else ''}. "
-            f"{RULES[rule].hint}"
+            f"{hint(rule, ids[0] if len(ids) == 1 else None)}"
             for (rule, about), ids in alike.items()
         )

@@ -23,7 +23,7 @@ from saltext_mip.pusher.gather import Gathered, gather
 from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.generations.history import facts
 from saltext_mip.pusher.services import rollout
-from saltext_mip.pusher.transfer import recover, sender
+from saltext_mip.pusher.transfer import Sender, recover
 from saltext_mip.results import (
     CompileResult,
     Override,
@@ -73,7 +73,7 @@ def rollback(
                 txn=uuid.uuid4().hex,
                 actor=pusher.actor,
                 when=_when(pusher),
-                send=sender(pusher),
+                send=Sender(pusher),
                 journal=Journal(pusher.state),
                 store=pusher.store,
             )

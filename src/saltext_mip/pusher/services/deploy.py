@@ -226,6 +226,9 @@ def _apply_all(pusher: Pusher, chosen: Sequence[Node], ready: Answers) -> Answer
         {**begun.values, **rest.values},
         {**begun.missing, **rest.missing},
         {**begun.failed, **rest.failed},
+        invalid=begun.invalid | rest.invalid,
+        versions={**begun.versions, **rest.versions},
+        reasons={**begun.reasons, **rest.reasons},
     )
 
 

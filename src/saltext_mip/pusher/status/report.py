@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from msgspec import UNSET, structs, to_builtins
 
 from saltext_mip import conditions
-from saltext_mip.conditions import Condition
+from saltext_mip.conditions import Condition, Status
 from saltext_mip.federation import Node
 from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
 from saltext_mip.pusher import control, forgeries, roles
 from saltext_mip.pusher import nodes as members
-from saltext_mip.pusher.answers import sanitize
+from saltext_mip.pusher.answers import reason_of, sanitize
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.reachability import UNCERTAIN, Reason
 from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.services.result import service_info
 from saltext_mip.pusher.status import services as status_services
@@ -78,10 +79,19 @@ def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
     missing = [node.id for node in snapshot.asked if node.id in snapshot.unreachable]
     if not missing:
         return Condition("WorkersReachable", "True", "AllAnswer", "all nodes answer")
+    found = {each.rule for node in missing if (each := _reason(pusher, snapshot, node))}
     workers = [node for node in missing if pusher.federation.by_id(node).role == "worker"]
-    reason = "WorkerMissing" if workers == missing else "NodeMissing"
+    several = "WorkerMissing" if workers == missing else "NodeMissing"
+    reason = next(iter(found)) if len(found) == 1 else several
     message = "; ".join(f"{node}: {snapshot.unreachable[node]}" for node in missing)
-    return Condition("WorkersReachable", "False", reason, message)
+    known: Status = "Unknown" if found <= UNCERTAIN else "False"
+    return Condition("WorkersReachable", known, reason, message)
+
+
+def _reason(pusher: Pusher, snapshot: Snapshot, node: str) -> Reason | None:
+    role = pusher.federation.by_id(node).role
+    missing = "WorkerMissing" if role == "worker" else "NodeMissing"
+    return reason_of(snapshot.answers, node, missing, "NodeFailed")
 
 
 def _data(snapshot: Snapshot) -> Condition:
@@ -249,12 +259,8 @@ def _problems(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
 
 def _problems_now(pusher: Pusher, snapshot: Snapshot) -> Iterator[Problem]:
     for node in snapshot.asked:
-        if node.id in snapshot.answers.missing:
-            rule = "WorkerMissing" if node.role == "worker" else "NodeMissing"
-            yield Problem(rule, node=node.id, about=sanitize(snapshot.answers.missing[node.id]))
-        elif node.id in snapshot.answers.failed:
-            rule = "InvalidAnswer" if node.id in snapshot.answers.invalid else "NodeFailed"
-            yield Problem(rule, node=node.id, about=sanitize(snapshot.answers.failed[node.id]))
+        if found := _reason(pusher, snapshot, node.id):
+            yield Problem(found.rule, node=node.id, about=found.about)
     for node, sent in snapshot.answered():
         if sent.data is not None:
             yield from _data_path_problems(node, sent.data)

@@ -14,7 +14,7 @@ from saltext_mip.federation import Node
 from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher import nodes
-from saltext_mip.pusher.answers import Answers, sanitize
+from saltext_mip.pusher.answers import Answers, reasons, sanitize
 from saltext_mip.pusher.compile import SentState
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client
@@ -74,10 +74,7 @@ class Snapshot:
 
     @property
     def unreachable(self) -> dict[str, str]:
-        return {
-            node: sanitize(why)
-            for node, why in {**self.answers.missing, **self.answers.failed}.items()
-        }
+        return reasons(self.answers)
 
     def answered(self) -> Iterator[tuple[Node, SentStatus]]:
         for node in self.asked:
@@ -91,9 +88,9 @@ def take_snapshot(pusher: Pusher, timeout: float, recording: Recording) -> Snaps
     asked = tuple(node for node in pusher.federation.nodes if node.id not in disabled)
     answers = pusher.ask_within("status", [node.id for node in asked], timeout).decoded(SentStatus)
     with recording.attempt():
-        nodes.record_availability(pusher, {node.id: node.id in answers.values for node in asked})
+        nodes.record_availability(pusher, answers, [node.id for node in asked])
     master = pusher.federation.master.id
-    found, why = None, sanitize({**answers.missing, **answers.failed}.get(master, "it is disabled"))
+    found, why = None, reasons(answers).get(master, "it is disabled")
     status: SentStatus | None = answers.values.get(master)
     if status is not None and status.services is not None:
         try:

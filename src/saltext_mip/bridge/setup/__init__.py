@@ -1,0 +1,1 @@
+"""What `mip.setup` writes: the configuration of the pusher, and what it offers for nodes."""
