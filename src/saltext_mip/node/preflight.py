@@ -149,7 +149,7 @@ def _docker(context: NodeContext) -> Iterator[PreflightIssue]:
         if service.node == context.node.id
     ]
     try:
-        with docker.connected(timeout=20) as client:
+        with docker.connected() as client:
             found = client.api.containers()
             yield from _old(context, found, desired)
             yield from _ports(context, found, desired)

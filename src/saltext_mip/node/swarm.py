@@ -21,7 +21,7 @@ def observe_membership(context: NodeContext, public_key: bytes | None = None) ->
 
     ``public_key`` is the pusher's, for which the token is sealed.
     """
-    with docker.connected(timeout=10) as client:
+    with docker.connected() as client:
         now = local_node.from_info(client.info())
         value = {
             "state": now.summary,

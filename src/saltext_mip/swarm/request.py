@@ -8,9 +8,8 @@ from typing import Any, Literal, get_args
 
 from saltext_mip.errors import Misuse
 
-# seconds that a component may take to serve after a restart, before the next one is replaced: an
-# engine is registered some 60 s after its task runs, on a slow machine later
-BACK = 300.0
+# an engine is registered some 60 s after its task runs, on a slow machine later
+BACK = 300.0  # seconds that a component may take to serve, before the next one is replaced
 
 Action = Literal["enforce", "start", "stop", "restart", "remove", "restore_missing"]
 ACTIONS: tuple[Action, ...] = get_args(Action)

@@ -25,7 +25,7 @@ from saltext_mip.transaction.payload import Database, Entry, Kind, Place
 
 __all__ = ["Database", "Entry", "Kind", "Place", "abort", "commit", "stage"]
 
-_WAIT = 30.0  # seconds for another step on this node, which takes milliseconds
+_WAIT = 300.0  # seconds for another step on this node
 
 
 class StagingFailed(NodeError):

@@ -34,7 +34,8 @@ from saltext_mip.swarm.observed import Observed, observe
 from saltext_mip.swarm.request import ALL_SERVICES, BACK, ServiceRequest
 from saltext_mip.swarm.rollout import Restart
 
-LOCK_WAIT = 300.0  # seconds
+LOCK_WAIT = 300.0  # seconds for another request on this node
+POLL = 0.5  # seconds between two observations of a service that was restarted
 
 
 def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> dict[str, Any]:
@@ -167,7 +168,7 @@ def _wait_until_back(
             fresh = replace(running, tasks=tuple(t for t in running.tasks if t.id not in old))
             if fresh.up and not (must_serve and not _serves(context, client, service, observed)):
                 return
-            time.sleep(0.5)
+            time.sleep(POLL)
         why = running.error if running else ""
         raise NotServing(
             f"{item.thing} did not come back within {BACK:.0f} s, so the remaining services were "

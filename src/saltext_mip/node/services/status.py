@@ -25,7 +25,7 @@ from saltext_mip.swarm.observed import ALIVE, Observed, Running, observe
 from saltext_mip.text import shown
 
 LOG_LINES = 5
-LOG_TIMEOUT = 5  # seconds
+LOG_TIMEOUT = 5  # seconds for the last lines of a log
 
 
 def has_swarm() -> bool:
@@ -33,7 +33,7 @@ def has_swarm() -> bool:
 
     :class:`~saltext_mip.swarm.errors.NotInSwarm` where there is one that cannot be read.
     """
-    with docker.connected(timeout=10) as client:
+    with docker.connected() as client:
         now = local_node.observe_loaded(client)
     if now.state == "inactive":
         return False
