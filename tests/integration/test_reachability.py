@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +12,7 @@ import salt.crypt
 import salt.utils.crypt
 
 from tests.support.local import PUSHER, LocalFederation
+from tests.support.minion_keys import minion_key
 
 WORKERS = 2
 NODE = "fed1-wk-h2"
@@ -34,19 +33,16 @@ def gone(fed: LocalFederation) -> Iterator[None]:
         fed.start_node(NODE)
 
 
-def presents_a_new_key(fed: LocalFederation, folder: Path) -> str:
-    """Ask the master for admission as a minion that was installed anew; the key's fingerprint."""
-    host = fed.hosts[NODE]
-    shutil.copytree(host.pki, folder)
-    (folder / "minion.pem").unlink()
-    (folder / "minion.pub").unlink()
-    opts = salt.config.minion_config(str(host.config / "minion"))
-    opts |= {"pki_dir": str(folder), "master_ip": opts["master"]}
+def presents(fed: LocalFederation, key: str) -> str:
+    """Ask the master for admission as that minion with another key; the key's fingerprint."""
+    opts = salt.config.minion_config(str(fed.hosts[NODE].config / "minion"))
+    opts["master_ip"] = opts["master"]
     opts["master_uri"] = f"tcp://{opts['master']}:{opts['master_port']}"
-    payload = salt.crypt.SAuth(opts).minion_sign_in_payload()
+    payload = {**salt.crypt.SAuth(opts).minion_sign_in_payload(), "pub": key}
     with salt.channel.client.ReqChannel.factory(opts, crypt="clear") as channel:
         channel.send(payload, tries=1, timeout=60)
-    return str(salt.utils.crypt.pem_finger(path=str(folder / "minion.pub")))
+    body = "".join(key.splitlines(keepends=True)[1:-1])
+    return str(salt.utils.crypt.pem_finger(key=body))
 
 
 def check(fed: LocalFederation) -> tuple[str, str]:
@@ -71,9 +67,9 @@ def status(fed: LocalFederation) -> tuple[Any, Any]:
 
 @pytest.mark.usefixtures("gone")
 def test_another_key_than_the_accepted_one_and_one_that_waits_are_named_by_all(
-    fed: LocalFederation, tmp_path: Path
+    fed: LocalFederation,
 ) -> None:
-    finger = presents_a_new_key(fed, tmp_path / "pki")
+    finger = presents(fed, minion_key("installed anew").public)
     reason, fix = check(fed)
     assert "denies the node's key" in reason
     assert finger in reason
@@ -89,8 +85,7 @@ def test_another_key_than_the_accepted_one_and_one_that_waits_are_named_by_all(
     # the advice, obeyed: what is denied and accepted is deleted, and the node asks again
     for state in ("minions", "minions_denied"):
         (fed.hosts[PUSHER].pki / state / NODE).unlink()
-    shutil.rmtree(tmp_path / "pki")
-    finger = presents_a_new_key(fed, tmp_path / "pki")
+    finger = presents(fed, minion_key("once more").public)
     reason, fix = check(fed)
     assert "not accepted yet" in reason
     assert finger in reason
