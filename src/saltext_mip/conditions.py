@@ -87,9 +87,9 @@ REASONS: Mapping[str, str] = {
     "MasterSettings": "On the pusher, do what the message says.",
     "ControllerDown": "On the pusher: systemctl restart salt-master; see /var/log/salt/master.",
     # nodes
-    "WorkerMissing": "See the problems: each node has its reason, and what to do. Call its contact.",
+    "WorkerMissing": "See the problems: each node has its reason and what to do. Call its contact.",
     "WorkerFailed": "Run salt-call mip.datasets on the node to see its error.",
-    "NodeMissing": "See the problems: each node has its reason, and what to do.",
+    "NodeMissing": "See the problems: each node has its reason and what to do.",
     **{name: rule.hint for name, rule in NODE_RULES.items() if name not in _MIXED},
     **{name: RULES[name].hint for name in ("InvalidAnswer", "NodeFailed")},
     "NodeDown": "The node's Docker does not respond to the Swarm: check its network and dockerd.",
