@@ -105,7 +105,7 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
     pusher.progress(f"gathering the inventories of {len(asked)} nodes")
     more: dict[str, Any] = {"follow": True, "settle": follow.settle} if follow else {}
     answers = pusher.ask("inventory", [node.id for node in asked], known=known, **more)
-    _record_availability(pusher, {node.id: node.id not in answers.missing for node in asked})
+    _record_availability(pusher, answers, [node.id for node in asked])
     require(answers, [node.id for node in asked if node.role != "worker"])
 
     inventories: dict[str, Inventory] = {}
@@ -141,10 +141,10 @@ def gather(pusher: Pusher, last: Generation | None, *, follow: Follow | None = N
     return Gathered(inventories, absent, cdes, ui_sha256, disabled)
 
 
-def _record_availability(pusher: Pusher, ups: Mapping[str, bool]) -> None:
+def _record_availability(pusher: Pusher, answers: Answers, asked: Sequence[str]) -> None:
     """Record who answered; what cannot be recorded is not in the way of what is done."""
     try:
-        record_availability(pusher, ups)
+        record_availability(pusher, answers, asked)
     except OSError as exc:
         pusher.progress(f"warning: not recorded which nodes responded: {exc.strerror}")
 
