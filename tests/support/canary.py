@@ -20,8 +20,10 @@ from saltext_mip.rules import RULES
 from tests.support.mess import COLUMNS, Mess
 
 _TOKEN = re.compile(r"[^\s,;:'\"()\[\]{}|<>=/]+")
-# what is no text of a person: digests, times, versions
-_MADE = re.compile(r"[0-9a-f]{16,}|\d{4}-\d\d-\d\dT[\d:.]+(?:\+00:00|Z)?|\d+\.\d+\.\d+[\w.+]*")
+# what is no text of a person: digests, times, versions, how many names a text leaves out
+_MADE = re.compile(
+    r"[0-9a-f]{16,}|\d{4}-\d\d-\d\dT[\d:.]+(?:\+00:00|Z)?|\d+\.\d+\.\d+[\w.+]*|\band \d+ more\b"
+)
 _ROWS = 32  # more than a file of the corpus has; no value of a patient is such a number
 _MORE = 3  # fields, at most, that a row of the corpus has more or less than the clean one
 
