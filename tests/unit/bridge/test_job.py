@@ -200,14 +200,17 @@ def test_forged_signs_of_life_keep_nobody_alive_and_forged_errors_kill_nobody() 
     assert job.forged.keys() == {H1, H2}
 
 
-def test_a_node_of_a_version_without_signatures_is_missing_and_named_with_its_version() -> None:
+@pytest.mark.parametrize("answer", [OLD, f"'{INVENTORY.function}' is not available."])
+def test_a_node_of_an_earlier_version_is_missing_and_named_with_its_version(answer: Any) -> None:
+    """It answers without a signature, or has no function of that name."""
+
     def script(function: str, node: str, keywords: Mapping[str, Any]) -> list[tuple[str, Any]]:
         if node == H1:
             return [("event and cache", own(node, keywords, function))]
         if function == "test.versions_information":
             return [("cache", {"Salt Extensions": {"saltext-mip": "0.1.0"}})]
         if function == INVENTORY.function:
-            return [("event and cache", OLD)]
+            return [("event and cache", answer)]
         return [("event and cache", f"'{function}' is not available.")]
 
     job = run(Master(script))
