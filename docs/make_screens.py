@@ -2,7 +2,7 @@
 
 A block after ``<!-- screen -->`` has what was typed in its first line; the rest is replaced by
 what a terminal of 80 columns showed, on a federation on loopback that runs meanwhile. The
-commands of a page are typed in its order.
+commands of a page are typed in its order; those of other blocks are typed, and the block stays.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from tests.support.local import LocalFederation  # noqa: E402
 from tests.support.terminal import Terminal  # noqa: E402
 
 PAGES = ("quickstart.md",)
-BLOCK = re.compile(r"(?P<mark><!-- screen -->\n\n?```console\n)pusher\$ (?P<typed>.+)\n[^`]*?```")
+BLOCK = re.compile(
+    r"(?P<begin>(?P<mark><!-- screen -->\n)?```console\n)pusher\$ (?P<typed>.+)\n[^`]*?```"
+)
 COLUMNS = 80
 
 
@@ -37,7 +39,9 @@ def screen(typed: str, env: dict[str, str]) -> str:
 def filled(page: str, env: dict[str, str]) -> str:
     def block(found: re.Match[str]) -> str:
         shown = screen(found["typed"], env)
-        return f"{found['mark']}pusher$ {found['typed']}\n{shown}\n```"
+        if not found["mark"]:
+            return found[0]
+        return f"{found['begin']}pusher$ {found['typed']}\n{shown}\n```"
 
     return BLOCK.sub(block, page)
 

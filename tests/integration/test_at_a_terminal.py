@@ -37,7 +37,6 @@ def tmux(person: Person, *argv: str) -> list[str]:
 def test_every_line_that_goes_on_or_asks_has_its_test_here() -> None:
     assert {line.text for line in manual.lines("terminal")} == {
         "mip data consolidate --review-dataset-labels",
-        "salt-run mip.consolidate federation=fed1 review_dataset_labels=True",
         "mip status -w --problems",
         "mip events -w",
     }

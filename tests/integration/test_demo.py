@@ -53,7 +53,7 @@ def test_the_bad_file_stays_out_of_the_database_until_it_is_mended(told: str) ->
 def test_the_quickstart_can_be_typed_in_the_shell_of_make_try() -> None:
     """Each line of the page, in order; ``mip diff`` exits with 1 where there is a difference."""
     page = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
-    typed = re.findall(r"^pusher\$ (.+)$", page, re.MULTILINE)
+    typed = re.findall(r"^pusher\$ (?!exit$)(.+)$", page, re.MULTILINE)
     assert [line for line in typed if line.startswith("mip data consolidate")]
     lines = [f"{line} || [ $? = 1 ]" if line == "mip diff" else line for line in typed]
     ran = subprocess.run(

@@ -100,7 +100,6 @@ BED: Mapping[str, tuple[int, str]] = {
     "mip refresh --no-wait": (0, "refresh"),
     "mip setup --dry-run": (0, "nothing was changed"),
     "mip setup": (0, "No change."),
-    "salt-run mip.setup": (0, "No change."),
     "salt-run mip.deploy federation=fed1 dry_run=True": (0, "deploy, dry run"),
 }
 ON_A_NODE: Mapping[str, tuple[int, str]] = {

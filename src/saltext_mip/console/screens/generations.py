@@ -80,12 +80,18 @@ def diff(screen: Screen, value: DiffResult) -> None:
         screen.text(thing, hang=4, first=f"{sign} ", style=style)
 
 
+def _named(key: str, value: Any) -> str:
+    if key == "kept":  # of a file that has errors
+        return "last good version in use"
+    return f"{key} {_brief(value)}".rstrip()
+
+
 def _brief(value: Any) -> str:
     """A value on a line; of a digest as many digits as tell it from another."""
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_brief(below)}".rstrip() for key, below in value.items())
+        return ", ".join(_named(key, below) for key, below in value.items() if below is not False)
     if isinstance(value, list | tuple):
         return ", ".join(map(_brief, value))
     if isinstance(value, bool):
