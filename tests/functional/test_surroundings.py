@@ -8,6 +8,7 @@ has how it is set up, the reason and the way out that must be printed, and the e
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import pytest
 
 from saltext_mip.bridge import pillar
 from saltext_mip.console.screens.render import render
+from saltext_mip.data import data_path
 from saltext_mip.errors import MipError
 from saltext_mip.node import jobs, preflight, swarm_checks
 from saltext_mip.node.context import NodeContext
@@ -41,6 +43,7 @@ class Surrounded(Services):
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(root)
         self.routes: dict[str, str] = {}
+        self.listened: dict[str, set[int]] = {}
         self.environment: dict[str, dict[str, str]] = {}
         self.dockers = {node: Docker(manager=node == MASTER) for node in self.federation.ids}
         for node, each in self.dockers.items():
@@ -69,6 +72,7 @@ class Surrounded(Services):
             table = self.root / node / "routes"
             table.write_text(ROUTES + self.routes.get(node, ""))
             patch.setattr(swarm_checks, "ROUTES", table)
+            patch.setattr(preflight, "_listened", lambda: self.listened.get(node, set()))
             opts = {"id": node, "root_dir": str(self.root / node)}
             patch.setattr(states, "__opts__", opts, raising=False)
             for name, value in self.environment.get(node, {}).items():
@@ -160,6 +164,33 @@ def certified(node: str, *, cluster: str) -> Arrange:
 
 def without_docker(fed: Surrounded, _: Path) -> None:
     fed.environment = {H1: {"DOCKER_HOST": "unix:///nowhere/docker.sock"}}
+
+
+def port_in_use(fed: Surrounded, _: Path) -> None:
+    fed.listened[UI] = {80}
+
+
+def old_database(fed: Surrounded, root: Path) -> None:
+    """A container of an installation by docker compose has the database's folder."""
+    folder = f"{root}/{UI}/ui/.stored_data/portalbackenddb"
+    fed.dockers[UI].running.append(
+        {
+            "Id": "0123456789abcdef",
+            "Names": ["/mip_portalbackend_db_1"],
+            "Labels": {"com.docker.compose.project": "mipfederation"},
+            "Ports": [],
+            "Mounts": [{"Source": folder}],
+        }
+    )
+
+
+def disk_not_mounted(fed: Surrounded, _: Path) -> None:
+    data = fed.data(H1)
+    (data / "dementia").mkdir()
+    with fed._at(H1) as context:
+        assert data_path.enrol(data, context.state, federation="fed1")
+    shutil.rmtree(data)
+    data.mkdir()
 
 
 def name_of_loopback(fed: Surrounded, root: Path) -> None:
@@ -318,6 +349,25 @@ TABLE = (
         "this node's address 10.0.1.1 is in the subnet 10.0.1.0/25",
         "In the pillar: swarm: {network: {subnet:",
     ),
+    # what else has what services need
+    Row(
+        "another program has a port of ours",
+        port_in_use,
+        "another program has port 80",
+        "find it with ss -ltnp 'sport = :80'",
+    ),
+    Row(
+        "the database of an old installation runs",
+        old_database,
+        "container mip_portalbackend_db_1, which is not ours, uses",
+        "docker compose -p mipfederation down (folders and volumes are kept",
+    ),
+    Row(
+        "the data disk is not mounted",
+        disk_not_mounted,
+        ".mip-data is missing",
+        "To mount it: mount /",
+    ),
 )
 
 
@@ -326,7 +376,6 @@ def fed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Surrounded:
     monkeypatch.setattr(wait, "POLL_INTERVAL", 0.0)
     monkeypatch.setattr(local_node, "POLL_INTERVAL", 0.0)
     monkeypatch.setattr(local_node, "LOADED_WAIT", 0.05)
-    monkeypatch.setattr(preflight, "_listened", set)
     return Surrounded(tmp_path, monkeypatch)
 
 

@@ -247,6 +247,8 @@ def joined(
         return "it is in no Swarm"
     if now.state == "locked":
         raise NotInSwarm(now.summary, error=now.error)
+    if now.summary == "active" and cluster and now.cluster == cluster:
+        return None  # one that was promoted
     if now.role == "manager":
         _refuse_manager(now)
     addresses = resolve(manager)

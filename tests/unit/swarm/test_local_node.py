@@ -50,6 +50,8 @@ def node(
         (node("active", MANAGER), None),
         # by the Swarm's id, wherever its managers are
         (node("active", "192.168.0.1", role="worker"), None),
+        # one that an operator promoted
+        (LocalNode("active", id="mine", control=True, cluster=OURS), None),
         # no Swarm took it: nothing can be lost
         (node("pending", "10.1.1.1", error="refused"), "no Swarm took it (refused)"),
         # Docker names nobody of a Swarm that did not start: the certificate does
@@ -100,6 +102,7 @@ def test_another_swarm_is_left_by_nobody_but_a_person() -> None:
 
 
 MANAGERS = [
+    LocalNode("active", id="mine", control=True, cluster=THEIRS),
     node("active", control=True, cluster=THEIRS, own="10.1.1.2"),
     node("active", MANAGER, control=True, own="10.1.1.2"),
     node("error", "10.1.1.1", error="certificate expired", own="10.1.1.2"),
