@@ -287,10 +287,11 @@ TABLE = (
     ),
     Row(
         "a worker manages a Swarm of its own",
-        reports(H1, manager=True),
+        reports(H1, manager=True, cluster=THEIRS),
         "Docker manages a Swarm of its own",
         "for its operators to decide: with its last manager, a Swarm loses its services",
     ),
+    Row("a worker was promoted in its own Swarm", reports(H1, manager=True), code=0),
     Row("a worker is in no Swarm", outside(H1), code=0, heals=("join",)),
     Row(
         "the manager has another address than the declared one",

@@ -64,6 +64,7 @@ class Docker:
         self.error = ""
         self.root = ""  # Docker's folder
         self.node_id = "id-ms"
+        self.cluster = "cluster1"
         self.address = "10.77.0.10"
         self.live_restore = False
         self.security: list[str] = ["name=seccomp,profile=default"]
@@ -147,7 +148,7 @@ class Docker:
                     for address in (self.remote if state in ("active", "pending") else ())
                 ]
                 or None,
-                "Cluster": {"ID": "cluster1", "DataPathPort": 4789}
+                "Cluster": {"ID": self.cluster, "DataPathPort": 4789}
                 if self.manager and loaded
                 else None,
             },

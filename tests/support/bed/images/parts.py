@@ -99,7 +99,9 @@ number=1
 while [ $number -le 9 ]; do
     eval "name=\\${DB$number:-} user=\\${USER$number:-} password=\\${PASSWORD$number:-}"
     if [ -n "$name" ]; then
-        psql -v ON_ERROR_STOP=1 -q -v name="$name" -v user="$user" -v password="$password" <<'SQL'
+        # the password on no command line
+        PASSWORD=$password psql -v ON_ERROR_STOP=1 -q -v name="$name" -v user="$user" <<'SQL'
+\\getenv password PASSWORD
 SELECT format('CREATE ROLE %I LOGIN', :'user')
     WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'user') \\gexec
 SELECT format('ALTER ROLE %I PASSWORD %L', :'user', :'password') \\gexec
