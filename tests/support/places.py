@@ -18,7 +18,8 @@ from saltext_mip.errors import MipError
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
 from saltext_mip.generations.generation import Generation, wrote
 from saltext_mip.generations.store import Store
-from saltext_mip.storage import atomic
+from saltext_mip.storage import atomic, beneath
+from saltext_mip.storage.beneath import Where
 from saltext_mip.transaction import coordinator, participant
 from saltext_mip.transaction.journal import Journal
 from saltext_mip.transaction.payload import Payload, pack, unpack
@@ -46,9 +47,9 @@ class Answers:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def rowless(pathology: str, cde: bytes, target: Path) -> None:
+def rowless(pathology: str, cde: bytes, target: Where) -> None:
     """The smallest database that is one."""
-    with sqlite3.connect(target, isolation_level=None) as database:
+    with sqlite3.connect(beneath.file(target).path, isolation_level=None) as database:
         database.execute("PRAGMA journal_mode=OFF")
         database.execute("CREATE TABLE METADATA (code TEXT)")
     database.close()

@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,10 @@ from saltext_mip.data.limits import CDE_BYTES, FILES
 from saltext_mip.errors import NodeError, UnsafeName
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
 from saltext_mip.problems import Problem
-from saltext_mip.storage import atomic
+from saltext_mip.storage import atomic, beneath
 from saltext_mip.storage import state as state_files
-from saltext_mip.storage.paths import inside
+from saltext_mip.storage.beneath import AnyFolder, File, Folder, LinkRefused, Where
+from saltext_mip.storage.paths import check_name
 from saltext_mip.storage.state import ENROLMENT
 from saltext_mip.text import shown
 
@@ -44,38 +44,49 @@ class Listing:
     problems: tuple[Problem, ...] = ()
 
 
-def pathologies(data_path: Path) -> Listing:
+def pathologies(data_path: AnyFolder) -> Listing:
     """The folders of a data path. ``OSError`` if it cannot be read."""
     names, problems = [], []
-    with os.scandir(data_path) as entries:
+    home = beneath.folder(data_path)
+    with home.scan() as entries:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
             if is_system_folder(entry.name):
                 problems.append(Problem("SystemFolder", about=shown(entry.name)))
                 continue
-            dangling = entry.is_symlink() and not _leads_somewhere(entry)
-            if not _may_be_folder(entry) and not dangling:
+            if not _may_be_folder(entry) and not (entry.is_symlink() and _dangles(entry)):
                 is_list = entry.name == ALLOWED_DATASETS
                 if entry.name.endswith(CSV) and entry.is_file() and not is_list:
                     problems.append(Problem("NotAFolder", file=shown(entry.name)))
-                continue
-            try:
-                inside(data_path, entry.name)
-            except UnsafeName:
-                problems.append(Problem("UnsafeName", pathology=shown(entry.name)))
-            except OSError:  # listing it reports that
+            elif _fit(home, entry):
                 names.append(entry.name)
             else:
-                names.append(entry.name)
+                problems.append(Problem("UnsafeName", pathology=shown(entry.name)))
     return _sorted(names, problems)
 
 
-def _leads_somewhere(link: os.DirEntry[str]) -> bool:
+def _dangles(link: os.DirEntry[str]) -> bool:
     try:
-        return Path(link.path).exists()
-    except OSError:
+        link.stat()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        return error.errno in _MISSING
+    return False
+
+
+def _fit(folder: Folder, entry: os.DirEntry[str]) -> bool:
+    """Whether it may be opened: a legal name, and no link that leads out."""
+    try:
+        check_name(entry.name)
+        if entry.is_symlink():
+            (folder / entry.name).resolved()
+    except (UnsafeName, LinkRefused):
         return False
+    except OSError:  # opening it reports that
+        pass
+    return True
 
 
 def _may_be_folder(entry: os.DirEntry[str]) -> bool:
@@ -86,38 +97,59 @@ def _may_be_folder(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def system_folders(data_path: Path) -> tuple[str, ...]:
+def not_opened(error: OSError) -> Problem:
+    """Why a pathology's folder, which was there a moment ago, cannot be opened."""
+    if isinstance(error, LinkRefused):
+        return Problem("UnsafeName", about=error.why)
+    return Problem("Unreadable", about=os.strerror(error.errno or 0))
+
+
+def opened(folder: Path) -> Folder:
+    """A folder that a person named; of one in a data path no link is followed that leads out."""
+    whole = Path(os.path.abspath(folder))  # noqa: PTH100 - links stay as they are named
+    for above in whole.parents:
+        if (above / ENROLLED_FILE).exists():
+            found = Folder.at(above)
+            for name in whole.relative_to(above).parts:
+                found = found.folder(name)
+            return found
+    return Folder.at(folder)
+
+
+def named(path: Path) -> File:
+    """A file that a person named, in the folder that :func:`opened` returns."""
+    return opened(path.parent) / path.name
+
+
+def system_folders(data_path: AnyFolder) -> tuple[str, ...]:
     """Folders that are no pathology's, and that an engine reads as if they were."""
-    with os.scandir(data_path) as entries:
+    with beneath.folder(data_path).scan() as entries:
         found = [entry.name for entry in entries if is_system_folder(entry.name) and entry.is_dir()]
     return tuple(sorted(found))
 
 
-def csv_files(folder: Path) -> Listing:
+def csv_files(folder: AnyFolder) -> Listing:
     """The CSV files of a pathology's folder."""
     names, problems = [], []
     try:
-        with os.scandir(folder) as entries:
-            found = [entry.name for entry in entries]
+        home = beneath.folder(folder)
+        with home.scan() as entries:
+            found = {entry.name: not _is_data(entry.name) or _fit(home, entry) for entry in entries}
     except OSError as error:
         return Listing(problems=(Problem("Unreadable", about=os.strerror(error.errno or 0)),))
     if (count := sum(_is_data(name) for name in found)) > FILES:
         return Listing(problems=(Problem("TooManyFiles", count=count),))
-    for name in found:
+    for name, fit in found.items():
         if advice := why_ignored(name):
             problems.append(Problem("IgnoredFile", file=shown(name), about=shown(advice)))
         if not _is_data(name):
             continue
-        try:
-            inside(folder, name)
-        except UnsafeName:
+        if not fit:
             problems.append(Problem("UnsafeName", file=shown(name)))
-        except OSError:  # reading it reports that
-            names.append(name)
-        else:
-            names.append(name)
-            if what := looks_like_copy(name):
-                problems.append(Problem("CopyName", file=shown(name), about=what))
+            continue
+        names.append(name)
+        if what := looks_like_copy(name):
+            problems.append(Problem("CopyName", file=shown(name), about=what))
     return _sorted(names, problems)
 
 
@@ -125,32 +157,29 @@ def _is_data(name: str) -> bool:
     return name.endswith(CSV) and not name.startswith(".")
 
 
-def cde_content(folder: Path) -> bytes:
+def cde_content(folder: AnyFolder) -> bytes:
     """The bytes of a folder's CDE.
 
     ``FileNotFoundError`` where there is none, :class:`UnsafeName` where it is a link that leads
     out, another ``OSError`` where it cannot be read, is no file, or is larger than a CDE can be.
     """
-    return content(inside(folder, CDE_FILE))
-
-
-def content(path: Path) -> bytes:
-    """The bytes of a CDE's file. ``OSError`` as of :func:`cde_content`."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO would wait for a writer
     try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no file")
-        if status.st_size > CDE_BYTES:
+        return content(beneath.folder(folder) / CDE_FILE)
+    except LinkRefused as error:
+        raise UnsafeName(error.why, name=f"'{CDE_FILE}'") from None
+
+
+def content(path: Where) -> bytes:
+    """The bytes of a CDE's file. ``OSError`` as of :func:`cde_content`."""
+    with beneath.opened(path) as file:
+        if os.fstat(file.fileno()).st_size > CDE_BYTES:
             raise OSError(errno.EFBIG, f"it is larger than {CDE_BYTES >> 20} MB")
         found = bytearray()
-        while chunk := os.read(fd, 1 << 20):
+        while chunk := file.read(1 << 20):
             found += chunk
             if len(found) > CDE_BYTES:  # it grows
                 raise OSError(errno.EFBIG, f"it is larger than {CDE_BYTES >> 20} MB")
         return bytes(found)
-    finally:
-        os.close(fd)
 
 
 def _sorted(names: list[str], problems: list[Problem]) -> Listing:
@@ -187,15 +216,13 @@ def is_gone(data_path: Path, state: Path) -> bool:
 
     ``OSError`` where the disk does not tell: that is not a marker that is missing.
     """
-    return is_enrolled(data_path, state) and not _is_there(data_path / ENROLLED_FILE, stat.S_ISREG)
-
-
-def _is_there(path: Path, kind: Callable[[int], bool]) -> bool:
+    if not is_enrolled(data_path, state):
+        return False
     try:
-        return kind(path.stat().st_mode)
+        return not stat.S_ISREG((Folder.at(data_path) / ENROLLED_FILE).stat().st_mode)
     except OSError as error:
         if error.errno in _MISSING:
-            return False
+            return True
         raise
 
 
@@ -234,9 +261,10 @@ def check(data_path: Path, state: Path, *, node: str) -> bool:
     try:
         if is_gone(data_path, state):
             raise MountGone(node=node, path=data_path)
-        if not _is_there(data_path, stat.S_ISDIR):
-            raise NoDataPath(node=node, path=data_path)
+        Folder.at(data_path).close()
     except OSError as error:
+        if error.errno in _MISSING:
+            raise NoDataPath(node=node, path=data_path) from None
         reason = os.strerror(error.errno or 0)
         raise DataPathUnreadable(node=node, path=data_path, reason=reason) from error
     return enrolled
@@ -269,9 +297,10 @@ def is_bare(data_path: Path) -> bool:
 
 def _enrol(data_path: Path, state: Path, federation: str, *, known: frozenset[str]) -> bool:
     # The file first: a crash in between must not look like a disk that is gone.
-    marker = data_path / ENROLLED_FILE
-    text = _TEXT.format(federation=federation).encode()
-    changed = not marker.is_file() and atomic.replace(marker, text)
+    with Folder.at(data_path) as home:
+        marker = home / ENROLLED_FILE
+        text = _TEXT.format(federation=federation).encode()
+        changed = not marker.is_file() and atomic.replace(marker, text)
     return _write(data_path, state, known) or changed
 
 

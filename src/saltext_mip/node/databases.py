@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from pathlib import Path
 from typing import Any
 
 from saltext_mip.data import data_path
@@ -16,7 +15,7 @@ from saltext_mip.node import data_disk
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Problem
-from saltext_mip.storage.paths import inside
+from saltext_mip.storage.beneath import Folder
 
 
 def compile_all(
@@ -33,7 +32,9 @@ def compile_all(
     counts masked. The reports in the data path have the problems with their values.
     """
     done = {
-        name: compiler.compile(
+        name: Compiled("failed", problems=(data_path.not_opened(folder).at(pathology=name),))
+        if isinstance(folder, OSError)
+        else compiler.compile(
             folder,
             context.state,
             pathology=name,
@@ -48,8 +49,9 @@ def compile_all(
     for name in _gone(context, pathologies):
         done[name] = Compiled("failed", problems=(Problem("MountGone", pathology=name),))
     if pathologies is None and context.has_data:
-        for name in data_path.system_folders(context.data_path):
-            compiler.serve_nothing(context.data_path / name)
+        home = Folder.at(context.data_path)
+        for name in data_path.system_folders(home):
+            compiler.serve_nothing(home.folder(name))
     if any(compiled.problems or _reported(context, name) for name, compiled in done.items()):
         collect_inventory(context)  # it writes the reports and removes old ones
     return {name: _to_json(context, compiled) for name, compiled in done.items()}
@@ -70,6 +72,10 @@ def states(
             "rows": _rows(context),
             "subjectcode": context.subjectcode,
         }
+        if isinstance(folder, OSError):
+            rule = data_path.not_opened(folder)
+            out[name] = {"current": False, "reason": f"{rule.definition.text}: {rule.about}"}
+            continue
         current, reason = compiler.current(folder, context.state, **how)
         out[name] = {"current": current, "reason": reason}
         if verify:
@@ -83,15 +89,21 @@ def states(
 
 def _folders(
     context: NodeContext, pathologies: Collection[str] | None
-) -> Iterable[tuple[str, Path]]:
+) -> Iterable[tuple[str, Folder | OSError]]:
     if not context.has_data:
         return
     data_disk.require(context)
     data_path.check(context.data_path, context.state, node=context.node.id)
     gone = data_path.gone_mounts(context.data_path, context.state)
-    for name in data_path.pathologies(context.data_path).names:
+    home = Folder.at(context.data_path)
+    for name in data_path.pathologies(home).names:
         if name not in gone and (pathologies is None or name in pathologies):
-            yield name, inside(context.data_path, name)
+            try:
+                folder = home.folder(name)
+            except OSError as error:
+                yield name, error
+            else:
+                yield name, folder
 
 
 def _gone(context: NodeContext, pathologies: Collection[str] | None) -> Iterable[str]:
@@ -104,7 +116,7 @@ def _gone(context: NodeContext, pathologies: Collection[str] | None) -> Iterable
 
 
 def _reported(context: NodeContext, pathology: str) -> bool:
-    return (context.data_path / report.name_of(pathology)).exists()
+    return (Folder.at(context.data_path) / report.name_of(pathology)).exists()
 
 
 def _rows(context: NodeContext) -> bool:

@@ -18,7 +18,8 @@ from saltext_mip.errors import MipError, NodeError
 from saltext_mip.node import data_disk, watch_data
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
-from saltext_mip.storage import atomic, paths
+from saltext_mip.storage import atomic, beneath, paths
+from saltext_mip.storage.beneath import Folder, Where
 from saltext_mip.storage.state import SPOOL
 from saltext_mip.swarm.components import COMPONENTS
 from saltext_mip.transaction import participant, payload
@@ -50,11 +51,11 @@ def inventory(
     answer: dict[str, Any] = {"inventory": found.wire(context.federation.min_count)}
     if context.node.role == "master":
         contents = {}
+        home = Folder.at(context.data_path)
         for pathology in found.pathologies:
             if pathology.cde is None or pathology.cde in known:
                 continue
-            folder = paths.inside(context.data_path, pathology.name)
-            content = data_path.cde_content(folder)
+            content = data_path.cde_content(home.folder(pathology.name))
             contents[hashlib.sha256(content).hexdigest()] = content.decode("latin-1")
         answer["contents"] = contents
     return packed(context, answer)
@@ -287,7 +288,7 @@ def _rowless(context: NodeContext) -> participant.Database | None:
     if context.node.role != "master":
         return None
 
-    def make(pathology: str, cde: bytes, target: Path) -> None:
+    def make(pathology: str, cde: bytes, target: Where) -> None:
         from saltext_mip.data.cde.model import parse
         from saltext_mip.data.database.compiler import rowless
 
@@ -298,7 +299,8 @@ def _rowless(context: NodeContext) -> participant.Database | None:
 
 def _file_sha256(path: Path) -> str | None:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with beneath.opened(path) as file:
+            return hashlib.sha256(file.read()).hexdigest()
     except FileNotFoundError:
         return None
 

@@ -17,6 +17,7 @@ from saltext_mip.errors import MipError
 from saltext_mip.federation import Federation, Node
 from saltext_mip.node import data_disk, docker, swarm_checks
 from saltext_mip.node.context import NodeContext
+from saltext_mip.storage import beneath
 from saltext_mip.swarm.components import (
     COMPOSE_PROJECT_LABEL,
     FEDERATION_LABEL,
@@ -286,8 +287,8 @@ def _needed(context: NodeContext) -> Iterator[Path]:
 def _make(path: Path) -> None:
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
-        parent = folder.parent.stat()
-        folder.mkdir()
-        folder.chmod(parent.st_mode & 0o7777)
-        if os.geteuid() == 0:
-            os.chown(folder, parent.st_uid, parent.st_gid)
+        with beneath.file(folder).mkdir(0o700) as made:
+            parent = made.parent.status()
+            if os.geteuid() == 0:
+                os.fchown(made.fd, parent.st_uid, parent.st_gid)
+            os.fchmod(made.fd, parent.st_mode & 0o7777)

@@ -22,7 +22,7 @@ from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Finding
 from saltext_mip.rules import RULES
-from saltext_mip.storage.paths import inside
+from saltext_mip.storage.beneath import Folder
 from saltext_mip.text import shown
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def cde_at(path: Path) -> Cde:
     file = path / CDE_FILE if path.is_dir() else path
     if not file.is_file():
         raise Misuse(f"{shown(str(file))} not found.")
-    return parse(data_path.content(file), pathology=file.resolve().parent.name)
+    return parse(data_path.content(data_path.named(file)), pathology=file.resolve().parent.name)
 
 
 def require_in_data_path(path: Path, data_paths: Sequence[Path], local: str) -> None:
@@ -206,7 +206,7 @@ def _usable(context: NodeContext) -> Inventory:
 
 def cde_of(context: NodeContext, pathology: str) -> Cde:
     try:
-        content = data_path.cde_content(inside(context.data_path, pathology))
+        content = data_path.cde_content(Folder.at(context.data_path).folder(pathology))
     except (FileNotFoundError, NotADirectoryError):
         raise Misuse(f"{CDE_FILE} of '{shown(pathology)}' not found on this node.") from None
     return parse(content, pathology=pathology, node=context.node.id)

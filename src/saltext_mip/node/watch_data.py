@@ -32,6 +32,7 @@ from saltext_mip.node.reminders import (
     mark_to_json,
     read_or_none,
 )
+from saltext_mip.storage.beneath import Folder
 from saltext_mip.storage.hanging import Step
 from saltext_mip.storage.state import DATA_ACKNOWLEDGED, DATA_REMINDER, StateBroken, write_state
 
@@ -82,22 +83,22 @@ def _is_gone(data_path: Path, state: Path) -> bool:
 
 def _scan(data_path: Path, now: float, step: Step) -> Fingerprint:
     total, newest = 0, 0.0
-    with os.scandir(data_path) as pathologies:
+    with Folder.at(data_path) as home, home.scan() as pathologies:
         for folder in pathologies:
             step()
             if folder.name.startswith("."):
                 continue
             if folder.name == data_paths.ALLOWED_DATASETS:
-                number, changed = _entry("", folder, now)
+                number, changed = _entry("", home, folder, now)
                 total, newest = total + number, max(newest, changed)
             try:
                 if not folder.is_dir():
                     continue
-                with os.scandir(folder.path) as entries:
+                with home.folder(folder.name) as inner, inner.scan() as entries:
                     for entry in entries:
                         step()
                         if is_data(entry.name):
-                            number, changed = _entry(folder.name, entry, now)
+                            number, changed = _entry(folder.name, inner, entry, now)
                             total += number
                             newest = max(newest, changed)
             except OSError as error:
@@ -105,12 +106,14 @@ def _scan(data_path: Path, now: float, step: Step) -> Fingerprint:
     return Fingerprint(total % _ALL, newest)
 
 
-def _entry(pathology: str, entry: os.DirEntry[str], now: float) -> tuple[int, float]:
+def _entry(
+    pathology: str, folder: Folder, entry: os.DirEntry[str], now: float
+) -> tuple[int, float]:
     try:
         status = entry.stat()
     except OSError as error:  # a dangling link, or a file that was just removed
         return mark("Unreadable", pathology, entry.name, error.errno), 0.0
-    if entry.name != CDE_FILE and open_files.path_is_written(entry.path, status, now):
+    if entry.name != CDE_FILE and open_files.path_is_written(folder / entry.name, status, now):
         return 0, 0.0
     return _file(pathology, entry.name, status), status.st_ctime
 
@@ -118,9 +121,14 @@ def _entry(pathology: str, entry: os.DirEntry[str], now: float) -> tuple[int, fl
 def open_for_long(data_path: Path, now: float) -> dict[str, list[str]]:
     """The CSV files, by pathology, that a program has open and has not written for a while."""
     found: dict[str, list[str]] = {}
-    for pathology in data_paths.pathologies(data_path).names:
-        for name in data_paths.csv_files(data_path / pathology).names:
-            path = data_path / pathology / name
+    home = Folder.at(data_path)
+    for pathology in data_paths.pathologies(home).names:
+        try:
+            folder = home.folder(pathology)
+        except OSError:  # the inventory reports it
+            continue
+        for name in data_paths.csv_files(folder).names:
+            path = folder / name
             try:
                 status = path.stat()
             except OSError:  # the inventory reports it
@@ -169,13 +177,14 @@ def own_changes(data_path: Path | None, state: Path) -> Iterator[None]:
 def _cdes(data_path: Path) -> int:
     total = 0
     try:
-        with os.scandir(data_path) as pathologies:
+        home = Folder.at(data_path)
+        with home.scan() as pathologies:
             names = [folder.name for folder in pathologies if not folder.name.startswith(".")]
     except OSError:
         return 0
     for name in names:
         try:
-            total += _file(name, CDE_FILE, (data_path / name / CDE_FILE).stat())
+            total += _file(name, CDE_FILE, (home.folder(name) / CDE_FILE).stat())
         except OSError:
             continue
     return total % _ALL

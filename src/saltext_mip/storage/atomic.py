@@ -17,12 +17,13 @@ import re
 import secrets
 import stat
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from saltext_mip.errors import UnsafeName
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import File, Where
 from saltext_mip.storage.lock import try_lock
-from saltext_mip.storage.paths import NAME_BYTES, check_name, names, real_path, sync_folder
+from saltext_mip.storage.paths import NAME_BYTES, check_name, names
 from saltext_mip.text import shown
 
 # ``.<name>.mip-<hex>`` is being written, or its writer died; ``.<name>.mip-staged-<hex>`` waits for
@@ -52,23 +53,24 @@ class Staged:
     unlocks and keeps it, for another process to commit.
     """
 
-    def __init__(self, target: Path, temp: Path, mode: int | None = None) -> None:
+    def __init__(self, target: File, temp: File, mode: int | None = None) -> None:
         self.target = target
         self.temp = temp
         self._mode = mode
         self._fd: int | None = None
 
     @classmethod
-    def plan(
-        cls, path: Path, *, folder: Path | None = None, mode: int | None = None, mark: str = WRITING
-    ) -> Staged:
-        """Where ``path`` would be written. A link is followed, but not out of ``folder``.
+    def plan(cls, path: Where, *, mode: int | None = None, mark: str = WRITING) -> Staged:
+        """Where ``path`` would be written. A link is followed, but not out of its folder.
 
-        ``folder`` is the path's own unless given; ``mode`` that of the file replaced, or the
-        folder's for a new one, unless given. :class:`UnsafeName` where no file may be written.
+        ``mode`` is that of the file replaced, or the folder's for a new one, unless given.
+        :class:`UnsafeName` where no file may be written.
         """
         check_name(path.name)
-        target = real_path(path, folder or path.parent)
+        try:
+            target = beneath.file(path).resolved()
+        except beneath.LinkRefused as error:
+            raise UnsafeName(error.why, name=f"'{shown(path.name)}'") from None
         try:
             found = target.lstat()
         except FileNotFoundError:
@@ -78,7 +80,7 @@ class Staged:
         return cls(target, target.with_name(temporary(target.name, mark)), mode)
 
     @classmethod
-    def stage(cls, path: Path, content: bytes, **plan: Any) -> Staged:
+    def stage(cls, path: Where, content: bytes, **plan: Any) -> Staged:
         """:meth:`plan` and :meth:`write` at once."""
         staged = cls.plan(path, **plan)
         staged.write(content)
@@ -86,9 +88,8 @@ class Staged:
 
     def create(self) -> None:
         """Create ``temp``, empty, locked, and readable for us only, for the caller to fill."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         while self._fd is None:
-            fd = os.open(self.temp, flags, 0o600)
+            fd = self.temp.descriptor(os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try_lock(fd)
             if os.fstat(fd).st_nlink:
                 self._fd = fd
@@ -97,13 +98,13 @@ class Staged:
 
     def adopt(self) -> None:
         """``temp`` as another has made it, for :meth:`seal`."""
-        self._fd = os.open(self.temp, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self._fd = self.temp.descriptor(os.O_RDWR)
         try_lock(self._fd)
 
     def write(self, content: bytes) -> None:
         """``temp`` with that content, whole and on disk; or no ``temp`` and the error."""
         try:
-            with names(self.target):
+            with names(self.target.path):
                 self.create()
                 with open(self._opened(), "wb", closefd=False) as file:
                     file.write(content)
@@ -115,15 +116,32 @@ class Staged:
     def seal(self) -> None:
         """Owner, group and mode as they will be, and everything on disk."""
         fd = self._opened()
-        try:
-            like = self.target.stat()
+        like = self._replaced()
+        if like is not None:
             mode = stat.S_IMODE(like.st_mode) & 0o777
-        except FileNotFoundError:
-            like = self.target.parent.stat()
+        else:
+            like = self.target.folder.status()
             mode = like.st_mode & 0o666
         own(fd, like)
         os.fchmod(fd, mode if self._mode is None else self._mode)
         os.fsync(fd)
+
+    def _replaced(self) -> os.stat_result | None:
+        """The file that is there now; not what took its place since :meth:`plan`."""
+        try:
+            found = self.target.lstat()
+        except FileNotFoundError:
+            return None
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def sync(self) -> None:
+        """What was written to ``temp`` so far is on disk."""
+        os.fsync(self._opened())
+
+    @property
+    def fd(self) -> int:
+        """The descriptor of ``temp``, from ``create`` to ``commit``."""
+        return self._opened()
 
     def leave(self) -> None:
         """Let go of ``temp``, which stays."""
@@ -135,16 +153,14 @@ class Staged:
         """``temp`` in the target's place, on disk."""
         self.temp.replace(self.target)
         self.leave()
-        sync_folder(self.target.parent)
+        self.target.folder.sync()
 
     def abort(self) -> None:
         """No ``temp``, nor what SQLite left beside it."""
         for side in ("", *_SIDE_FILES):
-            path = self.temp.with_name(self.temp.name + side)
-            if os.path.lexists(
-                path
-            ):  # checked first: a read-only disk refuses to unlink even a missing file
-                path.unlink(missing_ok=True)
+            file = self.temp.with_name(self.temp.name + side)
+            if file.exists():  # first: a read-only disk refuses to unlink even a missing file
+                file.unlink(missing_ok=True)
         self.leave()
 
     def _opened(self) -> int:
@@ -153,14 +169,12 @@ class Staged:
         return self._fd
 
 
-def replace(
-    path: Path, content: bytes, *, folder: Path | None = None, mode: int | None = None
-) -> bool:
+def replace(path: Where, content: bytes, *, mode: int | None = None) -> bool:
     """Put ``content`` in ``path``'s place; False if it is there already, and nothing is written.
 
     Owner, group and mode as of :meth:`Staged.plan`. On ``OSError`` the file is unchanged.
     """
-    staged = Staged.plan(path, folder=folder, mode=mode)
+    staged = Staged.plan(path, mode=mode)
     if holds(staged.target, content):
         return False
     sweep(staged.target)
@@ -173,35 +187,37 @@ def replace(
     return True
 
 
-def holds(path: Path, content: bytes) -> bool:
+def holds(path: Where, content: bytes) -> bool:
     """Whether ``path`` is a file with that content."""
     try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
+        with beneath.opened(path) as file:
+            return os.fstat(file.fileno()).st_size == len(content) and file.read() == content
     except FileNotFoundError:
         return False
 
 
-def sweep(target: Path, *, mark: str = WRITING, keep: Collection[Path] = ()) -> tuple[Path, ...]:
-    """Remove leftovers of killed processes beside ``target``; returns them.
+def sweep(path: Where, *, mark: str = WRITING, keep: Collection[File] = ()) -> tuple[File, ...]:
+    """Remove leftovers of killed processes beside ``path``; returns them.
 
     A file that is being written is locked, and kept; so are those of ``keep``.
     """
+    target = beneath.file(path)
     wanted = re.compile(
         re.escape(_stem(target.name, mark)) + f"([0-9a-f]{{{_HEX}}})(-journal|-wal|-shm)?"
     )
-    with os.scandir(target.parent) as entries:
+    with target.folder.scan() as entries:
         found = {
             target.with_name(entry.name)
             for entry in entries
             if wanted.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
         }
-    sides = {path for path in found if path.name.endswith(_SIDE_FILES)}
-    gone = [path for path in sorted(found - sides - set(keep)) if _unlink_dead(path)]
-    left = {path.name for path in found - sides} - {path.name for path in gone}
-    for path in sorted(sides):
-        if path.name.rpartition("-")[0] not in left:
-            path.unlink(missing_ok=True)
-            gone.append(path)
+    sides = {file for file in found if file.name.endswith(_SIDE_FILES)}
+    gone = [file for file in sorted(found - sides - set(keep)) if _unlink_dead(file)]
+    left = {file.name for file in found - sides} - {file.name for file in gone}
+    for side in sorted(sides):
+        if side.name.rpartition("-")[0] not in left:
+            side.unlink(missing_ok=True)
+            gone.append(side)
     return tuple(gone)
 
 
@@ -226,15 +242,15 @@ def _stem(name: str, mark: str) -> str:
     return f".{hashlib.sha256(os.fsencode(name)).hexdigest()}.{mark}-"
 
 
-def _unlink_dead(path: Path) -> bool:
+def _unlink_dead(file: File) -> bool:
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except (FileNotFoundError, PermissionError):  # renamed meanwhile, or another user's
-        return False
+        fd = file.descriptor(os.O_RDWR)
+    except (FileNotFoundError, PermissionError, beneath.LinkRefused):
+        return False  # renamed meanwhile, another user's, or not ours
     try:
         if not try_lock(fd):
             return False
-        path.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
     finally:
         os.close(fd)
     return True

@@ -18,8 +18,8 @@ from pathlib import Path
 from saltext_mip import text
 from saltext_mip.errors import NodeError, UnsafeName
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE, ENROLLED_FILE
-from saltext_mip.storage import atomic, paths
-from saltext_mip.storage import paths as atomic_paths
+from saltext_mip.storage import atomic, beneath, paths
+from saltext_mip.storage.beneath import File, Folder, LinkRefused
 from saltext_mip.transaction.payload import Database, Entry, Place
 
 
@@ -50,64 +50,87 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
     if entry.kind == "pathologies":
         if place.pathologies_path is None:
             raise NoPlace("it is not the ui", node=place.node)
-        yield from _file(place.pathologies_path, entry, make_folder=True)
+        try:
+            path = beneath.file(place.pathologies_path)
+        except FileNotFoundError:
+            yield _file_in_new_folder(place.pathologies_path, entry)
+        else:
+            yield from _file(path, entry)
         return
     if place.data_path is None or entry.pathology is None:
         raise NoPlace("it has no data path", node=place.node)
-    folder = paths.inside(place.data_path, entry.pathology)
-    if entry.pathology.startswith("."):
-        raise UnsafeName("hidden folders are not pathologies", name=f"'{entry.pathology}'")
-    if folder.is_dir():
-        path = folder / CDE_FILE
-        if entry.replaces and not any(_there(path, sha) for sha in (entry.replaces, entry.sha256)):
-            raise ChangedMeanwhile(node=place.node, path=path)
-        try:
-            yield from _file(path, entry)
-        except UnsafeName as error:  # every folder has a file of that name: name the folder
-            where = f"'{text.shown(str(path))}'"
-            raise UnsafeName(error.facts["message"], name=where) from None
-    elif folder.exists() or database is None:
-        reason = "it is not a folder" if folder.exists() else "the folder is gone"
-        raise NoPlace(f"{folder}: {reason}", node=place.node)
-    elif _may_move_in(place.data_path):
-        yield _whole_folder(folder, entry, database)
-    else:
-        yield from _folder_in_steps(folder, entry, database)
+    name = paths.check_name(entry.pathology)
+    if name.startswith("."):
+        raise UnsafeName("hidden folders are not pathologies", name=f"'{name}'")
+    home = Folder.at(place.data_path)
+    try:
+        folder = home.folder(name)
+    except LinkRefused as error:
+        raise UnsafeName(error.why, name=f"'{text.shown(name)}'") from None
+    except FileNotFoundError:
+        if database is None:
+            raise NoPlace(f"{home / name}: the folder is gone", node=place.node) from None
+        make = _whole_folder if _may_move_in(home) else _folder_in_steps
+        yield from make(home / name, entry, database)
+        return
+    except NotADirectoryError:
+        raise NoPlace(f"{home / name}: it is not a folder", node=place.node) from None
+    path = folder / CDE_FILE
+    if entry.replaces and not any(_there(path, sha) for sha in (entry.replaces, entry.sha256)):
+        raise ChangedMeanwhile(node=place.node, path=path)
+    try:
+        yield from _file(path, entry)
+    except UnsafeName as error:  # every folder has a file of that name: name the folder
+        where = f"'{text.shown(str(path))}'"
+        raise UnsafeName(error.facts["message"], name=where) from None
 
 
-def _file(path: Path, entry: Entry, *, make_folder: bool = False) -> Iterator[Work]:
-    """The file in its folder; with ``make_folder`` the folder may be new."""
+def _file(path: File, entry: Entry) -> Iterator[Work]:
+    """The file in its folder."""
     staged = atomic.Staged.plan(path, mark=atomic.STAGED)
     if atomic.holds(staged.target, entry.content):
         return
 
     def write() -> None:
-        if make_folder:
-            missing = [each for each in (path.parent, *path.parents) if not each.is_dir()]
-            for folder in reversed(dict.fromkeys(missing)):
-                _make_folder(folder, folder.parent)
         atomic.sweep(staged.target, mark=atomic.STAGED)
         staged.write(entry.content)
         staged.leave()
 
-    yield Work(path, write, (_item("file", staged.target, staged.temp, entry.sha256),))
+    item = _item("file", staged.target.path, staged.temp.path, entry.sha256)
+    yield Work(path.path, write, (item,))
 
 
-def _may_move_in(data_path: Path) -> bool:
+def _file_in_new_folder(path: Path, entry: Entry) -> Work:
+    """The file in a folder that is made, too."""
+    temp = atomic.temporary(path.name, atomic.STAGED)
+
+    def write() -> None:
+        missing = [each for each in (path.parent, *path.parents) if not each.is_dir()]
+        for folder in reversed(dict.fromkeys(missing)):
+            _make_folder(beneath.file(folder))
+        home = Folder.at(path.parent)
+        staged = atomic.Staged(home / path.name, home / temp)
+        staged.write(entry.content)
+        staged.leave()
+
+    return Work(path, write, (_item("file", path, path.with_name(temp), entry.sha256),))
+
+
+def _may_move_in(home: Folder) -> bool:
     """Whether a folder made beside the data path can be renamed into it.
 
     Tried out: a bind mount has the same device, and no rename leads into it.
     """
-    parent = data_path.parent
-    if (parent / ENROLLED_FILE).exists() or parent == data_path:
+    above = home.parent
+    if (above / ENROLLED_FILE).exists() or above.path == home.path:
         return False  # no folder of ours in another federation's data path
-    for folder in (parent, data_path):
-        atomic.sweep(folder / f"{data_path.name}.probe")
-    name = atomic.temporary(f"{data_path.name}.probe")
-    probe, moved = parent / name, data_path / name
+    for folder in (above, home):
+        atomic.sweep(folder / f"{home.name}.probe")
+    name = atomic.temporary(f"{home.name}.probe")
+    probe, moved = above / name, home / name
     try:
-        probe.touch(exist_ok=False)
-        probe.rename(moved)
+        os.close(probe.descriptor(os.O_RDWR | os.O_CREAT | os.O_EXCL))
+        probe.replace(moved)
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
             raise
@@ -118,30 +141,30 @@ def _may_move_in(data_path: Path) -> bool:
     return True
 
 
-def _whole_folder(folder: Path, entry: Entry, database: Database) -> Work:
-    data_path = folder.parent
-    temp = data_path.parent / atomic.temporary(folder.name, atomic.STAGED)
+def _whole_folder(folder: File, entry: Entry, database: Database) -> Iterator[Work]:
+    home = folder.folder
+    temp = home.parent / atomic.temporary(folder.name, atomic.STAGED)
 
     def write() -> None:
-        _make_folder(temp, data_path)
-        made = atomic.Staged.plan(temp / DATABASE_FILE)
-        _make_database(made, entry, database)
-        made.commit()
-        atomic.replace(temp / CDE_FILE, entry.content)
-        atomic_paths.sync_folder(temp)
-        atomic_paths.sync_folder(temp.parent)
+        made = _make_folder(temp, home.status())
+        staged = atomic.Staged.plan(made / DATABASE_FILE)
+        _make_database(staged, entry, database)
+        staged.commit()
+        atomic.replace(made / CDE_FILE, entry.content)
+        made.sync()
+        temp.folder.sync()
 
-    return Work(folder, write, (_item("folder", folder, temp),))
+    yield Work(folder.path, write, (_item("folder", folder.path, temp.path),))
 
 
-def _folder_in_steps(folder: Path, entry: Entry, database: Database) -> Iterator[Work]:
+def _folder_in_steps(folder: File, entry: Entry, database: Database) -> Iterator[Work]:
     """Where a folder cannot be moved in: its files wait in the data path, hidden; never a folder.
 
     The commit makes the folder and renames at once, database first.
     """
-    data_path = folder.parent
+    home = folder.folder
     db, cde = (
-        atomic.Staged(data_path / name, data_path / atomic.temporary(name, atomic.STAGED))
+        atomic.Staged(home / name, home / atomic.temporary(name, atomic.STAGED))
         for name in (DATABASE_FILE, CDE_FILE)
     )
 
@@ -151,30 +174,22 @@ def _folder_in_steps(folder: Path, entry: Entry, database: Database) -> Iterator
     def write_cde() -> None:
         cde.write(entry.content)
         cde.leave()
-        atomic_paths.sync_folder(data_path)
+        home.sync()
 
-    yield Work(
-        folder / DATABASE_FILE,
-        write_database,
-        (
-            {"do": "mkdir", "target": str(folder)},
-            _item("file", folder / DATABASE_FILE, db.temp),
-        ),
-    )
-    path = folder / CDE_FILE
-    yield Work(path, write_cde, (_item("file", path, cde.temp, entry.sha256),))
+    path = folder.path / DATABASE_FILE
+    mkdir = {"do": "mkdir", "target": str(folder)}
+    yield Work(path, write_database, (mkdir, _item("file", path, db.temp.path)))
+    path = folder.path / CDE_FILE
+    yield Work(path, write_cde, (_item("file", path, cde.temp.path, entry.sha256),))
 
 
-def _make_folder(path: Path, like: Path) -> None:
-    """A folder with owner, group and mode of ``like``."""
-    path.mkdir(mode=0o700)
-    found = like.stat()
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        atomic.own(fd, found)
-        os.fchmod(fd, stat.S_IMODE(found.st_mode))
-    finally:
-        os.close(fd)
+def _make_folder(path: File, like: os.stat_result | None = None) -> Folder:
+    """A folder with owner, group and mode ``like`` that, or like the folder that it is in."""
+    found = like or path.folder.status()
+    made = path.mkdir(0o700)
+    atomic.own(made.fd, found)
+    os.fchmod(made.fd, stat.S_IMODE(found.st_mode))
+    return made
 
 
 def _make_database(staged: atomic.Staged, entry: Entry, database: Database) -> None:
@@ -190,41 +205,73 @@ def _item(do: str, target: Path, temp: Path, sha256: str = "") -> dict[str, str]
     return {"do": do, "target": str(target), "temp": str(temp), "sha256": sha256}
 
 
-def _commit_file(item: Mapping[str, str]) -> None:
-    target, temp = Path(item["target"]), Path(item["temp"])
+def located(place: Place, path: str) -> File:
+    """A file of the record, through descriptors from the node's own folders."""
+    where = Path(path)
+    for root in (place.data_path, place.pathologies_path and place.pathologies_path.parent):
+        if root is not None and root in where.parents:
+            folder = Folder.at(root)
+            for part in where.relative_to(root).parts[:-1]:
+                folder = folder.folder(part)
+            return folder / where.name
+    return beneath.file(where)  # beside the data path
+
+
+def _commit_file(place: Place, item: Mapping[str, str]) -> None:
+    target, temp = (located(place, item[key]) for key in ("target", "temp"))
     try:
         temp.replace(target)
     except FileNotFoundError:
         if not _there(target, item["sha256"]):
             raise
-    atomic_paths.sync_folder(target.parent)
+    target.folder.sync()
 
 
-def _commit_folder(item: Mapping[str, str]) -> None:
-    target, temp = Path(item["target"]), Path(item["temp"])
+def _commit_folder(place: Place, item: Mapping[str, str]) -> None:
+    target, temp = (located(place, item[key]) for key in ("target", "temp"))
     try:
-        temp.rename(target)
+        temp.replace(target)
     except FileNotFoundError:
-        if not target.is_dir():
-            raise
-    atomic_paths.sync_folder(target.parent)
+        target.folder.folder(target.name).close()  # raises where it is not there either
+    target.folder.sync()
 
 
-def _commit_mkdir(item: Mapping[str, str]) -> None:
-    target = Path(item["target"])
-    if not target.is_dir():
-        _make_folder(target, target.parent)
+def _commit_mkdir(place: Place, item: Mapping[str, str]) -> None:
+    target = located(place, item["target"])
+    try:
+        target.folder.folder(target.name).close()
+    except FileNotFoundError:
+        _make_folder(target)
 
 
-DO: Mapping[str, Callable[[Mapping[str, str]], None]] = {
+DO: Mapping[str, Callable[[Place, Mapping[str, str]], None]] = {
     "file": _commit_file,
     "folder": _commit_folder,
     "mkdir": _commit_mkdir,
 }
 
 
-def _there(target: Path, sha256: str) -> bool:
+def drop(place: Place, item: Mapping[str, str]) -> None:
+    """Remove what was staged for an item, as far as it is there."""
+    if item["do"] == "mkdir":
+        return
+    try:
+        temp = located(place, item["temp"])
+        found = temp.lstat()
+    except (FileNotFoundError, NotADirectoryError, LinkRefused):
+        return
+    if stat.S_ISDIR(found.st_mode):
+        if item["do"] == "folder":
+            temp.remove_tree()
+    elif item["do"] == "file":
+        temp.unlink(missing_ok=True)
+
+
+def _there(target: File, sha256: str) -> bool:
     """Whether a commit that was interrupted has put it there already."""
     if not target.is_file():
         return False
-    return not sha256 or hashlib.sha256(target.read_bytes()).hexdigest() == sha256
+    if not sha256:
+        return True
+    with target.open() as file:
+        return hashlib.sha256(file.read()).hexdigest() == sha256

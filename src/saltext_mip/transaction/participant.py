@@ -9,7 +9,6 @@ one left. What is done for one file or folder is in :mod:`saltext_mip.transactio
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +19,7 @@ from saltext_mip.data import data_path
 from saltext_mip.errors import NodeError
 from saltext_mip.storage import state
 from saltext_mip.storage.lock import lock
-from saltext_mip.transaction.file_ops import DO, works
+from saltext_mip.transaction.file_ops import DO, drop, works
 from saltext_mip.transaction.payload import Database, Entry, Kind, Place
 
 __all__ = ["Database", "Entry", "Kind", "Place", "abort", "commit", "stage"]
@@ -57,7 +56,7 @@ def stage(
         if place.data_path is not None:
             data_path.check(place.data_path, place.state, node=place.node)
         with _disk_errors(StagingFailed, place):
-            _drop(_read(place))
+            _drop(place, _read(place))
             todo = [work for entry in entries for work in works(place, entry, database)]
         items = [item for work in todo for item in work.items]
         record = {"txn": txn, "phase": "staging", "items": items}
@@ -92,7 +91,7 @@ def commit(place: Place, txn: str) -> tuple[Path, ...]:
             data_path.check(place.data_path, place.state, node=place.node)
         for item in record["items"]:
             with _disk_errors(CommitFailed, place, item["target"]):
-                DO[item["do"]](item)
+                DO[item["do"]](place, item)
         with _disk_errors(CommitFailed, place):
             if place.data_path is not None:
                 data_path.enrol(place.data_path, place.state, federation=place.federation)
@@ -153,14 +152,10 @@ def _write(place: Place, record: Mapping[str, Any]) -> None:
 
 
 def _forget(place: Place, record: Mapping[str, Any]) -> None:
-    _drop(record)
+    _drop(place, record)
     state.remove_state(place.state / state.STAGED)
 
 
-def _drop(record: Mapping[str, Any] | None) -> None:
+def _drop(place: Place, record: Mapping[str, Any] | None) -> None:
     for item in record["items"] if record else ():
-        if item["do"] == "folder":
-            if (temp := Path(item["temp"])).is_dir():
-                shutil.rmtree(temp)
-        elif item["do"] == "file" and os.path.lexists(item["temp"]):
-            Path(item["temp"]).unlink(missing_ok=True)
+        drop(place, item)

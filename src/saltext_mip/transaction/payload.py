@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 from saltext_mip import wire
 from saltext_mip.errors import BadAnswer
+from saltext_mip.storage.beneath import Where
 
 Kind = Literal["cde", "pathologies"]
 #: Makes the rowless ``datasets.db`` of (pathology, its CDE) at a path.
-Database = Callable[[str, bytes, Path], None]
+Database = Callable[[str, bytes, Where], None]
 
 
 @dataclass(frozen=True)

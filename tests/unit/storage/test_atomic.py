@@ -260,7 +260,7 @@ from pathlib import Path
 from saltext_mip.storage import atomic
 staged = atomic.Staged.plan(Path(sys.argv[1]))
 staged.create()
-staged.temp.with_name(staged.temp.name + "-journal").touch()
+staged.temp.with_name(staged.temp.name + "-journal").path.touch()
 os.kill(os.getpid(), 9)
 """
 
@@ -280,7 +280,7 @@ def test_what_a_killed_writer_left_is_removed_by_the_next_write_to_that_target(t
 def test_a_file_that_is_being_written_is_not_taken_for_a_leftover(tmp_path):
     path = tmp_path / "a"
     first = atomic.Staged.stage(path, b"first")
-    first.temp.with_name(first.temp.name + "-journal").touch()
+    first.temp.with_name(first.temp.name + "-journal").path.touch()
     assert atomic.replace(path, b"second")
     assert first.temp.exists()
     assert first.temp.with_name(first.temp.name + "-journal").exists()

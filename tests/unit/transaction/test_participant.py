@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import subprocess
@@ -14,7 +15,8 @@ from saltext_mip import wire
 from saltext_mip.data import data_path
 from saltext_mip.errors import BadAnswer, UnsafeName
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE, ENROLLED_FILE
-from saltext_mip.storage import atomic
+from saltext_mip.storage import atomic, beneath
+from saltext_mip.storage.beneath import Where
 from saltext_mip.storage.state import STAGED
 from saltext_mip.transaction import participant
 from saltext_mip.transaction.file_ops import NoPlace
@@ -179,8 +181,8 @@ def test_a_new_folder_on_a_mounted_data_path(places: Places, mounted):
 
 
 def test_a_failing_database_leaves_nothing(places: Places):
-    def fails(pathology: str, content: bytes, target: Path) -> None:
-        target.write_bytes(b"half")
+    def fails(pathology: str, content: bytes, target: Where) -> None:
+        beneath.file(target).path.write_bytes(b"half")
         raise OSError(28, os.strerror(28), str(target))
 
     before = listing(places.data("ms").parent)
@@ -254,6 +256,7 @@ def mounted():
 
     yield mount
     for path in reversed(paths):
+        gc.collect()  # errors that a test looked at refer to open folders
         subprocess.run(["umount", str(path)], check=True)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from saltext_mip.data import data_path
 from saltext_mip.data.cde.model import DATASET, Cde, Variable
 from saltext_mip.data.csvfile import decimals
 from saltext_mip.data.csvfile.diagnosis import encodings, garbled, layout
@@ -22,6 +24,7 @@ from saltext_mip.data.csvfile.diagnosis.kinds import kind_of
 from saltext_mip.data.csvfile.diagnosis.values import Reader
 from saltext_mip.errors import DataError, Misuse
 from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.storage import beneath
 from saltext_mip.text import shown
 
 LARGEST = 512 << 20  # bytes: it is held in memory
@@ -46,11 +49,13 @@ def fix(path: Path, cde: Cde, *, encoding: str | None = None) -> Fixed:
     ``encoding`` is the file's, where it is known and cannot be recognised. :class:`DataError` for a
     file that is no CSV file, or too large.
     """
-    if not path.is_file():
-        raise DataError(f"{shown(str(path))} not found")
-    if path.stat().st_size > LARGEST:
+    try:
+        with data_path.named(path).open() as file:
+            data = file.read(LARGEST + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"{shown(str(path))} not found") from None
+    if len(data) > LARGEST:
         raise DataError(f"{shown(path.name)} is larger than {LARGEST >> 20} MB: export it again")
-    data = path.read_bytes()
     if (kind := kind_of(data, name=path.name)) is not None:
         raise DataError(f"{shown(path.name)} is not a CSV file but: {kind.name}. {kind.advice}")
     fixed = Fixed()
@@ -91,8 +96,9 @@ def write(fixed: Fixed, target: Path) -> None:
             "elsewhere with out=."
         )
     try:
-        with target.open("xb") as file:
-            target.chmod(0o600)  # patients' data
+        fd = beneath.file(target).descriptor(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, 0o600)  # patients' data
             file.write(fixed.content)
     except FileExistsError:
         raise Misuse(f"{shown(str(target))} exists: name a new file with out=.") from None

@@ -14,20 +14,22 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import Where
+
 DAY = 86400.0  # seconds without a write after which a file counts as written
 LONG = 600.0  # seconds without a write after which a status reports it
 
 # a lease may be refused there because the server gave none
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3"})
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
-def path_is_written(path: str | Path, status: os.stat_result, now: float) -> bool:
+def path_is_written(path: Where, status: os.stat_result, now: float) -> bool:
     """:func:`is_written` of a file that is not open here; ``False`` where it cannot be opened."""
     if now - status.st_ctime >= DAY:
         return False
     try:
-        fd = os.open(path, _FLAGS)
+        fd = beneath.file(path).descriptor()
     except BlockingIOError:  # another program has a lease on it, to write
         return True
     except OSError:

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from saltext_mip.data.csvfile import open_files
 from saltext_mip.data.csvfile.diagnosis.explain import Explainer
@@ -25,6 +24,8 @@ from saltext_mip.data.csvfile.diagnosis.sample import BYTES as SAMPLED
 from saltext_mip.data.csvfile.fast_scan import Proof, by_deletion
 from saltext_mip.data.csvfile.scanner import Scan
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import LinkRefused, Where
 
 BLOCK = 1 << 20  # bytes that are read and hashed at once
 _STEP = 512 << 10  # bytes that are scanned at once: more does not fit a core's cache
@@ -73,25 +74,25 @@ class Stamp:
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def read(path: Path, *, progress: Callable[[int], None] | None = None) -> Table:
+def read(path: Where, *, progress: Callable[[int], None] | None = None) -> Table:
     """The table in that file. One that cannot be read, or changes meanwhile, is a finding, too.
 
-    ``progress`` is called with the bytes read so far, now and then. A link is followed: whoever
-    does not trust it has checked where it leads.
+    ``progress`` is called with the bytes read so far, now and then. A link is followed only to
+    inside its folder.
     """
     return read_stamped(path, progress=progress)[0]
 
 
 def read_stamped(
-    path: Path, *, progress: Callable[[int], None] | None = None, even_open: bool = False
+    path: Where, *, progress: Callable[[int], None] | None = None, even_open: bool = False
 ) -> tuple[Table, Stamp | None]:
     """:func:`read`, and the stamp of what was read; ``None`` where it is to be read again.
 
     A file that a program has open for writing is not read, except with ``even_open``.
     """
     try:
-        # a FIFO would wait for a writer
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        file = beneath.file(path)
+        fd = file.descriptor()
     except BlockingIOError:  # a program has a lease on it, to write
         return _only("FileOpen"), None
     except OSError as error:
@@ -103,7 +104,7 @@ def read_stamped(
         if not even_open and open_files.is_written(fd, time.time()):
             return _only("FileOpen"), None
         table = _read(fd, path.name, progress)
-        after, now = os.fstat(fd), path.stat()
+        after, now = os.fstat(fd), file.stat()
     except FileNotFoundError:  # renamed meanwhile
         return _only("FileChanging"), None
     except OSError as error:
@@ -174,6 +175,8 @@ def _proof(size: int, begin: bytes) -> Proof:
 
 
 def _unreadable(error: OSError) -> Table:
+    if isinstance(error, LinkRefused):
+        return _only("UnsafeName", error.why)
     return _only("Unreadable", os.strerror(error.errno or 0))
 
 

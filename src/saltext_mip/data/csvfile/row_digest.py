@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saltext_mip.data.csvfile.blocks import blocks
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import Where
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +28,7 @@ class RowDigest:
     sums: tuple[int, ...]
 
 
-def row_digest(path: Path, header: Sequence[str], columns: Sequence[str]) -> RowDigest:
+def row_digest(path: Where, header: Sequence[str], columns: Sequence[str]) -> RowDigest:
     """That of these columns of a sound file. ``OSError``, ``PolarsError``."""
     rows, sums = 0, [0, 0, 0, 0]
     for hashes in _hashes(path, header, columns, seeds=(0, 1)):
@@ -36,18 +37,18 @@ def row_digest(path: Path, header: Sequence[str], columns: Sequence[str]) -> Row
     return RowDigest(rows, tuple(sums))
 
 
-def row_hashes(path: Path, header: Sequence[str]) -> Iterator[pl.Series]:
+def row_hashes(path: Where, header: Sequence[str]) -> Iterator[pl.Series]:
     """A hash of each row of a sound file, block by block. ``OSError``, ``PolarsError``."""
     for (hashes,) in _hashes(path, header, header, seeds=(0,)):
         yield hashes
 
 
 def _hashes(
-    path: Path, header: Sequence[str], columns: Sequence[str], seeds: Sequence[int]
+    path: Where, header: Sequence[str], columns: Sequence[str], seeds: Sequence[int]
 ) -> Iterator[list[pl.Series]]:
     names = {column: f"c{index}" for index, column in enumerate(header)}  # no pattern of names
     order = [names[column] for column in sorted(columns)]
-    with path.open("rb") as file:
+    with beneath.opened(path) as file:
         for block in blocks(file, tuple(names.values())):
             frame = block.texts(*order)
             yield [frame.hash_rows(seed=seed) for seed in seeds]

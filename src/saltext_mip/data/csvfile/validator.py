@@ -15,7 +15,6 @@ import functools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from saltext_mip.data.cde.model import MAX_VARIABLES, Cde, CdeInvalid, Variable, parse
@@ -39,6 +38,8 @@ from saltext_mip.data.csvfile.joined import is_odd_label
 from saltext_mip.data.csvfile.reader import Table
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import Where
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,7 +103,7 @@ def check_header(header: Sequence[str], cde: Cde, *, subjectcode: bool) -> tuple
 
 
 def check_file(
-    path: Path, table: Table, cde: Cde, *, subjectcode: bool, strict: bool = False
+    path: Where, table: Table, cde: Cde, *, subjectcode: bool, strict: bool = False
 ) -> tuple[Finding, ...]:
     """All that is wrong with the file's header and values, grouped by rule and column.
 
@@ -113,7 +114,7 @@ def check_file(
     if not readable(table):
         return strictly(found + _as_far_as_possible(path, table, cde), strict=strict)
     validator = Validator(table.header, cde, subjectcode=subjectcode)
-    with path.open("rb") as file:
+    with beneath.opened(path) as file:
         for block in blocks(file, table.header):
             validator.values(block)
         return strictly(found + validator.findings(file), strict=strict)
@@ -133,7 +134,7 @@ def _labels(table: Table, cde: Cde) -> tuple[Finding, ...]:
     )
 
 
-def _as_far_as_possible(path: Path, table: Table, cde: Cde) -> tuple[Finding, ...]:
+def _as_far_as_possible(path: Where, table: Table, cde: Cde) -> tuple[Finding, ...]:
     """What is wrong with the values of a file that is refused for its form: of its first rows."""
     rows = sample(path) if table.header else None
     if rows is None:

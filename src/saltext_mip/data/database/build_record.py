@@ -19,6 +19,7 @@ from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.database.sqlite import Layout, Mark, sides
 from saltext_mip.problems import Problem
 from saltext_mip.storage import state as state_files
+from saltext_mip.storage.beneath import Where
 from saltext_mip.storage.lock import exclusive
 
 # Grows when the same sources make another database than before.
@@ -94,7 +95,7 @@ class BuildRecords:
         self._path = state / state_files.BUILD_RECORDS / f"{name}.json"
         self._pathology = pathology
 
-    def find(self, database: Path) -> tuple[Record | None, bool]:
+    def find(self, database: Where) -> tuple[Record | None, bool]:
         """The record of what stands in that file, and whether it is the very file.
 
         It is not the very file if it was put back from a copy, or a change is on its way; a file of

@@ -7,7 +7,6 @@ that are not good any more are taken out; otherwise it is rebuilt, row by row.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from saltext_mip.data.cde.model import Cde, rules_digest
 from saltext_mip.data.csvfile.blocks import first_row
+from saltext_mip.data.csvfile.reader import Stamp, Table
 from saltext_mip.data.database import rows as data_rows
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import FORMAT, BuildRecords, Record, Source
@@ -27,7 +27,8 @@ from saltext_mip.data.inventory import small_datasets
 from saltext_mip.data.inventory.duplicates import Candidate, Digests, duplicates
 from saltext_mip.data.inventory.small_datasets import SmallDatasets
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.storage import atomic
+from saltext_mip.storage import atomic, beneath
+from saltext_mip.storage.beneath import File, Where
 
 _WASTE = 3  # a database of which more than a third is free pages is not copied whole
 
@@ -82,7 +83,7 @@ class Build:
                 return record, findings
             # most of it is on its way to the disk while it is checked
             with ThreadPoolExecutor(1, thread_name_prefix="sync") as pool:
-                written = pool.submit(_sync, staged.temp)
+                written = pool.submit(staged.sync)
                 data_rows.finish(
                     staged.temp,
                     {name: Part(of.spans, dict(of.datasets)) for name, of in sources.items()},
@@ -133,10 +134,11 @@ class Build:
         pages, free = (int.from_bytes(header[at : at + 4], "big") for at in (28, 36))
         return free * _WASTE <= pages
 
-    def _begin(self, temp: Path) -> dict[str, Source]:
+    def _begin(self, temp: File) -> dict[str, Source]:
         """The files whose rows are in the new database from the start."""
         if self._copying:
-            shutil.copyfile(self._state.target, temp)
+            with self._state.target.open() as old, temp.open_to_write() as new:
+                shutil.copyfile(*map(beneath.by_descriptor, (old.fileno(), new.fileno())))
             if self._state.record and self._state.record.recipe.cde != self._state.recipe.cde:
                 database.replace_metadata(temp, self._cde)
             return dict(self._carried)
@@ -150,6 +152,7 @@ class Build:
         folder, names = self._state.folder, self._state.listing.names
         if len(names) < 2:
             return read
+        tables: dict[Where, tuple[Table, Stamp | None]]
         tables = {folder / name: read(folder / name) for name in self._todo}
         files = [
             Candidate(of.name, table.sha256, table.header, table.rows, table.datasets, at.mtime_ns)
@@ -171,7 +174,7 @@ class Build:
                 self._todo.append(name)
         return lambda path: tables.pop(path, None) or read(path)
 
-    def _take(self, temp: Path, sources: dict[str, Source], read: Read) -> tuple[Finding, ...]:
+    def _take(self, temp: File, sources: dict[str, Source], read: Read) -> tuple[Finding, ...]:
         """Take what is to be read; what is bad keeps its rows; what is not there loses them."""
         findings: list[Finding] = []
         if self._todo:
@@ -208,7 +211,7 @@ class Build:
                 data_rows.delete(temp, sorted(dead), by=by)
         return tuple(findings)
 
-    def _kept(self, temp: Path, file: str, now: Source, old: Source) -> Source:
+    def _kept(self, temp: File, file: str, now: Source, old: Source) -> Source:
         """``now``, which is bad, with the rows of when it was good."""
         kept = replace(
             now,
@@ -220,7 +223,7 @@ class Build:
         )
         return kept if self._copying else self._adopted(temp, file, kept)
 
-    def _adopted(self, temp: Path, file: str, source: Source) -> Source:
+    def _adopted(self, temp: File, file: str, source: Source) -> Source:
         """The source with its rows copied out of the old database."""
         record = self._state.record
         if record is None or not source.spans:
@@ -254,9 +257,9 @@ class Build:
         return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()[:8]
 
 
-def _header(path: Path) -> tuple[str, ...]:
+def _header(path: File) -> tuple[str, ...]:
     try:
-        with path.open("rb") as file:
+        with path.open() as file:
             return first_row(file) or ()
     except OSError:
         return ()
@@ -267,14 +270,6 @@ def _is_of_others(source: Source) -> bool:
     return any(
         problem.rule in ("DuplicateFile", small_datasets.RULE) for problem in source.problems
     )
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def sealed(staged: atomic.Staged) -> Mark:

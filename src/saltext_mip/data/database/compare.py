@@ -30,6 +30,8 @@ from saltext_mip.data.database.sqlite import Layout, NotWritten, quoted
 from saltext_mip.errors import UnsafeName
 from saltext_mip.federation import DATABASE_FILE
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import AnyFolder, Folder
 
 Row = tuple[Any, ...]
 
@@ -41,7 +43,7 @@ _TOKEN = re.compile(
 
 
 def verify(
-    folder: Path,
+    folder: AnyFolder,
     state: Path,
     *,
     pathology: str | None = None,
@@ -58,6 +60,7 @@ def verify(
     """
     name = folder.name if pathology is None else pathology
     try:
+        folder = beneath.folder(folder)
         of = parse(cde_content(folder), pathology=name)
     except FileNotFoundError:
         return (Finding(Problem("CdeMissing", pathology=name)),)
@@ -87,7 +90,7 @@ def verify(
 
 @dataclass
 class _Comparison:
-    folder: Path
+    folder: Folder
     cde: Cde
     subjectcode: bool
     kept: Sequence[tuple[int, int]]
@@ -188,7 +191,7 @@ class _Comparison:
         path = self.folder / name
         header = tables.read(path).header
         validator = Validator(header, self.cde, subjectcode=self.subjectcode)
-        with path.open("rb") as file:
+        with path.open() as file:
             for block in blocks(file, header):
                 frame = validator.values(block)
                 at = [
@@ -208,7 +211,7 @@ class _Comparison:
             found += check_header(table.header, self.cde, subjectcode=self.subjectcode)
         if not any(finding.problem.hard for finding in found):
             validator = Validator(table.header, self.cde, subjectcode=self.subjectcode)
-            with path.open("rb") as file:
+            with path.open() as file:
                 for block in blocks(file, table.header):
                     validator.values(block)
                 found = list(validator.findings(file))

@@ -9,6 +9,7 @@ compile. Whatever fails leaves the database that was there.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from typing import Literal
 from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.validator import too_wide
+from saltext_mip.data.data_path import not_opened
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import BuildRecords, Record, State
 from saltext_mip.data.database.builder import Build, put, sealed
@@ -30,7 +32,8 @@ from saltext_mip.data.inventory.small_datasets import MIN_COUNT
 from saltext_mip.errors import UnsafeName
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.storage import atomic
+from saltext_mip.storage import atomic, beneath
+from saltext_mip.storage.beneath import AnyFolder, Folder, Where
 
 Status = Literal["compiled", "current", "failed"]
 
@@ -58,7 +61,7 @@ class Compiled:
 
 
 def compile(  # noqa: A001 - it is what it does
-    folder: Path,
+    folder: AnyFolder,
     state: Path,
     *,
     pathology: str | None = None,
@@ -99,7 +102,12 @@ def compile(  # noqa: A001 - it is what it does
     records = BuildRecords(state, name)
     try:
         with records.held():
-            run = _Run(folder, records, name, rows, subjectcode, strict, min_count, read)
+            try:
+                here = beneath.folder(folder)
+            except OSError as error:
+                problem = not_opened(error).at(pathology=name)
+                return Compiled("failed", problems=(problem,), seconds=clock() - begin)
+            run = _Run(here, records, name, rows, subjectcode, strict, min_count, read)
             try:
                 done = run.compile(force=force)
             except NotWritten as error:
@@ -116,7 +124,7 @@ def compile(  # noqa: A001 - it is what it does
 
 
 def current(
-    folder: Path,
+    folder: AnyFolder,
     state: Path,
     *,
     pathology: str | None = None,
@@ -128,11 +136,12 @@ def current(
     Nothing is written, and only what has another stamp than it had is read.
     """
     records = BuildRecords(state, folder.name if pathology is None else pathology)
-    reason = BuildState(folder, records, rows=rows, subjectcode=subjectcode).reason()
+    here = beneath.folder(folder)
+    reason = BuildState(here, records, rows=rows, subjectcode=subjectcode).reason()
     return reason is None, reason
 
 
-def rowless(cde: Cde | None, target: Path, *, subjectcode: bool = False) -> None:
+def rowless(cde: Cde | None, target: Where, *, subjectcode: bool = False) -> None:
     """Make ``target``, which is empty or not there, a database without rows.
 
     Without a CDE, DATA and METADATA have the variable ``dataset`` alone: enough for an engine to
@@ -142,16 +151,18 @@ def rowless(cde: Cde | None, target: Path, *, subjectcode: bool = False) -> None
     database.create(target, Layout.of(None) if layout.too_wide else layout, cde)
 
 
-def serve_nothing(folder: Path) -> bool:
+def serve_nothing(folder: AnyFolder) -> bool:
     """Give a folder that is no pathology's a database without rows where it has none.
 
     An engine reads every folder and refuses all work for one without. ``False``: it has one, or it
     cannot be written.
     """
-    target = folder / DATABASE_FILE
     try:
-        if target.is_symlink() or (target.is_file() and target.stat().st_size):
-            return False
+        target = beneath.folder(folder) / DATABASE_FILE
+        if target.exists():
+            found = target.lstat()
+            if stat.S_ISLNK(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_size):
+                return False
         staged = atomic.Staged.plan(target)
         try:
             staged.create()
@@ -171,7 +182,7 @@ class _Run:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Folder,
         records: BuildRecords,
         name: str,
         rows: bool,

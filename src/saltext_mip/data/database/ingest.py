@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saltext_mip.data.cde.model import DATASET, Cde
@@ -22,6 +21,8 @@ from saltext_mip.data.csvfile.validator import Validator, check_header, readable
 from saltext_mip.data.database.build_record import Source
 from saltext_mip.data.database.sqlite import NotWritten, RowWriter
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import Where
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +32,7 @@ _SECOND = 1_000_000_000
 _TICK = 20_000_000  # ns: more than a kernel's, by which it stamps files
 _COARSE = 2 * _SECOND  # of some file systems
 
-Read = Callable[[Path], tuple[Table, Stamp | None]]
+Read = Callable[[Where], tuple[Table, Stamp | None]]
 Held = Callable[[Iterable[tuple[str, int]]], Finding | None]
 
 
@@ -76,7 +77,7 @@ class Ingest:
         self._now = now
         self._sleep = sleep
 
-    def take(self, path: Path) -> tuple[Source, tuple[Finding, ...]]:
+    def take(self, path: Where) -> tuple[Source, tuple[Finding, ...]]:
         """What became of it (``compiled``, or ``out``), and all that is wrong with it."""
         self._settle(path)
         table, stamp, taken = self._read_table(path)
@@ -113,7 +114,7 @@ class Ingest:
         )
         return source, findings
 
-    def _read_table(self, path: Path) -> tuple[Table, Stamp | None, _Taken | None]:
+    def _read_table(self, path: Where) -> tuple[Table, Stamp | None, _Taken | None]:
         """The file's table; of a large file its values were taken meanwhile, on trust."""
         guess = self._guess(path)
         if guess is None:
@@ -123,12 +124,12 @@ class Ingest:
             taken = self._values(path, *guess, storing=True)
             return (*reading.result(), taken)
 
-    def _guess(self, path: Path) -> tuple[tuple[str, ...], Stamp] | None:
+    def _guess(self, path: Where) -> tuple[tuple[str, ...], Stamp] | None:
         """Header and stamp of a file that is worth to be taken on trust."""
-        if not self._removable or not path.is_file():  # a FIFO would wait for a writer
+        if not self._removable:
             return None
         try:
-            with path.open("rb") as file:
+            with beneath.opened(path) as file:
                 stamp = Stamp.of(os.fstat(file.fileno()))
                 header = first_row(file) if stamp.size >= self._large else None
         except OSError:  # reading it tells
@@ -139,7 +140,7 @@ class Ingest:
         return None if self._hard(wrong) else (header, stamp)
 
     def _checked(
-        self, path: Path, header: tuple[str, ...], stamp: Stamp, *, storing: bool
+        self, path: Where, header: tuple[str, ...], stamp: Stamp, *, storing: bool
     ) -> _Taken:
         """:meth:`_values`; checked as a whole first where rows cannot be removed again."""
         if storing and not self._removable:
@@ -149,7 +150,7 @@ class Ingest:
         return self._values(path, header, stamp, storing=storing)
 
     def _values(
-        self, path: Path, header: tuple[str, ...], stamp: Stamp, *, storing: bool
+        self, path: Where, header: tuple[str, ...], stamp: Stamp, *, storing: bool
     ) -> _Taken:
         """Store the file's rows, as long as nothing keeps it out; all that is wrong with values."""
         from polars.exceptions import PolarsError
@@ -159,7 +160,7 @@ class Ingest:
         broken = None
         rows = 0
         try:
-            with path.open("rb") as file:
+            with beneath.opened(path) as file:
                 frames = (validator.values(block) for block in blocks(file, header))
                 try:
                     for frame in _ahead(frames):
@@ -169,7 +170,10 @@ class Ingest:
                     found = validator.findings(file)
                 except (PolarsError, NotATable) as error:
                     broken = type(error).__name__  # its text could hold values
-                if Stamp.of(os.fstat(file.fileno())) != stamp or Stamp.of(path.stat()) != stamp:
+                if (
+                    Stamp.of(os.fstat(file.fileno())) != stamp
+                    or Stamp.of(beneath.status(path)) != stamp
+                ):
                     found, broken = (Finding(Problem("FileChanging")),), None
         except OSError as error:
             found = (Finding(Problem("Unreadable", about=os.strerror(error.errno or 0))),)
@@ -182,10 +186,10 @@ class Ingest:
             raise NotWritten("a file changed while it was stored")
         self._writer.cut(self._last)
 
-    def _settle(self, path: Path) -> None:
+    def _settle(self, path: Where) -> None:
         """Wait until a write after this cannot have the stamp of now: the clock of files ticks."""
         try:
-            modified = path.stat().st_mtime_ns
+            modified = beneath.status(path).st_mtime_ns
         except OSError:  # reading it tells
             return
         tick = _COARSE if modified % _SECOND == 0 else _TICK

@@ -10,9 +10,9 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from saltext_mip.data.database.sqlite import NotWritten, opened, quoted
+from saltext_mip.data.database.sqlite import NotWritten, opened, quoted, the_file
+from saltext_mip.storage.beneath import Where
 from saltext_mip.text import shown
 
 Span = tuple[int, int]
@@ -52,7 +52,7 @@ class OldRows:
                 yield "LIMIT ? OFFSET ?", (_size((first, last)), before)
 
 
-def delete(path: Path, spans: Iterable[Span], *, by: str) -> None:
+def delete(path: Where, spans: Iterable[Span], *, by: str) -> None:
     """The rows of those ids, both ends included, are gone, and what they held is overwritten.
 
     ``by`` is the layout's :attr:`~Layout.row_id`.
@@ -65,11 +65,12 @@ def delete(path: Path, spans: Iterable[Span], *, by: str) -> None:
         db.execute("COMMIT")
 
 
-def adopt(path: Path, source: Path, rows: OldRows, columns: Sequence[tuple[str, str]]) -> int:
+def adopt(path: Where, source: Where, rows: OldRows, columns: Sequence[tuple[str, str]]) -> int:
     """Copy those rows of ``source`` with those columns to the end; how many."""
     names = ", ".join(quoted(name) for name, _ in columns)
     with opened(path) as db:
-        db.execute("ATTACH ? AS old", (f"{source.absolute().as_uri()}?mode=ro&immutable=1",))
+        with the_file(source, "ro", "&immutable=1") as uri:
+            db.execute("ATTACH ? AS old", (uri,))
         db.execute("BEGIN")
         count = 0
         for where, values in rows.selections():
@@ -81,7 +82,7 @@ def adopt(path: Path, source: Path, rows: OldRows, columns: Sequence[tuple[str, 
     return count
 
 
-def filled(path: Path, rows: OldRows, columns: Iterable[str]) -> list[str]:
+def filled(path: Where, rows: OldRows, columns: Iterable[str]) -> list[str]:
     """Those of the columns that have a value in those rows."""
     found = []
     with opened(path, "ro") as db:
@@ -95,13 +96,13 @@ def filled(path: Path, rows: OldRows, columns: Iterable[str]) -> list[str]:
     return found
 
 
-def row_count(path: Path) -> int:
+def row_count(path: Where) -> int:
     """How many rows DATA has."""
     with opened(path) as db:
         return int(db.execute("SELECT count(*) FROM DATA").fetchone()[0])
 
 
-def last_row(path: Path, *, by: str | None) -> int:
+def last_row(path: Where, *, by: str | None) -> int:
     """The highest id; 0 without rows. Without a name for the id: of a table made row by row."""
     if by is None:
         return row_count(path)
@@ -111,7 +112,7 @@ def last_row(path: Path, *, by: str | None) -> int:
 
 
 def finish(
-    path: Path,
+    path: Where,
     parts: Mapping[str, Part],
     seal: bytes,
     *,

@@ -11,17 +11,20 @@ it is put in place, so neither keeps a journal.
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saltext_mip.data.cde.model import DATASET, MAX_VARIABLES, Cde, Variable
 from saltext_mip.data.csvfile.validator import added_variables
 from saltext_mip.errors import DataError
 from saltext_mip.problems import Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import File, Where
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +34,11 @@ ROW_IDS = ("rowid", "oid", "_rowid_")  # SQLite's names for a row's id; a column
 _PAGE = 16384  # bytes; of the usual 4096 a row of 170 columns leaves a quarter empty
 _HEADER = 100
 _WRITING = ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE")
+# adbc returns no rows here: an overflow is an error
+_FAILS_UNLESS_MARKED = """
+    SELECT CASE application_id WHEN {:d} THEN 1 ELSE abs(-9223372036854775807 - 1) END
+    FROM pragma_application_id
+"""
 _INT64 = range(-(2**63), 2**63)
 CLASSES = {"text": ("text",), "int": ("integer",), "real": ("real", "integer")}
 _METADATA = (
@@ -89,12 +97,10 @@ class Mark:
     stat: tuple[int, int, int]
 
     @classmethod
-    def of(cls, path: Path) -> Mark | None:
+    def of(cls, path: Where) -> Mark | None:
         """``None`` where there is no database, or not even a whole header of one."""
-        if not path.is_file():  # a FIFO would wait for a writer
-            return None
         try:
-            with path.open("rb") as file:
+            with beneath.opened(path) as file:
                 header = file.read(_HEADER)
                 status = os.fstat(file.fileno())
         except OSError:
@@ -110,12 +116,13 @@ def row_id(columns: Iterable[str]) -> str | None:
     return next((name for name in ROW_IDS if name not in hidden), None)
 
 
-def sides(path: Path) -> tuple[Path, ...]:
+def sides(path: Where) -> tuple[File, ...]:
     """What SQLite may leave beside a database."""
-    return tuple(path.with_name(path.name + side) for side in ("-journal", "-wal", "-shm"))
+    file = beneath.file(path)
+    return tuple(file.with_name(path.name + side) for side in ("-journal", "-wal", "-shm"))
 
 
-def create(path: Path, layout: Layout, cde: Cde | None) -> None:
+def create(path: Where, layout: Layout, cde: Cde | None) -> None:
     """Both tables in the empty file ``path``, METADATA filled, DATA without rows."""
     with opened(path) as db:
         db.execute(f"PRAGMA page_size={_PAGE}")
@@ -126,7 +133,7 @@ def create(path: Path, layout: Layout, cde: Cde | None) -> None:
         db.execute("COMMIT")
 
 
-def replace_metadata(path: Path, cde: Cde) -> None:
+def replace_metadata(path: Where, cde: Cde) -> None:
     """METADATA as ``cde`` has it."""
     with opened(path) as db:
         db.execute("BEGIN")
@@ -145,7 +152,7 @@ def metadata_problems(cde: Cde) -> Iterator[Problem]:
             yield Problem("BoundsNotWhole", column=variable.code, count=count)
 
 
-def serves(path: Path) -> bool:
+def serves(path: Where) -> bool:
     """Whether an engine can read it: a database with both tables, whole, and with rows in DATA."""
     try:
         with opened(path, "ro") as db:
@@ -157,14 +164,16 @@ def serves(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path, mode: str = "rwc") -> Iterator[sqlite3.Connection]:
+def opened(path: Where, mode: str = "rwc") -> Iterator[sqlite3.Connection]:
     """The database, by Python's SQLite, without a journal; statements commit by themselves.
 
     :class:`NotWritten` in the place of SQLite's errors.
     """
     try:
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as db:
+        with ExitStack() as stack:
+            with the_file(path, mode) as uri:
+                db = sqlite3.connect(uri, uri=True, isolation_level=None)
+                stack.enter_context(closing(db))
             if mode != "ro":
                 for pragma in _WRITING:
                     db.execute(f"PRAGMA {pragma}")
@@ -173,19 +182,57 @@ def opened(path: Path, mode: str = "rwc") -> Iterator[sqlite3.Connection]:
         raise NotWritten(str(error)) from error
 
 
+@contextmanager
+def the_file(path: Where, mode: str, options: str = "") -> Iterator[str]:
+    """The URI by which SQLite opens that very file within the block, and not what took its place.
+
+    SQLite opens by name and follows links. So the file is opened here first, without following any,
+    and afterwards SQLite must have the same one open; nothing has been read or written by then.
+    :class:`NotWritten` if not, or where there is no such file.
+    """
+    flags = beneath.READ if mode == "ro" else os.O_RDWR | os.O_NONBLOCK
+    try:
+        file = beneath.file(path).resolved()
+        fd = file.descriptor(flags | (os.O_CREAT if mode == "rwc" else 0), 0o644)
+    except OSError as error:
+        raise NotWritten(os.strerror(error.errno or 0)) from error
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise NotWritten("it is not a file")
+        before = beneath.descriptors_of(fd)
+        yield f"{file.path.absolute().as_uri()}?mode={'ro' if mode == 'ro' else 'rw'}{options}"
+        if not beneath.descriptors_of(fd) - before:
+            raise NotWritten("it was replaced while it was opened")
+    finally:
+        os.close(fd)
+
+
 class RowWriter:
     """DATA taking whole frames, by adbc's SQLite. Nobody else has the file open meanwhile.
 
     :class:`NotWritten` in the place of its errors.
     """
 
-    def __init__(self, path: Path, *, row_id: str | None) -> None:
+    def __init__(self, path: Where, *, row_id: str | None) -> None:
         from adbc_driver_sqlite import dbapi
 
         self.row_id = row_id
         self._error: type[Exception] = dbapi.Error
-        self._db = dbapi.connect(str(path), autocommit=True)
+        # adbc opens the name more than once: what it writes to must have what only we could write
+        mark = secrets.randbits(31)
+        with opened(path, "rw") as db:
+            db.execute(f"PRAGMA application_id={mark}")
+        try:
+            with the_file(path, "rw") as uri:
+                self._db = dbapi.connect(uri, autocommit=True)
+        except self._error as error:  # its text has no reason that would help
+            raise NotWritten("the new database cannot be opened") from error
         self._cursor = self._db.cursor()
+        try:
+            self._run(_FAILS_UNLESS_MARKED.format(mark))
+        except NotWritten:
+            self.__exit__()
+            raise NotWritten("it was replaced while it was opened") from None
         # each value was checked already, and a frame's column has one type
         for pragma in (*_WRITING, "ignore_check_constraints=ON"):
             self._run(f"PRAGMA {pragma}")

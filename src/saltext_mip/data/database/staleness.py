@@ -10,7 +10,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from saltext_mip import text
 from saltext_mip.data.cde.model import Cde, parse
@@ -20,6 +19,7 @@ from saltext_mip.data.data_path import Listing, cde_content, csv_files
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import BuildRecords, Recipe, Record, Source
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
+from saltext_mip.storage.beneath import File, Folder
 
 _CHUNK = 1 << 20
 _NAMED = 3  # files in a reason
@@ -43,7 +43,7 @@ class BuildState:
     """
 
     def __init__(
-        self, folder: Path, records: BuildRecords, *, rows: bool, subjectcode: bool
+        self, folder: Folder, records: BuildRecords, *, rows: bool, subjectcode: bool
     ) -> None:
         self.folder = folder
         self.target = folder / DATABASE_FILE
@@ -132,7 +132,7 @@ def outdated(source: Source, *, strict: bool) -> bool:
     return source.state != "compiled" and not source.bad(strict=strict)
 
 
-def stamp(path: Path) -> Stamp | None:
+def stamp(path: File) -> Stamp | None:
     """The stamp of a file; ``None`` where it cannot be had."""
     try:
         return Stamp.of(path.stat())
@@ -140,20 +140,18 @@ def stamp(path: Path) -> Stamp | None:
         return None
 
 
-def _is_written(path: Path) -> bool:
+def _is_written(path: File) -> bool:
     try:
         return open_files.path_is_written(path, path.stat(), time.time())
     except OSError:  # reading it tells
         return False
 
 
-def digest(path: Path) -> str:
+def digest(path: File) -> str:
     """The SHA-256 of a file; "" where it cannot be read."""
     found = hashlib.sha256()
-    if not path.is_file():  # a FIFO would wait for a writer
-        return ""
     try:
-        with path.open("rb") as file:
+        with path.open() as file:
             while chunk := file.read(_CHUNK):
                 found.update(chunk)
     except OSError:
@@ -161,7 +159,7 @@ def digest(path: Path) -> str:
     return found.hexdigest()
 
 
-def unchanged(source: Source, path: Path) -> Source | None:
+def unchanged(source: Source, path: File) -> Source | None:
     """``source`` with the stamp of now if the file still holds what it did, else ``None``."""
     now = stamp(path)
     if now is not None and now == source.stamp:

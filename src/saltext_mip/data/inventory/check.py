@@ -27,7 +27,7 @@ from saltext_mip.data.inventory.small_datasets import MIN_COUNT, SmallDatasets
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.storage import paths
+from saltext_mip.storage.beneath import Folder
 from saltext_mip.text import first_of, shown
 
 _NAMED = 10  # things in a folder that are named where no CSV file is
@@ -76,8 +76,12 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
         raise DataError(f"{shown(str(target))} not found")
     if cde is not None and not cde.is_file():
         raise DataError(f"{shown(str(cde))} not found")
-    folder, name = (target, None) if target.is_dir() else (target.parent, target.name)
-    pathology = folder.resolve().name
+    where, name = (target, None) if target.is_dir() else (target.parent, target.name)
+    pathology = where.resolve().name
+    try:
+        folder = data_path.opened(where)
+    except OSError as error:
+        raise DataError(f"{shown(str(where))} cannot be opened: {os_message(error)}") from error
     listing = data_path.Listing((name,)) if name else data_path.csv_files(folder)
     found = [Finding(problem) for problem in listing.problems]
     parsed, used, of_cde = _cde(folder, cde, subjectcode=subjectcode)
@@ -86,7 +90,7 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
     tables = {file: reader.read_stamped(folder / file, even_open=True) for file in listing.names}
     repeated = duplicates(folder, candidates(tables), Digests(None))
     known = [code for code, _ in parsed.datasets] if parsed else []
-    small = SmallDatasets(folder.resolve(), lambda: known, min_count=MIN_COUNT)
+    small = SmallDatasets(where.resolve(), lambda: known, min_count=MIN_COUNT)
     for file, (table, stamp) in tables.items():
         of_file = table.findings
         of_file += (Finding(repeated[file]),) if file in repeated else ()
@@ -109,7 +113,7 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
             )
             later += tuple(note.at(file=of.name) for note in notes)
     return Checked(
-        folder,
+        where,
         used,
         tuple(
             CheckedFile(
@@ -133,11 +137,11 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
 
 
 def _cde(
-    folder: Path, cde: Path | None, *, subjectcode: bool
+    folder: Folder, cde: Path | None, *, subjectcode: bool
 ) -> tuple[Cde | None, Path | None, list[Finding]]:
     try:
-        path = cde or paths.inside(folder, CDE_FILE)
-        if cde is None and not path.exists():
+        path = cde or folder.path / CDE_FILE
+        if cde is None and not (folder / CDE_FILE).exists():
             advice = (
                 f"There is no {CDE_FILE} in {shown(str(folder))}: only the form of the files was "
                 "checked. Name the CDE of the pathology: cde=/data/<federation>/<pathology>/"
@@ -145,29 +149,42 @@ def _cde(
             )
             return None, None, [Finding(Problem("NotChecked"), advice=advice)]
         pathology = path.resolve().parent.name
-        parsed = parsed_cde(data_path.content(path), pathology, subjectcode=subjectcode)
+        content = (
+            data_path.cde_content(folder)
+            if cde is None
+            else data_path.content(data_path.named(cde))
+        )
+        parsed = parsed_cde(content, pathology, subjectcode=subjectcode)
         # a copy of the CDE says nothing about the name of its folder
         advised = [of for of in advice_of(parsed) if cde is None or of.rule != "CdeRootCode"]
         return parsed, path, list(map(Finding, advised))
     except CdeInvalid as error:
-        return None, cde or folder / CDE_FILE, list(map(Finding, error.problems()))
+        return None, cde or folder.path / CDE_FILE, list(map(Finding, error.problems()))
     except (UnsafeName, OSError) as error:
         problem = Problem("CdeInvalid", file=CDE_FILE, about=os_message(error))
-        return None, cde or folder / CDE_FILE, [Finding(problem)]
+        return None, cde or folder.path / CDE_FILE, [Finding(problem)]
 
 
-def _nothing(folder: Path) -> Finding:
+def _nothing(folder: Folder) -> Finding:
     """What was expected in a folder without CSV files, and what is there."""
     try:
-        there = sorted(each for each in folder.iterdir() if not each.name.startswith("."))
+        with folder.scan() as entries:
+            there = {e.name: e.is_dir() for e in entries if not e.name.startswith(".")}
+        inner = [name for name in sorted(there) if there[name] and _has_csv_files(folder, name)]
     except OSError as error:
         return Finding(Problem("Unreadable", about=os_message(error)))
-    names = [shown(f"{each.name}/" if each.is_dir() else each.name) for each in there]
+    names = [shown(f"{name}/" if there[name] else name) for name in sorted(there)]
     what = f"It has: {first_of(names, _NAMED)}." if names else "It is empty."
-    inner = [each.name for each in there if each.is_dir() and any(each.glob("*.csv"))]
     hint = f" CSV files are in its folder '{shown(inner[0])}': check that." if inner else ""
     advice = (
         f"Files whose names end in .csv (small letters) are expected in {shown(str(folder))} "
         f"itself. {what}{hint}"
     )
     return Finding(Problem("NothingToCheck"), advice=advice)
+
+
+def _has_csv_files(folder: Folder, name: str) -> bool:
+    try:
+        return bool(data_path.csv_files(folder.folder(name)).names)
+    except OSError:  # a link, or a folder that cannot be opened
+        return False

@@ -30,6 +30,8 @@ from saltext_mip.data.limits import PATHOLOGIES
 from saltext_mip.errors import DataError, UnsafeName
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import File, Folder, Where
 
 if TYPE_CHECKING:
     from saltext_mip.data.cde.model import Cde
@@ -68,7 +70,8 @@ def collect(
     try:
         if folders.is_gone(data_path, state):
             return replace(empty, status="MountGone")
-        found = folders.pathologies(data_path)
+        home = Folder.at(data_path)
+        found = folders.pathologies(home)
         gone = folders.gone_mounts(data_path, state)
     except OSError as error:
         return _unreadable(empty, error)
@@ -79,9 +82,7 @@ def collect(
         )
         problem = _problem(empty, "Unreadable", about)
         return replace(empty, status="Unreadable", problems=(problem,))
-    collector = _Collector(
-        data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
-    )
+    collector = _Collector(home, state, node, subjectcode=subjectcode, min_count=min_count, now=now)
     names = sorted({*found.names, *gone})
     records = tuple(
         collector.gone(name) if name in gone else collector.pathology(name, deep=deep)
@@ -112,16 +113,15 @@ def verify(
         folders.check(data_path, state, node=node)
     except (folders.MountGone, folders.NoDataPath):
         return {}
-    collector = _Collector(
-        data_path, state, node, subjectcode=subjectcode, min_count=min_count, now=now
-    )
     try:
+        home = Folder.at(data_path)
         names = sorted(
-            {*folders.pathologies(data_path).names} - {*folders.gone_mounts(data_path, state)}
+            {*folders.pathologies(home).names} - {*folders.gone_mounts(data_path, state)}
         )
     except OSError as error:
         what = os.strerror(error.errno or 0)
         raise DataError(f"{node}, data path of '{federation}': {what}") from error
+    collector = _Collector(home, state, node, subjectcode=subjectcode, min_count=min_count, now=now)
     answer = {}
     for name in names:
         to_come = cdes_.parse(cdes[name], pathology=name) if name in cdes else None
@@ -140,7 +140,7 @@ class _Collector:
 
     def __init__(
         self,
-        data_path: Path,
+        home: Folder,
         state: Path,
         node: str,
         *,
@@ -148,13 +148,14 @@ class _Collector:
         min_count: int,
         now: Callable[[], int],
     ) -> None:
-        self._data_path = data_path
+        self._home = home
+        self._data_path = home.path
         self._state = state
         self._node = node
         self._subjectcode = subjectcode
         self._min_count = min_count
         self._now = now
-        self._memory = InventoryCache.load(state, data_path=data_path)
+        self._memory = InventoryCache.load(state, data_path=home.path)
         self._findings: dict[str, list[Finding]] = {}
         self._good: dict[str, dict[str, tuple[int, report.Counts]]] = {}
         self._hashes = HashStore(state)
@@ -163,7 +164,10 @@ class _Collector:
         self, name: str, *, deep: bool = True, to_come: Cde | None = None
     ) -> PathologyRecord:
         """Collect one folder; also against the CDE that is ``to_come``."""
-        folder = self._data_path / name
+        try:
+            folder = self._home.folder(name)
+        except OSError as error:  # it is none, or none any more
+            return self._lost(name, error)
         listing = folders.csv_files(folder)
         lost = any(
             problem.rule == "Unreadable" and not problem.file for problem in listing.problems
@@ -186,9 +190,10 @@ class _Collector:
         found += [Finding(cde_problem.at(file=CDE_FILE))] if cde_problem else []
         records = []
         small = SmallDatasets(folder, lambda: rules.datasets(content), min_count=self._min_count)
-        tables = self._tables(name, listing.names, small)
+        tables = self._tables(folder, name, listing.names, small)
         for file, (table, stamp) in tables.items():
-            record, of_file = self._file((name, file), table, stamp, digests, reported, rules)
+            at = (name, folder / file)
+            record, of_file = self._file(at, table, stamp, digests, reported, rules)
             records.append(record)
             found += [finding.at(file=file) for finding in of_file]
         refused = {each.problem.file for each in found if each.problem.hard}
@@ -207,8 +212,8 @@ class _Collector:
             of_others = [*odd.get(record.name, ()), *shared.get(record.name, ())]
             if of_others:
                 found += [finding.at(file=record.name) for finding in of_others]
-                at = {"node": self._node, "pathology": name, "file": record.name}
-                problems = tuple(finding.problem.at(**at) for finding in of_others)
+                where = {"node": self._node, "pathology": name, "file": record.name}
+                problems = tuple(finding.problem.at(**where) for finding in of_others)
                 records[index] = replace(record, problems=record.problems + problems)
         self._findings[name] = found
         place = {"node": self._node, "pathology": name}
@@ -222,6 +227,12 @@ class _Collector:
             cde_problem=cde_problem.at(**place) if cde_problem else None,
             problems=tuple(problem.at(**place) for problem in problems),
         )
+
+    def _lost(self, name: str, error: OSError) -> PathologyRecord:
+        """One that cannot be opened."""
+        problem = folders.not_opened(error)
+        self._findings[name] = [Finding(problem)]
+        return PathologyRecord(name=name, problems=(problem.at(node=self._node, pathology=name),))
 
     def gone(self, name: str) -> PathologyRecord:
         """One folder whose own disk is not mounted: what is there instead is not its data."""
@@ -240,22 +251,20 @@ class _Collector:
             problems.append(Problem("NotRemembered", about=os.strerror(error.errno or 0)))
         if report_on is not None:
             self._hashes.keep_pathologies(report_on)
-            problems += report.write(
-                self._data_path, self._findings, known=report_on, good=self._good
-            )
+            problems += report.write(self._home, self._findings, known=report_on, good=self._good)
         return tuple(problems)
 
     def _file(
         self,
-        place: tuple[str, str],
+        place: tuple[str, File],
         table: Table,
         stamp: Stamp | None,
         digests: list[str],
         reported: str | None,
         rules: CdeRules,
     ) -> tuple[FileRecord, Findings]:
-        pathology, name = place
-        path = self._data_path / pathology / name
+        pathology, path = place
+        name = path.name
         verified: dict[str, Findings] = {}
         if table.sound and stamp is not None:
             for digest in digests:
@@ -300,10 +309,9 @@ class _Collector:
         return record, found
 
     def _tables(
-        self, pathology: str, names: Collection[str], small: SmallDatasets
+        self, folder: Folder, pathology: str, names: Collection[str], small: SmallDatasets
     ) -> dict[str, tuple[Table, Stamp | None]]:
         """Each file's table; with a finding where it repeats rows of another, or is held."""
-        folder = self._data_path / pathology
         tables = {name: self._table((pathology, name), folder / name) for name in names}
         if len(names) > 1:
             files = duplicates.candidates(tables)
@@ -317,7 +325,7 @@ class _Collector:
                 tables[name] = replace(table, findings=(*table.findings, finding)), stamp
         return tables
 
-    def _table(self, place: tuple[str, str], path: Path) -> tuple[Table, Stamp | None]:
+    def _table(self, place: tuple[str, str], path: File) -> tuple[Table, Stamp | None]:
         try:
             stamp = Stamp.of(path.stat())
         except OSError:
@@ -331,7 +339,9 @@ class _Collector:
         return table, read_stamp
 
 
-def against_cde(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool) -> Findings:
+def against_cde(
+    path: Where, table: Table, stamp: Stamp, cde: Cde, *, subjectcode: bool
+) -> Findings:
     """What the file is against that CDE, if it is still the one that the table is of."""
     from polars.exceptions import PolarsError
 
@@ -342,17 +352,17 @@ def against_cde(path: Path, table: Table, stamp: Stamp, cde: Cde, *, subjectcode
         try:
             found = validator.check_file(path, table, cde, subjectcode=subjectcode)
         except PolarsError:  # it was a table when it was read
-            if Stamp.of(path.stat()) == stamp:
+            if Stamp.of(beneath.status(path)) == stamp:
                 raise
             return changing
-        return found if Stamp.of(path.stat()) == stamp else changing
+        return found if Stamp.of(beneath.status(path)) == stamp else changing
     except FileNotFoundError:
         return changing
     except OSError as error:
         return (Finding(Problem("Unreadable", about=os.strerror(error.errno or 0))),)
 
 
-def _cde_content(folder: Path) -> tuple[bytes | None, Problem | None]:
+def _cde_content(folder: Folder) -> tuple[bytes | None, Problem | None]:
     try:
         return folders.cde_content(folder), None
     except FileNotFoundError:

@@ -19,6 +19,7 @@ from saltext_mip.data.csvfile.row_digest import RowDigest, row_digest
 from saltext_mip.data.file_names import looks_like_copy
 from saltext_mip.problems import Problem
 from saltext_mip.storage import state as state_files
+from saltext_mip.storage.beneath import AnyFolder
 from saltext_mip.text import shown
 
 _KNOWN = 10_000  # digests that are kept
@@ -46,7 +47,7 @@ class Digests:
     _loaded: bool = False
     _changed: bool = False
 
-    def of(self, folder: Path, file: Candidate, columns: Sequence[str]) -> RowDigest | None:
+    def of(self, folder: AnyFolder, file: Candidate, columns: Sequence[str]) -> RowDigest | None:
         """That of these columns of its rows; ``None`` where it cannot be read as a table now."""
         from polars import __version__ as version
         from polars.exceptions import PolarsError
@@ -90,7 +91,9 @@ def candidates(tables: Mapping[str, tuple[Table, Stamp | None]]) -> list[Candida
     ]
 
 
-def duplicates(folder: Path, files: Sequence[Candidate], digests: Digests) -> dict[str, Problem]:
+def duplicates(
+    folder: AnyFolder, files: Sequence[Candidate], digests: Digests
+) -> dict[str, Problem]:
     """A problem for each file that has the rows of another, by name."""
     first: dict[str, Candidate] = {}
     alike: dict[Any, list[Candidate]] = {}
@@ -116,7 +119,7 @@ def duplicates(folder: Path, files: Sequence[Candidate], digests: Digests) -> di
 
 
 def _same_rows(
-    folder: Path, files: Sequence[Candidate], digests: Digests
+    folder: AnyFolder, files: Sequence[Candidate], digests: Digests
 ) -> Iterator[list[Candidate]]:
     """Those of these files that have the same rows, in their order."""
     columns = sorted(files[0].header)
@@ -127,7 +130,7 @@ def _same_rows(
 
 
 def _by_digest(
-    folder: Path, files: Sequence[Candidate], columns: Sequence[str], digests: Digests
+    folder: AnyFolder, files: Sequence[Candidate], columns: Sequence[str], digests: Digests
 ) -> list[list[Candidate]]:
     """Groups of two or more; what cannot be read now is in none."""
     groups: dict[RowDigest | None, list[Candidate]] = {}

@@ -7,7 +7,6 @@ is read once more for them, so they are made by a data manager's check alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saltext_mip.data.cde.advice import named
@@ -18,6 +17,8 @@ from saltext_mip.data.csvfile.reader import Table
 from saltext_mip.data.inventory.cache import Findings
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import Where
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,7 +41,7 @@ def of_cde(cde: Cde) -> tuple[Problem, ...]:
     )
 
 
-def of_file(path: Path, table: Table, cde: Cde, found: Findings) -> tuple[Problem, ...]:
+def of_file(path: Where, table: Table, cde: Cde, found: Findings) -> tuple[Problem, ...]:
     """Notes on a file that is accepted here; ``found`` is what its check found."""
     return (*_form(table, cde, found), *_values(path, table, cde))
 
@@ -87,7 +88,7 @@ def _form(table: Table, cde: Cde, found: Findings) -> Iterator[Problem]:
         yield _note("a dataset code that it takes for an empty cell", DATASET, rows)
 
 
-def _values(path: Path, table: Table, cde: Cde) -> Iterator[Problem]:
+def _values(path: Where, table: Table, cde: Cde) -> Iterator[Problem]:
     import polars as pl
 
     asked: dict[tuple[str, str], pl.Expr] = {}
@@ -102,7 +103,7 @@ def _values(path: Path, table: Table, cde: Cde) -> Iterator[Problem]:
     counts = dict.fromkeys(asked, 0)
     columns = sorted({names[code] for code, _ in asked})
     sums = [refused.sum().alias(str(at)) for at, refused in enumerate(asked.values())]
-    with path.open("rb") as file:
+    with beneath.opened(path) as file:
         for block in blocks(file, tuple(names.values())):
             here = block.texts(*columns).select(sums).row(0)
             counts = {key: counts[key] + more for key, more in zip(asked, here, strict=True)}

@@ -25,6 +25,8 @@ from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.duplicates import Candidate
 from saltext_mip.data.inventory.row_hashes import HashStore, in_passes
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import AnyFolder, Where
 from saltext_mip.text import first_of, shown
 
 if TYPE_CHECKING:
@@ -42,7 +44,11 @@ class Overlaps:
     """Compares the files of one pathology's folder; what is in ``memory`` is not compared again."""
 
     def __init__(
-        self, folder: Path, pathology: str, store: HashStore, memory: InventoryCache | None = None
+        self,
+        folder: AnyFolder,
+        pathology: str,
+        store: HashStore,
+        memory: InventoryCache | None = None,
     ) -> None:
         self._folder = folder
         self._pathology = pathology
@@ -118,7 +124,7 @@ class Overlaps:
         for at, rows in sorted(again.items()):
             collector = FindingCollector()
             try:
-                with self._path(files[at]).open("rb") as content:
+                with beneath.opened(self._path(files[at])) as content:
                     parts = blocks(content, files[at].header)
                     of_rows = (rows.count, rows.first)
                     put_down(collector, "VisitInOtherFile", of_rows, parts, (SUBJECT, VISIT))
@@ -131,7 +137,7 @@ class Overlaps:
 
     def _visit_hashes(self, file: Candidate, two: Cde) -> Iterator[pl.Series]:
         validator = Validator(file.header, two, subjectcode=False)
-        with self._path(file).open("rb") as content:
+        with beneath.opened(self._path(file)) as content:
             for block in blocks(content, file.header):
                 yield VISIT_KEY.hashes(validator.values(block))
 
@@ -144,7 +150,7 @@ class Overlaps:
             made.append(path)
         return made
 
-    def _path(self, file: Candidate) -> Path:
+    def _path(self, file: Candidate) -> Where:
         return self._folder / file.name
 
 

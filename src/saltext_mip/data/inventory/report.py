@@ -8,14 +8,15 @@ problems. What ``mip.check`` prints is made by the same :func:`file_lines`.
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from saltext_mip.errors import UnsafeName
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.rules import Severity
-from saltext_mip.storage import atomic, paths
+from saltext_mip.storage import atomic, beneath, paths
+from saltext_mip.storage.beneath import AnyFolder, File
 from saltext_mip.text import first_of, shown
 
 PREFIX, SUFFIX = "mip-report-", ".txt"
@@ -39,7 +40,7 @@ def name_of(pathology: str) -> str:
 
 
 def write(
-    data_path: Path,
+    data_path: AnyFolder,
     found: Mapping[str, Iterable[Finding]],
     *,
     known: Collection[str],
@@ -51,8 +52,9 @@ def write(
     that could not be written is a problem.
     """
     problems = []
+    home = beneath.folder(data_path)
     for pathology, findings in found.items():
-        path = data_path / name_of(pathology)
+        path = home / name_of(pathology)
         text = render(pathology, findings, (good or {}).get(pathology, {}))
         try:
             if text:
@@ -63,9 +65,11 @@ def write(
             problems.append(Problem("ReportUnwritten", pathology=pathology))
     names = {name_of(pathology) for pathology in known}
     try:
-        for path in data_path.glob(f"{PREFIX}*{SUFFIX}"):
-            if path.name not in names and _is_report(path):
-                path.unlink()
+        with home.scan() as entries:
+            there = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
+        for name in there:
+            if name.endswith(SUFFIX) and name not in names and _is_report(home / name):
+                (home / name).unlink()
     except OSError:
         problems.append(Problem("ReportUnwritten"))
     return tuple(problems)
@@ -165,9 +169,12 @@ def _counted(count: int, one: str) -> str:
     return f"{count} {one}{'' if count == 1 else 's'}"
 
 
-def _is_report(path: Path) -> bool:
+def _is_report(path: File) -> bool:
     """Whether a file is a report of ours; nobody else's is removed."""
-    if path.is_symlink() or not path.is_file():
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+    except FileNotFoundError:
         return False
-    with path.open("rb") as file:
+    with path.open() as file:
         return file.read(max(map(len, _HEADINGS))).startswith(_HEADINGS)

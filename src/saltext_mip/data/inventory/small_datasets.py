@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import os
-import stat
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from pathlib import Path
 
 from saltext_mip.data.data_path import ALLOWED_DATASETS
 from saltext_mip.problems import Finding, Problem
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import AnyFolder
 from saltext_mip.text import first_of, shown
 
 RULE = "ManySmallDatasets"
@@ -29,7 +29,9 @@ _SHOWN = 10
 class SmallDatasets:
     """Of one pathology's ``folder``; ``known`` gives the codes that its CDE lists."""
 
-    def __init__(self, folder: Path, known: Callable[[], Iterable[str]], *, min_count: int) -> None:
+    def __init__(
+        self, folder: AnyFolder, known: Callable[[], Iterable[str]], *, min_count: int
+    ) -> None:
         self._folder = folder
         self._known = known
         self._min_count = min_count
@@ -55,24 +57,15 @@ class SmallDatasets:
         return frozenset(self._known()) | allowed(self._folder.parent, self._folder.name)
 
 
-def allowed(data_path: Path, pathology: str) -> frozenset[str]:
+def allowed(data_path: AnyFolder, pathology: str) -> frozenset[str]:
     """The codes of a pathology that the hospital allows; none where the list cannot be read."""
     try:
-        # no link is followed, and a FIFO would wait for a writer
-        fd = os.open(
-            data_path / ALLOWED_DATASETS,
-            os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW,
-        )
-    except OSError:
-        return frozenset()
-    with os.fdopen(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            return frozenset()
-        try:
+        with beneath.opened(beneath.folder(data_path) / ALLOWED_DATASETS) as file:
+            if os.fstat(file.fileno()).st_size > _LARGEST:
+                return frozenset()
             lines = file.read(_LARGEST).decode("utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError):
-            return frozenset()
+    except (OSError, UnicodeDecodeError):
+        return frozenset()
     separator = ";" if lines and ";" in lines[0] else ","  # as a spreadsheet may write it
     rows = csv.DictReader(lines, delimiter=separator)
     return frozenset(

@@ -11,6 +11,7 @@ import pytest
 
 from saltext_mip.data.database import compare, compiler, ingest, rows
 from saltext_mip.data.database.sqlite import NotWritten
+from saltext_mip.storage.beneath import File
 from tests.support import cdes
 from tests.unit.data.database.independent import csv_rows, database_rows
 from tests.unit.data.database.test_compiler import DATABASE, Folder
@@ -111,8 +112,8 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *statements: str) -> None:
     """Some fault changes rows behind the build's back."""
     finish = rows.finish
 
-    def spoiled(path: Path, *args: object, **more: object) -> None:
-        with closing(sqlite3.connect(path)) as db, db:
+    def spoiled(path: File, *args: object, **more: object) -> None:
+        with closing(sqlite3.connect(path.path)) as db, db:
             for statement in statements:
                 db.execute(statement)
         finish(path, *args, **more)

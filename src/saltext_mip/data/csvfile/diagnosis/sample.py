@@ -12,11 +12,12 @@ import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from saltext_mip.data.csvfile.blocks import Block
 from saltext_mip.data.csvfile.diagnosis import encodings, layout
 from saltext_mip.data.csvfile.diagnosis.ragged import number_rows
+from saltext_mip.storage import beneath
+from saltext_mip.storage.beneath import Where
 
 BYTES = 4 << 20  # of the file that are looked at
 ROWS = 100_000
@@ -32,9 +33,9 @@ class Sample(Block):
         return [self.at[row] for row in rows]
 
 
-def sample(path: Path) -> Sample | None:
+def sample(path: Where) -> Sample | None:
     """The rows that can be read; ``None`` where there is none."""
-    with path.open("rb") as file:
+    with beneath.opened(path) as file:
         data = file.read(BYTES)
     whole = len(data) < BYTES
     text = encodings.decode(data, whole=whole).text
