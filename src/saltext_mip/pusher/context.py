@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Federation, Node
+from saltext_mip.generations import open_problems
 from saltext_mip.generations.store import Store
 from saltext_mip.problems import Problem
 from saltext_mip.pusher import forgeries
@@ -20,7 +21,7 @@ from saltext_mip.results import Event, EventKind, ReportedProblem
 from saltext_mip.sealing import Binding
 from saltext_mip.secret import Secret
 from saltext_mip.storage.state import FEDERATION_LOCK
-from saltext_mip.text import shown
+from saltext_mip.text import shown, when
 
 Progress = Callable[[str], None]
 
@@ -133,7 +134,16 @@ class Pusher:
     def report(self, problems: Iterable[Problem]) -> list[ReportedProblem]:
         """The problems as people and programs see them: with the contact of their node."""
         contacts = {node.id: node.contact for node in self.federation.nodes}
-        return [ReportedProblem.of(each, contacts.get(each.node or "")) for each in problems]
+        refused = open_problems.refused(self.state)
+        found = []
+        for each in problems:
+            place = (each.node or "", each.pathology or "", each.file or "")
+            if each.rule == "KeptAsItWas" and place in refused:
+                since = f"since {when(refused[place])}"
+                found.append(ReportedProblem.of(each.at(about=since), contacts.get(place[0])))
+            else:
+                found.append(ReportedProblem.of(each, contacts.get(place[0])))
+        return found
 
     def ask(
         self,

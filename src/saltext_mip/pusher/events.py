@@ -56,7 +56,10 @@ def record_files(
         for what, places, text in reports:
             names = [f"{name}/{file}" for of, name, file in places if of == node]
             if names:
-                pusher.record(what, about=node, message=abbreviated(names) + text, actor="")
+                # without their number: one that is a cell's value, too, would look like one
+                more = " and others" if len(names) > LISTED else ""
+                message = f"{', '.join(names[:LISTED])}{more}{text}"
+                pusher.record(what, about=node, message=message, actor="")
     return after
 
 

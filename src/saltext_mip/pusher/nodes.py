@@ -17,10 +17,10 @@ from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, hint, reasons, sanitize
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.generations import listed
 from saltext_mip.pusher.reachability import HEARD_TO, UNCERTAIN
 from saltext_mip.pusher.services import join_token
 from saltext_mip.results import (
-    Absent,
     CheckNodesResult,
     MembershipResult,
     NodeInfo,
@@ -37,7 +37,9 @@ from saltext_mip.storage.state import (
     read_state,
     write_state,
 )
+from saltext_mip.text import when
 
+NEVER_ASKED = 15.0  # seconds for nodes of which nothing is known when the list is asked for
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -58,7 +60,7 @@ class _Availability:
 
     def of(self, node: str) -> Mapping[str, Any]:
         known = self._known.get(node, {})
-        return {"up": known.get("up"), "since": known.get("since")}
+        return {key: known.get(key) for key in ("up", "since", "asked")}
 
     def heard(self) -> dict[str, datetime]:
         """When each node answered last, to :data:`HEARD_TO`."""
@@ -74,14 +76,15 @@ class _Availability:
         ``since`` changes only when ``up`` does.
         """
         changed: dict[str, bool] = {}
+        moment = now.isoformat(timespec="seconds")
         for node, up in ups.items():
             before = self._known.get(node, {})
-            after = dict(before)
+            after = {**before, "asked": moment}
             if before.get("up") != up:
-                after |= {"up": up, "since": now.isoformat(timespec="seconds")}
+                after |= {"up": up, "since": moment}
                 changed |= {} if before.get("up") is None and up else {node: up}
             if up and now - self.heard().get(node, _NEVER) >= HEARD_TO:
-                after["heard"] = now.isoformat(timespec="seconds")
+                after["heard"] = moment
             self._known[node] = after
         write_state(self._path, self._known)
         return changed
@@ -95,24 +98,40 @@ def last_heard(state: Path) -> dict[str, datetime]:
         return {}
 
 
-def list_nodes(pusher: Pusher, *, host_keys: bool | str | None = None) -> NodesResult:
+def list_nodes(
+    pusher: Pusher, *, host_keys: bool | str | None = None, ask: bool = True
+) -> NodesResult:
     """All nodes with what is known of them, and how ssh reaches them.
 
-    Asks no node, but with ``host_keys`` those whose ssh host keys are not known: all, or one.
+    Asks no node but those that were never asked, and with ``host_keys`` those whose ssh host keys
+    are not known: all, or one. Without ``ask`` none.
     """
     notes = []
+    why = _never_asked(pusher) if ask and not host_keys else {}
     if host_keys:
         name = None if host_keys is True else str(host_keys)
         notes = unknown_host_keys(pusher, [node.id for node in _targets(pusher.federation, name)])
     return NodesResult(
         notes=notes or UNSET,
         federation=pusher.federation.name,
-        nodes=_node_infos(pusher, _Availability(pusher.state), {}),
+        nodes=_node_infos(pusher, _Availability(pusher.state), why),
         ssh=SshAccess(
             **pusher.federation.settings["ssh"],
             known_hosts=str(pusher.state / KNOWN_HOSTS),
         ),
     )
+
+
+def _never_asked(pusher: Pusher) -> dict[str, str]:
+    """Check the connection to nodes of which nothing is known yet; why some do not respond."""
+    availability = _Availability(pusher.state)
+    asked = [node for node in pusher.federation.ids if availability.of(node)["up"] is None]
+    if not asked:
+        return {}
+    pusher.progress(f"checking the connection to {', '.join(asked)}")
+    answers = pusher.ask_within("host_keys", asked, NEVER_ASKED)
+    record_availability(pusher, answers, asked)
+    return reasons(answers)
 
 
 def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
@@ -229,10 +248,11 @@ def disable(
     rotates = not already and join_token.token(pusher.state) is not None
     not_rotated = None
     if not already and not dry_run:
-        when = pusher.now().isoformat(timespec="seconds")
-        pusher.store.disable(node.id, Override(pusher.actor, when, reason or ""))
+        moment = pusher.now().isoformat(timespec="seconds")
+        pusher.store.disable(node.id, Override(pusher.actor, moment, reason or ""))
         pusher.record("disabled", about=node.id, message=reason or "")
         not_rotated = join_token.rotate(pusher) if rotates else None
+    leaving = [] if already else listed.leaving(pusher, node)
     item = PlanItem(
         NOTHING if already else "disable",
         node.id,
@@ -241,16 +261,19 @@ def disable(
     rotation = PlanItem("rotate", "the Swarm's join token", f"{node.id} may have a copy of it")
     plan = [item, rotation] if rotates else [item]
     result = _result(pusher, node, plan, dry_run=dry_run)
-    return structs.replace(result, notes=[not_rotated], retcode=1) if not_rotated else result
+    if not_rotated:
+        return structs.replace(result, notes=[not_rotated, *leaving], retcode=1)
+    return structs.replace(result, notes=leaving or UNSET)
 
 
 def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResult:
     """Enable a node, and enrol its data path as it is now."""
     node = _required_node(pusher.federation, name, "enable")
-    disabled = node.id in pusher.store.disabled()
+    before = pusher.store.disabled().get(node.id)
+    disabled = before is not None
     plan = [
-        PlanItem("enable", node.id, "it is disabled")
-        if disabled
+        PlanItem("enable", node.id, f"disabled by {before.actor} since {when(before.when)}")
+        if before
         else PlanItem(NOTHING, node.id, "already enabled")
     ]
     if disabled and not dry_run:
@@ -258,9 +281,11 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
         pusher.record("enabled", about=node.id)
     if node.role == "ui":
         return _result(pusher, node, plan, dry_run=dry_run)
+    back = listed.returning(pusher, node) if disabled else []
     enrol = PlanItem("enrol", str(node.data_path), "enrolled as it is now")
     if dry_run:
-        return _result(pusher, node, [*plan, enrol], dry_run=True)
+        result = _result(pusher, node, [*plan, enrol], dry_run=True)
+        return structs.replace(result, notes=back or UNSET)
     answers = pusher.ask("enrol", [node.id]).decoded(SentEnrolment)
     if node.id not in answers.values:
         why = reasons(answers)[node.id]
@@ -272,7 +297,7 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
         return structs.replace(result, notes=[f"{node.id}: {note}"], retcode=1)
     sent: SentEnrolment = answers.values[node.id]
     done = [enrol] if sent.changed else []
-    notes: Absent[list[str]] = UNSET
+    notes = back
     if not sent.there:
         notes = [f"{node.id}: folder {node.data_path} not found yet."]
     elif sent.bare:
@@ -280,7 +305,8 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
             f"{node.id}: {node.data_path} has no pathology folder: enrolled as new. "
             "If a disk should be mounted there, mount it and enable the node again."
         ]
-    return structs.replace(_result(pusher, node, [*plan, *done], dry_run=False), notes=notes)
+    result = _result(pusher, node, [*plan, *done], dry_run=False)
+    return structs.replace(result, notes=notes or UNSET)
 
 
 def _result(pusher: Pusher, node: Node, plan: list[PlanItem], *, dry_run: bool) -> MembershipResult:
@@ -292,6 +318,16 @@ def _result(pusher: Pusher, node: Node, plan: list[PlanItem], *, dry_run: bool) 
         plan=plan,
         dry_run=dry_run or UNSET,
     )
+
+
+def _observed(pusher: Pusher, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What was observed of a node, with its age."""
+    asked = known.get("asked")
+    facts = {"up": known["up"], "since": known["since"]}
+    if asked is None:
+        return facts
+    age = pusher.now() - datetime.fromisoformat(asked)
+    return {**facts, "asked": asked, "age": max(0, int(age.total_seconds()))}
 
 
 def _targets(federation: Federation, name: str | None) -> tuple[Node, ...]:
@@ -317,7 +353,7 @@ def _node_infos(
             contact=node.contact,
             data_path=None if node.role == "ui" else str(node.data_path),
             enabled=node.id not in disabled,
-            **availability.of(node.id),
+            **_observed(pusher, availability.of(node.id)),
             reason=why.get(node.id, UNSET),
             disabled=disabled.get(node.id, UNSET),
         )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct
 
 from saltext_mip.plans import PlanItem
-from saltext_mip.results.common import Absent, Facts, Moment, Planned, Result
+from saltext_mip.results.common import Absent, Facts, Moment, Natural, Planned, Result
 
 
 class Override(Struct, frozen=True):
@@ -30,7 +30,9 @@ class NodeInfo(Facts, kw_only=True, frozen=True):
     data_path: Absent[str | None] = UNSET
     enabled: bool
     up: Annotated[bool | None, Meta(description="null: it was not asked yet")]
-    since: Moment | None
+    since: Annotated[Moment | None, Meta(description="when `up` changed, as observed from here")]
+    asked: Annotated[Absent[Moment], Meta(description="when it was asked last")] = UNSET
+    age: Annotated[Absent[Natural], Meta(description="seconds since it was asked last")] = UNSET
     reason: Absent[str] = UNSET
     disabled: Absent[Override] = UNSET
 

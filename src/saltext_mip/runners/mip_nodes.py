@@ -16,7 +16,9 @@ def __virtual__():
 @command
 def nodes(federation=None, host_keys=None):
     """
-    List the federation's nodes, with their last known state. Asks no node, unless for host keys.
+    List the federation's nodes, with what was last observed of each, and how long ago.
+
+    It asks only nodes that were never asked, and with ``host_keys`` those whose keys are not known.
 
     federation
         The federation's name.
@@ -26,7 +28,8 @@ def nodes(federation=None, host_keys=None):
         ``True`` for all nodes, or one node's name.
 
     Returns ``nodes``: ``{minion id: {"role", "short", "address", "hospital", "contact", "enabled",
-    "up" (null: never checked), "since"}}``; ``notes`` on nodes whose host keys could not be had.
+    "up", "since" (when that changed), "asked", "age" (seconds since it was asked)}}``; ``notes`` on
+    nodes whose host keys could not be had.
 
     CLI Example:
 

@@ -11,7 +11,10 @@ from msgspec import UNSET, to_builtins
 from saltext_mip import host_keys
 from saltext_mip.errors import AmbiguousNode, Misuse, UnknownNode
 from saltext_mip.pusher import nodes
+from saltext_mip.pusher.consolidate import Options
+from tests.support.commands import consolidate
 from tests.support.folders import Folders
+from tests.unit.pusher.conftest import rows
 
 MARK = ".mip-data"
 KEY = f"ssh-ed25519 {base64.b64encode(b'0000ssh-ed25519' + bytes(36)).decode()}"
@@ -27,6 +30,10 @@ def listed(fed: Folders) -> Any:
     return to_builtins(nodes.list_nodes(fed.pusher))["nodes"]
 
 
+def since(found: Any) -> dict[str, Any]:
+    return {node: (of["up"], of["since"]) for node, of in found.items()}
+
+
 def check(fed: Folders, name: str | None = None) -> Any:
     return to_builtins(nodes.check_nodes(fed.pusher, name))
 
@@ -39,27 +46,37 @@ def disable(fed: Folders, name: str | None, reason: str | None = None, **how: bo
     return to_builtins(nodes.disable(fed.pusher, name, reason, **{"dry_run": False, **how}))
 
 
-def test_the_list_asks_no_node_and_knows_nothing_before_the_first_check(fed: Folders) -> None:
+def test_the_list_asks_once_those_that_were_never_asked(fed: Folders) -> None:
+    fed.down = {"fed1-wk-h2"}
     found = listed(fed)
     assert list(found) == ["fed1-ms", "fed1-ui", "fed1-wk-h1", "fed1-wk-h2"]
-    assert {(of["up"], of["since"], of["enabled"]) for of in found.values()} == {(None, None, True)}
+    assert {node: (of["up"], of["enabled"]) for node, of in found.items()} == {
+        "fed1-ms": (True, True),
+        "fed1-ui": (True, True),
+        "fed1-wk-h1": (True, True),
+        "fed1-wk-h2": (False, True),
+    }
+    assert found["fed1-wk-h2"]["reason"] == "it does not answer"
+    assert all(of["age"] <= 10 for of in found.values())
     assert found["fed1-ui"]["data_path"] is None
     assert found["fed1-wk-h1"]["data_path"] == str(fed.data("fed1-wk-h1"))
     assert found["fed1-wk-h1"]["contact"] == "it@h1.example"
-    assert fed.asked == []
+    assert fed.asked == [("federation_node.host_keys", tuple(found))]
+    assert listed(fed)["fed1-ms"]["age"] > found["fed1-ms"]["age"]
+    assert len(fed.asked) == 1
 
 
 def test_since_is_when_a_node_went_down_or_came_back(fed: Folders) -> None:
     check(fed)
     first = listed(fed)
     check(fed)
-    assert listed(fed) == first
+    assert since(listed(fed)) == since(first)
     fed.down = {"fed1-wk-h2"}
     assert check(fed)["retcode"] == 1
     down = listed(fed)
     assert down["fed1-wk-h2"]["up"] is False
     assert down["fed1-wk-h2"]["since"] > first["fed1-wk-h2"]["since"]
-    assert down["fed1-wk-h1"] == first["fed1-wk-h1"]
+    assert since(down)["fed1-wk-h1"] == since(first)["fed1-wk-h1"]
 
 
 def test_a_check_of_one_node_is_of_that_node_and_names_why_it_is_down(fed: Folders) -> None:
@@ -69,7 +86,7 @@ def test_a_check_of_one_node_is_of_that_node_and_names_why_it_is_down(fed: Folde
     assert result["nodes"]["fed1-wk-h2"]["reason"] == "it does not answer"
     assert result["down"] == ["fed1-wk-h2"]
     assert "retcode" not in check(fed, "h1")
-    assert listed(fed)["fed1-ms"]["up"] is None
+    assert "age" not in check(fed, "h1")["nodes"].get("fed1-ms", {})
 
 
 def test_a_disabled_node_that_is_down_fails_no_check(fed: Folders) -> None:
@@ -124,6 +141,7 @@ def test_enable_enrols_the_data_path_once(fed: Folders) -> None:
     assert first["changed"] is True
     assert fed.data("fed1-wk-h1", MARK).exists()
     assert "notes" not in first
+    assert first["nodes"]["fed1-wk-h1"]["enabled"] is True
     again = enable(fed, "wk1")
     assert (again["changed"], len(again["plan"])) == (False, 1)
 
@@ -187,3 +205,31 @@ def test_a_node_without_host_keys_is_named(fed: Folders, monkeypatch: pytest.Mon
     assert found == [
         "fed1-wk-h2: its ssh host keys are not known, so ssh does not connect: it has none"
     ]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_disable_and_enable_name_the_datasets_and_when_they_leave_and_return(
+    fed: Folders, dry_run: bool
+) -> None:
+    fed.write("fed1-wk-h2", "dementia", "shared.csv", rows("shared"))
+    fed.write("fed1-wk-h1", "dementia", "shared.csv", rows("shared"))
+    consolidate(fed.pusher, Options())
+    notes = disable(fed, "wk1", dry_run=dry_run)["notes"]
+    assert notes == [
+        "The next mip.consolidate (no controller runs) removes from the listing: dementia: edsd."
+        " Until then they are listed.",
+        "These remain listed, of other nodes: dementia: shared.",
+    ]
+    disable(fed, "wk1")
+    consolidate(fed.pusher, Options())
+    (note,) = enable(fed, "wk1", dry_run=dry_run)["notes"]
+    assert note == (
+        "The next mip.consolidate (no controller runs) lists what fed1-wk-h1 has;"
+        " generation 1 had: dementia: edsd, dementia: shared."
+    )
+
+
+def test_what_enables_a_node_names_who_disabled_it_and_when(fed: Folders) -> None:
+    disable(fed, "wk1", "its disk")
+    item = enable(fed, "wk1")["plan"][0]
+    assert item["reason"].startswith("disabled by operator since 2026-03-12 03:")

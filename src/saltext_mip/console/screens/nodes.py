@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.plans import PlanItem
 from saltext_mip.results import (
     CheckNodesResult,
     CompileResult,
@@ -45,7 +46,20 @@ def membership(screen: Screen, value: MembershipResult) -> None:
     if not value.changed:
         screen.text("No change.", style="good")
     for item in value.plan if value.changed else ():
-        screen.text(f"{item.action} {item.thing}: {item.reason}", hang=2)
+        screen.text(_done(item), hang=2)
+
+
+DONE: Mapping[str, str] = {
+    "enable": "enabled (it was {reason})",
+    "disable": "disabled: {reason}",
+    "enrol": "{reason}",
+    "rotate": "replaced ({reason})",
+}
+
+
+def _done(item: PlanItem) -> str:
+    done = DONE.get(item.action, f"{item.action}: {{reason}}")
+    return f"{item.thing}: {done.replace('{reason}', item.reason)}"
 
 
 def _style(each: NodeInfo) -> Style:
@@ -55,17 +69,38 @@ def _style(each: NodeInfo) -> Style:
 
 
 def _state(each: NodeInfo) -> str:
+    return "; ".join(filter(None, (disabled(each), observed(each))))
+
+
+def observed(each: NodeInfo) -> str:
+    """What was observed of a node, and how long ago."""
+    if each.up is None:
+        return "never checked"
+    ago = "" if each.age is UNSET else f", {_duration(each.age)} ago"
+    if each.up:
+        return f"answers{ago}"
     since = f" since {when(each.since)}" if each.since else ""
-    state = {True: "up", False: "no response", None: "not asked yet"}[each.up] + since
-    if why := value_or(each.reason, ""):
-        state += f" ({why})"
+    why = value_or(each.reason, "")
+    return f"no response{since}{f' ({why})' if why else ''}{ago.replace(',', ', checked')}"
+
+
+def disabled(each: NodeInfo) -> str:
+    """By whom and since when a node is disabled, and why."""
     if each.enabled:
-        return state
-    by = reason = ""
-    if each.disabled is not UNSET:
-        by = f" by {each.disabled.actor}"
-        reason = f": {each.disabled.reason}" if each.disabled.reason else ""
-    return f"disabled{by}{reason}; {state}"
+        return ""
+    if each.disabled is UNSET:
+        return "disabled"
+    why = f": {each.disabled.reason}" if each.disabled.reason else ""
+    return f"disabled by {each.disabled.actor} since {when(each.disabled.when)}{why}"
+
+
+def _duration(seconds: int) -> str:
+    """``20 s``, ``5 min``, ``3 h``, ``2 days``."""
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"
 
 
 def compiled(screen: Screen, value: CompileResult) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.results import ReportedProblem as Problem
+from saltext_mip.rules import RULES
+
+KEPT = "KeptAsItWas"
+Place = tuple[str | None, str | None, str | None]  # of a file: node, pathology, name
 
 SEVERITIES = ("error", "warning", "note")
 STYLE: Mapping[str, Style] = {"error": "bad", "warning": "warn", "note": "plain"}
@@ -15,8 +20,23 @@ PLACES = 5
 GROUPS = 20
 
 
-def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str) -> None:
-    """All ``problems`` places; places with the same fault together."""
+def problem_list(
+    screen: Screen,
+    problems: Sequence[Problem],
+    *,
+    federation: str,
+    in_use: Collection[Place] = (),
+) -> None:
+    """All ``problems`` places; places with the same fault together.
+
+    Of a file that is refused each line tells whether it is left out, or its previous version is in
+    use: no note repeats that. ``in_use``: further files whose previous version is.
+    """
+    kept = dict.fromkeys(in_use, "") | {
+        _file(each): each.about or "" for each in problems if each.rule == KEPT
+    }
+    refused = {_file(each) for each in problems if _is_refused(each)}
+    problems = [each for each in problems if each.rule != KEPT or _file(each) not in refused]
     if not problems:
         return
     screen.gap()
@@ -36,7 +56,7 @@ def problem_list(screen: Screen, problems: Sequence[Problem], *, federation: str
         contact = next((each.contact for each in theirs if each.contact), None)
         screen.title(node or federation, f"contact: {contact}" if contact else "")
         for group in groups:
-            _group(screen, group)
+            _group(screen, group, kept)
     if rest:
         screen.gap()
         screen.text(f"and {number(rest, 'problem')} more: --out=json has them all")
@@ -66,7 +86,25 @@ def _by_rule(problems: Sequence[Problem]) -> list[list[Problem]]:
     return sorted(found.values(), key=lambda group: SEVERITIES.index(group[0].severity))
 
 
-def _group(screen: Screen, group: Sequence[Problem]) -> None:
+def _file(problem: Problem) -> Place:
+    return (problem.node, problem.pathology, problem.file)
+
+
+def _is_refused(problem: Problem) -> bool:
+    """Whether it is about a data file, which cannot be used because of it."""
+    return bool(problem.file and problem.file != CDE_FILE and problem.severity == "error")
+
+
+def _use(problem: Problem, kept: Mapping[Place, str]) -> str:
+    """What is used of the file of a problem."""
+    if not _is_refused(problem) or problem.rule not in RULES or not RULES[problem.rule].hard:
+        return ""
+    if _file(problem) not in kept:
+        return "; left out"
+    return " ".join(filter(None, ("; previous version in use", kept[_file(problem)])))
+
+
+def _group(screen: Screen, group: Sequence[Problem], kept: Mapping[Place, str]) -> None:
     fault = group[0]
     severity = fault.severity
     screen.text(
@@ -77,7 +115,7 @@ def _group(screen: Screen, group: Sequence[Problem]) -> None:
     )
     for problem in group[:PLACES]:
         if where := place(problem):
-            screen.text(where, indent=4, hang=2)
+            screen.text(where + _use(problem, kept), indent=4, hang=2)
     if len(group) > PLACES:
         screen.text(f"and {len(group) - PLACES} more", indent=4)
     if severity != "note":

@@ -25,6 +25,7 @@ from saltext_mip.console.screens.services import service_changes, status
 from saltext_mip.console.screens.text import Screen
 from saltext_mip.results import (
     CompileResult,
+    Databases,
     DiffResult,
     RefreshResult,
     ReportedProblem,
@@ -88,7 +89,7 @@ def render(command: str | None, value: Any, *, width: int = 80) -> Screen:
         federation = _fact(value, "federation", "")
         if federation:
             screen.title(_title(command, value), f"federation {federation}")
-        problem_list(screen, _problems(value), federation=federation)
+        problem_list(screen, _problems(value), federation=federation, in_use=_in_use(value))
         for note in _fact(value, "notes", ()):
             screen.gap()
             screen.text(note, style="warn")
@@ -109,19 +110,40 @@ def _title(command: str, value: Result) -> str:
     return f"{command}, dry run" if _fact(value, "dry_run", False) else command.replace("_", " ")
 
 
-def _problems(value: Result) -> list[ReportedProblem]:
-    """All problems of a return: the federation's, and those of the databases that it compiled."""
-    found = list(_fact(value, "problems", ()))
+def _databases(value: Result) -> Databases:
     match value:
         case CompileResult():
-            databases = value.nodes
+            return value.nodes
         case RefreshResult() | RollbackResult():
-            databases = value_or(value.compile, {})
+            return value_or(value.compile, {})
         case _:
-            databases = {}
-    for node, pathologies in databases.items():
+            return {}
+
+
+def _in_use(value: Result) -> set[tuple[str, str, str]]:
+    """The refused files of which databases have the previous version."""
+    return {
+        (node, name, file)
+        for node, pathologies in _databases(value).items()
+        for name, each in pathologies.items()
+        for file, state in value_or(each.files, {}).items()
+        if state == "kept"
+    }
+
+
+def _problems(value: Result) -> list[ReportedProblem]:
+    """All problems of a return: the federation's, and those of the databases that it compiled.
+
+    What the inventory and the compiler found at the same place is one problem.
+    """
+    found = list(_fact(value, "problems", ()))
+    known = {(each.rule, each.node, each.pathology, each.file, each.column) for each in found}
+    for node, pathologies in _databases(value).items():
         for name, each in pathologies.items():
+            placed = [structs.replace(of, node=node, pathology=name) for of in each.problems]
             found += [
-                structs.replace(problem, node=node, pathology=name) for problem in each.problems
+                of
+                for of in placed
+                if (of.rule, of.node, of.pathology, of.file, of.column) not in known
             ]
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from saltext_mip.conditions import STOPPED
+from saltext_mip.console.screens.nodes import disabled, observed
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.refresh import GRAVE
 from saltext_mip.console.screens.text import Screen, Style
@@ -121,11 +122,8 @@ def _members(screen: Screen, value: StatusResult) -> None:
     rows: list[tuple[str, ...]] = []
     styles: list[Style] = []
     for node, each in value.nodes.items():
-        up = {True: "up", False: "no response", None: "not asked"}[each.up]
-        if not each.enabled:
-            up = "disabled"
-        since = f" since {when(each.since)}" if each.since else ""
-        rows.append((each.short, node, f"Swarm: {each.swarm or 'not a member'}", up + since))
+        state = disabled(each) or observed(each)
+        rows.append((each.short, node, f"Swarm: {each.swarm or 'not a member'}", state))
         styles.append("bad" if each.enabled and not each.up else "plain")
     screen.table(rows, indent=2, styles=styles)
 

@@ -292,7 +292,7 @@ def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:
     entries = snapshot.services.nodes if snapshot.services else {}
     unreachable = snapshot.unreachable
     found = {}
-    for node_id, info in members.list_nodes(pusher).nodes.items():
+    for node_id, info in members.list_nodes(pusher, ask=False).nodes.items():
         swarm = entries[node_id].state if node_id in entries else None
         swarm = swarm if snapshot.services else "unknown"
         facts = {**structs.asdict(info), "reason": unreachable.get(node_id, info.reason)}
