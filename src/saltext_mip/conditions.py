@@ -141,7 +141,10 @@ REASONS: Mapping[str, str] = {
     "SuspendedByPerson": "Run mip resume to resume automatic refreshes.",
     "RolledBack": "Run mip resume to resume automatic refreshes: the next one replaces the "
     "restored generation by what is on the nodes.",
-    "ShrinkGuard": "Review what would be removed; run mip approve to allow it.",
+    "ShrinkGuard": "Review it; then run mip approve to make the change, or mip reject to keep the "
+    "data. All other changes are made.",
+    "ChangeRejected": "Bring the data back at the hospital, or run mip approve for the dataset or "
+    "the node.",
     "Failed": "See the message. Run mip refresh to retry.",
     "Retrying": "It is retried automatically.",
     # Keycloak

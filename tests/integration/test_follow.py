@@ -82,20 +82,19 @@ def test_a_file_that_does_not_compile_leaves_what_was_served(following: Followin
     assert not (following.fed.data_path("fed1-wk-h2") / "mip-report-dementia.txt").exists()
 
 
-def test_too_much_is_held_and_a_person_lets_it_go(following: Following) -> None:
+def test_a_removal_is_held_until_an_operator_approves_it(following: Following) -> None:
     folder = following.fed.data_path("fed1-wk-h1")
     served = following.offered
     (folder / "tbi" / "centre.csv").unlink()
     following.settled(lambda: following.last["kind"] == "held")
     assert following.offered == served
     assert following.conditions()["Held"]["reason"] == "ShrinkGuard"
-    held = following.last["revision"]
     write(following, "fed1-wk-h1", "centre")
-    following.settled(lambda: following.last["revision"] != held)
-    assert following.offered == served
+    following.settled(lambda: "centre" in following.offered["dementia"])
+    assert following.offered["tbi"] == served["tbi"]
+    assert following.compiled("fed1-wk-h1")["tbi"]["current"]
     following.fed.run("mip.approve", FED, check=True)
-    following.settled(lambda: "tbi" not in following.offered)
-    assert "centre" in following.offered["dementia"]
+    assert "tbi" not in following.offered
     assert following.fed.run("mip.approve", FED).returncode == 1
 
 

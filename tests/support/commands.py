@@ -19,6 +19,7 @@ from saltext_mip.pusher.generations import clean as cleaning
 from saltext_mip.pusher.generations import history as generations
 from saltext_mip.pusher.generations import rollback as rolling_back
 from saltext_mip.pusher.generations import show as showing
+from saltext_mip.pusher.holds import decide
 from saltext_mip.pusher.status import report
 
 
@@ -53,5 +54,6 @@ disable = as_json(nodes.disable)
 wake = as_json(control.wake)
 suspend = as_json(control.suspend)
 resume = as_json(control.resume)
-approve = as_json(control.approve)
+approve = as_json(decide.approve)
+reject = as_json(decide.reject)
 sync = as_json(keycloak.sync)

@@ -48,6 +48,7 @@ SHOWN: Mapping[str, str] = {
     "prototypes": "dementia",
     "pull": "pulled: ",
     "refresh": "refresh",
+    "reject": "reject",
     "remove": "fed1",
     "restart": "restart",
     "restore": "rollback",

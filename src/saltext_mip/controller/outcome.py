@@ -62,18 +62,3 @@ def save(state: Path, outcome: Outcome) -> Outcome:
         outcome = replace(outcome, since=before.since)
     storage_state.write_state(state / storage_state.LAST_REFRESH, asdict(outcome))
     return outcome
-
-
-def approve(state: Path, revision: str) -> None:
-    """Approve the removals held at that revision."""
-    storage_state.write_state(state / storage_state.APPROVED, {"revision": revision})
-
-
-def approved(state: Path) -> str | None:
-    """The revision that an operator approved, if any."""
-    value = storage_state.read_state(state / storage_state.APPROVED)
-    return None if value is None else str(value["revision"])
-
-
-def forget_approval(state: Path) -> None:
-    storage_state.remove_state(state / storage_state.APPROVED)

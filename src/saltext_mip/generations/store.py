@@ -20,6 +20,7 @@ from msgspec import DecodeError, Struct, json
 from saltext_mip.errors import MipError, Refused
 from saltext_mip.generations.event_log import EventLog
 from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.holds import HoldStore
 from saltext_mip.generations.overrides import Overrides
 from saltext_mip.storage import atomic, paths
 from saltext_mip.storage import state as state_files
@@ -66,6 +67,7 @@ class Store(Overrides):
         self._generations = state / state_files.GENERATIONS
         self._blobs = state / state_files.BLOBS
         self.event_log = EventLog(state)
+        self.holds = HoldStore(state)
 
     def lock(
         self,

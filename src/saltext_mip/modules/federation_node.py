@@ -165,6 +165,14 @@ def compile_databases(federation, declaration, pathologies=None, force=False, st
 
 
 @_signed
+def hold_files(federation, declaration, parts):
+    """
+    Have databases keep files as they were while a change waits. Called by ``mip.compile``.
+    """
+    return _step(jobs.hold_files, federation, declaration, parts=parts)
+
+
+@_signed
 def databases(federation, declaration, pathologies=None):
     """
     Report of each database whether it is current, and why not.

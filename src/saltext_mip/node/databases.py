@@ -7,8 +7,9 @@ from typing import Any
 
 from saltext_mip.data import data_path
 from saltext_mip.data.database import compare as comparison
-from saltext_mip.data.database import compiler
+from saltext_mip.data.database import compiler, held_files
 from saltext_mip.data.database.compiler import Compiled
+from saltext_mip.data.database.held_files import NOT_HELD
 from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.model import FileRecord
 from saltext_mip.node import data_disk
@@ -31,6 +32,7 @@ def compile_all(
     "seconds", "files": {name: compiled|kept|out}, "problems": [wire form]}}``; no values, small
     counts masked. The reports in the data path have the problems with their values.
     """
+    held = held_files.load(context.state)
     done = {
         name: Compiled("failed", problems=(data_path.not_opened(folder).at(pathology=name),))
         if isinstance(folder, OSError)
@@ -43,6 +45,7 @@ def compile_all(
             force=force,
             strict=strict,
             min_count=context.federation.min_count,
+            held=held.get(name, NOT_HELD),
         )
         for name, folder in _folders(context, pathologies)
     }
@@ -66,11 +69,13 @@ def states(
     ``"differences"`` (problems, without values).
     """
     out: dict[str, Any] = {}
+    held = held_files.load(context.state)
     for name, folder in _folders(context, pathologies):
         how: Any = {
             "pathology": name,
             "rows": _rows(context),
             "subjectcode": context.subjectcode,
+            "held": held.get(name, NOT_HELD),
         }
         if isinstance(folder, OSError):
             rule = data_path.not_opened(folder)

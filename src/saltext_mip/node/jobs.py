@@ -142,6 +142,17 @@ def compile_databases(
     )
 
 
+def hold_files(context: NodeContext, parts: Sequence[str]) -> dict[str, bool]:
+    """Have databases keep files as they were: ``{"changed"}``.
+
+    ``parts`` is the packed ``{pathology: {"kept": [file], "left_out": [file]}}``; no other files
+    are held from now on.
+    """
+    from saltext_mip.data.database import held_files
+
+    return {"changed": held_files.save(context.state, wire.unpack(parts))}
+
+
 def databases(context: NodeContext, pathologies: Sequence[str] | None = None) -> Any:
     """Which databases are current. A packed value."""
     from saltext_mip.node import databases as own_databases

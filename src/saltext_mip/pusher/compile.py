@@ -15,6 +15,7 @@ from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import invalid, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import abbreviated
+from saltext_mip.pusher.holds.guard import send_held_files
 from saltext_mip.results import CompileResult, DatabaseResult, Databases, ReportedProblem
 from saltext_mip.schemas.decoding import decode
 from saltext_mip.text import shown
@@ -80,6 +81,8 @@ def compile_databases(
     strict: bool = False,
 ) -> CompileResult:
     """The same for a caller that holds the lock."""
+    unsent = send_held_files(pusher, nodes)
+    nodes = [node for node in nodes if node.id not in unsent]
     pusher.progress(f"compiling on {', '.join(node.id for node in nodes)}")
     answers = pusher.ask(
         "compile_databases",
@@ -90,7 +93,8 @@ def compile_databases(
     )
     results: Databases = {}
     changed = False
-    problems = unanswered(answers, nodes, "WorkerMissing", "WorkerFailed")
+    problems = list(unsent.values())
+    problems += unanswered(answers, nodes, "WorkerMissing", "WorkerFailed")
     for node in nodes:
         if node.id not in answers.values:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,6 @@ from saltext_mip.controller import loop
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
-from saltext_mip.errors import Refused
 from saltext_mip.generations.rollback import restored
 from saltext_mip.generations.store import Store
 from saltext_mip.plans import PlanItem
@@ -22,12 +22,13 @@ from saltext_mip.results import (
     ControllerResult,
     ControllerState,
     Event,
+    Held,
     LastRefresh,
     Override,
     ReportedCondition,
     WakeResult,
 )
-from saltext_mip.text import when
+from saltext_mip.text import first_of, when
 
 ROLLED_BACK = "RolledBack"
 # what restarted, once for its cause, and does not serve all the same: no further restart follows
@@ -71,21 +72,6 @@ def resume(pusher: Pusher, *, dry_run: bool = False) -> ControllerResult:
     return _result(pusher, changed=changed)
 
 
-def approve(pusher: Pusher, *, dry_run: bool = False) -> ControllerResult:
-    """Approve the held removals: exactly these."""
-    last = outcomes.load(pusher.state)
-    if last is None or last.kind != "held":
-        raise Refused("Nothing is held, so there is nothing to approve.")
-    if dry_run:
-        return _planned(pusher, "approve", f"would remove: {', '.join(last.goes)}")
-    changed = outcomes.approved(pusher.state) != last.revision
-    outcomes.approve(pusher.state, last.revision)
-    Requests(pusher.state).leave_for(PROMPT, pusher.actor)
-    if changed:
-        pusher.record("approved", message=f"removes: {', '.join(last.goes)}")
-    return _result(pusher, changed=changed)
-
-
 def suspended(store: Store, now: datetime) -> Override | None:
     """The suspension in force. One that expired is removed."""
     override = store.suspended()
@@ -116,11 +102,7 @@ def conditions(pusher: Pusher) -> tuple[Condition, ...]:
     override = pusher.store.suspended()
     if override is not None and _in_force(override, now):
         found.append(_suspension(override))
-    if last is not None and last.kind == "held":
-        goes = ", ".join(last.goes)
-        found.append(
-            Condition("Held", "True", last.reason, f"{last.message}; removes: {goes}", last.since)
-        )
+    found += _held(pusher.store.holds.load().changes)
     if last is not None and last.reason == STALLED:
         found.append(Condition("Stalled", "True", STALLED, last.message, last.since))
     elif last is not None and last.kind == "permanent":
@@ -143,6 +125,25 @@ def _suspension(override: Override) -> Condition:
     return Condition("Suspended", "True", reason, text, override.when)
 
 
+def _held(changes: Sequence[Held]) -> Iterator[Condition]:
+    """What waits for a decision; or, where all is decided, what an operator rejected."""
+    undecided = [held for held in changes if not held.decided]
+    shown_first = undecided or [held for held in changes if held.decided]
+    if not shown_first:
+        return
+    reason = "ShrinkGuard" if undecided else "ChangeRejected"
+    texts = [f"{held.thing} on {held.node}{_decision(held)}: {held.why}" for held in shown_first]
+    since = min(held.since for held in shown_first)
+    yield Condition("Held", "True", reason, first_of(texts, 10, "; "), since)
+
+
+def _decision(held: Held) -> str:
+    if not held.decided:
+        return "" if held.available else " (its folder is gone: not available)"
+    reason = f" ({held.decided.reason})" if held.decided.reason else ""
+    return f", {held.decided.decision} by {held.decided.actor}{reason}"
+
+
 def controller_state(pusher: Pusher) -> ControllerState:
     """``conditions`` as above, and ``last``: the outcome of the last refresh, since when it is so,
     the number of attempts, and the time of the next one."""
@@ -161,7 +162,9 @@ def controller_state(pusher: Pusher) -> ControllerState:
             message=last.message,
         )
     return ControllerState(
-        conditions=[ReportedCondition.of(each) for each in conditions(pusher)], last=info
+        conditions=[ReportedCondition.of(each) for each in conditions(pusher)],
+        held=list(pusher.store.holds.load().changes),
+        last=info,
     )
 
 

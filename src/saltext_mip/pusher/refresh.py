@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,19 @@ from msgspec import structs
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import LOOK, OWED, PROMPT, REFRESH, Requests
-from saltext_mip.controller.shrink_guard import Shrink, shrink
 from saltext_mip.data.consolidation.writes import Write
 from saltext_mip.errors import MipError, NodeError
 from saltext_mip.generations.event_log import EventLog
-from saltext_mip.generations.generation import Generation
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import compile as compilation
 from saltext_mip.pusher import consolidate as consolidation
 from saltext_mip.pusher import control
 from saltext_mip.pusher.answers import sanitize
-from saltext_mip.pusher.consolidate import Options, Survey
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
+from saltext_mip.pusher.holds.guard import Guard
 from saltext_mip.pusher.services import rollout
+from saltext_mip.pusher.survey import Options, Survey, plan_survey
 from saltext_mip.pusher.transfer import recover
 from saltext_mip.results import Event, Held, RefreshResult, ReportedProblem
 from saltext_mip.swarm.request import BACK
@@ -47,11 +46,13 @@ class StillStalled(MipError):
 class RefreshRequest:
     """Who requested a refresh: an operator, or a ``run`` of the controller.
 
-    ``asked``: the controller runs it for an operator. ``timeout`` and ``served_within`` in seconds.
+    ``asked``: the controller runs it for an operator. ``guard``: too many removals wait for an
+    approval. ``timeout`` and ``served_within`` in seconds.
     """
 
     run: str | None = None
     asked: bool = True
+    guard: bool = True
     timeout: float = 300.0
     served_within: float = BACK
 
@@ -113,24 +114,25 @@ def _nothing_done(pusher: Pusher, **facts: Any) -> RefreshResult:
     )
 
 
-def plan_refresh(pusher: Pusher) -> RefreshResult:
+def plan_refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> RefreshResult:
     """The plan of a refresh."""
     last = pusher.store.last()
     gathered = gather(pusher, last)
-    found = consolidation.plan_survey(pusher, _options(pusher, follow=None), last, gathered)
+    guard = Guard(pusher, automatic=request.guard)
+    found = guard(plan_survey(pusher, _options(pusher, follow=None), last, gathered))
     consolidated = consolidation.result(pusher, found, found.number, [])
     stale = compilation.plan_compile(pusher, _present(pusher, gathered), None).plan
     plan = [*consolidation.plan_items(found.plan), *(stale or ())]
     plan += rollout.planned(pusher, found.generation(pusher) or last)
-    if too_much := _shrink(pusher, found):
-        plan.append(PlanItem("hold", "everything", "; ".join(too_much.why)))
-    return _nothing_done(
+    plan += guard.plan_items()
+    result = _nothing_done(
         pusher,
         dry_run=True,
         consolidate=consolidated,
         plan=plan,
         problems=consolidated.problems,
     )
+    return structs.replace(result, held=list(guard.held))
 
 
 def record_not_started(state: Path, run: str, error: MipError, when: str) -> None:
@@ -186,14 +188,6 @@ def revision(pusher: Pusher, gathered: Gathered, writes: Iterable[Write] = ()) -
     return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class _RemovesTooMuch(Exception):
-    """The plan removes more than an automatic refresh may."""
-
-    def __init__(self, shrink: Shrink) -> None:
-        super().__init__()
-        self.shrink = shrink
-
-
 class _Refresh:
     """One refresh, under the federation's lock."""
 
@@ -217,23 +211,18 @@ class _Refresh:
         self._news = self._before is None or self._before.revision != self._revision
         self._stalled()
         options = _options(pusher, follow)
-        found = consolidation.plan_survey(pusher, options, last, gathered)
-        try:
-            self._guard(found)
-            return self._apply(found, options, notes)
-        except _RemovesTooMuch as held:
-            return self._held(held.shrink)
+        guard = Guard(pusher, automatic=self._request.guard)
+        found = guard(plan_survey(pusher, options, last, gathered))
+        guard.begin()
+        return self._apply(found, options, guard, notes)
 
-    def _guard(self, found: Survey) -> None:
-        too_much = _shrink(self._pusher, found)
-        if too_much and outcomes.approved(self._pusher.state) != self._revision:
-            raise _RemovesTooMuch(too_much)
-
-    def _apply(self, found: Survey, options: Options, notes: list[str]) -> RefreshResult:
+    def _apply(
+        self, found: Survey, options: Options, guard: Guard, notes: list[str]
+    ) -> RefreshResult:
         pusher = self._pusher
         consolidation.announce_removals(pusher, found.plan)
-        found, number = consolidation.commit(pusher, options, found, guard=self._guard)
-        outcomes.forget_approval(pusher.state)
+        found, number = consolidation.commit(pusher, options, found, guard=guard)
+        guard.end(found)
         self._revision = revision(pusher, found.gathered, found.plan.writes)
         consolidated = consolidation.result(pusher, found, number, notes)
         nodes = _present(pusher, found.gathered)
@@ -246,6 +235,11 @@ class _Refresh:
             served = rollout.serve(
                 pusher,
                 absent=found.gathered.absent,
+                lost=[
+                    (held.node, held.pathology, held.dataset)
+                    for held in guard.held
+                    if not held.available
+                ],
                 again=last in (rollout.NOT_SERVED, rollout.UNKNOWN),
                 within=self._request.served_within,
             )
@@ -277,29 +271,11 @@ class _Refresh:
                 Outcome("temporary", reason=rollout.NOT_SERVED, message=message, changed=changed)
             )
             return structs.replace(result, retcode=1)
-        self.end(Outcome("done", changed=changed))
+        self.end(_finished(guard.undecided, changed=changed))
         if changed:
             pusher.fire("refreshed", {"generation": number})
             pusher.record("refreshed", generation=number)
-        return result
-
-    def _held(self, too_much: Shrink) -> RefreshResult:
-        message = shown(f"it would remove {', '.join(too_much.why)}")
-        outcome = Outcome("held", reason="ShrinkGuard", message=message, goes=too_much.goes)
-        self.end(outcome)
-        back = self.restore_services()
-        return RefreshResult(
-            federation=self._pusher.federation.name,
-            changed=bool(back),
-            consolidate=None,
-            compile={},
-            restarted=list(back),
-            served=None,
-            held=Held(revision=self._revision, goes=list(too_much.goes), why=list(too_much.why)),
-            problems=[],
-            retcode=1,
-            **_controller(self._pusher),
-        )
+        return structs.replace(result, retcode=1) if guard.undecided else result
 
     def restore_services(self) -> tuple[PlanItem, ...]:
         """Restore missing services although the data are not refreshed."""
@@ -343,10 +319,7 @@ class _Refresh:
             Requests(pusher.state).take([OWED])
         if outcome.like(self._before):
             return
-        if outcome.kind == "held":
-            pusher.fire("held", {"reason": outcome.reason, "datasets": len(outcome.goes)})
-            pusher.record("held", message=f"{outcome.reason}: {outcome.message}")
-        elif outcome.kind in ("temporary", "permanent"):
+        if outcome.kind in ("temporary", "permanent"):
             pusher.fire(
                 "failed", {"reason": outcome.reason, "permanent": outcome.kind != "temporary"}
             )
@@ -359,31 +332,13 @@ def _options(pusher: Pusher, follow: Follow | None) -> Options:
     )
 
 
-def _shrink(pusher: Pusher, found: Survey) -> Shrink | None:
-    before: Generation | None = found.last
-    if before is None:
-        return None
-    return shrink(
-        before.pathologies,
-        {pathology.name: pathology.datasets for pathology in found.plan.pathologies},
-        disabled=found.gathered.disabled,
-        max_removed=int(pusher.federation.settings["reactor"]["max_removed"]),
-        repeated=_repeated(before, found),
-    )
-
-
-def _repeated(before: Generation, found: Survey) -> list[str]:
-    """Files with rows or visits of another, which the last generation did not know as such."""
-    known = {
-        (of.get("rule"), of.get("node"), of.get("pathology"), of.get("file"))
-        for of in before.problems
-    }
-    return [
-        f"{problem.node}: {problem.pathology}/{problem.file}"
-        for problem in found.plan.problems
-        if problem.rule in ("OverlappingFile", "VisitInOtherFile")
-        and (problem.rule, problem.node, problem.pathology, problem.file) not in known
-    ]
+def _finished(undecided: Sequence[Held], *, changed: bool) -> Outcome:
+    """All was done but what waits for a decision."""
+    if not undecided:
+        return Outcome("done", changed=changed)
+    message = "; ".join(dict.fromkeys(held.why for held in undecided))
+    goes = tuple(held.thing for held in undecided)
+    return Outcome("held", reason="ShrinkGuard", message=shown(message), goes=goes, changed=changed)
 
 
 def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:

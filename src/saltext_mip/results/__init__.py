@@ -26,10 +26,10 @@ from saltext_mip.results.common import (
 from saltext_mip.results.controller import (
     ControllerResult,
     ControllerState,
+    DecisionResult,
     Event,
     EventKind,
     EventsResult,
-    Held,
     LastRefresh,
     RefreshResult,
     RefusedItem,
@@ -63,6 +63,7 @@ from saltext_mip.results.data import (
     UnavailableNode,
     WorkerResult,
 )
+from saltext_mip.results.holds import Held, HoldDecision
 from saltext_mip.results.local import (
     AcceptedFile,
     CheckResult,
@@ -119,6 +120,7 @@ __all__ = [
     "DatabaseResult",
     "Databases",
     "Decision",
+    "DecisionResult",
     "DeployedNode",
     "DiffResult",
     "Event",
@@ -134,6 +136,7 @@ __all__ = [
     "Held",
     "HereResult",
     "HistoryResult",
+    "HoldDecision",
     "LastRefresh",
     "LogLine",
     "LogsResult",
@@ -205,7 +208,8 @@ COMMANDS: Mapping[str, Any] = {
     "wake": WakeResult,
     "suspend": ControllerResult,
     "resume": ControllerResult,
-    "approve": ControllerResult,
+    "approve": DecisionResult,
+    "reject": DecisionResult,
     "sync_roles": SyncRolesResult,
     "history": HistoryResult,
     "diff": DiffResult,

@@ -19,6 +19,7 @@ from saltext_mip.results.common import (
     Result,
 )
 from saltext_mip.results.data import ConsolidateResult, Databases
+from saltext_mip.results.holds import Held
 
 
 class LastRefresh(Facts, kw_only=True, frozen=True):
@@ -38,15 +39,17 @@ class ControllerState(Facts, kw_only=True, frozen=True):
     """What the controller reports of itself."""
 
     conditions: list[ReportedCondition]
+    held: list[Held]
     last: LastRefresh
 
 
 class ControllerResult(Planned, kw_only=True, frozen=True):
-    """What ``mip.suspend``, ``resume`` and ``approve`` return."""
+    """What ``mip.suspend`` and ``resume`` return."""
 
     federation: str
     changed: bool
     conditions: list[ReportedCondition]
+    held: list[Held]
     last: LastRefresh
 
 
@@ -56,15 +59,8 @@ class WakeResult(Planned, kw_only=True, frozen=True):
     federation: Absent[str] = UNSET
     changed: bool
     conditions: Absent[list[ReportedCondition]] = UNSET
+    held: Absent[list[Held]] = UNSET
     last: Absent[LastRefresh] = UNSET
-
-
-class Held(Facts, kw_only=True, frozen=True):
-    """What a refresh would remove, and why it waits for an approval."""
-
-    revision: str
-    goes: list[str]
-    why: list[str]
 
 
 class RefreshResult(Planned, kw_only=True, frozen=True):
@@ -81,10 +77,22 @@ class RefreshResult(Planned, kw_only=True, frozen=True):
     restarted: list[PlanItem]
     served: Annotated[bool | None, Meta(description="null: no engine could be asked")]
     differences: Absent[list[str]] = UNSET
-    held: Absent[Held] = UNSET
     problems: list[ReportedProblem]
     notes: Absent[list[str]] = UNSET
     conditions: list[ReportedCondition]
+    held: Annotated[list[Held], Meta(description="changes that are not made")]
+    last: LastRefresh
+
+
+class DecisionResult(Planned, kw_only=True, frozen=True):
+    """What ``mip.approve`` and ``reject`` return."""
+
+    federation: str
+    changed: bool
+    decided: Annotated[list[Held], Meta(description="the changes that the decision is about")]
+    refresh: Annotated[RefreshResult | None, Meta(description="that made what was approved")]
+    conditions: list[ReportedCondition]
+    held: list[Held]
     last: LastRefresh
 
 
@@ -136,6 +144,8 @@ EventKind = Literal[
     "suspended",
     "resumed",
     "approved",
+    "rejected",
+    "released",
     "disabled",
     "enabled",
     "started",

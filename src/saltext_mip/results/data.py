@@ -20,6 +20,7 @@ from saltext_mip.results.common import (
     Result,
     Written,
 )
+from saltext_mip.results.holds import Held
 
 
 class PathologyResult(Facts, kw_only=True, frozen=True):
@@ -52,6 +53,7 @@ class ConsolidateResult(Planned, kw_only=True, frozen=True):
     pathologies: dict[str, PathologyResult]
     ui: Absent[dict[str, Written]] = UNSET
     workers: dict[str, WorkerResult]
+    held: Annotated[Absent[list[Held]], Meta(description="changes that are not made")] = UNSET
     problems: list[ReportedProblem]
     notes: Absent[list[str]] = UNSET
 

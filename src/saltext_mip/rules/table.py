@@ -730,6 +730,13 @@ RULES: dict[str, Rule] = by_name(
         "the last good version of the file remains in use",
         "Fix the other problems of the file.",
     ),
+    Rule(
+        "ChangeHeld",
+        "warning",
+        False,
+        "the change of this file waits for a decision; until then the file is served as it was",
+        "Review it with mip status; then run mip.approve or mip.reject.",
+    ),
     # -- rights in Keycloak
     Rule(
         "RightsSplit",

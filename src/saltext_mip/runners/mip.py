@@ -21,6 +21,7 @@ from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.bridge.setup import pusher as pusher_setup
 from saltext_mip.pusher import compile as pusher_compile
 from saltext_mip.pusher import consolidate as pusher_consolidate
+from saltext_mip.pusher.survey import Options
 
 __virtualname__ = "mip"
 __func_alias__ = {"compile_": "compile"}
@@ -39,6 +40,7 @@ def consolidate(
     review_dataset_labels=False,
     missing_worker=None,
     strict=False,
+    guard=False,
     dry_run=False,
     timeout=300,
 ):
@@ -68,6 +70,10 @@ def consolidate(
     strict
         Make any problem an error.
 
+    guard
+        Hold removals as an automatic refresh does: a pathology, a worker's last dataset, or more
+        datasets than ``reactor: max_removed`` are kept until ``mip.approve``.
+
     dry_run
         Return the plan, with reasons, and change nothing.
 
@@ -77,8 +83,9 @@ def consolidate(
     Returns ``federation``, ``generation`` (number), ``changed``, ``pathologies`` ``{name:
     {"datasets": {code: [minion id]}, "added", "removed", "cde_source", "nodes": {minion id:
     "updated"|"unchanged"}}}``, ``workers`` ``{minion id: {"status":
-    "ok"|"missing"|"disabled"|"error", "datasets"}}`` and ``problems``. On failure one error
-    and exit code 1; then nothing was changed, or the next run finishes it.
+    "ok"|"missing"|"disabled"|"error", "datasets"}}``, ``held`` and ``problems``. On failure one
+    error and exit code 1; then nothing was changed, or the next run finishes it. Exit code 1 also
+    if a change waits for a decision.
 
     CLI Example:
 
@@ -91,13 +98,14 @@ def consolidate(
     with open_pusher(__opts__, federation) as pusher:
         return pusher_consolidate.consolidate(
             pusher,
-            pusher_consolidate.Options(
+            Options(
                 online_cdes=online_cdes,
                 datacatalogue_protocol=datacatalogue_protocol,
                 datacatalogue_host=datacatalogue_host,
                 ask=_asking(review_dataset_labels),
                 missing_worker=missing_worker,
                 strict=strict,
+                guard=guard,
                 dry_run=dry_run,
                 timeout=timeout,
             ),

@@ -11,6 +11,7 @@ from saltext_mip.federation import STATE_ROOT
 from saltext_mip.pusher import control, roles
 from saltext_mip.pusher import events as pusher_events
 from saltext_mip.pusher import refresh as pusher_refresh
+from saltext_mip.pusher.holds import decide
 from saltext_mip.results import WakeResult
 
 __virtualname__ = "mip"
@@ -25,9 +26,11 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
     """
     Consolidate, compile what is stale, restart what must see it, and check that it is served.
 
-    The controller does this automatically after a change of data. It is held (``ShrinkGuard``) if
-    it would remove a pathology, a worker's last dataset, or more datasets than the pillar's
-    ``reactor: max_removed``; ``mip.approve`` allows it. A change of rows alone restarts nothing.
+    The controller does this automatically after a change of data. Changes that would remove a
+    pathology, a worker's last dataset, or more datasets than the pillar's ``reactor: max_removed``
+    are held (``ShrinkGuard``): these data are kept as they were, and everything else is done.
+    ``mip.approve`` makes them, ``mip.reject`` keeps the data. A change of rows alone restarts
+    nothing.
 
     federation
         The federation's name.
@@ -46,9 +49,9 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
 
     Returns ``changed``, ``consolidate`` (as ``mip.consolidate``), ``compile`` (as ``mip.compile``),
     ``restarted`` (``[{"action", "thing", "node", "reason"}]``, restored services first),
-    ``served`` (``true``, ``false`` with ``differences``, or null: unknown), ``held``,
-    ``problems``, ``conditions`` and ``last``. Exit code 1 if it is held, a node did not compile or
-    something is not served.
+    ``served`` (``true``, ``false`` with ``differences``, or null: unknown), ``held`` (changes that
+    are not made), ``problems``, ``conditions`` and ``last``. Exit code 1 if a change waits for a
+    decision, a node did not compile or something is not served.
 
     CLI Example:
 
@@ -153,28 +156,102 @@ def resume(federation=None, dry_run=False):
 
 
 @command
-def approve(federation=None, dry_run=False):
+def approve(
+    federation=None,
+    dataset=None,
+    node=None,
+    reason=None,
+    wait=True,
+    dry_run=False,
+    timeout=300,
+):
     """
-    Approve the removals that are held: exactly these. If the data changed since, it is held again.
+    Approve held changes and make them: exactly those that are held now. A later change of the same
+    data is held again.
 
     federation
         The federation's name.
 
-    dry_run
-        Return what would be removed and change nothing.
+    dataset
+        Only the changes of this dataset, pathology, ``pathology/dataset``, or file; or of this
+        node. Default: all that no operator rejected.
 
-    Returns ``changed``, ``conditions`` and ``last``. The controller carries it out;
-    ``mip.refresh`` does so at once. An error if nothing is held.
+    node
+        Only the changes of this node (minion id, short name, hospital or address).
+
+    reason
+        Why; recorded with the decision.
+
+    wait
+        ``False``: leave a request for the controller and return at once.
+
+    dry_run
+        Return what would be done and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation's lock.
+
+    Returns ``changed``, ``decided`` (the changes), ``refresh`` (as ``mip.refresh``), ``held`` (what
+    is held after it), ``conditions`` and ``last``. An error if nothing of that is held; exit code 1
+    if the refresh failed, or what was approved could not be done yet (its node is down): it is done
+    by a later refresh.
 
     CLI Example:
 
     .. code-block:: bash
 
         salt-run mip.approve federation=fed1 dry_run=True
+        salt-run mip.approve federation=fed1 dataset=edsd
         salt-run mip.approve federation=fed1
     """
     with open_pusher(__opts__, federation) as pusher:
-        return control.approve(pusher, dry_run=dry_run)
+        return decide.approve(
+            pusher,
+            dataset=_text(dataset),
+            node=_text(node),
+            reason=reason,
+            wait=wait,
+            dry_run=dry_run,
+            timeout=timeout,
+        )
+
+
+@command
+def reject(federation=None, dataset=None, node=None, reason=None, dry_run=False):
+    """
+    Reject held changes: the data are kept as they were, until they are back at the hospital or an
+    operator runs ``mip.approve`` for them. No refresh makes these changes.
+
+    federation
+        The federation's name.
+
+    dataset
+        Only the changes of this dataset, pathology, ``pathology/dataset``, or file; or of this
+        node. Default: all that are not decided.
+
+    node
+        Only the changes of this node (minion id, short name, hospital or address).
+
+    reason
+        Why; shown in the status.
+
+    dry_run
+        Return what would be decided and change nothing.
+
+    Returns ``changed``, ``decided`` (the changes), ``held``, ``conditions`` and ``last``. An error
+    if nothing of that is held.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.reject federation=fed1 dry_run=True
+        salt-run mip.reject federation=fed1 dataset=edsd reason='the disk comes back on Monday'
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return decide.reject(
+            pusher, dataset=_text(dataset), node=_text(node), reason=reason, dry_run=dry_run
+        )
 
 
 @command
@@ -245,3 +322,8 @@ def sync_roles(federation=None, prune=False, copy_from=None, dry_run=False, time
         return roles.sync_roles(
             pusher, dry_run=dry_run, prune=prune, copy_from=copy_from, timeout=timeout
         )
+
+
+def _text(name):
+    """A name that looks like a number comes as one."""
+    return None if name is None else str(name)

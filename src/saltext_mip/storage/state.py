@@ -42,7 +42,8 @@ DECLARED = "declared.json"  # what the controller knows of the declaration
 CONTROLLER_LOCK = "controller.lock"  # of the controller, while it runs
 CONTROLLER = "controller.json"  # the controller's timers
 LAST_REFRESH = "refreshed.json"  # how the last refresh ended
-APPROVED = "approved.json"  # the revision whose removals an operator approved
+HOLDS = "holds.json"  # the changes that wait for a decision, and the files that they keep
+DECISIONS = "decisions"  # a folder: what operators decided about each of them
 
 CHECKED_DECLARATION = "mip-declaration.sha256"  # in Salt's cache: the last one that was valid
 
@@ -52,6 +53,7 @@ INVENTORY_CACHE = "inventory.json"
 ROW_DIGESTS = "row-digests.json"  # of files' rows, to find those that repeat others'
 ROW_HASHES = "row-hashes"  # a folder: hashes of files' rows and visits, for the same
 BUILD_RECORDS = "compiled"  # a folder: what each database was built from
+HELD_FILES = "held-files.json"  # files that databases keep as they were, by pathology
 STAGED = "staged.json"  # the transaction that is staged
 STAGING_LOCK = "staging.lock"
 SPOOL = "spool"  # a folder: later pages of large answers

@@ -17,7 +17,7 @@ from saltext_mip.node.context import NodeContext
 from saltext_mip.node.databases import states
 from saltext_mip.pusher import nodes
 from saltext_mip.pusher.answers import Answers
-from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.survey import Options
 from tests.support.commands import compile_federation, consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows

@@ -16,8 +16,8 @@ from saltext_mip.data.cde.model import CdeInvalid
 from saltext_mip.data.consolidation.planner import CdeGone
 from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissing, Refused
 from saltext_mip.federation import MissingWorker
-from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.context import LIMITS
+from saltext_mip.pusher.survey import Options
 from saltext_mip.transaction.coordinator import CommitUnfinished
 from tests.support import commands
 from tests.support.folders import Folders

@@ -13,10 +13,11 @@ from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
 from saltext_mip.controller.requests import PROMPT, Declared, Requests
 from saltext_mip.controller.step import State
-from saltext_mip.errors import Misuse, Refused
+from saltext_mip.errors import Misuse
 from saltext_mip.pusher import control
-from saltext_mip.results import Override
+from saltext_mip.results import Held, Override
 from saltext_mip.storage.state import CONTROLLER, write_state
+from tests.support import commands
 from tests.support.folders import Folders
 
 HELD = Outcome(
@@ -93,9 +94,6 @@ def test_a_dry_run_plans_and_changes_nothing(fed: Folders) -> None:
     run(fed, control.suspend, "why", None)
     assert planned(control.resume) == "resume"
     assert fed.pusher.store.suspended() is not None
-    outcomes.save(fed.pusher.state, HELD)
-    assert planned(control.approve) == "approve"
-    assert outcomes.approved(fed.pusher.state) is None
     assert pending(fed) == frozenset()
 
 
@@ -109,28 +107,41 @@ def test_a_rollback_is_a_suspension_of_its_own_reason(fed: Folders) -> None:
     assert (conditions(fed), pending(fed)) == ([], {PROMPT})
 
 
-def test_an_approval_is_of_the_revision_that_is_held(fed: Folders) -> None:
-    with pytest.raises(Refused, match="Nothing is held"):
-        control.approve(fed.pusher)
-    outcomes.save(fed.pusher.state, HELD)
-    assert conditions(fed) == [("Held", "ShrinkGuard")]
-    assert run(fed, control.approve)["changed"] is True
-    assert outcomes.approved(fed.pusher.state) == "r1"
-    assert pending(fed) == {PROMPT}
-    assert run(fed, control.approve)["changed"] is False
-    outcomes.save(fed.pusher.state, replace(HELD, revision="r2"))
-    assert run(fed, control.approve)["changed"] is True
-    assert outcomes.approved(fed.pusher.state) == "r2"
-    outcomes.save(fed.pusher.state, replace(HELD, kind="done", goes=()))
-    with pytest.raises(Refused):
-        control.approve(fed.pusher)
+def held(dataset: str, **more: Any) -> Held:
+    facts = {
+        "id": "0" * 16,
+        "node": "fed1-wk-h2",
+        "pathology": "dementia",
+        "dataset": dataset,
+        "files": [f"{dataset}.csv"],
+        "since": HELD.since,
+        "why": "the last dataset of fed1-wk-h2",
+        "change": f"remove dataset {dataset} of dementia on fed1-wk-h2",
+        "available": True,
+        **more,
+    }
+    return Held(**facts)
 
 
-def test_a_held_refresh_names_what_it_would_remove(fed: Folders) -> None:
-    outcomes.save(fed.pusher.state, HELD)
+def test_a_condition_lists_what_is_held(fed: Folders) -> None:
+    changes = [held("ppmi"), held("adni", since="2026-03-12T01:00:00+00:00", available=False)]
+    fed.pusher.store.holds.save(changes, {}, [])
     (one,) = control.conditions(fed.pusher)
-    assert one.message == f"{HELD.message}; removes: dementia: ppmi"
-    assert one.since == HELD.since
+    assert (one.type, one.reason, one.since) == ("Held", "ShrinkGuard", changes[1].since)
+    assert one.message == (
+        "dementia: ppmi on fed1-wk-h2: the last dataset of fed1-wk-h2; dementia: adni on "
+        "fed1-wk-h2 (its folder is gone: not available): the last dataset of fed1-wk-h2"
+    )
+
+
+def test_a_condition_names_who_rejected_it(fed: Folders) -> None:
+    fed.pusher.store.holds.save([held("ppmi")], {}, [])
+    commands.reject(fed.pusher, reason="it comes back")
+    (one,) = control.conditions(fed.pusher)
+    assert one.reason == "ChangeRejected"
+    assert one.message.startswith(
+        "dementia: ppmi on fed1-wk-h2, rejected by operator (it comes back): "
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +151,7 @@ def test_a_held_refresh_names_what_it_would_remove(fed: Folders) -> None:
         ("died", []),
         ("temporary", [("Reconciling", "Retrying")]),
         ("permanent", [("Stalled", "Failed")]),
-        ("held", [("Held", "ShrinkGuard")]),
+        ("held", []),
     ],
 )
 def test_an_outcome_is_a_condition(fed: Folders, kind: Any, expected: Any) -> None:

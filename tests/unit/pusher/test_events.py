@@ -10,8 +10,9 @@ from saltext_mip.controller.requests import Requests
 from saltext_mip.data.consolidation.base_cdes import CdeGone
 from saltext_mip.errors import Misuse
 from saltext_mip.pusher import control, nodes, refresh
-from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.generations import rollback
+from saltext_mip.pusher.holds import decide
+from saltext_mip.pusher.survey import Options
 from saltext_mip.results import Override
 from saltext_mip.storage.state import EVENTS
 from tests.support import commands
@@ -117,10 +118,12 @@ def test_a_hold_and_its_approval_are_told(fed: Folders) -> None:
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
     for _ in range(2):
         refresh.refresh(fed.pusher)
-    control.approve(fed.pusher)
-    assert [each["what"] for each in told(fed)] == ["consolidated", "held", "approved"]
+    decide.approve(fed.pusher, wait=False)
+    kinds = [each["what"] for each in told(fed)]
+    assert kinds == ["consolidated", "held", "compiled", "refreshed", "approved"]
+    assert told(fed)[1]["about"] == "fed1-wk-h2"
     assert "the last dataset of fed1-wk-h2" in told(fed)[1]["message"]
-    assert told(fed)[2]["message"] == "removes: dementia: ppmi"
+    assert told(fed)[-1]["message"] == "dementia: ppmi"
 
 
 def test_a_failure_is_told_once_while_it_fails_in_the_same_way(fed: Folders) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from saltext_mip.pusher import forgeries
 from saltext_mip.pusher.answers import Answers
-from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.consolidate import consolidate
+from saltext_mip.pusher.survey import Options
 from saltext_mip.storage.state import FORGERIES
 from tests.support.folders import Folders
 

@@ -10,7 +10,8 @@ from typing import Any
 from saltext_mip.console.screens.render import render
 from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import MipError
-from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.consolidate import consolidate
+from saltext_mip.pusher.survey import Options
 from saltext_mip.text import shown
 from tests.support.folders import Folders
 

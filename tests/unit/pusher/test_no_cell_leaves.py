@@ -13,7 +13,7 @@ from saltext_mip import wire
 from saltext_mip.data.cde.model import parse
 from saltext_mip.node import databases, jobs, queries
 from saltext_mip.node.context import NodeContext
-from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.survey import Options
 from tests.support import commands
 from tests.support.canary import Canary
 from tests.support.folders import Folders

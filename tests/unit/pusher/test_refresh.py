@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -13,17 +15,17 @@ from saltext_mip.errors import DataError, MipError, NodesFailed, Refused
 from saltext_mip.node import watch_data
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import control
-from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.refresh import RefreshRequest, StillStalled
 from saltext_mip.pusher.services import client, lifecycle, wait
 from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.rollout import NO_SERVICES
+from saltext_mip.pusher.survey import Options
 from saltext_mip.results import Override
 from saltext_mip.swarm.engines.interface import Datasets, Served, differences
 from saltext_mip.swarm.rollout import RestartItem
 from tests.support import cdes, commands, views
 from tests.support.cdes import variable
-from tests.support.commands import consolidate, plan_refresh, refresh, request_refresh
+from tests.support.commands import approve, consolidate, plan_refresh, refresh, request_refresh
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows
 
@@ -203,8 +205,7 @@ def test_a_pathology_that_went_takes_its_key_along(fed: Folders, engines: Engine
     refresh(fed.pusher)
     tbi.unlink()
     assert refresh(fed.pusher)["retcode"] == 1
-    control.approve(fed.pusher)
-    refresh(fed.pusher)
+    approve(fed.pusher)
     assert engines.restarts[1][0] == ("forget", "data/fed1-wk-h1/tbi", "fed1-ms")
 
 
@@ -364,16 +365,153 @@ def test_beside_what_is_not_ours_nothing_is_brought_back(fed: Folders, engines: 
 # -- the guard
 
 
-def test_too_much_is_held_with_nothing_done(fed: Folders, engines: Engines) -> None:
+def test_a_removal_is_held_and_nothing_is_removed(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
     before = fed.files()
     result = refresh(fed.pusher)
-    assert result["held"]["goes"] == ["dementia: ppmi"]
-    assert result["held"]["why"] == ["the last dataset of fed1-wk-h2"]
-    assert (result["retcode"], fed.files()) == (1, before)
+    (held,) = result["held"]
+    assert (held["node"], held["pathology"], held["dataset"]) == ("fed1-wk-h2", "dementia", "ppmi")
+    assert (held["why"], held["files"]) == ("the last dataset of fed1-wk-h2", ["ppmi.csv"])
+    assert (result["retcode"], result["generation"], result["changed"]) == (1, 1, False)
+    assert fed.files() == before
     assert [each["type"] for each in result["conditions"]] == ["Held"]
+    assert [problem["rule"] for problem in result["problems"]] == ["NoData", "ChangeHeld"]
     assert events(fed)[-1] == "held"
+
+
+def codes(fed: Folders, pathology: str = "dementia") -> dict[str, tuple[str, ...]]:
+    last = fed.pusher.store.last()
+    assert last is not None
+    return dict(last.pathologies.get(pathology, {}))
+
+
+def compiled(fed: Folders, node: str, pathology: str = "dementia") -> dict[str, int]:
+    """The rows of each dataset in the node's database."""
+    path = fed.data(node, pathology, "datasets.db")
+    with closing(sqlite3.connect(path)) as db:
+        return dict(db.execute("SELECT dataset, count(*) FROM DATA GROUP BY dataset").fetchall())
+
+
+def test_everything_else_goes_on(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    fed.write("fed1-wk-h2", "dementia", "second.csv", rows("second"))
+    refresh(fed.pusher)
+    for name in ("ppmi", "second"):
+        fed.data("fed1-wk-h2", "dementia", f"{name}.csv").unlink()
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", rows("edsd", 20))
+    fed.write("fed1-wk-h2", "dementia", "other.csv", rows("other"))
+    result = automatic(fed)
+    assert [(held["node"], held["dataset"]) for held in result["held"]] == [
+        ("fed1-wk-h2", "ppmi"),
+        ("fed1-wk-h2", "second"),
+    ]
+    assert (result["changed"], result["generation"], result["served"]) == (True, 2, True)
+    assert codes(fed).keys() == {"edsd", "ppmi", "second", "new", "other"}
+    assert compiled(fed, "fed1-wk-h1") == {"edsd": 20, "new": 12}
+    assert compiled(fed, "fed1-wk-h2") == {"ppmi": 12, "second": 12, "other": 12}
+
+
+def test_what_is_held_is_stable(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    automatic(fed)
+    before, told, restarts = fed.files(), len(fed.events), len(engines.restarts)
+    kept = fed.pusher.store.holds.load()
+    log = len(fed.pusher.store.event_log.events())
+    for _ in range(3):
+        result = automatic(fed)
+        assert (result["changed"], result["generation"]) == (False, 1)
+        assert last(fed).news is False
+    assert (fed.files(), len(fed.events), len(engines.restarts)) == (before, told, restarts)
+    assert len(fed.pusher.store.event_log.events()) == log
+    assert fed.pusher.store.holds.load() == kept
+    plan = commands.compile_federation(fed.pusher, dry_run=True)["plan"]
+    assert {item["action"] for item in plan} == {"nothing"}
+
+
+def test_nothing_that_compiles_drops_what_is_held(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    automatic(fed)
+    commands.compile_federation(fed.pusher, force=True)
+    assert compiled(fed, "fed1-wk-h2") == {"ppmi": 12}
+    fed.write("fed1-ms", "dementia", "CDEsMetadata.json", cde("edsd", "ppmi", version="2"))
+    refresh(fed.pusher)
+    assert compiled(fed, "fed1-wk-h2") == {"ppmi": 12}
+
+
+def test_a_node_that_is_down_stays_held(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    first = automatic(fed)["held"]
+    fed.down = {"fed1-wk-h2"}
+    assert [each["id"] for each in automatic(fed)["held"]] == [first[0]["id"]]
+    assert approve(fed.pusher)["retcode"] == 1
+    assert "ppmi" in codes(fed)
+    fed.down = set()
+    result = automatic(fed)
+    assert (result["held"], "ppmi" in codes(fed)) == ([], False)
+
+
+def test_a_node_that_cannot_be_told_does_not_compile(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+
+    def fails(step: str, node: str) -> None:
+        if step == "hold_files":
+            raise NodesFailed("the disk is full", nodes=node)
+
+    fed.before = fails
+    result = automatic(fed)
+    assert (result["retcode"], last(fed).kind, last(fed).reason) == (1, "temporary", "NotCompiled")
+    assert compiled(fed, "fed1-wk-h2") == {"ppmi": 12}
+    fed.before = lambda step, node: None
+    assert len(automatic(fed)["held"]) == 1
+    assert compiled(fed, "fed1-wk-h2") == {"ppmi": 12}
+
+
+@pytest.mark.parametrize("step", ["hold_files", "compile_databases", "stage", "commit"])
+def test_a_crash_at_any_step_loses_no_hold(fed: Folders, engines: Engines, step: str) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+
+    def dies(now: str, node: str) -> None:
+        if now == step:
+            raise KeyboardInterrupt
+
+    fed.before = dies
+    with pytest.raises(KeyboardInterrupt):
+        automatic(fed)
+    fed.before = lambda now, node: None
+    result = automatic(fed)
+    assert [held["dataset"] for held in result["held"]] == ["ppmi"]
+    assert codes(fed).keys() == {"edsd", "ppmi", "new"}
+    assert compiled(fed, "fed1-wk-h2") == {"ppmi": 12}
+    held = [each for each in fed.pusher.store.event_log.events() if each.what == "held"]
+    assert len(held) == 1
+
+
+def test_a_folder_that_is_gone_is_held_and_not_waited_for(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    folder = fed.data("fed1-wk-h2", "dementia")
+    folder.rename(fed.root / "elsewhere")
+    engines.served["dementia"].pop("ppmi")  # its engine restarted
+    result = automatic(fed)
+    (held,) = result["held"]
+    assert (held["available"], result["served"], last(fed).kind) == (False, True, "held")
+    assert not folder.exists()
+    (fed.root / "elsewhere").rename(folder)
+    engines.served["dementia"]["ppmi"] = ("fed1-wk-h2",)
+    assert automatic(fed)["held"] == []
 
 
 def test_a_file_that_repeats_many_rows_is_held_until_approved(
@@ -384,15 +522,19 @@ def test_a_file_that_repeats_many_rows_is_held_until_approved(
     refresh(fed.pusher)
     more = [*patients[:40], "edsd,100,1.5", "edsd,101,2.5"]
     fed.write("fed1-wk-h1", "dementia", "new.csv", "\n".join(["dataset,age,mmse", *more, ""]))
-    before = fed.files()
-    result = refresh(fed.pusher)
-    assert result["held"]["why"] == ["patients counted twice: fed1-wk-h1: dementia/new.csv"]
-    after = fed.files()
-    assert after.keys() - before.keys() == {"fed1-wk-h1/data/mip-report-dementia.txt"}
-    assert before.items() <= after.items()
-    control.approve(fed.pusher)
-    assert refresh(fed.pusher)["changed"]
-    assert "held" not in refresh(fed.pusher)
+    fed.write("fed1-wk-h2", "dementia", "new.csv", rows("new"))
+    for _ in range(2):  # the second has the problem in the last generation
+        result = refresh(fed.pusher)
+        (held,) = result["held"]
+        assert held["why"] == "patients counted twice: fed1-wk-h1: dementia/new.csv"
+        assert (held["dataset"], held["files"]) == ("", ["new.csv"])
+        assert compiled(fed, "fed1-wk-h1") == {"edsd": 60}
+    assert "new" in codes(fed)
+    plan = commands.compile_federation(fed.pusher, dry_run=True)["plan"]
+    assert {item["action"] for item in plan} == {"nothing"}
+    assert commands.approve(fed.pusher, dataset="new.csv")["changed"] is True
+    assert compiled(fed, "fed1-wk-h1") == {"edsd": 102}
+    assert refresh(fed.pusher)["held"] == []
 
 
 def test_a_visit_that_is_in_two_files_is_held_until_approved(
@@ -406,55 +548,137 @@ def test_a_visit_that_is_in_two_files_is_held_until_approved(
     fed.write("fed1-wk-h1", "dementia", "edsd.csv", f"{header}\nedsd,s1,BL\nedsd,s2,BL\n")
     refresh(fed.pusher)
     fed.write("fed1-wk-h1", "dementia", "new.csv", f"{header}\nedsd,s1,FL1\nedsd,s2,BL\n")
-    result = refresh(fed.pusher)
-    assert result["held"]["why"] == ["patients counted twice: fed1-wk-h1: dementia/new.csv"]
-    control.approve(fed.pusher)
-    assert refresh(fed.pusher)["changed"]
+    (held,) = refresh(fed.pusher)["held"]
+    assert held["why"] == "patients counted twice: fed1-wk-h1: dementia/new.csv"
+    assert approve(fed.pusher)["refresh"]["changed"] is True
     fed.write(
         "fed1-wk-h1", "dementia", "edsd.csv", f"{header}\nedsd,s1,BL\nedsd,s2,BL\nedsd,s3,BL\n"
     )
-    assert "held" not in refresh(fed.pusher)  # the same file is named again
+    assert refresh(fed.pusher)["held"] == []  # the same file is named again
 
 
-def test_held_again_it_tells_nobody_twice(fed: Folders, engines: Engines) -> None:
-    refresh(fed.pusher)
-    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
-    refresh(fed.pusher)
-    since, told = last(fed).since, len(fed.events)
-    refresh(fed.pusher)
-    assert (last(fed).since, len(fed.events)) == (since, told)
-
-
-def test_what_a_person_approves_goes_and_nothing_else(fed: Folders, engines: Engines) -> None:
+def test_what_an_operator_approves_goes_and_nothing_else(fed: Folders, engines: Engines) -> None:
     fed.write("fed1-wk-h1", "dementia", "adni.csv", rows("adni"))
     refresh(fed.pusher)
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
     refresh(fed.pusher)
-    control.approve(fed.pusher)
-    fed.data("fed1-wk-h1", "dementia", "adni.csv").unlink()
-    assert "held" in refresh(fed.pusher)
-    control.approve(fed.pusher)
-    result = refresh(fed.pusher)
-    assert ("held" in result, result["changed"]) == (False, True)
+    for name in ("adni", "edsd"):  # after it was shown
+        fed.data("fed1-wk-h1", "dementia", f"{name}.csv").unlink()
+    result = approve(fed.pusher)
+    assert [held["dataset"] for held in result["held"]] == ["adni", "edsd"]
+    assert (result["retcode"], codes(fed).keys()) == (1, {"adni", "edsd"})
+    assert compiled(fed, "fed1-wk-h2") == {}
+    result = approve(fed.pusher, dataset="adni")
+    assert [held["dataset"] for held in result["held"]] == ["edsd"]
     fed.write("fed1-wk-h2", "dementia", "ppmi.csv", rows("ppmi"))
     refresh(fed.pusher)
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
-    assert "held" in refresh(fed.pusher)
+    held = refresh(fed.pusher)["held"]  # the same content once more: another removal
+    assert {each["dataset"]: "decided" in each for each in held} == {"edsd": False, "ppmi": False}
 
 
-def test_nothing_to_approve_is_an_error(fed: Folders, engines: Engines) -> None:
-    with pytest.raises(Refused):
-        control.approve(fed.pusher)
+def log(fed: Folders) -> list[tuple[str, str, str]]:
+    """The events of holds: what, about, message."""
+    kinds = ("held", "approved", "rejected", "released")
+    found = fed.pusher.store.event_log.events()
+    return [(each.what, each.about, each.message) for each in found if each.what in kinds]
 
 
-def test_data_that_come_back_are_no_longer_held(fed: Folders, engines: Engines) -> None:
+def test_the_events_tell_when_it_began_and_ended_and_who_decided(
+    fed: Folders, engines: Engines
+) -> None:
     refresh(fed.pusher)
     path = fed.data("fed1-wk-h2", "dementia", "ppmi.csv")
-    aside = path.rename(path.with_suffix(".aside"))
+    content = path.read_bytes()
+    path.unlink()
     refresh(fed.pusher)
-    aside.rename(path)
+    path.write_bytes(content)
+    refresh(fed.pusher)
+    path.unlink()
+    refresh(fed.pusher)
+    commands.reject(fed.pusher, reason="it comes back")
+    approve(fed.pusher, node="wk2")
+    began = ("held", "fed1-wk-h2", "dementia: ppmi: the last dataset of fed1-wk-h2")
+    assert log(fed) == [
+        began,
+        ("released", "fed1-wk-h2", "dementia: ppmi: the data are back"),
+        began,
+        ("rejected", "fed1-wk-h2", "dementia: ppmi (it comes back)"),
+        ("approved", "fed1-wk-h2", "dementia: ppmi"),
+        ("released", "fed1-wk-h2", "dementia: ppmi: done, as approved by operator"),
+    ]
+
+
+def test_what_is_rejected_is_kept_until_the_data_are_back(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    path = fed.data("fed1-wk-h2", "dementia", "ppmi.csv")
+    content = path.read_bytes()
+    path.unlink()
+    refresh(fed.pusher)
+    result = commands.reject(fed.pusher, dataset="dementia/ppmi", reason="a mistake")
+    assert [each["reason"] for each in result["conditions"]] == ["ChangeRejected"]
+    for _ in range(2):
+        result = refresh(fed.pusher)
+        assert ("retcode" in result, last(fed).kind) == (False, "done")
+        assert result["held"][0]["decided"]["decision"] == "rejected"
+        assert "ppmi" in codes(fed)
+    with pytest.raises(Refused, match="All that is held was rejected"):
+        approve(fed.pusher)
+    path.write_bytes(content)
     result = refresh(fed.pusher)
-    assert (result["conditions"], result["changed"]) == ([], False)
+    assert (result["held"], result["conditions"], result["changed"]) == ([], [], False)
+    path.unlink()
+    assert "decided" not in refresh(fed.pusher)["held"][0]
+
+
+def test_a_dry_run_decides_nothing(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    refresh(fed.pusher)
+    for decide in (approve, commands.reject):
+        (item,) = decide(fed.pusher, node="h2", dry_run=True)["plan"]
+        assert (item["thing"], item["node"]) == ("dementia: ppmi", "fed1-wk-h2")
+    assert fed.pusher.store.holds.decisions() == {}
+    assert "ppmi" in codes(fed)
+
+
+@pytest.mark.parametrize("name", [{"dataset": "edsd"}, {"node": "wk1"}, {"dataset": "h1"}])
+def test_what_is_not_held_cannot_be_decided(
+    fed: Folders, engines: Engines, name: dict[str, str]
+) -> None:
+    with pytest.raises(Refused, match="Nothing is held"):
+        approve(fed.pusher, **name)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    refresh(fed.pusher)
+    for decide in (approve, commands.reject):
+        with pytest.raises(Refused, match="Held: dementia: ppmi"):
+            decide(fed.pusher, **name)
+
+
+def test_a_disabled_node_takes_its_held_data_along(fed: Folders, engines: Engines) -> None:
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    refresh(fed.pusher)
+    commands.disable(fed.pusher, "wk2", "it moves", dry_run=False)
+    result = refresh(fed.pusher)
+    assert (result["held"], codes(fed).keys()) == ([], {"edsd"})
+    assert log(fed)[-1] == ("released", "fed1-wk-h2", "dementia: ppmi: the node is disabled")
+
+
+def test_an_approval_without_waiting_is_left_to_the_controller(
+    fed: Folders, engines: Engines
+) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
+    refresh(fed.pusher)
+    result = approve(fed.pusher, wait=False)
+    assert result["decided"][0]["decided"]["decision"] == "approved"
+    assert REFRESH in Requests(fed.pusher.state).there()
+    assert "ppmi" in codes(fed)
+    automatic(fed)
+    assert "ppmi" not in codes(fed)
 
 
 def test_a_persons_consolidate_is_not_held(fed: Folders, engines: Engines) -> None:
@@ -470,7 +694,7 @@ def test_a_disk_that_is_gone_takes_nothing_away(fed: Folders, engines: Engines) 
     data.rename(data.with_name("away"))
     data.mkdir()
     result = automatic(fed)
-    assert (result["changed"], "held" in result) == (False, False)
+    assert (result["changed"], result["held"]) == (False, [])
     assert [problem["rule"] for problem in result["problems"]] == ["MountGone"]
 
 

@@ -12,8 +12,9 @@ import pytest
 from saltext_mip.errors import Busy, MipError, Misuse, Refused
 from saltext_mip.keycloak.errors import NoRealm
 from saltext_mip.pusher import roles
-from saltext_mip.pusher.consolidate import Options, consolidate
+from saltext_mip.pusher.consolidate import consolidate
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.survey import Options
 from tests.support.bad_server import body, serving
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import cde, rows

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import UNSET
-
 from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.text import Screen, Style
 from saltext_mip.results import (
     ControllerResult,
+    DecisionResult,
     Held,
+    HoldDecision,
     RefreshResult,
     ReportedCondition,
     WakeResult,
@@ -27,11 +27,10 @@ def refresh(screen: Screen, value: RefreshResult) -> None:
     if value.requested:
         screen.gap()
         screen.text("A refresh was requested from the controller.", style="good")
-    elif value.held is not UNSET:
-        _held(screen, value.held)
     elif value.dry_run:
         plan(screen, value.plan)
     else:
+        held(screen, value.held)
         _done(screen, value)
     conditions(screen, value.conditions)
 
@@ -60,14 +59,42 @@ def conditions(screen: Screen, found: Sequence[ReportedCondition]) -> None:
             screen.text(each.hint, indent=2, hang=3, first="-> ")
 
 
-def _held(screen: Screen, held: Held) -> None:
+def decided(screen: Screen, value: DecisionResult) -> None:
+    """What was decided about which changes, and what the refresh that followed did."""
+    if value.dry_run:
+        plan(screen, value.plan)
+        conditions(screen, value.conditions)
+        return
     screen.gap()
-    screen.title("Refresh held: it would remove too many datasets.", style="bad")
-    for why in held.why:
-        screen.text(why, indent=2, hang=2)
+    for each in value.decided:
+        did = each.decided.decision if isinstance(each.decided, HoldDecision) else "done"
+        screen.text(f"{each.thing} on {each.node}: {did}", style="good")
+    if value.refresh is not None:
+        refresh(screen, value.refresh)
+        return
+    held(screen, value.held)
+    conditions(screen, value.conditions)
+
+
+def held(screen: Screen, changes: Sequence[Held]) -> None:
+    """Each change that is not made: what, where, since when, why, and who decided what."""
+    if not changes:
+        return
     screen.gap()
-    for thing in held.goes:
-        screen.text(thing, indent=2, hang=2, first="- ", style="bad")
+    screen.title("Held: not changed until a decision; all else was done", style="bad")
+    for each in changes:
+        about = each.why
+        if isinstance(each.decided, HoldDecision):
+            reason = f": {each.decided.reason}" if each.decided.reason else ""
+            about = f"{each.decided.decision} by {each.decided.actor}{reason}"
+        screen.text(f"{each.thing} on {each.node}", indent=2, hang=2, first="- ", style="bad")
+        screen.text(f"{about}, since {when(each.since)}", indent=4, hang=2)
+        if not each.available:
+            screen.text("not available: its folder on the node is gone", indent=4, hang=2)
+        elif each.dataset:
+            screen.text("kept as it was; approving removes it", indent=4, hang=2)
+        else:
+            screen.text("not taken; approving takes it", indent=4, hang=2)
 
 
 def _done(screen: Screen, value: RefreshResult) -> None:

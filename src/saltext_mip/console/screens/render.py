@@ -19,7 +19,7 @@ from saltext_mip.console.screens.generations import clean, diff, history, rollba
 from saltext_mip.console.screens.nodes import compiled, membership, nodes
 from saltext_mip.console.screens.plan import setup
 from saltext_mip.console.screens.problems import problem_list
-from saltext_mip.console.screens.refresh import controlled, refresh
+from saltext_mip.console.screens.refresh import controlled, decided, refresh
 from saltext_mip.console.screens.roles import sync_roles
 from saltext_mip.console.screens.services import service_changes, status
 from saltext_mip.console.screens.text import Screen
@@ -59,7 +59,8 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "wake": controlled,
     "suspend": controlled,
     "resume": controlled,
-    "approve": controlled,
+    "approve": decided,
+    "reject": decided,
     "sync_roles": sync_roles,
     "tmux": logs.tmux,
     "logs": logs.logs,

@@ -9,7 +9,7 @@ TASKS = (
     ("preview changes", "mip data consolidate --dry-run; mip diff"),
     ("a worker is down", "mip node check; mip logs --node wk1"),
     ("exclude a worker", "mip node disable --node wk1 --reason '…'"),
-    ("a refresh is held", "mip status; mip approve"),
+    ("a change is held", "mip status; mip approve"),
     ("suspend automation", "mip suspend --reason '…' --for 2h"),
     ("undo", "mip history; mip rollback"),
 )

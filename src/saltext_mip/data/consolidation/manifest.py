@@ -7,7 +7,7 @@ generation stands on, so that 'what exactly was served then' has an answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord
@@ -32,6 +32,8 @@ class ServedFile:
 
 #: Node id to pathology to its files by name.
 Manifest = Mapping[str, Mapping[str, tuple[ServedFile, ...]]]
+#: Node id to pathology to names of files.
+FileNames = Mapping[str, Mapping[str, Collection[str]]]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,31 @@ def owners(
         for code, _ in file.datasets:
             found.setdefault(code, set()).add(order[index])
     return {code: tuple(node for node in order if node in nodes) for code, nodes in found.items()}
+
+
+def with_held(found: Manifest, before: Manifest, held: FileNames) -> Manifest:
+    """``found`` with these files as they were ``before``; those that were not there are left out.
+
+    Of a node that is not in ``found``, these files alone.
+    """
+    out = {node: dict(own) for node, own in found.items()}
+    for node, of in held.items():
+        own = out.setdefault(node, {})
+        for pathology, names in of.items():
+            files = {file.name: file for file in own.get(pathology, ()) if file.name not in names}
+            for file in before.get(node, {}).get(pathology, ()):
+                if file.name in names:
+                    files[file.name] = replace(file, kept=True)
+            own[pathology] = tuple(files[name] for name in sorted(files))
+    return out
+
+
+def of_held(held: FileNames) -> Iterator[Problem]:
+    """A problem for each file whose change is held."""
+    for node, of in sorted(held.items()):
+        for pathology, names in sorted(of.items()):
+            for name in sorted(names):
+                yield Problem("ChangeHeld", node=node, pathology=pathology, file=name)
 
 
 def only(manifest: Manifest, pathologies: Iterable[str]) -> Manifest:

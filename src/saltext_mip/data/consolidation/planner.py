@@ -31,7 +31,7 @@ from saltext_mip.data.consolidation import pathologies_json as pathologies_
 from saltext_mip.data.consolidation import writes as distribution
 from saltext_mip.data.consolidation.base_cdes import CdeGone
 from saltext_mip.data.consolidation.labels import Labels
-from saltext_mip.data.consolidation.manifest import Manifest, Previous, ServedFile
+from saltext_mip.data.consolidation.manifest import FileNames, Manifest, Previous, ServedFile
 from saltext_mip.data.consolidation.participants import Presence
 from saltext_mip.data.consolidation.writes import Write
 from saltext_mip.data.inventory.model import Inventory
@@ -142,6 +142,7 @@ def plan(
     nowhere: Mapping[str, str] | None = None,
     kept_cdes: Mapping[str, bytes] | None = None,
     dropped: unservable.Dropped = unservable.nothing,
+    held: FileNames | None = None,
 ) -> Plan:
     """What to do about the federation as it is.
 
@@ -170,6 +171,8 @@ def plan(
         the last generation's CDEs, of those pathologies at least that :func:`unusable` names
     dropped
         the characters of a name that keep it from being served; such a name is not listed
+    held
+        files whose change waits for a decision: they are as in the last generation
 
     Raises :class:`~saltext_mip.errors.NodesMissing`, :class:`~.model.CdeInvalid` (a CDE cannot be
     read from the disk), :class:`CdeGone`, and :class:`~saltext_mip.errors.Refused` where ``strict``
@@ -185,7 +188,10 @@ def plan(
     problems += base_cdes.problems(presence, cdes, based, invalid, last)
     problems += base_cdes.of_unused(presence, used, cdes)
     kept = presence.kept(missing_worker, previous)
-    found = {**_served(presence, based, last, previous, problems), **kept}
+    found: Manifest = {**_served(presence, based, last, previous, problems), **kept}
+    if held:
+        found = manifest.with_held(found, previous.files if previous else {}, held)
+        problems += manifest.of_held(held)
     problems += unservable.of_manifest(found, dropped)
     files = unservable.without(found, dropped)
     files, beyond = dataset_limits.within(files, presence.workers, previous)

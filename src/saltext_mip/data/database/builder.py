@@ -54,10 +54,10 @@ class Build:
         self._carried = {
             name: source
             for name, source in state.same.items()
-            if fit and not outdated(source, strict=strict) and not _is_of_others(source)
+            if fit and (name in state.held or _is_same(source, strict=strict))
         }
         self._repeated: dict[str, Source] = {}
-        self._todo = [name for name in names if name not in self._carried]
+        self._todo = [name for name in names if name not in self._carried.keys() | state.held]
         odd = {problem.file for problem in state.listing.problems}
         self._odd = [name for name in self._old if name in odd and name not in names]
         self._copying = fit and self._worth_copying()
@@ -91,6 +91,7 @@ class Build:
                     by=self._layout.row_id,
                     deep=not self._copying,
                     carried=bool(self._carried)
+                    or bool(state.held)
                     or any(of.state == "kept" for of in sources.values()),
                 )
                 written.result()
@@ -161,7 +162,8 @@ class Build:
         ]
         alike = {(file.rows, frozenset(file.datasets)) for file in files}
         for name, of in self._carried.items():
-            if of.state == "compiled" and of.stamp is not None:
+            # what is held may not be there any more
+            if of.state == "compiled" and of.stamp is not None and name not in self._state.held:
                 # the header is asked for only where rows may have to be compared
                 near = (of.rows, frozenset(of.datasets)) in alike
                 header = _header(folder / name) if near else ()
@@ -204,6 +206,8 @@ class Build:
         for name in self._odd:
             now = replace(self._old[name], state="out", stamp=None, sha256="", problems=())
             sources[name] = self._kept(temp, name, now, self._old[name])
+        for name in self._state.held - self._carried.keys():
+            sources[name] = self._adopted(temp, name, self._old[name])
         if self._copying:
             alive = {span for source in sources.values() for span in source.spans}
             dead = {span for source in self._old.values() for span in source.spans} - alive
@@ -263,6 +267,11 @@ def _header(path: File) -> tuple[str, ...]:
             return first_row(file) or ()
     except OSError:
         return ()
+
+
+def _is_same(source: Source, *, strict: bool) -> bool:
+    """Whether an unchanged file has the same verdict as before."""
+    return not outdated(source, strict=strict) and not _is_of_others(source)
 
 
 def _is_of_others(source: Source) -> bool:

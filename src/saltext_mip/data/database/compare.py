@@ -26,6 +26,7 @@ from saltext_mip.data.csvfile.validator import Validator, check_header
 from saltext_mip.data.data_path import cde_content, csv_files
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import BuildRecords
+from saltext_mip.data.database.held_files import NOT_HELD, HeldFiles
 from saltext_mip.data.database.sqlite import Layout, NotWritten, quoted
 from saltext_mip.errors import UnsafeName
 from saltext_mip.federation import DATABASE_FILE
@@ -49,6 +50,7 @@ def verify(
     pathology: str | None = None,
     rows: bool = True,
     subjectcode: bool = False,
+    held: HeldFiles = NOT_HELD,
 ) -> tuple[Finding, ...]:
     """All that is in ``folder``'s database and not in its sources, or the other way round.
 
@@ -73,8 +75,8 @@ def verify(
     record, _ = BuildRecords(state, name).find(target)
     kept = [
         span
-        for source in (record.sources.values() if record else ())
-        if source.state == "kept"
+        for file, source in (record.sources.items() if record else ())
+        if source.state == "kept" or file in held.kept
         for span in source.spans
     ]
     comparison = _Comparison(folder, of, subjectcode, kept)
@@ -82,7 +84,9 @@ def verify(
         with database.opened(target, "ro") as db:
             found = comparison.tables(db)
             if comparison.columns:
-                found += comparison.rows(db, csv_files(folder).names if rows else ())
+                names = csv_files(folder).names if rows else ()
+                free = [file for file in names if file not in held.kept | held.left_out]
+                found += comparison.rows(db, free)
     except NotWritten as error:
         found = [Finding(Problem("TablesDiffer", about=error.facts["message"]))]
     return tuple(of.at(pathology=name) for of in found)

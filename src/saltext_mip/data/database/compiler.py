@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from saltext_mip.data.cde.model import Cde, CdeInvalid
 from saltext_mip.data.csvfile import reader
@@ -24,6 +24,7 @@ from saltext_mip.data.data_path import not_opened
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import BuildRecords, Record, State
 from saltext_mip.data.database.builder import Build, put, sealed
+from saltext_mip.data.database.held_files import NOT_HELD, HeldFiles
 from saltext_mip.data.database.ingest import Read
 from saltext_mip.data.database.rows import finish
 from saltext_mip.data.database.sqlite import Layout, NotWritten
@@ -70,6 +71,7 @@ def compile(  # noqa: A001 - it is what it does
     force: bool = False,
     strict: bool = False,
     min_count: int = MIN_COUNT,
+    held: HeldFiles = NOT_HELD,
     read: Read = reader.read_stamped,
     clock: Callable[[], float] = time.monotonic,
 ) -> Compiled:
@@ -89,6 +91,8 @@ def compile(  # noqa: A001 - it is what it does
         warnings keep a file out as errors do
     min_count
         the rows of a dataset from which on it is not small
+    held
+        files that remain as they were compiled, and files that are not taken yet
     read
         gives a file's table and stamp, for whoever has read it already
     clock
@@ -107,7 +111,7 @@ def compile(  # noqa: A001 - it is what it does
             except OSError as error:
                 problem = not_opened(error).at(pathology=name)
                 return Compiled("failed", problems=(problem,), seconds=clock() - begin)
-            run = _Run(here, records, name, rows, subjectcode, strict, min_count, read)
+            run = _Run(here, records, name, rows, subjectcode, strict, min_count, held, read)
             try:
                 done = run.compile(force=force)
             except NotWritten as error:
@@ -130,6 +134,7 @@ def current(
     pathology: str | None = None,
     rows: bool = True,
     subjectcode: bool = False,
+    held: HeldFiles = NOT_HELD,
 ) -> tuple[bool, str | None]:
     """Whether the database is what :func:`compile` would make; if it is not, why.
 
@@ -137,7 +142,8 @@ def current(
     """
     records = BuildRecords(state, folder.name if pathology is None else pathology)
     here = beneath.folder(folder)
-    reason = BuildState(here, records, rows=rows, subjectcode=subjectcode).reason()
+    how: Any = {"rows": rows, "subjectcode": subjectcode, "held": held}
+    reason = BuildState(here, records, **how).reason()
     return reason is None, reason
 
 
@@ -189,6 +195,7 @@ class _Run:
         subjectcode: bool,
         strict: bool,
         min_count: int,
+        held: HeldFiles,
         read: Read,
     ) -> None:
         self._folder = folder
@@ -198,7 +205,7 @@ class _Run:
         self._strict = strict
         self._min_count = min_count
         self._read = read
-        self._state = BuildState(folder, records, rows=rows, subjectcode=subjectcode)
+        self._state = BuildState(folder, records, rows=rows, subjectcode=subjectcode, held=held)
 
     def compile(self, *, force: bool) -> Compiled:
         state = self._state
@@ -290,7 +297,10 @@ class _Run:
             rows=record.rows,
             datasets=tuple(datasets.items()),
             problems=tuple(problems),
-            files={name: source.state for name, source in sources.items()},
+            files={
+                name: "kept" if name in self._state.held else source.state
+                for name, source in sources.items()
+            },
             findings=findings,
         )
 

@@ -18,6 +18,7 @@ from saltext_mip.data.csvfile.reader import Stamp
 from saltext_mip.data.data_path import Listing, cde_content, csv_files
 from saltext_mip.data.database import sqlite as database
 from saltext_mip.data.database.build_record import BuildRecords, Recipe, Record, Source
+from saltext_mip.data.database.held_files import NOT_HELD, HeldFiles
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
 from saltext_mip.storage.beneath import File, Folder
 
@@ -39,11 +40,17 @@ class BuildState:
     ``record`` is what is known of the database that is there; ``exact`` tells whether it is the
     very file, not one that was put back from a copy. ``same`` are the sources that hold what they
     held, by name, with the stamps of now. A file that a program has open for writing is what it was
-    before: in the database as it was compiled, or not there.
+    before: in the database as it was compiled, or not there. So is one that is ``held``.
     """
 
     def __init__(
-        self, folder: Folder, records: BuildRecords, *, rows: bool, subjectcode: bool
+        self,
+        folder: Folder,
+        records: BuildRecords,
+        *,
+        rows: bool,
+        subjectcode: bool,
+        held: HeldFiles = NOT_HELD,
     ) -> None:
         self.folder = folder
         self.target = folder / DATABASE_FILE
@@ -53,14 +60,18 @@ class BuildState:
         self.recipe = Recipe(self._cde_digest(), subjectcode, rows)
         self.same: dict[str, Source] = {}
         sources = self.record.sources if self.record else {}
-        written = {name for name in self.listing.names if _is_written(folder / name)}
-        names = tuple(name for name in self.listing.names if name in sources or name not in written)
+        self.held = frozenset(name for name in held.kept if name in sources and sources[name].spans)
+        free = [name for name in self.listing.names if name not in self.held | held.left_out]
+        written = {name for name in free if _is_written(folder / name)}
+        free = [name for name in free if name in sources or name not in written]
+        names = tuple(sorted((*free, *self.held)))
         self.listing = replace(self.listing, names=names)
         self._names = frozenset(names)
         for name, source in sources.items():
             if name not in self._names:
                 continue
-            found = source if name in written else unchanged(source, folder / name)
+            as_it_was = name in written or name in self.held
+            found = source if as_it_was else unchanged(source, folder / name)
             if found:
                 self.same[name] = found
 
@@ -101,7 +112,7 @@ class BuildState:
                 yield f"'{text.shown(name)}' is new"
             elif name not in self.same:
                 yield f"'{text.shown(name)}' changed"
-            elif outdated(self.same[name], strict=strict):
+            elif name not in self.held and outdated(self.same[name], strict=strict):
                 yield f"'{text.shown(name)}' is judged less strictly"
         for name in record.sources:
             if name not in self._names and name not in odd:

@@ -13,9 +13,9 @@ from saltext_mip.data.cde.model import parse
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
-from saltext_mip.pusher.consolidate import Options, survey
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Gathered
+from saltext_mip.pusher.survey import Options, survey
 from saltext_mip.results import (
     CodebookResult,
     DiffResult,

@@ -64,6 +64,7 @@ def serve(
     pusher: Pusher,
     *,
     absent: Collection[str] = (),
+    lost: Collection[tuple[str, str, str]] = (),
     unlisted: Datasets = NO_DATASETS,
     without_data: Collection[tuple[str, str, str]] = (),
     again: bool = False,
@@ -74,6 +75,8 @@ def serve(
 
     absent
         nodes that did not tell what they have: they are left as they are
+    lost
+        (node, pathology, dataset) that are listed and whose rows are gone with their folder
     unlisted
         datasets that databases have and the generation does not list: engines may serve them
     without_data
@@ -112,7 +115,7 @@ def serve(
         if not rollout.failed:
             remember(pusher, generation, absent=absent)
     done = (*restored, *(item.plan_item for item in rollout.done))
-    wanted = _wanted(pusher.federation, generation, view.served, absent)
+    wanted = _wanted(pusher.federation, generation, view.served, absent, lost)
     limit = min(within, LOOK) if again and not done else within
     left, served = wait.wait_served(
         pusher, wanted, limit, lambda: recover(pusher), absent=absent, unlisted=unlisted
@@ -229,15 +232,24 @@ def _sources(pusher: Pusher, generation: Generation) -> Sources:
 
 
 def _wanted(
-    federation: Federation, generation: Generation, served: Served, absent: Collection[str]
+    federation: Federation,
+    generation: Generation,
+    served: Served,
+    absent: Collection[str],
+    lost: Collection[tuple[str, str, str]],
 ) -> Datasets:
-    """What the engine should serve; of absent nodes what it serves now."""
+    """What the engine should serve; of absent nodes, and of what is lost, what it serves now."""
     out = {node.hostname for node in federation.nodes if node.id in absent}
+    gone = {(federation.by_id(node).hostname, name, code) for node, name, code in lost}
     have = _by_host(served.datasets or {})
     found: dict[str, dict[str, tuple[str, ...]]] = {}
     for name, codes in expected(federation, generation).items():
         for code, hosts in codes.items():
-            there = tuple(h for h in hosts if h not in out or (name, code) in have.get(h, ()))
+            there = tuple(
+                h
+                for h in hosts
+                if (h not in out and (h, name, code) not in gone) or (name, code) in have.get(h, ())
+            )
             if there:
                 found.setdefault(name, {})[code] = there
     return found

@@ -26,7 +26,7 @@ from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import NodesMissing
 from saltext_mip.federation import Federation
 from saltext_mip.problems import Problem
-from saltext_mip.pusher.label_review import LabelUnfit, ask_labels
+from saltext_mip.pusher.questions.label_review import LabelUnfit, ask_labels
 from tests.support import cdes
 from tests.unit.data.consolidation import plancases
 

@@ -11,7 +11,7 @@ import pytest
 from saltext_mip.errors import Busy, Misuse, NodesFailed
 from saltext_mip.generations.retention import QuotaFull
 from saltext_mip.generations.store import GenerationRemoved
-from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.survey import Options
 from saltext_mip.storage.state import BLOBS, GENERATIONS, SUSPENDED, StateBroken
 from saltext_mip.transaction.coordinator import StateUnwritable
 from saltext_mip.transaction.journal import Journal

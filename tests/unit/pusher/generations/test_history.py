@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import Misuse, NodesFailed, Refused
-from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.survey import Options
 from tests.support import commands
 from tests.support.commands import consolidate
 from tests.support.folders import Folders

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.pusher.compile import compile_federation
-from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.survey import Options
 from saltext_mip.results import Override
 from tests.support import commands
 from tests.support.folders import Folders

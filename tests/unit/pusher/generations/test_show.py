@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from saltext_mip.controller import outcome as outcomes
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.pusher import control, nodes
-from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.survey import Options
 from tests.support import commands
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import rows
@@ -70,12 +69,11 @@ def test_an_earlier_one_tells_what_replaced_it(twice: Folders) -> None:
 
 def test_who_approved_its_removals_is_named(twice: Folders) -> None:
     twice.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()
-    outcome = outcomes.Outcome("held", revision="r", reason="ShrinkGuard", goes=("dementia: ppmi",))
-    outcomes.save(twice.pusher.state, outcome)
-    control.approve(twice.pusher)
-    run(twice)
+    commands.consolidate(twice.pusher, Options(guard=True))
+    commands.approve(twice.pusher, wait=False)
+    commands.consolidate(twice.pusher, Options(guard=True))
     found = show(twice, 3)["approved"]
-    assert (found["actor"], found["message"]) == ("operator", "removes: dementia: ppmi")
+    assert (found["actor"], found["message"]) == ("operator", "dementia: ppmi")
     assert "approved" not in show(twice, 2)
 
 

@@ -27,7 +27,7 @@ def fresh(tmp_path: Path) -> Services:
 @pytest.fixture
 def fed(fresh: Services) -> Services:
     """Consolidated and deployed."""
-    from saltext_mip.pusher.consolidate import Options
+    from saltext_mip.pusher.survey import Options
 
     consolidate(fresh.pusher, Options())
     deploy.deploy(fresh.pusher)

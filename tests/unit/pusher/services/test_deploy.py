@@ -234,7 +234,7 @@ def test_engines_that_were_just_made_need_no_restart(fed: Services) -> None:
 
 
 def test_engines_that_were_made_before_the_data_do(fresh: Services) -> None:
-    from saltext_mip.pusher.consolidate import Options
+    from saltext_mip.pusher.survey import Options
 
     run(fresh)
     consolidate(fresh.pusher, Options())

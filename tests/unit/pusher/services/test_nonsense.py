@@ -20,8 +20,8 @@ from saltext_mip.controller.requests import LOOK, Declared, Requests
 from saltext_mip.controller.step import Action
 from saltext_mip.errors import MipError
 from saltext_mip.pusher import refresh as refreshing
-from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.services import deploy
+from saltext_mip.pusher.survey import Options
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.swarm.engines.interface import Health

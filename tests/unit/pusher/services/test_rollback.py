@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from saltext_mip.pusher.compile import compile_federation
-from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.refresh import refresh
 from saltext_mip.pusher.services import deploy, wait
+from saltext_mip.pusher.survey import Options
 from tests.support import commands
 from tests.support.services import Services
 from tests.unit.pusher.conftest import rows, with_data

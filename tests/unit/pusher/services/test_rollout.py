@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from saltext_mip.errors import NodesFailed
-from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.services import lifecycle, rollout
+from saltext_mip.pusher.survey import Options
 from tests.support.commands import consolidate
 from tests.support.services import Services
 from tests.unit.pusher.conftest import rows

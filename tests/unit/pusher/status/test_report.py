@@ -24,10 +24,10 @@ from saltext_mip.node.context import NodeContext
 from saltext_mip.node.jobs import overview
 from saltext_mip.pusher import forgeries
 from saltext_mip.pusher.answers import Answers
-from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.context import MasterProblem
 from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.status import report
+from saltext_mip.pusher.survey import Options
 from saltext_mip.results import DeployedNode, ServicesResult, StatusResult
 from saltext_mip.storage import lock
 from saltext_mip.storage.state import CONTROLLER_LOCK
@@ -140,6 +140,18 @@ def wrong(value: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 def described(value: Mapping[str, Any], node: str) -> str:
     """What ``mip describe`` prints of a node."""
     return str(describe_node(convert(value, StatusResult), node))
+
+
+@pytest.mark.parametrize("name", ["edsd", "new"])
+def test_what_is_held_is_not_reported_as_changed_or_stale(fed: WithServices, name: str) -> None:
+    fed.data(HOSTS[1], "dementia", "ppmi.csv").unlink()
+    # ppmi's rows may have moved there
+    fed.write(HOSTS[0], "dementia", f"{name}.csv", rows("edsd") + "ppmi,70,28.5\n")
+    consolidate(fed.pusher, Options(guard=True))
+    compile_federation(fed.pusher)
+    value = fed.status()
+    found = {each["type"]: each["status"] for each in value["conditions"]}
+    assert (found["Consolidated"], found["Compiled"], found["Held"]) == ("True",) * 3
 
 
 def test_answers_that_were_forged_are_a_condition_of_their_own(fed: WithServices) -> None:

@@ -140,6 +140,7 @@ ACTIONS = (
                 choices=("fail", "skip", "keep"),
             ),
             flag("--strict", name="strict", help="treat any problem as an error"),
+            flag("--guard", name="guard", help="hold removals as an automatic refresh does"),
             flag(
                 "--export-data-structure",
                 name="export",

@@ -9,6 +9,8 @@ from saltext_mip.conditions import TYPES
 from saltext_mip.console.cli.action import (
     DRY_RUN,
     DRY_RUN_ONLY,
+    NODE,
+    OPTIONAL,
     REASON,
     TIMEOUT,
     Arguments,
@@ -23,6 +25,19 @@ from saltext_mip.errors import Misuse
 from saltext_mip.results import ReportedCondition, StatusResult, WaitResult
 
 GROUP = "Automatic operation"
+WAIT = Option(
+    ("--wait",),
+    "wait",
+    "wait until it is done (default), or leave a request and return",
+    {"action": argparse.BooleanOptionalAction},
+)
+HELD = text(
+    "dataset",
+    name="dataset",
+    help="a dataset, a pathology, or a node; default: all",
+    metavar="DATASET",
+    **OPTIONAL,
+)
 POLL = 2.0  # seconds between two checks of a condition
 
 
@@ -72,12 +87,7 @@ ACTIONS = (
         group=GROUP,
         takes=DRY_RUN,
         options=(
-            Option(
-                ("--wait",),
-                "wait",
-                "wait until it is done (default), or leave a request and return",
-                {"action": argparse.BooleanOptionalAction},
-            ),
+            WAIT,
             number(
                 "--served-within",
                 name="served_within",
@@ -110,9 +120,18 @@ ACTIONS = (
     *action(
         "approve",
         function="approve",
-        help="allow a held refresh",
+        help="make held changes: all, or those of a dataset or node",
         group=GROUP,
-        takes=DRY_RUN_ONLY,
+        takes=DRY_RUN | NODE,
+        options=(HELD, WAIT, REASON),
+    ),
+    *action(
+        "reject",
+        function="reject",
+        help="keep the data of held changes as they were",
+        group=GROUP,
+        takes=DRY_RUN_ONLY | NODE,
+        options=(HELD, REASON),
     ),
     *action(
         "wait",
