@@ -201,7 +201,7 @@ def test_the_suspension_tells_by_whom_and_why_and_how_it_ends(later: Folders) ->
     (found,) = commands.wake(later.pusher)["conditions"]
     assert (found["type"], found["reason"]) == ("Suspended", "RolledBack")
     assert found["message"] == "operator restored generation 1: wrong visit dates in tbi"
-    assert "mip.resume" in found["hint"]
+    assert "mip resume" in found["hint"]
     event = commands.events(later.pusher)["events"][-1]
     assert event["what"] == "rolledback" or any(
         each["what"] == "rolledback" and "wrong visit dates" in each["message"]
