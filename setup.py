@@ -32,7 +32,7 @@ class BuildWithSls(build_py):
         return [
             (path, package / path.relative_to(HERE))
             for folder in FOLDERS
-            for kind in ("*.sls", "*.jinja")
+            for kind in ("*.sls", "*.jinja", "*.conf")
             for path in sorted((HERE / folder).rglob(kind))
         ]
 

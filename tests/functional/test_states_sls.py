@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import salt.config
+import yaml
 from saltfactories.utils.functional import Loaders
 
 from saltext_mip.bridge import sls
@@ -89,3 +90,36 @@ def test_a_node_of_another_role_fails_with_the_reason(show: Show) -> None:
         found = show(f"mip.{role}")
         assert "fail_without_changes" in found[f"mip-no-{role}"]["test"]
         assert not {"requirements", "folders", "swarm_joined"} & set(functions(found, "fed1"))
+
+
+@pytest.mark.parametrize("show", ["a-wk"], indirect=True)
+def test_the_settings_of_a_minions_connection_are_those_that_salt_reads(
+    show: Show, tmp_path: Path
+) -> None:
+    (state,) = show("mip.connection").values()
+    facts = {
+        key: value
+        for each in state["file"]
+        if isinstance(each, dict)
+        for key, value in each.items()
+    }
+    path = Path(facts["name"])
+    assert path.parts[-2:] == ("minion.d", "mip.conf")
+    assert facts["source"] == "salt://mip/minion.conf"
+
+    ours = (sls.root() / "states" / "mip" / "minion.conf").read_text("utf-8")
+    (tmp_path / "minion.d").mkdir()
+    (tmp_path / "minion.d" / path.name).write_text(ours)
+    (tmp_path / "minion").write_text("id: a-wk\n")
+    wanted = yaml.safe_load(ours)
+    opts = salt.config.minion_config(str(tmp_path / "minion"))
+    assert {key: opts[key] for key in wanted} == wanted
+    for key, value in wanted.items():
+        kind = salt.config.VALID_OPTS[key]
+        assert isinstance(value, kind) or (kind is float and type(value) is int), key
+    # a dead connection is given up, and another one tried, within a minute
+    dead = (
+        wanted["tcp_keepalive_idle"] + wanted["tcp_keepalive_cnt"] * wanted["tcp_keepalive_intvl"]
+    )
+    assert max(dead, wanted["master_alive_interval"]) <= 60
+    assert wanted["recon_max"] <= 10_000

@@ -41,7 +41,7 @@ def test_every_sls_of_the_tree_is_in_the_wheel(carried: set[str], folder: str) -
     here = {
         f"saltext_mip/_sls/{path.relative_to(HERE)}"
         for path in (HERE / folder).rglob("*")
-        if path.suffix in (".sls", ".jinja")
+        if path.suffix in (".sls", ".jinja", ".conf")
     }
     assert here
     assert here <= carried

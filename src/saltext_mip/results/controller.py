@@ -209,5 +209,6 @@ class SetupResult(Result, kw_only=True, frozen=True):
     changed: bool
     wrote: Annotated[list[str], Meta(description="paths")]
     todo: Annotated[list[str], Meta(description="steps that are left to the operator")]
+    offers: Absent[Annotated[list[str], Meta(description="optional steps")]] = UNSET
     plan: list[PlanItem]
     dry_run: Absent[bool] = UNSET

@@ -186,7 +186,8 @@ def setup(dry_run=False):
     dry_run
         Return the plan and change nothing.
 
-    Returns ``changed``, ``wrote`` (paths), ``todo`` (manual steps), ``plan``. Exit code 1 if the
+    Returns ``changed``, ``wrote`` (paths), ``todo`` (manual steps), ``offers`` (optional steps, for
+    the nodes), ``plan``. Exit code 1 if the
     master's user may not write a file: ``todo`` has the commands for root.
 
     CLI Example:

@@ -272,3 +272,10 @@ def test_what_the_masters_user_may_not_write_is_left_for_root_with_the_commands(
     assert pusher.drop_in.stat().st_uid == 0
     again = pusher.run()
     assert (again["wrote"], "retcode" in again) == ([], False)
+
+
+def test_the_settings_for_minions_are_offered_and_are_no_step_that_is_left(pusher: Pusher) -> None:
+    result = pusher.run()
+    (offer,) = result["offers"]
+    assert offer.startswith("salt '*' state.apply mip.connection\n")
+    assert not any("mip.connection" in step for step in result["todo"])

@@ -40,6 +40,13 @@ EXAMPLE_ID = "pusher_master"  # the pusher's id in the example's top.sls
 EVENT = re.compile(r"^# on: (\S+)$", re.MULTILINE)
 
 
+# what is of use and not needed: it changes nodes, so it is the operator's to decide
+OFFERS = (
+    "salt '*' state.apply mip.connection\n(installs minion.d/mip.conf: a minion is back soon after "
+    "its network, its VPN or the pusher's address changed; restart salt-minion after it)",
+)
+
+
 @dataclass(frozen=True)
 class Source:
     """The operator's configuration in one file (and in files that it includes)."""
@@ -332,6 +339,7 @@ def result(items: Sequence[SetupItem], applied: Applied, *, dry_run: bool = Fals
         changed=bool(applied.wrote),
         wrote=list(applied.wrote),
         todo=[*left, *todo],
+        offers=list(OFFERS),
         plan=[item.plan_item for item in items],
         dry_run=dry_run or UNSET,
         retcode=1 if left else UNSET,

@@ -1,0 +1,7 @@
+{#- Settings that bring a minion back soon: salt '*' state.apply mip.connection -#}
+mip-connection:
+  file.managed:
+    - name: {{ (opts['config_dir'] ~ '/minion.d/mip.conf') | json }}
+    - source: salt://mip/minion.conf
+    - mode: '0644'
+    - makedirs: True
