@@ -33,6 +33,7 @@ mip:
       # services: {}
       # swarm:
       #   endpoint_mode: dnsrr
+      #   data_path_port: 4789
       #   network: {name: mip-federation, subnet: 10.20.30.0/24, gateway: 10.20.30.254, encrypted: true, mtu: 1500}
       # reactor: {settle: 30, missing_worker: keep, max_removed: 1, resync: 900}
       # ssh: {user: mipadmin, port: 22}

@@ -1,7 +1,7 @@
 {#- Settings that bring a minion back soon: salt '*' state.apply mip.connection -#}
 mip-connection:
   file.managed:
-    - name: {{ (opts['config_dir'] ~ '/minion.d/mip.conf') | json }}
+    - name: {{ (salt['file.dirname'](opts['conf_file']) ~ '/minion.d/mip.conf') | json }}
     - source: salt://mip/minion.conf
     - mode: '0644'
     - makedirs: True

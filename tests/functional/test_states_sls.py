@@ -24,6 +24,7 @@ def show(tmp_path: Path, request: pytest.FixtureRequest) -> Show:
     opts = {
         **salt.config.minion_config(None),
         "id": request.param,
+        "conf_file": str(tmp_path / "minion"),
         "root_dir": str(tmp_path),
         "cachedir": str(tmp_path / "cache"),
         "pki_dir": str(tmp_path / "pki"),
@@ -104,7 +105,7 @@ def test_the_settings_of_a_minions_connection_are_those_that_salt_reads(
         for key, value in each.items()
     }
     path = Path(facts["name"])
-    assert path.parts[-2:] == ("minion.d", "mip.conf")
+    assert path == tmp_path / "minion.d" / "mip.conf"
     assert facts["source"] == "salt://mip/minion.conf"
 
     ours = (sls.root() / "states" / "mip" / "minion.conf").read_text("utf-8")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from saltext_mip.console.screens.text import Screen
+from collections.abc import Sequence
+
+from saltext_mip.console.screens.text import Screen, Style
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.results import Absent, SetupResult, value_or
 
@@ -35,12 +37,19 @@ def setup(screen: Screen, value: SetupResult) -> None:
             screen.text(path, indent=2)
     else:
         screen.text("No change.", style="good")
-    if value.todo:
-        screen.gap()
-        screen.title("Remaining steps:", style="warn")
-        for todo in value.todo:
-            first, _, rest = todo.partition("\n")
-            screen.text(first, indent=2, hang=2, first="- ")
-            *example, why = rest.split("\n")
-            screen.block("\n".join(example), indent=4)
-            screen.text(why, indent=4, hang=1)
+    _steps(screen, "Remaining steps:", value.todo, style="warn")
+    _steps(screen, "Optional:", value_or(value.offers, []), style="plain")
+
+
+def _steps(screen: Screen, title: str, steps: Sequence[str], *, style: Style) -> None:
+    """Steps for a person: the first line, an example, and the reason in the last line."""
+    if not steps:
+        return
+    screen.gap()
+    screen.title(title, style=style)
+    for step in steps:
+        first, _, rest = step.partition("\n")
+        screen.text(first, indent=2, hang=2, first="- ")
+        *example, why = rest.split("\n")
+        screen.block("\n".join(example), indent=4)
+        screen.text(why, indent=4, hang=1)
