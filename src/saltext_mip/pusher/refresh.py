@@ -33,7 +33,13 @@ from saltext_mip.pusher.holds.guard import Guard
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.survey import Options, Survey, plan_survey
 from saltext_mip.pusher.transfer import recover
-from saltext_mip.results import Event, Held, RefreshResult, ReportedProblem
+from saltext_mip.results import (
+    Event,
+    Held,
+    RefreshResult,
+    ReportedProblem,
+    UnavailableDataset,
+)
 from saltext_mip.swarm.request import BACK
 from saltext_mip.text import shown
 
@@ -253,6 +259,7 @@ class _Refresh:
             restarted=list(served.restarted),
             served=served.proven,
             differences=list(served.differences),
+            unavailable=[_explained(each, found.gathered) for each in served.unavailable],
             problems=_merged(consolidated.problems, compiled.problems),
             notes=[*notes, *served.notes],
             **_controller(pusher),
@@ -275,7 +282,8 @@ class _Refresh:
         if changed:
             pusher.fire("refreshed", {"generation": number})
             pusher.record("refreshed", generation=number)
-        return structs.replace(result, retcode=1) if guard.undecided else result
+        away = any(each.reason != rollout.STOPPED for each in served.unavailable)
+        return structs.replace(result, retcode=1) if guard.undecided or away else result
 
     def restore_services(self) -> tuple[PlanItem, ...]:
         """Restore missing services although the data are not refreshed."""
@@ -339,6 +347,15 @@ def _finished(undecided: Sequence[Held], *, changed: bool) -> Outcome:
     message = "; ".join(dict.fromkeys(held.why for held in undecided))
     goes = tuple(held.thing for held in undecided)
     return Outcome("held", reason="ShrinkGuard", message=shown(message), goes=goes, changed=changed)
+
+
+def _explained(lacking: UnavailableDataset, gathered: Gathered) -> UnavailableDataset:
+    """With the reason why its node takes no part."""
+    problem = gathered.absent.get(lacking.node)
+    if lacking.reason != rollout.ABSENT or problem is None:
+        return lacking
+    about = f" ({problem.about})" if problem.about else ""
+    return structs.replace(lacking, reason=f"{problem.definition.text}{about}")
 
 
 def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:

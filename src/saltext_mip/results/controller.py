@@ -18,7 +18,7 @@ from saltext_mip.results.common import (
     ReportedProblem,
     Result,
 )
-from saltext_mip.results.data import ConsolidateResult, Databases
+from saltext_mip.results.data import ConsolidateResult, Databases, UnavailableDataset
 from saltext_mip.results.holds import Held
 
 
@@ -77,6 +77,10 @@ class RefreshResult(Planned, kw_only=True, frozen=True):
     restarted: list[PlanItem]
     served: Annotated[bool | None, Meta(description="null: no engine could be asked")]
     differences: Absent[list[str]] = UNSET
+    unavailable: Annotated[
+        Absent[list[UnavailableDataset]],
+        Meta(description="datasets that the generation lists and no engine serves"),
+    ] = UNSET
     problems: list[ReportedProblem]
     notes: Absent[list[str]] = UNSET
     conditions: list[ReportedCondition]

@@ -50,8 +50,9 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
     Returns ``changed``, ``consolidate`` (as ``mip.consolidate``), ``compile`` (as ``mip.compile``),
     ``restarted`` (``[{"action", "thing", "node", "reason"}]``, restored services first),
     ``served`` (``true``, ``false`` with ``differences``, or null: unknown), ``held`` (changes that
-    are not made), ``problems``, ``conditions`` and ``last``. Exit code 1 if a change waits for a
-    decision, a node did not compile or something is not served.
+    are not made), ``unavailable`` (datasets that are listed and that no engine serves),
+    ``problems``, ``conditions`` and ``last``. Exit code 1 if a change waits for a decision, a node
+    did not compile, something is not served, or a dataset is not available.
 
     CLI Example:
 

@@ -285,6 +285,32 @@ def test_what_an_operator_stopped_is_not_waited_for(fed: Folders, engines: Engin
     assert not any("fed1-wk-h2" in node for items in engines.restarts[1:] for _, _, node in items)
 
 
+def test_what_is_listed_and_not_served_is_named_and_fails(fed: Folders, engines: Engines) -> None:
+    settled(fed)
+    refresh(fed.pusher)
+    fed.down = {"fed1-wk-h2"}
+    result = refresh(fed.pusher)  # its engine still serves
+    assert (result["unavailable"], result["served"], "retcode" in result) == ([], True, False)
+    engines.served["dementia"].pop("ppmi")
+    result = refresh(fed.pusher)
+    (lacking,) = result["unavailable"]
+    assert (lacking["pathology"], lacking["dataset"]) == ("dementia", "ppmi")
+    assert (lacking["node"], result["retcode"]) == ("fed1-wk-h2", 1)
+    assert "it does not answer" in lacking["reason"]
+    assert last(fed).kind == "done"  # a retry would change nothing
+
+
+def test_what_an_operator_stopped_is_named_and_does_not_fail(
+    fed: Folders, engines: Engines
+) -> None:
+    refresh(fed.pusher)
+    engines.words = {"fed1-wk-h2": ServiceOverride("stopped", "anna", "")}
+    engines.served["dementia"].pop("ppmi")
+    result = refresh(fed.pusher)
+    assert [each["reason"] for each in result["unavailable"]] == ["its services are stopped"]
+    assert "retcode" not in result
+
+
 def test_without_services_it_says_so(fed: Folders, engines: Engines) -> None:
     engines.swarm = False
     result = refresh(fed.pusher)

@@ -120,5 +120,13 @@ def _done(screen: Screen, value: RefreshResult) -> None:
             screen.text(text, indent=2, hang=2)
         return
     generation = value_or(value.generation, None)
-    outcome = f"Generation {generation} " + ("is served." if value.served else "remains in use.")
-    screen.text(outcome if value.changed else f"No change. {outcome}", style="good")
+    outcome = f"Generation {generation} " + ("is served" if value.served else "remains in use")
+    if not value.changed:
+        outcome = f"No change. {outcome}"
+    lacking = value_or(value.unavailable, [])
+    if not lacking:
+        screen.text(f"{outcome}.", style="good")
+        return
+    screen.text(f"{outcome}, but for what is not available:", style="bad")
+    rows = [(f"{each.pathology}: {each.dataset}", each.node, each.reason) for each in lacking]
+    screen.table(rows, indent=2, styles=["warn"] * len(rows))

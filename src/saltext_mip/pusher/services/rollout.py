@@ -10,7 +10,7 @@ nothing restarts and nothing is proven.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import control
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import join_token
+from saltext_mip.results import UnavailableDataset
 from saltext_mip.storage.state import SERVED, read_state, write_state
 from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.swarm.engines.interface import (
@@ -51,13 +52,15 @@ LOOK = 15.0  # seconds to wait where it was waited for before and nothing restar
 @dataclass(frozen=True)
 class Serving:
     """``proven``: whether all is proven to be served; ``None`` where that is not known, and then
-    ``unknown`` has what the engine answered. ``restarted`` has also what was brought back."""
+    ``unknown`` has what the engine answered. ``restarted`` has also what was brought back.
+    ``unavailable`` is listed, and was not waited for: its node is absent, or its rows are gone."""
 
     proven: bool | None = None
     restarted: tuple[PlanItem, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unknown: str = ""
+    unavailable: tuple[UnavailableDataset, ...] = ()
 
 
 def serve(
@@ -116,14 +119,15 @@ def serve(
             remember(pusher, generation, absent=absent)
     done = (*restored, *(item.plan_item for item in rollout.done))
     wanted = _wanted(pusher.federation, generation, view.served, absent, lost)
+    away = tuple(_unavailable(pusher.federation, generation, wanted, stopped, lost))
     limit = min(within, LOOK) if again and not done else within
     left, served = wait.wait_served(
         pusher, wanted, limit, lambda: recover(pusher), absent=absent, unlisted=unlisted
     )
     if left and served.unknown:
-        return Serving(None, done, left, notes, served.error)
+        return Serving(None, done, left, notes, served.error, away)
     failed = rollout.failed if left else ()
-    return Serving(not left, done, (*left, *failed), notes)
+    return Serving(not left, done, (*left, *failed), notes, unavailable=away)
 
 
 def restored(pusher: Pusher) -> tuple[PlanItem, ...]:
@@ -282,6 +286,34 @@ def _without(generation: Generation, lacking: Collection[tuple[str, str, str]]) 
             for node, below in generation.files.items()
         },
     )
+
+
+STOPPED = "its services are stopped"
+ABSENT = "the node takes no part"
+
+
+def _unavailable(
+    federation: Federation,
+    generation: Generation,
+    wanted: Datasets,
+    stopped: Collection[str],
+    lost: Collection[tuple[str, str, str]],
+) -> Iterator[UnavailableDataset]:
+    """What the generation lists and nobody serves now, and why."""
+    ids = {node.hostname: node.id for node in federation.nodes}
+    for name, codes in expected(federation, generation).items():
+        for code, hosts in codes.items():
+            for host in hosts:
+                if host in wanted.get(name, {}).get(code, ()):
+                    continue
+                node = ids[host]
+                if (node, name, code) in lost:
+                    why = "its folder on the node is gone"
+                elif node in stopped:
+                    why = STOPPED
+                else:
+                    why = ABSENT
+                yield UnavailableDataset(pathology=name, dataset=code, node=node, reason=why)
 
 
 def _by_host(datasets: Datasets) -> dict[str, set[tuple[str, str]]]:
