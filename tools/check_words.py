@@ -1,11 +1,14 @@
 """Keeps words out of the source that belong to no field: ``python tools/check_words.py [PATH…]``.
 
 Names are read part by part (``_was_told``, ``LastWish``); comments, docstrings and other strings
-word by word. Part of ``make lint``. Prints one line for each use, and exits with 1 if there is any.
+word by word. What people read (messages, docstrings of errors and of Salt's functions, the manual's
+pages) has no phrase of :data:`PHRASES` either. Part of ``make lint``. Prints one line for each use,
+and exits with 1 if there is any.
 """
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import sys
@@ -13,7 +16,8 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parent.parent / "src" / "saltext_mip"
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "saltext_mip"
 
 #: What to use instead. These are refused in names and in text.
 WORDS = {
@@ -29,6 +33,35 @@ WORDS = {
 }
 #: These are refused as the name of a type only: as a verb or a noun they are plain English.
 TYPES = {"Look": "the noun of what is observed", "Word": "Override, or the noun of the thing"}
+
+#: Refused in what people read: phrases of no field, and other words for what has its term.
+PHRASES = {
+    r"anew": "again; recreate, rerun",
+    r"amiss": "problem, issue",
+    r"mend(?:s|ed|ing)?": "fix, repair",
+    r"told|said": "reported, recorded",
+    r"whoever|who wants|somebody": "you, the operator, the user",
+    r"lets? (?:it|them) go": "approve, resume",
+    r"go(?:es|ing)? on": "continue; remains in use",
+    r"nobody (?:listens|answers)": "connection refused, no response",
+    r"(?:to be|is not|is) believed|not of the shape": "invalid response, unexpected format",
+    r"(?:do|does|did) not answer": "does not respond",
+    r"tak(?:e|es|en|ing) away": "remove",
+    r"puts? (?:it |them |one )?back": "restore",
+    r"in the place of": "instead of",
+    r"all the same": "nevertheless, still",
+    r"(?:not )?(?:all|everything) is well": "Healthy, Degraded",
+    r"ha(?:s|ve) no use for": "does not accept",
+    r"salt master (?:node|minion)": "master node (a minion); Salt master (pusher)",
+    r"(?:hub|primary|central) (?:node|server|machine)": "Salt master (pusher), or master node",
+    r"data ?catalog": "data catalogue",
+    r"metadata file": "CDE",
+    r"dry-?run mode|simulat(?:e|ion) mode": "dry run",
+    r"snapshot of a generation|release number": "generation",
+}
+
+#: Folders of Salt's loader: the docstrings of their functions are a manual.
+LOADED = {"modules", "runners", "states", "beacons", "engines"}
 
 #: Keys of files on disk that earlier versions wrote: they stay.
 KEYS = {("node/reminders.py", "said")}
@@ -53,6 +86,68 @@ def uses(text: str) -> Iterator[tuple[int, str, str]]:
         for part in parts:
             if instead := WORDS.get(part.lower()):
                 yield token.start[0], part, instead
+
+
+def phrases(text: str) -> Iterator[tuple[int, str, str]]:
+    """Each phrase of :data:`PHRASES` in a text for people: line, phrase, what to use instead."""
+    for phrase, instead in PHRASES.items():
+        wanted = phrase.replace(" ", r"\s+")
+        for found in re.finditer(rf"\b(?:{wanted})\b", text, re.IGNORECASE):
+            line = text.count("\n", 0, found.start()) + 1
+            yield line, " ".join(found[0].split()), instead
+
+
+def messages(text: str, *, loaded: bool = False) -> Iterator[tuple[int, str]]:
+    """What people read of a module: line and text. ``loaded``: Salt shows its docstrings."""
+    tree = ast.parse(text)
+    documentation = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            is_shown = loaded or _is_template(tree, node)
+            if not is_shown:
+                documentation.add(id(node.value))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if id(node) not in documentation and " " in node.value:
+            yield node.lineno, node.value
+
+
+def _is_template(tree: ast.Module, node: ast.Expr) -> bool:
+    """Whether it is the docstring of a class that is a message: it has places to fill."""
+    return any(
+        isinstance(each, ast.ClassDef) and each.body[0] is node and "{" in str(node.value.value)
+        for each in ast.walk(tree)
+        if isinstance(node.value, ast.Constant)
+    )
+
+
+def prose(page: str) -> str:
+    """A page without what is typed or printed, its lines kept."""
+    page = re.sub(r"^ *```.*?^ *```", _lines, page, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`]*`", _lines, page)
+
+
+def _lines(found: re.Match[str]) -> str:
+    return "\n" * found[0].count("\n")
+
+
+def pages() -> Iterator[Path]:
+    """Those that people read; pictures are what was printed once."""
+    for page in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]:
+        if page.name not in ("pictures.md", "CHANGELOG.md"):
+            yield page
+
+
+def _phrases_everywhere(paths: list[Path]) -> Iterator[tuple[Path, int, str, str]]:
+    for module in modules(paths):
+        loaded = module.is_relative_to(SOURCE) and module.relative_to(SOURCE).parts[0] in LOADED
+        for at, message in messages(module.read_text("utf-8"), loaded=loaded):
+            for line, phrase, instead in phrases(message):
+                yield module, at + line - 1, phrase, instead
+    for page in pages():
+        for line, phrase, instead in phrases(prose(page.read_text("utf-8"))):
+            yield page, line, phrase, instead
 
 
 # from Python 3.12 on, the text of an f-string is a token of its own
@@ -80,6 +175,11 @@ def main(arguments: list[str]) -> int:
                 continue
             found = True
             print(f"{module}:{line}: '{word}': use {instead}")
+    for path, line, phrase, instead in _phrases_everywhere(
+        [Path(each) for each in arguments] or [SOURCE]
+    ):
+        found = True
+        print(f"{path}:{line}: '{phrase}': use {instead}")
     return int(found)
 
 

@@ -83,7 +83,7 @@ class Problem:
         By hand: there may be a hundred thousand, and a schema takes a millisecond for each.
         """
         if not isinstance(data, Mapping) or not _FIELDS.issuperset(data):
-            raise BadAnswer("a problem is not of the shape", node=node)
+            raise BadAnswer("unexpected format of a problem", node=node)
         rule, lines = data.get("rule"), data.get("lines", [])
         if not isinstance(rule, str) or rule not in RULES:
             raise BadAnswer("it names a rule that does not exist", node=node)
@@ -91,7 +91,7 @@ class Problem:
             type(data[key]) is str and len(data[key]) <= _TEXT for key in _TEXTS & data.keys()
         )
         if not texts or type(lines) is not list or len(lines) > _LINES:
-            raise BadAnswer("a problem is not of the shape", node=node)
+            raise BadAnswer("unexpected format of a problem", node=node)
         numbers = (data.get("line", 0), data.get("count", 1), *lines)
         if not all(type(number) is int and 0 <= number <= _LARGEST for number in numbers):
             raise BadAnswer("a problem's numbers are none", node=node)

@@ -36,7 +36,7 @@ class AccessError(MipError):
 
 
 class KeycloakAway(AccessError):
-    """Keycloak at {server} does not answer: {message}. Check the server and the way to it."""
+    """Keycloak at {server} does not respond: {message}. Check the server and its connection."""
 
     permanent = False
 

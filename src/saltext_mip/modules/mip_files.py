@@ -115,8 +115,8 @@ def fix(file, cde=None, write=False, out=None, encoding=None):
 
     Only on the hospital's own machine, with ``salt-call --local``; any other call is refused. It
     corrects the encoding, the separator, decimal commas, line ends, blanks around codes and
-    numbers, the writing of column names, unnamed empty columns, rows of separators, and labels in
-    the place of their code. The original is never touched. What a person has to decide is left.
+    numbers, the writing of column names, unnamed empty columns, rows of separators, and labels
+    instead of their code. The original is never touched. What a person has to decide is left.
 
     file
         The CSV file.

@@ -114,7 +114,7 @@ def commit(
             if not without:
                 raise
         for problem in without.values():
-            pusher.progress(f"going on without {problem.node}: {problem.about}")
+            pusher.progress(f"continuing without {problem.node}: {problem.about}")
         gathered = found.gathered
         inventories = gathered.inventories
         left = {node: each for node, each in inventories.items() if node not in without}

@@ -71,7 +71,7 @@ class PathologyStatus(Facts, kw_only=True, frozen=True):
     datasets: Datasets
     compiled: list[str]
     stale: Annotated[dict[str, str], Meta(description="the reason by minion id")]
-    served: Annotated[bool | None, Meta(description="null: the engine did not answer")]
+    served: Annotated[bool | None, Meta(description="null: the engine did not respond")]
     generation: int | None
 
 

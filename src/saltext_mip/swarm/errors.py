@@ -57,8 +57,8 @@ class StillJoining(NodeError):
         super().__init__(
             managers=managers,
             because=f" ({error})" if error else "",
-            fix=f"Port 2377/tcp of {managers} must be reachable from this node. It goes on by "
-            "itself: docker info shows when it has joined.",
+            fix=f"Port 2377/tcp of {managers} must be reachable from this node. Docker retries: "
+            "docker info shows when it has joined.",
         )
 
 

@@ -521,7 +521,7 @@ def test_a_worker_that_cannot_stage_stops_nobody(
     (problem,) = [each for each in result["problems"] if each["node"] == "fed1-wk-h2"]
     assert problem["rule"] == "WorkerFailed"
     assert "No space left" in problem["about"]
-    assert any("going on without fed1-wk-h2" in line for line in fed.said)
+    assert any("continuing without fed1-wk-h2" in line for line in fed.said)
     assert fed.data("fed1-wk-h2", "dementia", "CDEsMetadata.json").read_bytes() == before
     failing(fed, "stage")
     assert sorted(run(fed)["pathologies"]["dementia"]["datasets"]) == ["edsd", "new", "ppmi"]

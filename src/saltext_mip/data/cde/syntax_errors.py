@@ -153,7 +153,7 @@ def _word(text: str, error: json.JSONDecodeError) -> SyntaxMistake | None:
     if found is None:
         return None
     if instead := _LITERALS.get(found[0]):
-        return _at(text, error.pos, f"{found[0]} in the place of {instead}", f"Write {instead}.")
+        return _at(text, error.pos, f"{found[0]} instead of {instead}", f"Write {instead}.")
     if error.msg.startswith(("Expecting value", "Expecting property name")):
         hint = 'Write it in double quotes ("…").'
         return _at(text, error.pos, "a text or key without quotes", hint)

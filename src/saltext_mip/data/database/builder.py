@@ -245,7 +245,7 @@ class Build:
         first = data_rows.last_row(temp, by=self._layout.row_id) + 1
         count = data_rows.adopt(temp, self._state.target, rows, same)
         if count != source.rows:
-            raise NotWritten(f"the old database has {count} rows in the place of {source.rows}")
+            raise NotWritten(f"the old database has {count} rows instead of {source.rows}")
         spans = ((first, first + count - 1),)
         return replace(source, spans=spans, problems=(*source.problems, *problems))
 

@@ -99,7 +99,7 @@ class Ingest:
             self._drop(taken)
             return Source("out", stamp, table.sha256, problems=problems), findings
         if taken.rows != table.rows:
-            what = f"of {path.name} {taken.rows} rows were read in the place of {table.rows}"
+            what = f"of {path.name} {taken.rows} rows were read instead of {table.rows}"
             raise NotWritten(what)
         first, self._last = self._last + 1, self._last + taken.rows
         source = Source(

@@ -143,7 +143,7 @@ def finish(
         if deep:
             rows = sum(part.rows for part in parts.values())
             if (count := db.execute("SELECT count(*) FROM DATA").fetchone()[0]) != rows:
-                raise NotWritten(f"the new database has {count} rows in the place of {rows}")
+                raise NotWritten(f"the new database has {count} rows instead of {rows}")
         if carried:
             _check_parts(db, parts, by)
         for name, of in (("application_id", seal[:4]), ("user_version", seal[4:8])):
@@ -163,7 +163,7 @@ def _check_parts(db: sqlite3.Connection, parts: Mapping[str, Part], by: str | No
             found.update(dict(db.execute(query, values)))
         total += found.total()
         if found != Counter(part.datasets):
-            what = f"{found.total()} rows of '{shown(file)}' in the place of {part.rows}"
+            what = f"{found.total()} rows of '{shown(file)}' instead of {part.rows}"
             if found.total() == part.rows:
                 what = f"rows of other datasets than '{shown(file)}' has"
             raise NotWritten(f"the new database has {what}")

@@ -120,14 +120,14 @@ class BuildState:
 
     def _why_unknown(self) -> str:
         if any(side.exists() for side in database.sides(self.target)):
-            return "somebody else writes the database, or died while they did"
+            return "another program writes the database, or was interrupted while writing"
         match stamp(self.target):
             case None:
                 return "there is no database"
             case Stamp(size=0):
                 return "the database is empty"
         if self.record is not None:
-            return "the database was put back from a copy"
+            return "the database was restored from a copy"
         return "the database is not one that was compiled here"
 
     def _cde_digest(self) -> str:

@@ -157,7 +157,7 @@ class _Reader:
             header = self._headers[sent.header]
         codes = [code for code, _ in sent.datasets]
         if len(set(codes)) < len(codes) or _CONTROL.search("".join(codes)):
-            raise BadAnswer("a file's datasets are not of the shape", node=self._node)
+            raise BadAnswer("unexpected format of a file's datasets", node=self._node)
 
         def problems(found: Iterable[SentProblem]) -> tuple[Problem, ...]:
             node, file = self._node, sent.name

@@ -30,8 +30,8 @@ from saltext_mip.swarm.rollout import (
 
 @dataclass(frozen=True)
 class EnginesView:
-    """``due`` must restart, ``stalled`` did so for the same cause before and are not registered
-    all the same: ``{service: when and why}``."""
+    """``due`` must restart, ``stalled`` did so for the same cause before and are still not
+    registered: ``{service: when and why}``."""
 
     served: Served
     due: tuple[Restart, ...] = ()
@@ -47,7 +47,7 @@ def observe_engines(
         return EnginesView(Served(error="the keystore does not run"))
     keys = keystore.read_keys(context, client)
     if keys is None:
-        return EnginesView(Served(error="the keystore does not answer"))
+        return EnginesView(Served(error="the keystore does not respond"))
     health = ENGINE.health()
     served = ENGINE.prove(context.federation.master.hostname, keys, engines.addresses, health)
     followers = _followers(context, engines, keys, health, overridden)

@@ -47,7 +47,7 @@ KINDS = {
     "single quotes": (broken('"code"', "'code'"), "other quotes", "double quotes"),
     "typographic quotes": (broken('"code"', "“code”"), "other quotes", "double quotes"),
     "a key without quotes": (broken('"code"', "code"), "without quotes", "double quotes"),
-    "a Python literal": (broken(": true", ": True"), "True in the place of true", "Write true"),
+    "a Python literal": (broken(": true", ": True"), "True instead of true", "Write true"),
     "a comment": (broken("{\n", "{\n  // the root\n"), "a comment", "Delete the comment"),
     "a backslash": (broken(FIRST, FIRST + "\\q"), "a backslash", "twice"),
     "a text that is open": (GOOD[: GOOD.rindex('"')], "", ""),

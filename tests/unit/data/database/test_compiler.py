@@ -445,7 +445,7 @@ def test_a_changed_file_of_the_same_size_and_time_but_another_inode_is_another(f
         ),
         (
             lambda f: (f.path / f"{DATABASE}-journal").write_bytes(b"half"),
-            "somebody else writes the database, or died while they did",
+            "another program writes the database, or was interrupted while writing",
             {"a": 1, "b": 2},
         ),
         (
@@ -615,7 +615,7 @@ def test_a_kept_file_stays_kept_where_the_database_was_put_back_or_written_to(fo
     content = (folder.path / DATABASE).read_bytes()
     (folder.path / DATABASE).unlink()
     (folder.path / DATABASE).write_bytes(content)
-    assert folder.current() == (False, "the database was put back from a copy")
+    assert folder.current() == (False, "the database was restored from a copy")
     assert folder.compile().files["a.csv"] == "kept"
     assert sorted(folder.select(), key=str) == sorted(ROWS, key=str)
     assert not (folder.path / f"{DATABASE}{side}").exists()
