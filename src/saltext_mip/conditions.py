@@ -48,7 +48,7 @@ MEANINGS: Mapping[str, str] = {
     "RolesSynced": "The roles and groups in Keycloak match the data structure.",
     "Reconciling": "A refresh runs now.",
     "Suspended": "Automatic refreshes are switched off.",
-    "Held": "An automatic refresh waits for approval.",
+    "Held": "Changes of data wait for a decision; everything else continues.",
     "Stalled": "An automatic refresh failed and waits until something changes.",
     "ForgedAnswer": "In the last 24 hours a minion answered in the name of another node.",
 }

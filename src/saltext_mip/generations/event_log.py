@@ -29,7 +29,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "compiled": "databases were built",
     "deployed": "services were changed to match the declaration",
     "refreshed": "a refresh changed something and finished",
-    "held": "a change of a node's data waits for a decision; all else goes on",
+    "held": "a change of a node's data waits for a decision; everything else continues",
     "failed": "a refresh, a compile or a synchronisation of roles failed; once for each reason",
     "recovered": "an interrupted run was finished or undone",
     "rolledback": "a generation was restored, and the federation suspended",
