@@ -93,7 +93,7 @@ def _lines(content, rule, advice, finding, mess):
     if rule == "SecondHeader" and re.search("delete (line|each of lines) [0-9]", advice):
         return _without(content, finding.problem.lines)
     if rule == "SameRow":
-        assert "Delete one of the rows" in advice
+        assert "delete one of the rows" in advice
         return _without(content, finding.problem.lines)
     if rule in ("DatasetEmpty", "TooFewFields", "TooManyFields"):
         assert "Delete the line" in advice

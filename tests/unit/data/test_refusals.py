@@ -37,11 +37,11 @@ except CdeInvalid as error:
 
 VARIABLES = b'{"code":"a","label":"b","variables":[%b]}'
 CDES = {
-    "one string": (b'"' + b"a" * 32 * MB + b'"', "a string of more than"),
-    "one string, then an error": (b'["' + b"a" * 32 * MB + b'", NaN]', "a string of more than"),
-    "one string of escapes": (b'["' + b"\\n" * 16 * MB + b'", NaN]', "a string of more than"),
+    "one string": (b'"' + b"a" * 32 * MB + b'"', "a text of more than"),
+    "one string, then an error": (b'["' + b"a" * 32 * MB + b'", NaN]', "a text of more than"),
+    "one string of escapes": (b'["' + b"\\n" * 16 * MB + b'", NaN]', "a text of more than"),
     "a key twice": (b'{"%b":1,"%b":2}' % ((b"k" * 900_000,) * 2), "twice in one object"),
-    "a string without an end": (b'["' + b"a" * 32 * MB, "Unterminated string"),
+    "a string without an end": (b'["' + b"a" * 32 * MB, "a text that is not closed"),
     "objects": (b"[" + b"{}," * 10 * MB + b"{}]", "commas, colons and brackets"),
     "lists": (b"[" + b"[]," * 10 * MB + b"[]]", "commas, colons and brackets"),
     "numbers": (b"[" + b"1," * 16 * MB + b"1]", "commas, colons and brackets"),
@@ -66,7 +66,7 @@ def test_the_limits_are_far_from_what_a_cde_has() -> None:
     assert parse(
         cdes.content(label="b" * strict_json.MAX_STRING, datasets=["edsd"]), pathology="dementia"
     )
-    with pytest.raises(CdeInvalid, match="a string of more than"):
+    with pytest.raises(CdeInvalid, match="a text of more than"):
         parse(
             cdes.content(label="b" * (strict_json.MAX_STRING + 1), datasets=["edsd"]),
             pathology="dementia",

@@ -141,9 +141,14 @@ def test_rows_of_data_never_are_dataset_codes(found):
     ]
 
 
-@pytest.mark.parametrize("code", ["a;b", "a|b", "a\tb", "x" * 65, '"a\nb"'])
+@pytest.mark.parametrize("code", ["a;b", "a|b", "a\tb", '"a\nb"'])
 def test_a_code_is_a_name(found, code):
     assert [rule for rule, *_ in found(f"dataset,age\n{code},1\n")] == ["DatasetUnsafe"]
+
+
+def test_a_code_has_a_limit(found):
+    assert [rule for rule, *_ in found(f"dataset,age\n{'x' * 65},1\n")] == ["DatasetCodeTooLong"]
+    assert not found(f"dataset,age\n{'x' * 64},1\n")
 
 
 @pytest.mark.parametrize(
