@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import salt.exceptions
+import salt.utils.args
 from saltfactories.utils.loader import LoaderModuleMock
 
 from saltext_mip.bridge.runner import MipRunnerError, command
+from saltext_mip.data.inventory.trials import Trials
 from saltext_mip.errors import MipError
 from saltext_mip.modules import federation_node, mip, mip_files
 from saltext_mip.states import mip as states
@@ -133,10 +135,34 @@ def test_values_are_shown_where_they_stay_and_nowhere_else(
     (folder / "bad.csv").write_text(f"dataset,age,mmse\nedsd,{CANARY}x,1\n")
     sent = mip_files.check(str(folder))
     (found,) = sent["files"]["bad.csv"]
-    assert (found["rule"], found["line"]) == ("NotANumber", 2)
+    assert (found["rule"], found["count"]) == ("NotANumber", "<10")
+    assert not found.keys() & {"line", "lines", "examples", "advice"}
     assert CANARY not in str(sent)
     # a minion that has its files at home still has a master
     opts["file_client"] = "local"
     assert CANARY not in str(mip_files.check(str(folder)))
     opts["__cli"] = "salt-call"
     assert CANARY in str(mip_files.check(str(folder)))
+
+
+def test_only_a_user_of_the_machine_allows_more_questions(
+    opts: dict[str, Any], tmp_path: Path
+) -> None:
+    trials = Trials(tmp_path / "var/lib/mip/fed1")
+    trials.may_ask("dementia", "digest", job="20261201", changed=("age",))
+    (asked,) = mip_files.history()["asked"]
+    assert (asked["job"], asked["changed"], asked["what"]) == ("20261201", ["age"], "answered")
+    for how in ({}, {"file_client": "local"}, {"__cli": "salt-call", "file_client": "remote"}):
+        opts.update(how)
+        with pytest.raises(salt.exceptions.CommandExecutionError, match="salt-call --local"):
+            mip_files.allow("dementia")
+    opts.update({"__cli": "salt-call", "file_client": "local"})
+    assert mip_files.allow("dementia")["left"] == {"dementia": 20}
+    assert mip_files.history()["asked"][-1]["what"] == "allowed"
+
+
+def test_salt_tells_a_step_which_job_it_is(opts: dict[str, Any]) -> None:
+    """It adds ``__pub_jid`` where a function takes any keyword; ``nonce`` has to remain one."""
+    spec = salt.utils.args.get_function_argspec(federation_node.verify)
+    assert spec.keywords == "published"
+    assert spec.args == ["federation", "declaration", "parts", "nonce"]

@@ -63,7 +63,7 @@ def test_what_is_current_is_left_alone(fed: LocalFederation) -> None:
     ]
 
 
-def test_one_bad_value_is_named_by_line_and_its_value_stays_at_home(fed: LocalFederation) -> None:
+def test_one_bad_value_is_named_by_column_and_its_line_stays_at_home(fed: LocalFederation) -> None:
     path = fed.write_data(
         "fed1-wk-h2", "tbi", "bad.csv", f"dataset,age_value\nbad,{CANARY}x\n".encode()
     )
@@ -72,15 +72,13 @@ def test_one_bad_value_is_named_by_line_and_its_value_stays_at_home(fed: LocalFe
         found = result["nodes"]["fed1-wk-h2"]["tbi"]
         assert found["files"] == {"bad.csv": "out", "dummy_tbi.csv": "compiled"}
         (problem,) = [each for each in found["problems"] if each["file"] == "bad.csv"]
-        assert (problem["rule"], problem["line"], problem["column"]) == (
-            "NotANumber",
-            2,
-            "age_value",
-        )
+        told = (problem["rule"], problem["line"], problem["lines"], problem["column"])
+        assert (*told, problem["count"]) == ("NotANumber", None, [], "age_value", "<10")
         for folder in (fed.root / "pusher", fed.root / "fed1-wk-h2/var/log"):
             for file in folder.rglob("*"):
                 assert not file.is_file() or CANARY.encode() not in file.read_bytes(), file
-        assert CANARY in (fed.data_path("fed1-wk-h2") / "mip-report-tbi.txt").read_text()
+        report = (fed.data_path("fed1-wk-h2") / "mip-report-tbi.txt").read_text()
+        assert f"line 2: {CANARY}x" in report
     finally:
         path.unlink()
     compiled(fed)

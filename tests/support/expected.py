@@ -14,6 +14,7 @@ from tests.support.manual import Line
 SHOWN: Mapping[str, str] = {
     "": "mip: operate a federation",
     "-d mip": "Gather the nodes' inventories, edit the CDEs",
+    "allow": "dementia",
     "approve": "approve",
     "backup list": "by ",
     "backup show": "differences from 1 to",
@@ -84,6 +85,7 @@ SHOWN: Mapping[str, str] = {
 # on loopback there is neither Docker nor a drop-in of the master; on the bed nothing is said here
 LOOPBACK: Mapping[str, tuple[int, str]] = {
     "mip check-required": (1, "restart the master"),
+    "salt-call --local mip.history": (0, "dementia"),
     "mip --json history": (0, '"command": "history"'),
     "mip data consolidate --help": (0, "--review-dataset-labels"),
     "mip status --problems": (0, "federation fed1: "),
@@ -104,6 +106,7 @@ BED: Mapping[str, tuple[int, str]] = {
     "salt-run mip.deploy federation=fed1 dry_run=True": (0, "deploy, dry run"),
 }
 ON_A_NODE: Mapping[str, tuple[int, str]] = {
+    "salt-call --local mip.history": (0, "dementia"),
     "mip start": (1, "mip service start --node"),
     "mip stop": (1, "mip service stop --node"),
     "mip logs -f": (0, "exareme | "),

@@ -211,6 +211,15 @@ def is_enrolled(data_path: Path, state: Path) -> bool:
     return _remembered(state) == str(data_path)
 
 
+def enrolled_pathologies(state: Path) -> tuple[str, ...]:
+    """The pathologies of the data path that is enrolled; none where it cannot be read."""
+    path = _remembered(state)
+    try:
+        return pathologies(Path(path)).names if path else ()
+    except OSError:
+        return ()
+
+
 def is_gone(data_path: Path, state: Path) -> bool:
     """Whether it is enrolled and its marker is missing: its disk is probably not mounted.
 

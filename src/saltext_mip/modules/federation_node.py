@@ -82,9 +82,9 @@ def inventory(federation, declaration, known=(), follow=False, settle=0.0):
 
 
 @_signed
-def verify(federation, declaration, parts):
+def verify(federation, declaration, parts, **published):
     """
-    Check this node's files against future CDEs.
+    Check this node's files against future CDEs, which are recorded here (``mip.history``).
 
     parts
         Packed ``{pathology: CDE}``.
@@ -93,7 +93,8 @@ def verify(federation, declaration, parts):
 
     Called by ``mip.consolidate``.
     """
-    return _step(jobs.verify, federation, declaration, parts=parts)
+    job = str(published.get("__pub_jid", ""))
+    return _step(jobs.verify, federation, declaration, parts=parts, job=job)
 
 
 @_signed

@@ -1,6 +1,6 @@
 """
-For the hospital's data manager, on the hospital's own machine: check files, correct them, and see
-what they must look like.
+For the hospital's data manager, on the hospital's own machine: check files, correct them, see what
+they must look like, and what was asked about them.
 
 With ``salt-call --local`` these functions show values of files, and take files from anywhere. What
 returns to the pusher has no value of a file, and is of this node's data path alone.
@@ -152,6 +152,61 @@ def fix(file, cde=None, write=False, out=None, encoding=None):
         return queries.fix(Path(file), known, encoding=encoding, write=write is True, out=target)
 
 
+def history(federation=None):
+    """
+    The CDEs that this node was asked to verify its files against.
+
+    Each is listed when it was asked about for the first time: a consolidation and its dry run ask
+    once. The CDE that the node has, labels and datasets are not questions. Of more than 20 new CDEs
+    of a pathology in 24 hours the node answers none (``TooManyTrials``), until ``mip.allow``.
+
+    federation
+        The federation's name; may be left out where this machine has state of one only.
+
+    Returns ``{"asked": [{"when", "pathology", "what": "answered"|"refused"|"allowed", "rules",
+    "cde", "job", "changed": [variable]}], "left": {pathology: how many more}}``: ``rules`` is the
+    digest of the CDE's rules about values, ``cde`` the SHA-256 of its file, ``job`` Salt's job, and
+    ``changed`` are the first variables that it judges otherwise than the node's own CDE does.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local mip.history
+    """
+    with shaped_errors():
+        return _builtins(queries.asked(_root(), federation))
+
+
+def allow(pathology, federation=None):
+    """
+    Answer about 20 further new CDEs of a pathology: only for the hospital, on its own machine.
+
+    The node refuses too many different CDEs in a day (``TooManyTrials``), since many answers
+    together tell values. Look at ``mip.history`` first: who asked, and about which variables? Any
+    call but by ``salt-call --local`` is refused.
+
+    pathology
+        The pathology.
+
+    federation
+        The federation's name; may be left out where this machine has state of one only.
+
+    Returns what ``mip.history`` does. An error where the node has no such pathology.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local mip.allow dementia
+    """
+
+    with shaped_errors():
+        if not _stays():
+            raise Misuse("Run it on the hospital's own machine: salt-call --local mip.allow.")
+        return _builtins(queries.allow(_root(), str(pathology), federation))
+
+
 def _called_here():
     """Whether a user of this machine called, and not a job."""
     return __opts__.get("__cli") == "salt-call"
@@ -168,6 +223,10 @@ def _readable(function, path):
         data_paths = [each.data_path for each in NodeContext.all(plain(__pillar__), __opts__)]
         queries.require_in_data_path(Path(path), data_paths, f"salt-call --local mip.{function}")
     return Path(path)
+
+
+def _root():
+    return Path(__opts__["root_dir"])
 
 
 def _builtins(result):

@@ -70,6 +70,7 @@ def states(
     """
     out: dict[str, Any] = {}
     held = held_files.load(context.state)
+    min_count = context.federation.min_count
     for name, folder in _folders(context, pathologies):
         how: Any = {
             "pathology": name,
@@ -87,7 +88,8 @@ def states(
             found = comparison.verify(folder, context.state, **how)
             out[name]["same"] = not found
             out[name]["differences"] = [
-                finding.problem.at(node=None, pathology=None).wire() for finding in found
+                finding.problem.outside(min_count).at(node=None, pathology=None).wire()
+                for finding in found
             ]
     return out
 
@@ -138,5 +140,8 @@ def _to_json(context: NodeContext, compiled: Compiled) -> dict[str, Any]:
         "datasets": [code for code, _ in compiled.datasets],
         "seconds": round(compiled.seconds, 3),
         "files": dict(compiled.files),
-        "problems": [problem.at(node=None, pathology=None).wire() for problem in compiled.problems],
+        "problems": [
+            problem.outside(context.federation.min_count).at(node=None, pathology=None).wire()
+            for problem in compiled.problems
+        ],
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 from saltext_mip import wire
 from saltext_mip.data import data_path
-from saltext_mip.data.inventory import collect
+from saltext_mip.data.inventory import collect, trials
 from saltext_mip.errors import MipError, NodeError
 from saltext_mip.node import data_disk, watch_data
 from saltext_mip.node.context import NodeContext
@@ -61,22 +61,28 @@ def inventory(
     return packed(context, answer)
 
 
-def verify(context: NodeContext, parts: Sequence[str]) -> Any:
+def verify(context: NodeContext, parts: Sequence[str], *, job: str = "") -> Any:
     """Check the files against future CDEs; the inventory, with the problems found. A packed value.
 
-    ``parts`` are the packed ``{pathology: CDE}``, their bytes as latin-1 text.
+    ``parts`` are the packed ``{pathology: CDE}``, their bytes as latin-1 text. Which CDEs the node
+    was asked about is recorded, with the ``job``; too many of them in a day are refused.
     """
     data_disk.require(context)
+    sent = {name: text.encode("latin-1") for name, text in wire.unpack(parts).items()}
+    refused = trials.refused(
+        context.data_path, context.state, sent, job=job, subjectcode=context.subjectcode
+    )
     collect.verify(
         context.data_path,
         context.state,
         federation=context.federation.name,
         node=context.node.id,
-        cdes={name: text.encode("latin-1") for name, text in wire.unpack(parts).items()},
+        cdes={name: content for name, content in sent.items() if name not in refused},
         subjectcode=context.subjectcode,
         min_count=context.federation.min_count,
     )
-    return packed(context, collect_inventory(context).wire(context.federation.min_count))
+    found = collect_inventory(context).refusing(refused)
+    return packed(context, found.wire(context.federation.min_count))
 
 
 def page(context: NodeContext, sha256: str, number: int) -> dict[str, Any]:

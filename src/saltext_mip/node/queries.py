@@ -16,8 +16,10 @@ from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
 from saltext_mip.data.corrections import fix as corrections
 from saltext_mip.data.inventory import check as checks
 from saltext_mip.data.inventory.model import FileRecord, Inventory
+from saltext_mip.data.inventory.small_datasets import MIN_COUNT
+from saltext_mip.data.inventory.trials import Trials
 from saltext_mip.errors import Misuse, NodeError
-from saltext_mip.federation import CDE_FILE
+from saltext_mip.federation import CDE_FILE, STATE_ROOT
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Finding
@@ -26,7 +28,7 @@ from saltext_mip.storage.beneath import Folder
 from saltext_mip.text import shown
 
 if TYPE_CHECKING:
-    from saltext_mip.results import CheckResult, FoundProblem, NodeCodebook
+    from saltext_mip.results import AskedHistory, CheckResult, FoundProblem, NodeCodebook
 
 
 def datasets(context: NodeContext) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def require_in_data_path(path: Path, data_paths: Sequence[Path], local: str) -> 
 def check(target: Path, cde: Path | None, *, values: bool) -> CheckResult:
     """Every problem of a folder's CSV files, or of one file.
 
-    ``values``: with values and counts, only for a user of this machine.
+    ``values``: with values, lines and counts, only for a user of this machine.
     """
     from msgspec import UNSET
 
@@ -169,6 +171,8 @@ def check(target: Path, cde: Path | None, *, values: bool) -> CheckResult:
     checked = checks.check(target, cde)
     files: dict[str, list[FoundProblem]] = {}
     for finding in checked.all_findings:
+        if not values:
+            finding = Finding(finding.problem.outside(MIN_COUNT))  # noqa: PLW2901
         files.setdefault(finding.problem.file or "", []).append(
             FoundProblem.of(finding, values=values)
         )
@@ -191,6 +195,62 @@ def check(target: Path, cde: Path | None, *, values: bool) -> CheckResult:
         refused_later=later,
         accepted=accepted if values else UNSET,
     )
+
+
+def asked(root: Path, federation: str | None) -> AskedHistory:
+    """Which CDEs this node was asked to verify files against; without pillar, from its state."""
+    from msgspec import UNSET
+
+    from saltext_mip.results import AskedCde, AskedHistory
+
+    state = _state(root, federation)
+    trials = Trials(state)
+    entries = trials.history()
+    return AskedHistory(
+        asked=[
+            AskedCde(
+                when=each.when,
+                pathology=each.pathology,
+                what=each.what,
+                rules=each.rules or UNSET,
+                cde=each.cde or UNSET,
+                job=each.job or UNSET,
+                changed=list(each.changed) or UNSET,
+            )
+            for each in entries
+        ],
+        left={name: trials.left(name) for name in _pathologies(state, trials)},
+    )
+
+
+def allow(root: Path, pathology: str, federation: str | None) -> AskedHistory:
+    """The hospital allows as many new CDEs of the pathology again."""
+    state = _state(root, federation)
+    trials = Trials(state)
+    known = _pathologies(state, trials)
+    if pathology not in known:
+        there = ", ".join(map(shown, known)) or "none"
+        raise Misuse(f"This node has no pathology '{shown(pathology)}'; it has: {there}.")
+    trials.allow(pathology)
+    return asked(root, state.name)
+
+
+def _pathologies(state: Path, trials: Trials) -> list[str]:
+    asked_about = {each.pathology for each in trials.history()}
+    return sorted(asked_about.union(data_path.enrolled_pathologies(state)))
+
+
+def _state(root: Path, federation: str | None) -> Path:
+    """The folder of a federation's state; without a name that of the only one."""
+    home = root / STATE_ROOT
+    there = sorted(each.name for each in home.iterdir() if each.is_dir()) if home.is_dir() else []
+    named = ", ".join(map(shown, there)) or "none"
+    if federation is None and len(there) != 1:
+        raise Misuse(f"Name the federation: federation=<name>. There is state of: {named}.")
+    name = federation or there[0]
+    if name not in there:
+        raise Misuse(f"No state of federation '{shown(name)}' on this machine, only of: {named}.")
+    return home / name
 
 
 def _usable(context: NodeContext) -> Inventory:
@@ -219,5 +279,5 @@ def _file(context: NodeContext, record: FileRecord) -> dict[str, Any]:
         "rows": masked.rows,
         "size": record.size,
         "sha256": record.sha256,
-        "problems": [problem.wire() for problem in record.all_problems],
+        "problems": [problem.wire() for problem in masked.all_problems],
     }

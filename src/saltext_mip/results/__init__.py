@@ -66,6 +66,8 @@ from saltext_mip.results.data import (
 from saltext_mip.results.holds import Held, HoldDecision
 from saltext_mip.results.local import (
     AcceptedFile,
+    AskedCde,
+    AskedHistory,
     CheckResult,
     ContainerInfo,
     Example,
@@ -107,6 +109,8 @@ __all__ = [
     "VERSION",
     "Absent",
     "AcceptedFile",
+    "AskedCde",
+    "AskedHistory",
     "CheckNodesResult",
     "CheckResult",
     "CleanResult",

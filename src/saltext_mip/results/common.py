@@ -68,7 +68,7 @@ class ReportedProblem(Facts, kw_only=True, frozen=True):
     line: Annotated[int, Meta(ge=1)] | None
     lines: list[Annotated[int, Meta(ge=1)]]
     column: str | None
-    count: Annotated[int, Meta(ge=1)]
+    count: Annotated[int, Meta(ge=1)] | MaskedCount
     about: str | None
     message: str
     hint: str
@@ -86,7 +86,7 @@ class ReportedProblem(Facts, kw_only=True, frozen=True):
             line=problem.line,
             lines=list(problem.lines),
             column=problem.column,
-            count=problem.count,
+            count=problem.reported_count,
             about=problem.about,
             message=problem.definition.text,
             hint=hint(problem.rule, problem.node),

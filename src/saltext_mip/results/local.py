@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, field
 
 from saltext_mip.problems import Finding
-from saltext_mip.results.common import Absent, Facts, Natural
+from saltext_mip.results.common import Absent, Facts, MaskedCount, Moment, Natural
 from saltext_mip.text import shown
 
 
@@ -96,7 +96,7 @@ class FoundProblem(Facts, kw_only=True, frozen=True):
     line: Absent[int] = UNSET
     column: Absent[str] = UNSET
     about: Absent[str] = UNSET
-    count: Absent[int] = UNSET
+    count: Absent[int | MaskedCount] = UNSET
     lines: Absent[list[int]] = UNSET
     severity: Literal["error", "warning", "note"]
     message: str
@@ -114,7 +114,7 @@ class FoundProblem(Facts, kw_only=True, frozen=True):
             line=UNSET if problem.line is None else problem.line,
             column=UNSET if problem.column is None else problem.column,
             about=UNSET if problem.about is None else problem.about,
-            count=UNSET if problem.count == 1 else problem.count,
+            count=UNSET if problem.reported_count == 1 else problem.reported_count,
             lines=list(problem.lines) or UNSET,
             severity=problem.severity,
             message=problem.definition.text,
@@ -144,6 +144,31 @@ class CheckResult(Facts, kw_only=True, frozen=True):
         dict[str, list[FoundProblem]], Meta(description="what MIP 8 and 9 refuse, by file")
     ]
     accepted: Absent[dict[str, AcceptedFile]] = UNSET
+
+
+class AskedCde(Facts, kw_only=True, frozen=True):
+    """A CDE that the node was asked to verify its files against, or what the hospital decided."""
+
+    when: Moment
+    pathology: str
+    what: Literal["answered", "refused", "allowed"]
+    rules: Annotated[Absent[str], Meta(description="digest of the rules about values")] = UNSET
+    cde: Annotated[Absent[str], Meta(description="SHA-256 of the CDE")] = UNSET
+    job: Annotated[Absent[str], Meta(description="id of Salt's job")] = UNSET
+    changed: Annotated[
+        Absent[list[str]],
+        Meta(description="the first variables whose rules are not those of the node's own CDE"),
+    ] = UNSET
+
+
+class AskedHistory(Facts, kw_only=True, frozen=True):
+    """What ``mip.history`` returns on a node."""
+
+    asked: list[AskedCde]
+    left: Annotated[
+        dict[str, Natural],
+        Meta(description="how many new CDEs are answered now, by pathology"),
+    ]
 
 
 class NodeCodebook(Facts, kw_only=True, frozen=True):

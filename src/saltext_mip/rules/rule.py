@@ -12,7 +12,8 @@ Severity = Literal["error", "warning", "note"]
 class Rule:
     """A rule for data. ``text`` names the problem, ``hint`` what to do about it.
 
-    ``hard``: its violation keeps the file out of the federation.
+    ``hard``: its violation keeps the file out of the federation. ``about_values``: it judges cells,
+    so that outside the node neither lines nor exact counts are reported.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Rule:
     hard: bool
     text: str
     hint: str
+    about_values: bool = False
 
 
 def by_name(*rules: Rule) -> dict[str, Rule]:

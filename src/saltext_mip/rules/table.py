@@ -303,6 +303,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "subjects and visits that another file has, too: these visits are counted twice",
         "Keep each subject and visit in one of the files.",
+        about_values=True,
     ),
     Rule("NoRows", "warning", False, "a header and no rows", "Add rows, or remove the file."),
     Rule(
@@ -354,6 +355,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "cells that hold whole rows",
         "Find the quote in that line that is missing or too many.",
+        about_values=True,
     ),
     Rule(
         "MissingMark",
@@ -361,6 +363,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "values that look like marks for 'missing'",
         "Leave the cells empty, or have the variable's bounds added to the CDE.",
+        about_values=True,
     ),
     Rule(
         "NotADate",
@@ -368,6 +371,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "values of a date that are not written year-month-day",
         "Write dates as 2026-03-12.",
+        about_values=True,
     ),
     Rule(
         "NotANumber",
@@ -375,6 +379,7 @@ RULES: dict[str, Rule] = by_name(
         True,
         "values that are not of the variable's type",
         "Write a number with a decimal point, or leave the cell empty.",
+        about_values=True,
     ),
     Rule(
         "NotWhole",
@@ -382,6 +387,7 @@ RULES: dict[str, Rule] = by_name(
         True,
         "values that are not whole numbers",
         "Correct them, or have the variable's type changed to real.",
+        about_values=True,
     ),
     Rule(
         "OutOfRange64",
@@ -389,6 +395,7 @@ RULES: dict[str, Rule] = by_name(
         True,
         "numbers that the database cannot hold",
         "Correct them: int holds 64 bits, real must be finite.",
+        about_values=True,
     ),
     Rule(
         "NotEnumerated",
@@ -396,6 +403,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "values that the variable's enumeration does not list",
         "Write a code that the CDE lists (mip.codebook shows them), not its label.",
+        about_values=True,
     ),
     Rule(
         "OutOfBounds",
@@ -403,6 +411,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "values below the variable's minimum or above its maximum",
         "Correct them, or have the bounds changed in the CDE.",
+        about_values=True,
     ),
     Rule(
         "VisitColumnMissing",
@@ -417,6 +426,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "rows of a longitudinal file without a subject or without a visit",
         "Fill in 'subjectid' and 'visitid' in every row: MIP 8 and 9 refuse the file otherwise.",
+        about_values=True,
     ),
     Rule(
         "DoubledVisit",
@@ -424,6 +434,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "more than one row for a subject and visit",
         "Keep one row for each subject and visit.",
+        about_values=True,
     ),
     Rule(
         "SameRow",
@@ -431,6 +442,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "rows that are the same as an earlier row in every column",
         "If it is the same patient twice, delete one of the rows.",
+        about_values=True,
     ),
     Rule(
         "GarbledText",
@@ -438,6 +450,7 @@ RULES: dict[str, Rule] = by_name(
         False,
         "text that was read in the wrong encoding, such as Ã© for é",
         "Open the source as UTF-8 and export the file again.",
+        about_values=True,
     ),
     Rule(
         "ManySmallDatasets",
@@ -445,6 +458,14 @@ RULES: dict[str, Rule] = by_name(
         True,
         "more than five new datasets with few rows each; their codes do not leave the node",
         "Write the codes of datasets; or list these in mip-datasets.csv, if they are datasets.",
+    ),
+    Rule(
+        "TooManyTrials",
+        "error",
+        True,
+        "the node was asked about more than 20 different CDEs in 24 hours; it answers no new one",
+        "If they are meant, on the node: salt-call --local mip.allow <pathology>. Or wait. The "
+        "pathology remains as it was there.",
     ),
     Rule(
         "BoundsNotWhole",

@@ -60,6 +60,7 @@ SPOOL = "spool"  # a folder: later pages of large answers
 DATA_ACKNOWLEDGED = "looked.json"  # the state of the data that the pusher has seen
 DATA_REMINDER = "watched.json"  # the state of the data that the beacon reports
 SERVICES_REMINDER = "services-watched.json"  # the state of services that the beacon reports
+ASKED = "asked.jsonl"  # the CDEs that it was asked to verify files against, and by which job
 SERVICE_OVERRIDES = "stopped.json"  # on the master: whose services are stopped or removed
 SERVICES_LOCK = "services.lock"
 ENGINE_RESTARTS = "restarts.json"  # the last automatic restart of each engine, and its cause

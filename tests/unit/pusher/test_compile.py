@@ -84,7 +84,8 @@ def test_a_bad_file_keeps_its_last_rows_and_holds_up_nobody(consolidated: Folder
     found = result["nodes"]["fed1-wk-h1"]["dementia"]
     assert found["files"] == {"edsd.csv": "kept", "new.csv": "compiled"}
     (problem,) = [p for p in found["problems"] if p["severity"] == "error"]
-    assert (problem["rule"], problem["line"], problem["column"]) == ("NotANumber", 2, "age")
+    told = (problem["rule"], problem["line"], problem["column"], problem["count"])
+    assert told == ("NotANumber", None, "age", "<10")
     assert problem["contact"] == "it@h1.example"
 
 

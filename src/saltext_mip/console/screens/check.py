@@ -45,7 +45,7 @@ def _later(screen: Screen, notes: Mapping[str, Sequence[FoundProblem]]) -> None:
         for note in of_file:
             column = f", column {note.column}" if note.column else ""
             count = value_or(note.count, 1)
-            rows = f" ({number(count, 'row')})" if count > 1 else ""
+            rows = f" ({number(count, 'row')})" if isinstance(count, int) and count > 1 else ""
             screen.text(f"{name}{column}: {value_or(note.about, '')}{rows}", indent=2, hang=2)
 
 
@@ -54,15 +54,18 @@ def _entry(problem: FoundProblem) -> Entry:
     first = value_or(problem.line, 0)
     lines = value_or(problem.lines, []) or ([first] if first else [])
     examples = value_or(problem.examples, [])
+    count = value_or(problem.count, 1)
+    exact = isinstance(count, int)
+    about = value_or(problem.about, "")
     return Entry(
         rule=problem.rule,
         severity=problem.severity,
         message=problem.message,
         what_to_do=value_or(problem.advice, "") or problem.hint,
-        about=value_or(problem.about, ""),
+        about=about if exact else ", ".join(filter(None, [about, f"{count} rows"])),
         column=None if isinstance(problem.column, UnsetType) else problem.column,
         lines=tuple(lines),
-        count=value_or(problem.count, 1),
+        count=count if isinstance(count, int) else 1,
         examples=tuple((each.line, each.value) for each in examples),
     )
 

@@ -131,6 +131,6 @@ def place(problem: Problem) -> str:
         named = ", ".join(map(str, lines))
         parts.append(f"line {named}" if len(lines) == 1 else f"lines {named}")
     where = ", ".join(part for part in parts if part)
-    if problem.count > max(len(lines), 1):
+    if isinstance(problem.count, str) or problem.count > max(len(lines), 1):
         where += f" ({problem.count} in all)"
     return ": ".join(part for part in (where, problem.about) if part)

@@ -219,23 +219,30 @@ def rules_digest(cde: Cde, *, subjectcode: bool) -> str:
         RULES_VERSION,
         subjectcode,
         cde.longitudinal,
-        [
-            [
-                variable.code,
-                variable.sql_type,
-                variable.is_categorical,
-                None
-                if variable.code == DATASET or variable.enumerations is None
-                else [code for code, _ in variable.enumerations],
-                [
-                    variable.source.get(key)
-                    for key in ("min", "max", "minValue", "maxValue", "type")
-                ],
-            ]
-            for variable in cde.variables
-        ],
+        [_rules(variable) for variable in cde.variables],
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+def changed_rules(old: Cde, new: Cde) -> tuple[str, ...]:
+    """The codes of the variables whose values ``new`` judges otherwise than ``old`` does."""
+    before = {variable.code: _rules(variable) for variable in old.variables}
+    return tuple(
+        variable.code for variable in new.variables if before.get(variable.code) != _rules(variable)
+    )
+
+
+def _rules(variable: Variable) -> list[Any]:
+    """What values of the variable are judged by."""
+    return [
+        variable.code,
+        variable.sql_type,
+        variable.is_categorical,
+        None
+        if variable.code == DATASET or variable.enumerations is None
+        else [code for code, _ in variable.enumerations],
+        [variable.source.get(key) for key in ("min", "max", "minValue", "maxValue", "type")],
+    ]
 
 
 def _repaired(value: Any) -> Any:

@@ -7,7 +7,7 @@ leaves the node.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,16 @@ class _Entry:
     settled: bool  # whatever was written with that stamp had been written by then
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A CDE to come: the digest of its rules, the SHA-256 of the folder's ``own`` CDE then, and the
+    variables that it judges otherwise than that one."""
+
+    digest: str
+    own: str | None
+    changed: Sequence[str] = ()
+
+
 @dataclass
 class InventoryCache:
     """The last collection. What is not asked for before :meth:`save` is forgotten."""
@@ -43,12 +53,12 @@ class InventoryCache:
     _old: Mapping[Place, _Entry] = field(default_factory=dict)
     _old_verified: Mapping[str, Mapping[str, Findings]] = field(default_factory=dict)
     _old_cdes: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
-    _old_asked: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    _old_asked: Mapping[str, Asked] = field(default_factory=dict)
     _old_shared: Mapping[str, Mapping[str, Findings]] = field(default_factory=dict)
     _new: dict[Place, _Entry] = field(default_factory=dict)
     _verified: dict[str, dict[str, Findings]] = field(default_factory=dict)
     _cdes: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
-    _asked: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    _asked: dict[str, Asked] = field(default_factory=dict)
     _shared: dict[str, Mapping[str, Findings]] = field(default_factory=dict)
 
     @classmethod
@@ -72,7 +82,7 @@ class InventoryCache:
                     for sha256, of in value["verified"].items()
                 },
                 _old_cdes={sha256: (of[0], of[1]) for sha256, of in value["cdes"].items()},
-                _old_asked={name: (of[0], of[1]) for name, of in value["asked"].items()},
+                _old_asked={name: Asked(*of) for name, of in value["asked"].items()},
                 _old_shared={
                     key: {name: _findings(found) for name, found in of.items()}
                     for key, of in value["shared"].items()
@@ -121,13 +131,13 @@ class InventoryCache:
     def keep_cde(self, key: str, digest: str | None, wrong: str | None) -> None:
         self._cdes[key] = (digest, wrong)
 
-    def asked(self, pathology: str, own: str | None) -> str | None:
-        """The digest of the last CDE to come, unless the folder's ``own`` has changed since."""
+    def asked(self, pathology: str, own: str | None) -> Asked | None:
+        """The last CDE to come, unless the folder's ``own`` has changed since."""
         asked = self._asked.get(pathology) or self._old_asked.get(pathology)
-        return asked[0] if asked and asked[1] == own else None
+        return asked if asked and asked.own == own else None
 
-    def keep_asked(self, pathology: str, digest: str, own: str | None) -> None:
-        self._asked[pathology] = (digest, own)
+    def keep_asked(self, pathology: str, asked: Asked) -> None:
+        self._asked[pathology] = asked
 
     def shared(self, key: str) -> Mapping[str, Findings] | None:
         """What was found by file where the files that ``key`` stands for were compared."""
@@ -153,7 +163,7 @@ class InventoryCache:
             "verified": {sha256: of for sha256 in sorted(contents) if (of := self._of(sha256))},
             "cdes": {sha256: list(of) for sha256, of in self._cdes.items()},
             "asked": {
-                name: list(of)
+                name: [of.digest, of.own, of.changed]
                 for name, of in {**self._old_asked, **self._asked}.items()
                 if name in places
             },

@@ -18,7 +18,7 @@ from saltext_mip.data import data_path as folders
 from saltext_mip.data.cde import model as cdes_
 from saltext_mip.data.csvfile import reader
 from saltext_mip.data.csvfile.reader import Stamp, Table
-from saltext_mip.data.inventory import duplicates, report
+from saltext_mip.data.inventory import duplicates, report, trials
 from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.cde_rules import CdeRules, os_message
 from saltext_mip.data.inventory.dataset_codes import odd_codes
@@ -180,10 +180,9 @@ class _Collector:
             digest, cde_problem = rules.of(content)
             digests += [digest] if digest else []
         if to_come is not None:
-            digest = rules.to_come(to_come)
-            self._memory.keep_asked(name, digest, own)
-            digests += [digest] if digest not in digests else []
-        reported = self._memory.asked(name, own) or (digests[0] if digests else None)
+            digests = trials.with_asked(self._memory, rules, digests, to_come, own)
+        asked = self._memory.asked(name, own)
+        reported = asked.digest if asked else (digests[0] if digests else None)
         if not deep:
             digests = []
         found = [Finding(problem) for problem in listing.problems]
@@ -194,7 +193,7 @@ class _Collector:
         for file, (table, stamp) in tables.items():
             at = (name, folder / file)
             record, of_file = self._file(at, table, stamp, digests, reported, rules)
-            records.append(record)
+            records.append(trials.without_answers(record, asked, self._min_count))
             found += [finding.at(file=file) for finding in of_file]
         refused = {each.problem.file for each in found if each.problem.hard}
         good = self._good[name] = {

@@ -7,7 +7,7 @@ input, against the types of :mod:`saltext_mip.data.inventory.sent` and by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ Count = int | str
 Status = Literal["ok", "MountGone", "NoDataPath", "Unreadable", "DataDiskHangs"]
 
 #: Rules that, of a whole folder, mean that its files are unknown.
-UNKNOWN = frozenset({"Unreadable", "MountGone", "TooManyFiles"})
+UNKNOWN = frozenset({"Unreadable", "MountGone", "TooManyFiles", "TooManyTrials"})
 
 FORM = 1  # of the wire
 _LIMIT = 50  # problems of a file that are sent one by one
@@ -59,12 +59,24 @@ class FileRecord:
         return (*self.problems, *next(iter(self.verified.values()), ()))
 
     def masked(self, min_count: int) -> FileRecord:
-        """The same with small counts masked, and none to be found out by a subtraction."""
+        """As it may leave the node: small counts masked, and none to be found out by a subtraction;
+        no lines of values."""
         datasets = tuple((code, _masked(count, min_count)) for code, count in self.datasets)
         rows = _masked(self.rows, min_count)
         if isinstance(rows, int) and any(isinstance(count, str) for _, count in datasets):
             rows = f">{sum(count for _, count in datasets if isinstance(count, int))}"
-        return replace(self, rows=rows, datasets=datasets)
+        own = self.rows if isinstance(self.rows, int) else None
+
+        def outside(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+            return tuple(each.outside(min_count, own) for each in _limited(problems))
+
+        return replace(
+            self,
+            rows=rows,
+            datasets=datasets,
+            problems=outside(self.problems),
+            verified={digest: outside(found) for digest, found in self.verified.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -106,6 +118,21 @@ class Inventory:
             return None
         found = (problem for problem in self.problems if problem.rule == self.status)
         return next(found, Problem(self.status)).at(node=self.node)
+
+    def refusing(self, pathologies: Collection[str]) -> Inventory:
+        """The same, where the node does not answer about the CDEs of these pathologies."""
+        records = tuple(
+            PathologyRecord(
+                record.name,
+                cde=record.cde,
+                cde_problem=record.cde_problem,
+                problems=(Problem("TooManyTrials", node=self.node, pathology=record.name),),
+            )
+            if record.name in pathologies
+            else record
+            for record in self.pathologies
+        )
+        return replace(self, pathologies=records)
 
     def masked(self, min_count: int) -> Inventory:
         """As it may leave the node."""
@@ -162,9 +189,9 @@ def _file_wire(record: FileRecord, headers: dict[tuple[str, ...], int]) -> dict[
         "sha256": record.sha256,
         "rows": record.rows,
         "datasets": [list(pair) for pair in record.datasets],
-        "problems": [problem.at(**_PLACE).wire() for problem in _limited(record.problems)],
+        "problems": [problem.at(**_PLACE).wire() for problem in record.problems],
         "verified": {
-            digest: [problem.at(**_PLACE).wire() for problem in _limited(found)]
+            digest: [problem.at(**_PLACE).wire() for problem in found]
             for digest, found in record.verified.items()
         },
     }

@@ -38,7 +38,7 @@ class SentProblem(Struct, frozen=True, forbid_unknown_fields=True):
     line: Whole | UnsetType = UNSET
     column: Text | UnsetType = UNSET
     about: Text | UnsetType = UNSET
-    count: Whole = 1
+    count: Count = 1
     lines: Annotated[tuple[Whole, ...], Meta(max_length=100)] = ()
 
     def problem(
@@ -54,9 +54,10 @@ class SentProblem(Struct, frozen=True, forbid_unknown_fields=True):
             file or self.file or None,
             None if self.line is UNSET else self.line,
             None if self.column is UNSET else self.column,
-            self.count,
+            self.count if isinstance(self.count, int) else 1,
             self.lines,
             None if self.about is UNSET else self.about,
+            masked=None if isinstance(self.count, int) else self.count,
         )
 
 
