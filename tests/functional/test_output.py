@@ -11,7 +11,10 @@ import pytest
 import salt.config
 import salt.output
 
-from tests.support.returns import NAMES, example, screen
+from saltext_mip import results
+from saltext_mip.console.screens.render import render
+from saltext_mip.console.screens.text import as_runner, spelled
+from tests.support.returns import NAMES, example, value
 
 
 @pytest.fixture
@@ -25,11 +28,18 @@ def printed(capsys: pytest.CaptureFixture[str], opts: dict[str, Any], value: Any
     return capsys.readouterr().out
 
 
+def of_runner(name: str) -> str:
+    """The screen; what the runner returned names the runner's functions whole."""
+    command, found = value(name)
+    with spelled(as_runner if command in results.COMMANDS else str):
+        return str(render(command, found))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_return_is_shown_by_its_command(
     name: str, opts: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert printed(capsys, opts, example(name)[1]) == screen(name) + "\n"
+    assert printed(capsys, opts, example(name)[1]) == of_runner(name) + "\n"
 
 
 def test_an_own_choice_of_output_wins(
@@ -49,7 +59,7 @@ def test_what_is_no_terminal_gets_no_colours(
 def test_colours_are_salts_own(opts: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, {**opts, "force_color": True}, example("consolidate-trouble")[1])
     assert "\x1b[0;1;31mProblems" in text
-    assert re.sub(r"\x1b\[[0-9;]*m", "", text) == screen("consolidate-trouble") + "\n"
+    assert re.sub(r"\x1b\[[0-9;]*m", "", text) == of_runner("consolidate-trouble") + "\n"
 
 
 def test_what_execution_functions_return_is_shown_too(

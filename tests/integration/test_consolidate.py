@@ -295,11 +295,12 @@ def test_labels_are_asked_for_on_the_terminal(fed: LocalFederation) -> None:
             seen += os.read(terminal, 4096) if ready else b""
         except OSError:
             break
-        if answers and seen.count(b"] ") > 3 - len(answers) and seen.endswith(b"] "):
+        asked = seen.count(b"keeps it) ")
+        if answers and asked > 3 - len(answers) and seen.endswith(b"keeps it) "):
             os.write(terminal, answers.pop(0))
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0, seen
-    assert b"Relabel pathology 'dementia'? [dementia] " in seen
+    assert b"Relabel pathology 'dementia'? [dementia] (Enter keeps it) " in seen
     (entry,) = json.loads(fed.pathologies.read_bytes())
     assert entry["label"] == "Memory"
     assert [each["label"] for each in entry["datasets"]] == ["EDSD", "Parkinson"]

@@ -19,6 +19,7 @@ import salt.utils.color
 
 from saltext_mip import results
 from saltext_mip.console.screens.render import render
+from saltext_mip.console.screens.text import as_runner, spelled
 
 __virtualname__ = "mip"
 
@@ -35,7 +36,15 @@ def output(data, **_):
     """
     The text of ``data``, which a function of the runner ``mip`` returned.
     """
-    return "\n".join(_text(render(*each, width=_width())) for each in _returns(data))
+    return "\n".join(map(_screen, _returns(data)))
+
+
+def _screen(returned):
+    command, value = returned
+    if command not in results.COMMANDS:
+        return _text(render(command, value, width=_width()))
+    with spelled(as_runner):
+        return _text(render(command, value, width=_width()))
 
 
 def _returns(data):

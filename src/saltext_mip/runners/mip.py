@@ -13,6 +13,7 @@ and ``timeout`` (seconds): how long to wait for another command that holds the f
 """
 
 import sys
+import termios
 from pathlib import Path
 
 from saltext_mip.bridge.pillar import declared
@@ -224,6 +225,8 @@ def _ask(prompt):
         terminal.open("w", encoding="utf-8") as out,
         terminal.open(encoding="utf-8", errors="surrogateescape") as typed,
     ):
+        # what was typed before the question is no answer to it
+        termios.tcflush(typed, termios.TCIFLUSH)
         out.write(prompt)
         out.flush()
         answer = typed.readline()

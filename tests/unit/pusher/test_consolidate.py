@@ -647,13 +647,15 @@ def test_labels_are_asked_for_and_a_pathologys_is_remembered(fed: Folders) -> No
 
     def ask(prompt: str) -> str:
         prompts.append(prompt)
-        return {"Relabel pathology 'dementia'? [Dementia] ": "Memory"}.get(prompt, "")
+        return {"Relabel pathology 'dementia'? [Dementia] (Enter keeps it) ": "Memory"}.get(
+            prompt, ""
+        )
 
     run(fed, ask=ask)
     assert prompts == [
-        "Relabel pathology 'dementia'? [Dementia] ",
-        "Pathology 'dementia': Relabel dataset 'edsd'? [EDSD] ",
-        "Pathology 'dementia': Relabel dataset 'ppmi'? [PPMI] ",
+        "Relabel pathology 'dementia'? [Dementia] (Enter keeps it) ",
+        "Pathology 'dementia': Relabel dataset 'edsd'? [EDSD] (Enter keeps it) ",
+        "Pathology 'dementia': Relabel dataset 'ppmi'? [PPMI] (Enter keeps it) ",
     ]
     assert fed.offered[0]["label"] == "Memory"
     assert not run(fed)["changed"]

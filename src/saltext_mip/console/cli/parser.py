@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from saltext_mip.console.cli.action import Action, Handler, Option, flag, number, text
+from saltext_mip.console.cli.action import OPTIONAL, Action, Handler, Option, flag, number, text
 from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS, actions
 
 CODES = """\
@@ -91,6 +91,16 @@ OWN = (
 )
 
 
+NODE_NAME = text("name", name="name", help="the node, as --node", metavar="NODE", **OPTIONAL)
+
+
+def own_options(action: Action) -> tuple[Option, ...]:
+    """The options of an action; where it accepts ``--node``, the node may stand alone."""
+    placed = any(option.positional for option in action.options)
+    alone = "node" in action.takes and not placed
+    return (NODE_NAME, *action.options) if alone else action.options
+
+
 def parse(argv: Sequence[str], *, pusher: bool) -> tuple[Action, Options, dict[str, Any]]:
     """The action, ``mip``'s own options, and the arguments that were given. ``-h`` exits.
 
@@ -110,13 +120,14 @@ def parse(argv: Sequence[str], *, pusher: bool) -> tuple[Action, Options, dict[s
     if refused:
         flags = ", ".join(COMMON[name].flags[0] for name in refused)
         raise UsageError(f"mip {action.name} does not accept {flags}")
-    if "needs node" in action.takes:
-        names = [given.pop(key) for key in ("node", "name") if key in given]
-        if not names:
-            raise UsageError(f"mip {action.name} needs a node: --node NODE")
+    if "node" in action.takes:
+        names = [given.pop(key) for key in ("node", NODE_NAME.name) if key in given]
+        if not names and "needs node" in action.takes:
+            raise UsageError(f"mip {action.name} needs a node: mip {action.name} NODE")
         if len(names) > 1:
             raise UsageError(f"mip {action.name} accepts one node, not two")
-        given["node"] = names[0]
+        if names:
+            given["node"] = names[0]
     if "any federation" in action.takes:
         given.pop("federation", None)  # operators have it in an alias
     return action, options, given
@@ -187,7 +198,7 @@ def _add_actions(
         if exact:
             sub.set_defaults(action=exact)
             own = sub.add_argument_group("options of this action")
-            for option in exact.options:
+            for option in own_options(exact):
                 _add(own, option)
         if any(len(action.path) > depth + 1 for action in deeper):
             _add_actions(sub, deeper, path, known)
@@ -204,7 +215,7 @@ def _usage(path: tuple[str, ...], action: Action | None) -> str:
     name = " ".join(path)
     if action is None:
         return f"mip {name} action [options]"
-    placed = [one for one in action.options if one.positional]
+    placed = [one for one in own_options(action) if one.positional]
     shown = [
         f"[{one.more['metavar']}]" if "nargs" in one.more else one.more.get("metavar", one.name)
         for one in placed

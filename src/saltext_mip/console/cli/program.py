@@ -11,7 +11,9 @@ from saltext_mip.console.cli.action import USAGE_ERROR
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.parser import UsageError, parse
 from saltext_mip.console.cli.salt import Salt, config_dir, ignore, is_pusher
+from saltext_mip.console.cli.spelling import as_mip
 from saltext_mip.console.cli.terminal import Display
+from saltext_mip.console.screens.text import spelled
 from saltext_mip.errors import MipError
 
 
@@ -26,7 +28,8 @@ def run(arguments: Sequence[str]) -> int:
         print(f"{usage}mip: {exc}{stop} See mip --help.", file=sys.stderr)  # noqa: T201
         return USAGE_ERROR
     except MipError as exc:
-        Display().error(str(exc))
+        with spelled(as_mip):
+            Display().error(str(exc))
         return exc.exit_code
     except BrokenPipeError:
         # the reader has ended; what is buffered must not be written again at exit
@@ -59,4 +62,5 @@ def _run(arguments: Sequence[str]) -> int:
         verbose=options.verbose,
         pusher=pusher,
     )
-    return action.handler(context, given)
+    with spelled(as_mip):
+        return action.handler(context, given)

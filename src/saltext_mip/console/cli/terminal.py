@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from saltext_mip import results
 from saltext_mip.console.screens.render import render
-from saltext_mip.console.screens.text import Line, Part, Screen, Style, first_page
+from saltext_mip.console.screens.text import Line, Part, Screen, Style, first_page, spelling
 from saltext_mip.errors import MipError
 from saltext_mip.text import shown
 
@@ -71,7 +71,7 @@ class Display:
 
     def error(self, text: str) -> None:
         """Write an error to standard error."""
-        lines = text.splitlines() or [""]
+        lines = spelling.get()(text).splitlines() or [""]
         self._write([(Part(shown(line), "bad"),) for line in lines], sys.stderr)
 
     def _write(self, lines: Iterable[Line], out: IO[str]) -> None:

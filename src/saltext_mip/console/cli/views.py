@@ -95,6 +95,8 @@ def only_problems(status: StatusResult, at: str) -> Screen:
         bad = severity(each.type, each.status, each.reason) == "bad"
         text = f"{each.type}: {each.reason}. {each.message}".rstrip()
         screen.text(text, hang=2, style="bad" if bad else "warn")
+        if each.hint:
+            screen.text(each.hint, indent=2, hang=3, first="-> ")
     problems = [problem for problem in status.problems if problem.severity != "note"]
     problem_list(screen, problems, federation=status.federation)
     if not unhealthy and not problems:

@@ -7,8 +7,11 @@ known where the screen is written: by rich in the command ``mip``, by Salt's the
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal, NamedTuple
 
 from saltext_mip.text import shown
@@ -26,6 +29,19 @@ class Part(NamedTuple):
 
 
 Line = tuple[Part, ...]
+
+#: How texts name commands where they are shown: as they are written, unless the caller sets it.
+spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
+
+
+@contextmanager
+def spelled(spell: Callable[[str], str]) -> Iterator[None]:
+    """Within the block all screens name commands as ``spell`` does."""
+    token = spelling.set(spell)
+    try:
+        yield
+    finally:
+        spelling.reset(token)
 
 
 class Screen:
@@ -54,7 +70,7 @@ class Screen:
 
     def title(self, text: str, note: str = "", *, style: Style = "title") -> None:
         """A heading, with a note at its right where there is room, else below."""
-        text, note = shown(text), shown(note)
+        text, note = _shown(text), _shown(note)
         room = self.width - cells(text) - cells(note)
         if note and room < GAP:
             self._add(Part(text, style))
@@ -68,7 +84,7 @@ class Screen:
         """A paragraph with ``first`` before it; its further lines are ``hang`` further in."""
         before = " " * indent + first
         after = " " * (indent + hang)
-        lines = wrapped(shown(text), self.width - max(cells(before), len(after)))
+        lines = wrapped(_shown(text), self.width - max(cells(before), len(after)))
         for nth, line in enumerate(lines):
             lead = after if nth else before
             self._add(Part(lead), Part(line, style))
@@ -85,7 +101,7 @@ class Screen:
 
         It goes below the others where that is too little. ``styles`` has one style a row.
         """
-        safe = [[shown(cell) for cell in row] for row in rows]
+        safe = [[_shown(cell) for cell in row] for row in rows]
         columns = max((len(row) for row in safe), default=0)
         widths = [max(cells(row[n]) for row in safe if len(row) > n) for n in range(columns)]
         plain: list[Style] = ["plain"] * len(safe)
@@ -110,6 +126,20 @@ class Screen:
         if line:
             line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
         self._lines.append(tuple(part for part in line if part.text))
+
+
+_RUNNER = re.compile(
+    r"(?<![\w./@-])(?<!salt-run )(?<!salt-call )(?<!' )mip\.(?=[a-z_]+(?!\w|\.\w))"
+)
+
+
+def as_runner(text: str) -> str:
+    """The text with each call of the runner as a line that can be typed: ``salt-run mip.…``."""
+    return _RUNNER.sub("salt-run mip.", text)
+
+
+def _shown(text: str) -> str:
+    return shown(spelling.get()(text))
 
 
 def first_page(lines: Sequence[Line], rows: int, columns: int) -> tuple[Line, ...]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from saltext_mip.data.consolidation.planner import Plan
 from saltext_mip.data.consolidation.labels import Labels
 
+EMPTY = "(Enter keeps it)"  # what an empty answer does
 _TRIES = 5  # times that one label is asked for
 
 
@@ -31,11 +32,13 @@ def ask_labels(plan: Plan, remembered: Labels, ask: Callable[[str], str]) -> Lab
     datasets: dict[str, dict[str, str]] = {}
     for pathology in plan.pathologies:
         name = shown(pathology.name)
-        prompt = f"Relabel pathology '{name}'? [{shown(pathology.label)}] "
+        prompt = f"Relabel pathology '{name}'? [{shown(pathology.label)}] {EMPTY} "
         if answer := _answer(ask, prompt):
             pathologies[pathology.name] = answer
         for code, label in pathology.labels.items():
-            prompt = f"Pathology '{name}': Relabel dataset '{shown(code)}'? [{shown(label)}] "
+            prompt = (
+                f"Pathology '{name}': Relabel dataset '{shown(code)}'? [{shown(label)}] {EMPTY} "
+            )
             if answer := _answer(ask, prompt):
                 datasets.setdefault(pathology.name, {})[code] = answer
     return Labels(pathologies, datasets).over(remembered)

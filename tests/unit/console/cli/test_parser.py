@@ -99,3 +99,20 @@ def test_the_help_has_every_action_and_fits_a_terminal(pusher: bool) -> None:
         assert action.name in text
     assert max(map(len, text.splitlines())) <= 100
     assert "Exit codes:" in text
+
+
+# but where something else stands alone
+ALONE = sorted(
+    one.name
+    for one in ACTIONS
+    if "node" in one.takes and not any(option.positional for option in one.options)
+)
+
+
+@pytest.mark.parametrize("name", ALONE, ids=str)
+def test_wherever_a_node_is_an_option_it_may_stand_alone(name: str) -> None:
+    for words in (["wk1"], ["--node", "wk1"]):
+        _, _, given = parse([*name.split(), *words], pusher=True)
+        assert given["node"] == "wk1"
+    with pytest.raises(UsageError, match="one node, not two"):
+        parse([*name.split(), "wk1", "--node", "wk2"], pusher=True)

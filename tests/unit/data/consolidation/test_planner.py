@@ -387,11 +387,11 @@ def test_the_prompts_are_as_operators_know_them() -> None:
     person = Person()
     kept = ask_labels(made(CASE), Labels(), person)
     assert person.asked == [
-        "Relabel pathology 'dementia'? [Dementia] ",
-        "Pathology 'dementia': Relabel dataset 'edsd'? [EDSD] ",
-        "Pathology 'dementia': Relabel dataset 'new'? [NEW] ",
-        "Relabel pathology 'tbi'? [Tbi] ",
-        "Pathology 'tbi': Relabel dataset 'x'? [X] ",
+        "Relabel pathology 'dementia'? [Dementia] (Enter keeps it) ",
+        "Pathology 'dementia': Relabel dataset 'edsd'? [EDSD] (Enter keeps it) ",
+        "Pathology 'dementia': Relabel dataset 'new'? [NEW] (Enter keeps it) ",
+        "Relabel pathology 'tbi'? [Tbi] (Enter keeps it) ",
+        "Pathology 'tbi': Relabel dataset 'x'? [X] (Enter keeps it) ",
     ]
     assert kept == Labels()
 
@@ -412,7 +412,7 @@ def test_an_empty_answer_keeps_what_is_remembered() -> None:
     asked = {**plancases.inputs(CASE), "labels": remembered}
     person = Person(tbi="TBI")
     labels = ask_labels(plan(plancases.federation(), **asked), remembered, person)
-    assert person.asked[0] == "Relabel pathology 'dementia'? [Remembered] "
+    assert person.asked[0] == "Relabel pathology 'dementia'? [Remembered] (Enter keeps it) "
     assert labels.pathologies == {**remembered.pathologies, "tbi": "TBI"}
 
 

@@ -15,7 +15,6 @@ from saltext_mip.console.cli.action import (
     PATHOLOGY,
     Arguments,
     action,
-    call,
     choice,
     flag,
     text,
@@ -32,9 +31,11 @@ GROUP = "Data"
 def consolidate(context: Context, given: Arguments) -> int:
     """With ``--export-data-structure`` the structure is all of standard output."""
     arguments = without(given, "export", "force")
-    if not given.get("export"):
-        return call(context, arguments)
+    # a question and a progress bar would share a line
     interactive = bool(arguments.get("review_dataset_labels"))
+    if not given.get("export"):
+        result = context.run("consolidate", bar=not interactive, **arguments)
+        return context.finish("consolidate", result)
     result = context.run("consolidate", bar=not interactive, **arguments)
     if result.error is not None:
         return context.finish("consolidate", result)

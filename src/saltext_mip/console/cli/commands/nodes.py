@@ -8,11 +8,9 @@ from saltext_mip.console.cli.action import (
     DRY_RUN,
     NODE,
     ONE_NODE,
-    OPTIONAL,
     REASON,
     Arguments,
     action,
-    text,
     without,
 )
 from saltext_mip.console.cli.context import Context
@@ -69,8 +67,6 @@ def ssh(context: Context, given: Arguments) -> int:
     return exec_program(context.login(nodes, node).argv(in_folder(folder)))
 
 
-NAME = text("name", name="name", help="the node", metavar="NODE", **OPTIONAL)
-
 ACTIONS = (
     *action(
         "node list",
@@ -117,7 +113,6 @@ ACTIONS = (
         help="show state, services, data and problems of one node",
         group=GROUP,
         takes=ONE_NODE,
-        options=(NAME,),
         handler=describe,
     ),
     *action(
@@ -126,7 +121,6 @@ ACTIONS = (
         help="open a shell on a node, in its data folder",
         group=GROUP,
         takes=ONE_NODE,
-        options=(NAME,),
         handler=ssh,
     ),
 )
