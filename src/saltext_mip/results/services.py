@@ -35,6 +35,9 @@ class ServiceInfo(Facts, kw_only=True, frozen=True):
     state: Absent[str] = UNSET
     log: Absent[list[str]] = UNSET
     stopped: Absent[bool] = UNSET
+    completed: Annotated[
+        Absent[bool], Meta(description="a job that ends, such as create_dbs, and ended well")
+    ] = UNSET
     undeclared: Absent[bool] = UNSET
 
 

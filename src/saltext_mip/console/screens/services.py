@@ -21,6 +21,7 @@ from saltext_mip.text import when
 LOG_LINES = 3
 SERVES: Mapping[str, Style] = {
     "serving": "good",
+    "completed": "good",
     "stopped": "warn",
     "unknown": "warn",
     "not serving": "bad",
@@ -64,7 +65,14 @@ def services(screen: Screen, found: Mapping[str, ServiceInfo]) -> None:
     for name, each in found.items():
         serves = _serves(each)
         screen.table(
-            [(f"{each.replicas:3}", f"{name:26}", f"{serves:14}", each.image)],
+            [
+                (
+                    f"{'-' if each.completed else each.replicas:3}",
+                    f"{name:26}",
+                    f"{serves:14}",
+                    each.image,
+                )
+            ],
             indent=2,
             styles=[SERVES[serves]],
         )
@@ -77,6 +85,8 @@ def services(screen: Screen, found: Mapping[str, ServiceInfo]) -> None:
 def _serves(each: ServiceInfo) -> str:
     if each.stopped:
         return "stopped"
+    if each.completed:
+        return "completed"
     if each.serving:
         return "serving"
     if each.serving is None:

@@ -60,5 +60,6 @@ def service_info(of: ServiceState) -> ServiceInfo:
         state=UNSET if of.state is None else of.state,
         log=UNSET if of.log is None else list(of.log),
         stopped=True if of.up is None else UNSET,
+        completed=True if of.once and of.up and not of.task_running else UNSET,
         undeclared=UNSET if of.declared else True,
     )

@@ -142,6 +142,15 @@ def described(value: Mapping[str, Any], node: str) -> str:
     return str(describe_node(convert(value, StatusResult), node))
 
 
+@pytest.mark.parametrize(("running", "up"), [(False, True), (True, True), (False, False)])
+def test_a_job_that_ended_well_is_completed(fed: WithServices, running: bool, up: bool) -> None:
+    job = service("fed1-ui", "create_dbs", up=up, once=True, task_running=running)
+    fed.services["services"]["create_dbs"] = job
+    found = fed.status()["services"]
+    assert found["create_dbs"].get("completed") == (True if up and not running else None)
+    assert "completed" not in found["fed1-ms_exareme-master"]
+
+
 @pytest.mark.parametrize("name", ["edsd", "new"])
 def test_what_is_held_is_not_reported_as_changed_or_stale(fed: WithServices, name: str) -> None:
     fed.data(HOSTS[1], "dementia", "ppmi.csv").unlink()
