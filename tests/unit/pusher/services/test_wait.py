@@ -132,10 +132,28 @@ def test_it_does_not_end_the_wait_for_others(
     assert view.services[OTHER].serving is True
 
 
-def test_another_error_is_waited_for(fed: Services) -> None:
-    fed.broken_tasks = {ENGINE: "starting container failed"}
-    assert wait.wait_up(fed.pusher, timeout=0)[1] == {ENGINE: "starting container failed"}
-    assert client.condition_reason("starting container failed") is None
+@pytest.mark.parametrize(
+    "error",
+    ["starting container failed", "task: non-zero exit (2)"],  # create_dbs before its database
+)
+def test_another_error_is_waited_for(
+    fed: Services, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    assert client.condition_reason(error) is None
+    fed.broken_tasks = {ENGINE: error}
+    assert wait.wait_up(fed.pusher, timeout=0)[1] == {ENGINE: error}
+    monkeypatch.setattr(wait, "PERMANENT_ERROR_WAIT", 0.0)
+    looks = iter(range(3))
+
+    def observe(*arguments: Any, **keywords: Any) -> client.ServicesView:
+        if next(looks, None) is None:
+            fed.broken_tasks = {}
+        return observed(*arguments, **keywords)
+
+    observed = client.observe_services
+    monkeypatch.setattr(client, "observe_services", observe)
+    monkeypatch.setattr(wait, "POLL_INTERVAL", 0.0)
+    assert wait.wait_up(fed.pusher, timeout=60)[1] == {}
 
 
 def test_what_an_operator_stopped_is_not_waited_for(fed: Services) -> None:
