@@ -105,3 +105,20 @@ def test_who_edits_labels_and_adds_datasets_is_never_refused(fed: Folders) -> No
         assert f"ward{number}" in result["pathologies"]["dementia"]["datasets"]
         assert not of_node(result)
     assert len(Trials(fed.root / H1 / "state").history()) == 1
+
+
+def test_guessed_codes_in_the_cde_do_not_bring_out_patients_ids(fed: Folders) -> None:
+    """A node takes the codes of its own CDE for datasets: it gets none that nobody listed."""
+    persons = [f"p{number}" for number in range(1000, 1012)]
+    for worker in (H1, "fed1-wk-h2"):
+        for file in fed.data(worker, "dementia").glob("*.csv"):
+            file.unlink()
+    lines = "".join(f"{person},70\n" for person in persons)
+    fed.write(H1, "dementia", "visits.csv", f"dataset,age\n{lines}")
+    guesses = [f"p{number}" for number in range(1000, 1500)]
+    for content in (cde(), cde(*guesses), cde(*guesses)):
+        result = edited(fed, content)
+        assert "ManySmallDatasets" in {each["rule"] for each in of_node(result)}
+        assert not any(person in json.dumps(result) for person in persons)
+    own = fed.data(H1, "dementia", "CDEsMetadata.json").read_text()
+    assert not any(person in own for person in persons)

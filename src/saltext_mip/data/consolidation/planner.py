@@ -215,7 +215,12 @@ def plan(
         for name in [*offered, *left]
     }
     # also where no file is good yet: with the CDE a hospital finds out why
-    others = {name: cde for name, cde in based.items() if name in last or name not in final}
+    # without codes that nobody has: a node takes those of its own CDE for codes that are listed
+    others = {
+        name: cde if name in last else cde_.edit(cde, ())
+        for name, cde in based.items()
+        if name in last or name not in final
+    }
     entries = [
         _entry(labels, final[name], owners, unservable.hidden(final[name], dropped))
         for name, owners in offered.items()
