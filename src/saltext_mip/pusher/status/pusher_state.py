@@ -28,7 +28,9 @@ class Recording:
         try:
             yield
         except OSError as exc:
-            self.error = self.error or exc
+            # its traceback holds the folder open in which it failed, and a disk that is in use
+            # cannot be unmounted
+            self.error = self.error or exc.with_traceback(None)
 
 
 def pusher_conditions(pusher: Pusher, recording: Recording) -> Iterator[Condition]:
