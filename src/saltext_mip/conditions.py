@@ -105,6 +105,8 @@ REASONS: Mapping[str, str] = {
     # data
     "DataProblems": "See the problems: each names the file, the line and what to do.",
     "NeverConsolidated": "Run mip data consolidate.",
+    "NothingDeclared": "Put CDEs on the master and data files on the workers; then run"
+    " mip data consolidate.",
     "DataChanged": "Run mip refresh, or wait for the controller.",
     "NotDistributed": "Run mip data consolidate to send what is missing.",
     "DatabasesStale": "Run mip data compile, or wait for the controller.",

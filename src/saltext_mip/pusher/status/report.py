@@ -132,8 +132,13 @@ def _data_problems(generation: Generation) -> Iterator[Problem]:
 
 def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
     generation = snapshot.generation
-    if generation is None:
+    empty = _is_empty(snapshot)
+    if generation is None and not empty:
         return Condition("Consolidated", "False", "NeverConsolidated", "there is no generation yet")
+    if generation is None:
+        if snapshot.unreachable:
+            return Condition("Consolidated", "Unknown", "NoAnswer", _no_answer(snapshot))
+        return Condition("Consolidated", "Unknown", "NothingDeclared", NOTHING)
     changed = []
     for node, sent in snapshot.answered():
         changed += [f"{node.id}: {what}" for what in _changed(node, sent, generation)]
@@ -145,7 +150,19 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
         return Condition("Consolidated", "False", "NotDistributed", message)
     if snapshot.unreachable:
         return Condition("Consolidated", "Unknown", "NoAnswer", _no_answer(snapshot))
+    if empty and not generation.pathologies:
+        return Condition("Consolidated", "Unknown", "NothingDeclared", NOTHING)
     return Condition("Consolidated", "True", "UpToDate", f"generation {generation.number}")
+
+
+NOTHING = "nothing declared yet: no node has a pathology"
+
+
+def _is_empty(snapshot: Snapshot) -> bool:
+    """Whether no node that answered has a pathology."""
+    return not any(
+        sent.data is not None and sent.data.pathologies for _, sent in snapshot.answered()
+    )
 
 
 def _changed(node: Node, sent: SentStatus, generation: Generation) -> Iterator[str]:
@@ -193,6 +210,8 @@ def _compiled(snapshot: Snapshot) -> Condition:
         return Condition("Compiled", "False", "DatabasesStale", "; ".join(stale[:5]))
     if snapshot.unreachable:
         return Condition("Compiled", "Unknown", "NoAnswer", _no_answer(snapshot))
+    if _is_empty(snapshot):
+        return Condition("Compiled", "Unknown", "NothingDeclared", NOTHING)
     return Condition("Compiled", "True", "UpToDate", "all databases are current")
 
 

@@ -194,7 +194,8 @@ def test_a_fresh_federation_says_what_to_do_first(tmp_path: Path) -> None:
     value = fresh.status()
     assert wrong(value) == {
         "DataValid": ("Unknown", "NeverConsolidated"),
-        "Consolidated": ("False", "NeverConsolidated"),
+        "Consolidated": ("Unknown", "NothingDeclared"),
+        "Compiled": ("Unknown", "NothingDeclared"),
         "Deployed": ("False", "NoSwarm"),
         "Served": ("False", "NoSwarm"),
     }
@@ -702,3 +703,17 @@ def test_since_is_remembered(fed: WithServices) -> None:
 
     assert since(second, "Deployed") == since(first, "Deployed")
     assert since(second, "Served") > since(first, "Served")
+
+
+def test_a_federation_without_data_is_unknown_before_and_after_a_consolidation(
+    tmp_path: Path,
+) -> None:
+    fed = WithServices(tmp_path)
+    for _ in range(2):
+        found = {each["type"]: each for each in fed.status()["conditions"]}
+        for name in ("Consolidated", "Compiled"):
+            assert (found[name]["status"], found[name]["reason"]) == ("Unknown", "NothingDeclared")
+            assert "nothing declared yet" in found[name]["message"]
+            assert "mip data consolidate" in found[name]["hint"]
+        assert fed.status()["sync"] != "Synced"
+        consolidate(fed.pusher, Options())
