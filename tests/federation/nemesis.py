@@ -17,6 +17,7 @@ from typing import Any
 import docker
 import requests
 
+from saltext_mip.data.inventory.fingerprints import Fingerprints
 from tests.federation.deployed import MASTER, UI
 from tests.federation.followed import DATA, STATE, Followed
 from tests.support.bed.layout import PUSHER
@@ -317,8 +318,9 @@ class Nemesis:
                 for pathology, files in generation["files"].get(node, {}).items()
                 for file in files
             }
+            own = Fingerprints.load(self.fed.bed.path(node, STATE))
             there = {
-                (path.parent.name, path.name): _sha256(path)
+                (path.parent.name, path.name): own.of_file(path)
                 for path in self.fed.bed.path(node, DATA).glob("*/*.csv")
             }
             if known != there:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from msgspec import UNSET
 
+from saltext_mip.data.consolidation.manifest import rekeyed
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.generations.generation import Generation
 from saltext_mip.results import GenerationSummary
@@ -29,6 +31,8 @@ def compare(old: Generation | None, new: Generation | None) -> tuple[Change, ...
 
     A generation of a plan that is not committed will do (``Generation.of_plan``).
     """
+    if old is not None and new is not None:
+        old = replace(old, files=rekeyed(old.files, new.files))
     return tuple(_changes((), _view(old), _view(new)))
 
 

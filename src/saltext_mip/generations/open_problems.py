@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from saltext_mip.data.consolidation.manifest import Manifest
+from saltext_mip.data.consolidation.manifest import Manifest, rekeyed
 from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
 from saltext_mip.storage.state import OPEN_PROBLEMS, StateBroken, read_state, write_state
@@ -25,8 +25,12 @@ def remember(
     problems: Iterable[Problem],
     files: Manifest,
     refused: Mapping[Place, str],
+    recorded: Manifest,
 ) -> None:
     """``number``: the current generation; ``files``: what is served, and what of it is kept.
+
+    ``recorded``: the files as the generation has them. Where these have plain fingerprints, of an
+    earlier version, those of now are remembered, so that the next change of a file is seen.
 
     ``refused``: files that cannot be used, and since when.
     """
@@ -37,8 +41,17 @@ def remember(
         for file in served
         if file.kept
     ]
+    now = rekeyed(recorded, files)
+    fingerprints = [
+        [node, pathology, file.name, file.size, file.sha256]
+        for node, below in now.items()
+        for pathology, served in below.items()
+        for file, before in zip(served, recorded[node][pathology], strict=True)
+        if file != before
+    ]
     value = {
         "generation": number,
+        "fingerprints": fingerprints,
         "problems": [{**problem.wire(), "node": problem.node} for problem in problems],
         "kept": kept,
         "refused": [[*place, since] for place, since in sorted(refused.items())],
@@ -63,12 +76,21 @@ def known(state: Path, generation: Generation | None) -> Generation | None:
             return generation
         kept = {tuple(each) for each in value["kept"]}
         problems = tuple(value["problems"])
-    except (StateBroken, KeyError, TypeError):  # of another version; the next gather rewrites it
+        now = {
+            (node, pathology, name): {"size": size, "sha256": sha256}
+            for node, pathology, name, size, sha256 in value.get("fingerprints", ())
+        }
+    except (StateBroken, KeyError, TypeError, ValueError):  # the next gather rewrites it
         return generation
     files = {
         node: {
             pathology: tuple(
-                replace(file, kept=(node, pathology, file.name) in kept) for file in served
+                replace(
+                    file,
+                    kept=(node, pathology, file.name) in kept,
+                    **now.get((node, pathology, file.name), {}),
+                )
+                for file in served
             )
             for pathology, served in below.items()
         }

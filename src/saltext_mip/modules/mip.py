@@ -31,9 +31,11 @@ def datasets(federation=None):
     federation
         The federation's name.
 
-    Returns ``{pathology: {file: {"datasets": {code: rows}, "rows", "size" (bytes), "sha256",
+    Returns ``{pathology: {file: {"datasets": {code: rows}, "rows", "size", "sha256",
     "problems": [{"rule", "line", "column", "count", ...}]}}}``; the codes are in the order of their
-    first appearance. Whole files are looked at; what has not changed since the last look is not
+    first appearance. ``sha256`` is a fingerprint with a key of the node, which only
+    ``mip.fingerprint`` there can confirm; ``size`` is in bytes, of a file with few rows rounded up
+    (``<1 kB``). Whole files are looked at; what has not changed since the last look is not
     read again. A data path that does not exist, or is not mounted, is an error.
 
     CLI Example:

@@ -109,6 +109,40 @@ def codebook(pathology, federation=None, separator="comma", folder=None):
         return _builtins(queries.codebook(known, separator=separator, folder=target))
 
 
+def fingerprint(file, federation=None):
+    """
+    The fingerprint of a file's content: what this node would tell the pusher of it.
+
+    Only on the hospital's own machine, with ``salt-call --local``; any other call is refused. With
+    it the hospital confirms what was served: the same fingerprint in ``mip.show`` of a generation
+    is proof that it was this content, to the byte. Nobody can make or test one without the key,
+    which never leaves the node.
+
+    file
+        The CSV file, wherever it is, such as in a backup.
+
+    federation
+        The federation's name; it may be left out where the node is in only one.
+
+    Returns ``{"file", "federation", "fingerprint"}``. Errors: a file that cannot be read; a node
+    without a key, since it was never asked for its data yet.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local mip.fingerprint /data/fed1/dementia/edsd.csv federation=fed1
+    """
+    with shaped_errors():
+        if not _stays():
+            raise Misuse(
+                "mip.fingerprint runs on the hospital's own machine: salt-call --local "
+                "mip.fingerprint."
+            )
+        root = Path(__opts__["root_dir"])
+        return queries.fingerprint(root, federation and str(federation), Path(file))
+
+
 def fix(file, cde=None, write=False, out=None, encoding=None):
     """
     Correct a CSV file mechanically: what loses nothing and can mean one thing only.

@@ -15,6 +15,7 @@ from saltext_mip.data.cde import codebook as codebooks
 from saltext_mip.data.cde.model import Cde, CdeInvalid, parse
 from saltext_mip.data.corrections import fix as corrections
 from saltext_mip.data.inventory import check as checks
+from saltext_mip.data.inventory.fingerprints import Fingerprints
 from saltext_mip.data.inventory.model import FileRecord, Inventory
 from saltext_mip.data.inventory.small_datasets import MIN_COUNT
 from saltext_mip.data.inventory.trials import Trials
@@ -253,6 +254,23 @@ def _state(root: Path, federation: str | None) -> Path:
     return home / name
 
 
+def fingerprint(root: Path, federation: str | None, path: Path) -> dict[str, str]:
+    """``{"file", "federation", "fingerprint"}``: what the node reports of that content.
+
+    ``root`` is Salt's ``root_dir``. :class:`Misuse` where the node has no key of the federation.
+    """
+    state = _state(root, federation)
+    try:
+        made = Fingerprints.existing(state)
+        if made is None:
+            raise Misuse(f"This node has no key of '{shown(state.name)}': it was never asked yet.")
+        found = made.of_file(data_path.named(path))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise NodeError(f"{shown(str(path))} cannot be read: {reason}.") from error
+    return {"file": str(path), "federation": state.name, "fingerprint": found}
+
+
 def _usable(context: NodeContext) -> Inventory:
     """This node's inventory; of the ui an empty one. A missing data path is an error."""
     if not context.has_data:
@@ -277,7 +295,7 @@ def _file(context: NodeContext, record: FileRecord) -> dict[str, Any]:
     return {
         "datasets": dict(masked.datasets),
         "rows": masked.rows,
-        "size": record.size,
+        "size": masked.size,
         "sha256": record.sha256,
         "problems": [problem.wire() for problem in masked.all_problems],
     }

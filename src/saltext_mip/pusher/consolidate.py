@@ -169,7 +169,9 @@ def _commit(
     if number is not None:
         inventories = found.gathered.inventories
         refused = events.record_files(pusher, found.plan.problems, inventories)
-        open_problems.remember(pusher.state, number, found.plan.problems, found.plan.files, refused)
+        plan, record = found.plan, generation or found.last
+        recorded = record.files if record else {}
+        open_problems.remember(pusher.state, number, plan.problems, plan.files, refused, recorded)
     if generation is not None:
         pusher.fire("consolidated", {"generation": generation.number})
         events.record_commit(pusher, generation)

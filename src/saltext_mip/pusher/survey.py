@@ -16,6 +16,7 @@ from saltext_mip.data.consolidation.planner import CdeFound, Labels, Plan
 from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import MissingWorker
+from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, OnlineCdes, gather
@@ -118,6 +119,8 @@ def plan_survey(
     cdes, not_found = online.instead_of(own) if online else (own, {})
     gathered = replace(gathered, inventories=verify_files(pusher, gathered.inventories, cdes))
     remembered = Labels(pathologies=pusher.store.labels())
+    known = open_problems.known(pusher.state, last)
+    previous = known.previous() if known else None
 
     def plan(labels: Labels, held: FileNames | None = None) -> Plan:
         return planner.plan(
@@ -127,7 +130,7 @@ def plan_survey(
             cdes=cdes,
             ui_sha256=gathered.ui_sha256,
             labels=labels,
-            previous=last.previous() if last else None,
+            previous=previous,
             missing_worker=missing_worker(pusher, options),
             strict=options.strict,
             online_cdes=online is not None,

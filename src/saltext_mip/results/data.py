@@ -200,8 +200,14 @@ class ShownFile(Facts, kw_only=True, frozen=True):
     file: str
     datasets: Annotated[dict[str, Count], Meta(description="rows by dataset")]
     rows: Count
-    size: Natural
-    sha256: str
+    size: Annotated[Natural | str, Meta(description="bytes; `<1 kB` of a file with few rows")]
+    sha256: Annotated[
+        str,
+        Meta(
+            description="a fingerprint that the node alone can make or confirm (`hmac:`); a plain "
+            "SHA-256 in generations of earlier versions"
+        ),
+    ]
     kept: Annotated[
         Absent[bool], Meta(description="true: the file was refused; this is its last good version")
     ] = UNSET

@@ -17,11 +17,12 @@ import re
 import secrets
 import stat
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 from saltext_mip.errors import UnsafeName
 from saltext_mip.storage import beneath
-from saltext_mip.storage.beneath import File, Where
+from saltext_mip.storage.beneath import File, Folder, Where
 from saltext_mip.storage.lock import try_lock
 from saltext_mip.storage.paths import NAME_BYTES, check_name, names
 from saltext_mip.text import shown
@@ -174,6 +175,9 @@ def replace(path: Where, content: bytes, *, mode: int | None = None) -> bool:
 
     Owner, group and mode as of :meth:`Staged.plan`. On ``OSError`` the file is unchanged.
     """
+    if isinstance(path, Path):
+        with Folder.at(path.parent) as home:  # closed at once, also where an error is kept
+            return replace(home / path.name, content, mode=mode)
     staged = Staged.plan(path, mode=mode)
     if holds(staged.target, content):
         return False

@@ -50,6 +50,7 @@ CHECKED_DECLARATION = "mip-declaration.sha256"  # in Salt's cache: the last one 
 # -- on a node
 ENROLMENT = "enrolled.json"  # the data path that is enrolled
 INVENTORY_CACHE = "inventory.json"
+FINGERPRINT_KEY = "fingerprint.key"  # 32 bytes that never leave the node
 ROW_DIGESTS = "row-digests.json"  # of files' rows, to find those that repeat others'
 ROW_HASHES = "row-hashes"  # a folder: hashes of files' rows and visits, for the same
 BUILD_RECORDS = "compiled"  # a folder: what each database was built from

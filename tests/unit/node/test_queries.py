@@ -8,6 +8,7 @@ import json
 import pytest
 
 from saltext_mip.data import data_path
+from saltext_mip.data.inventory.fingerprints import Fingerprints
 from saltext_mip.errors import MipError, NodeError, UnsafeName
 from saltext_mip.node import queries
 from saltext_mip.node.context import NodeContext
@@ -36,10 +37,8 @@ def test_datasets_with_small_counts_masked(worker: NodeContext) -> None:
     assert set(found) == {"dementia"}
     first = found["dementia"]["a.csv"]
     assert first["datasets"] == {"edsd": 12, "few": "<10"}
-    assert (
-        first["sha256"]
-        == hashlib.sha256((worker.data_path / "dementia/a.csv").read_bytes()).hexdigest()
-    )
+    keyed = Fingerprints.load(worker.state).of_file(worker.data_path / "dementia/a.csv")
+    assert first["sha256"] == keyed
     assert "canary4711" not in json.dumps(found)
 
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord
+from saltext_mip.data.inventory.fingerprints import comparable, rounded
+from saltext_mip.data.inventory.model import (
+    Count,
+    FileRecord,
+    Inventory,
+    PathologyRecord,
+    Size,
+)
 from saltext_mip.problems import Problem
 
 
@@ -18,12 +25,13 @@ from saltext_mip.problems import Problem
 class ServedFile:
     """One CSV file as it is served. ``datasets`` are code and rows in the order of appearance.
 
+    ``sha256`` and ``size`` are those of :class:`FileRecord`.
     ``kept``: it is bad now and this is how it was. What is served is the same either way, so
     that does not make two records differ.
     """
 
     name: str
-    size: int
+    size: Size
     sha256: str
     rows: Count
     datasets: tuple[tuple[str, Count], ...]
@@ -34,6 +42,34 @@ class ServedFile:
 Manifest = Mapping[str, Mapping[str, tuple[ServedFile, ...]]]
 #: Node id to pathology to names of files.
 FileNames = Mapping[str, Mapping[str, Collection[str]]]
+
+
+def rekeyed(manifest: Manifest, other: Manifest) -> Manifest:
+    """The manifest with the fingerprints of ``other`` where its own cannot be compared with them.
+
+    Those of an earlier version are plain, those of today have the node's key: that they differ is
+    no change of a file, as long as nothing else of it does.
+    """
+    return {
+        node: {
+            name: tuple(_rekeyed(file, other.get(node, {}).get(name, ())) for file in files)
+            for name, files in below.items()
+        }
+        for node, below in manifest.items()
+    }
+
+
+def _rekeyed(file: ServedFile, others: Iterable[ServedFile]) -> ServedFile:
+    for other in others:
+        if other.name == file.name and not comparable(file.sha256, other.sha256):
+            alike = replace(other, size=file.size, sha256=file.sha256) == file
+            if alike and _order(other.size) == _order(file.size):
+                return replace(file, size=other.size, sha256=other.sha256)
+    return file
+
+
+def _order(size: Size) -> str:
+    return rounded(size) if isinstance(size, int) else size
 
 
 @dataclass(frozen=True)

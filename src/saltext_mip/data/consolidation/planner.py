@@ -257,9 +257,14 @@ def plan(
         workers=_workers(presence, offered),
         cdes={entry.name: entry.cde.sha256 for entry in entries},
         pathologies_json=sha256,
-        changed=bool(writes) or previous is None or listed != manifest.only(previous.files, before),
+        changed=bool(writes) or previous is None or not _same(previous, listed, before),
         other_cdes={name: _sha256(each) for name, each in unlisted.items()},
     )
+
+
+def _same(previous: Previous, listed: Manifest, before: Iterable[str]) -> bool:
+    """Whether the files that are served are those of the last generation."""
+    return manifest.rekeyed(manifest.only(previous.files, before), listed) == listed
 
 
 def _sha256(content: bytes) -> str:

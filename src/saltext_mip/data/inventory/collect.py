@@ -22,6 +22,7 @@ from saltext_mip.data.inventory import duplicates, report, trials
 from saltext_mip.data.inventory.cache import Findings, InventoryCache
 from saltext_mip.data.inventory.cde_rules import CdeRules, os_message
 from saltext_mip.data.inventory.dataset_codes import odd_codes
+from saltext_mip.data.inventory.fingerprints import Fingerprints
 from saltext_mip.data.inventory.model import Count, FileRecord, Inventory, PathologyRecord
 from saltext_mip.data.inventory.overlaps import Overlaps
 from saltext_mip.data.inventory.row_hashes import HashStore
@@ -159,6 +160,7 @@ class _Collector:
         self._findings: dict[str, list[Finding]] = {}
         self._good: dict[str, dict[str, tuple[int, report.Counts]]] = {}
         self._hashes = HashStore(state)
+        self._fingerprints = Fingerprints.load(state)
 
     def pathology(
         self, name: str, *, deep: bool = True, to_come: Cde | None = None
@@ -285,7 +287,7 @@ class _Collector:
         record = FileRecord(
             name=name,
             size=table.size,
-            sha256=table.sha256,
+            sha256=self._fingerprints.of(table.sha256),
             rows=table.rows,
             datasets=table.datasets if table.sound else (),
             header=table.header,

@@ -11,10 +11,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from saltext_mip.data.inventory.fingerprints import rounded
 from saltext_mip.problems import Problem
 
 # rows: a number; "<10" for one below min_count; ">474" where the exact sum would tell a small part
 Count = int | str
+Size = int | str  # bytes; "<1 kB" of a file with few rows
 Status = Literal["ok", "MountGone", "NoDataPath", "Unreadable", "DataDiskHangs"]
 
 #: Rules that, of a whole folder, mean that its files are unknown.
@@ -29,13 +31,15 @@ _PLACE: dict[str, Any] = {"node": None, "pathology": None, "file": None}
 class FileRecord:
     """One CSV file. ``sha256`` is "" and ``header`` () where it could not be read.
 
-    ``datasets`` are pairs of code and rows in the order of first appearance, () where the file is
-    not sound. ``problems`` are those of its form; ``verified`` maps a CDE's rules digest to what
-    was found against that CDE, that of the folder's own CDE first.
+    ``sha256`` is a fingerprint with the node's key (:mod:`.fingerprints`), or, of an earlier
+    version, plain; ``size`` is in bytes, or its order. ``datasets`` are pairs of code and rows in
+    the order of first appearance, () where the file is not sound. ``problems`` are those of its
+    form; ``verified`` maps a CDE's rules digest to what was found against that CDE, that of the
+    folder's own CDE first.
     """
 
     name: str
-    size: int = 0
+    size: Size = 0
     sha256: str = ""
     rows: Count = 0
     datasets: tuple[tuple[str, Count], ...] = ()
@@ -60,11 +64,17 @@ class FileRecord:
 
     def masked(self, min_count: int) -> FileRecord:
         """As it may leave the node: small counts masked, and none to be found out by a subtraction;
-        no lines of values."""
+        no lines of values.
+
+        The size of a file with few rows, or of which no rows were counted, is rounded.
+        """
         datasets = tuple((code, _masked(count, min_count)) for code, count in self.datasets)
         rows = _masked(self.rows, min_count)
         if isinstance(rows, int) and any(isinstance(count, str) for _, count in datasets):
             rows = f">{sum(count for _, count in datasets if isinstance(count, int))}"
+        size = self.size
+        if isinstance(size, int) and isinstance(self.rows, int) and self.rows < min_count:
+            size = rounded(size)
         own = self.rows if isinstance(self.rows, int) else None
 
         def outside(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
@@ -72,6 +82,7 @@ class FileRecord:
 
         return replace(
             self,
+            size=size,
             rows=rows,
             datasets=datasets,
             problems=outside(self.problems),

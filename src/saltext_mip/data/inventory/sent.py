@@ -68,8 +68,8 @@ class SentFile(Struct, frozen=True, forbid_unknown_fields=True):
     """One CSV file; ``header`` is the number of its header in the inventory's ``headers``."""
 
     name: Text
-    size: Whole
-    sha256: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?$(?!\n)")]
+    size: Whole | Annotated[str, Meta(pattern=r"^<(0|[1-9][0-9]{0,18}) kB$(?!\n)")]
+    sha256: Annotated[str, Meta(pattern=r"^((hmac:)?[0-9a-f]{64})?$(?!\n)")]
     rows: Count
     datasets: Annotated[
         tuple[tuple[Annotated[str, Meta(min_length=1, max_length=CODE_CHARS)], Count], ...],

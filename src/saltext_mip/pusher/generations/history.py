@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from msgspec import UNSET, convert
@@ -10,6 +11,7 @@ from msgspec import UNSET, convert
 from saltext_mip.arguments import generation_number, limit_or_all
 from saltext_mip.data.cde import codebook as codebooks
 from saltext_mip.data.cde.model import parse
+from saltext_mip.data.consolidation.manifest import rekeyed
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
@@ -140,6 +142,8 @@ def _touches(before: Generation | None, generation: Generation, dataset: str) ->
             if any(code == dataset for code, _ in file.datasets)
         ]
 
+    if before is not None:
+        before = replace(before, files=rekeyed(before.files, generation.files))
     return bool(facts(before) != facts(generation))
 
 

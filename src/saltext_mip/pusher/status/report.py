@@ -12,6 +12,7 @@ from msgspec import UNSET, structs, to_builtins
 
 from saltext_mip import conditions
 from saltext_mip.conditions import Condition, Status
+from saltext_mip.data.inventory.fingerprints import comparable
 from saltext_mip.federation import Node
 from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
@@ -190,13 +191,20 @@ def _changed(node: Node, sent: SentStatus, generation: Generation) -> Iterator[s
         files = sorted(
             file
             for file in {*now, *then}
-            if now.get(file) != then.get(file)
+            if _differs(now.get(file), then.get(file))
             and file not in kept
             and not (name in there and file in there[name].written)
             and not (file in refused and file not in then)
         )
         if files and (node.role == "worker" or name in known):
             yield f"{sanitize(name)}: {', '.join(map(sanitize, files[:3]))} changed"
+
+
+def _differs(now: str | None, then: str | None) -> bool:
+    """Whether a file is another one, or its fingerprint cannot tell: the next look does."""
+    if now is None or then is None:
+        return now != then
+    return now != then and comparable(now, then)
 
 
 def _compiled(snapshot: Snapshot) -> Condition:
