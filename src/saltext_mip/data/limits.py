@@ -10,7 +10,7 @@ CODE_CHARS = 64  # of a dataset's code: it is a name, not data
 
 # dataset codes; those that are listed already come first
 DATASETS_OF_FILE = 1_000  # more is a column of something else
-DATASETS_OF_NODE = 2_000  # in all its pathologies
+DATASETS_OF_NODE = 5_000  # in all its pathologies; a node with 2,000 files is an ordinary one
 DATASETS_OF_PATHOLOGY = 5_000  # on all nodes
 
 PATHOLOGIES = 1_000  # folders of a node

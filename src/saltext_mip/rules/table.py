@@ -224,7 +224,7 @@ RULES: dict[str, Rule] = by_name(
         "TooManyDatasets",
         "error",
         True,
-        "more datasets than can be listed: 1,000 in a file, 2,000 of a node, 5,000 of a pathology",
+        "more datasets than can be listed: 1,000 in a file, 5,000 of a node, 5,000 of a pathology",
         "Check that the column 'dataset' holds the codes of datasets; use fewer codes.",
     ),
     Rule(
