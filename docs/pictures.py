@@ -3,22 +3,16 @@
     python docs/pictures.py            of a federation on loopback; anyone can run it
     python docs/pictures.py --bed      also the session, of the bed that is up (make federation)
 
-A screen is what the program wrote to a terminal of 100 columns. Its text goes into the page; it is
-drawn by rich as SVG, and by chromium, where there is one, as PNG.
+A screen is what the program wrote to a terminal of 80 columns. Its text goes into the page, and
+rich draws it as SVG.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import os
-import pty
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,13 +26,13 @@ from rich.text import Text  # noqa: E402
 from tests.support import generator  # noqa: E402
 from tests.support.bed import Bed  # noqa: E402
 from tests.support.local import LocalFederation  # noqa: E402
+from tests.support.terminal import Terminal  # noqa: E402
 
 FOLDER = HERE / "pictures"
 PAGE = HERE / "pictures.md"
-COLUMNS, LINES = 100, 40
+COLUMNS, LINES = 80, 40
 # without the bar of progress, which is gone when a screen is there
 MIP = (sys.executable, "-m", "saltext_mip.console", "--quiet")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
@@ -58,21 +52,9 @@ class Picture:
 
 def at_a_terminal(argv: Sequence[str], env: dict[str, str]) -> str:
     """What a program writes to a terminal."""
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (LINES, COLUMNS))
-    with subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=env):
-        os.close(slave)
-        came = b""
-        while True:
-            try:
-                chunk = os.read(master, 65536)
-            except OSError:  # the other side is closed
-                break
-            if not chunk:
-                break
-            came += chunk
-    os.close(master)
-    return came.decode("utf-8", "replace").replace("\r\n", "\n")
+    with Terminal(argv, env, columns=COLUMNS, lines=LINES) as terminal:
+        terminal.ends()
+        return terminal.came.replace("\r\n", "\n")
 
 
 def of_a_federation() -> Iterator[Picture]:
@@ -84,8 +66,6 @@ def of_a_federation() -> Iterator[Picture]:
         env = {
             **fed.env(),
             "SALT_CONFIG_DIR": str(fed.hosts["pusher"].config),
-            "TERM": "xterm-256color",
-            "COLUMNS": str(COLUMNS),
         }
 
         def mip(name: str, line: str, about: str = "") -> Picture:
@@ -145,37 +125,16 @@ def until(seen: Callable[[], bool]) -> None:
 
 
 def drawn(picture: Picture) -> Path:
-    """Its SVG, and its PNG where a browser is here; the file that the page shows."""
+    """The file that the page shows."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), highlight=False)
     console.print(Text.from_ansi(picture.came.strip("\n")), soft_wrap=True)
     svg = console.export_svg(title=picture.typed, unique_id=picture.name)
     # what a font is fetched from must not be asked
     svg = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code", "DejaVu Sans Mono")
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     file = FOLDER / f"{picture.name}.svg"
-    if browser is None:
-        file.write_text(svg, encoding="utf-8")
-        return file
-    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    if size is None:
-        raise SystemExit("rich writes its SVG in another way now")
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder, "page.html")
-        page.write_text(f"<style>body{{margin:0}}</style>{svg}", encoding="utf-8")
-        png = FOLDER / f"{picture.name}.png"
-        options = (
-            *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-            *("--disable-background-networking", "--disable-component-update", "--disable-quic"),
-            *("--hide-scrollbars", f"--user-data-dir={folder}/user"),
-            f"--window-size={round(float(size[1]))},{round(float(size[2]))}",
-        )
-        subprocess.run(
-            [browser, *options, f"--screenshot={png}", page.as_uri()],
-            check=True,
-            capture_output=True,
-        )
-    return png
+    file.write_text(svg, encoding="utf-8")
+    return file
 
 
 def page(pictures: Sequence[tuple[Picture, Path]]) -> str:
