@@ -185,7 +185,7 @@ def remove(federation=None, node=None, dry_run=False, timeout=300):
 
 
 @command
-def status(federation=None, check=False, timeout=30):
+def status(federation=None, check=False, timeout=120):
     """
     Observed against desired state, problems first. Useful also while half of the nodes are down.
 
@@ -196,7 +196,8 @@ def status(federation=None, check=False, timeout=30):
         Exit with 1 unless Ready.
 
     timeout
-        Seconds to wait for nodes.
+        Seconds to wait for nodes. It waits less: a node that gives no sign of life is reported
+        after about 20 seconds, later where nodes or the pusher are slow.
 
     Returns ``ok``, ``sync`` (``Synced``, ``OutOfSync``, ``Unknown``), ``health`` (``Healthy``,
     ``Progressing``, ``Degraded``, ``Suspended``, ``Unknown``), ``conditions`` ``[{"type", "status",

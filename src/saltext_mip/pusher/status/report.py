@@ -39,7 +39,7 @@ from saltext_mip.swarm.engines.interface import expected
 from saltext_mip.text import first_of
 
 
-def status(pusher: Pusher, *, check: bool = False, timeout: float = 30.0) -> StatusResult:
+def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> StatusResult:
     """The result of ``mip.status``. A node that is down is reported; it is not an error."""
     recording = Recording()
     snapshot = take_snapshot(pusher, timeout, recording)
