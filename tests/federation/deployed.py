@@ -195,7 +195,8 @@ class Deployed:
         api = self.bed.docker(MASTER).api
         names = {each["ID"]: each["Spec"]["Name"] for each in api.services()}
         wanted = {"desired-state": ["running", "accepted", "ready"]}
-        return [(names[task["ServiceID"]], task) for task in api.tasks(filters=wanted)]
+        found = api.tasks(filters=wanted)  # also of services that were removed just now
+        return [(names[task["ServiceID"]], task) for task in found if task["ServiceID"] in names]
 
     def spec(self, service: str) -> dict[str, Any]:
         return self.bed.docker(MASTER).api.inspect_service(service)["Spec"]
