@@ -53,6 +53,15 @@ def told(fed: Followed) -> Iterator[None]:
         listener.wait()
 
 
+@contextmanager
+def looked_at(fed: Followed) -> Iterator[None]:
+    """The same, and nothing comes back before it was looked at."""
+    fed.well("suspend", "reason=somebody looks at it")
+    with told(fed):
+        yield
+    fed.well("resume")
+
+
 def wrong(fed: Followed, *conditions: str) -> list[str]:
     """What one status says of conditions that are not as they should be."""
     status = fed.mip("status", "check=True")
@@ -67,9 +76,9 @@ def wrong(fed: Followed, *conditions: str) -> list[str]:
 def test_a_service_that_is_removed_by_hand_comes_back(fed: Followed) -> None:
     gone = f"{fed.workers[0]}_exareme"
     tasks = fed.tasks()
-    with told(fed):
+    with looked_at(fed):
         fed.docker("service", "rm", gone)
-        deployed, served = wrong(fed, "Deployed", "Served")  # at once: it comes back meanwhile
+        deployed, served = wrong(fed, "Deployed", "Served")
         assert f"{gone}: it is not there" in deployed
         assert gone in served
     until(lambda: gone in fed.running(), seconds=COMES_BACK, what=f"{gone} again")
@@ -83,7 +92,7 @@ def test_one_that_is_scaled_to_nothing_starts_and_one_that_is_stopped_does_not(
 ) -> None:
     scaled, stopped = (f"{node}_exareme" for node in fed.workers[:2])
     fed.well("stop", "node=wk2")
-    with told(fed):
+    with looked_at(fed):
         fed.docker("service", "scale", "--detach", f"{scaled}=0")
         assert f"{scaled}: it is stopped" in wrong(fed, "Deployed")[0]
     until(lambda: scaled in fed.running(), seconds=COMES_BACK, what=f"{scaled} again")

@@ -16,9 +16,9 @@ from saltext_mip.console.cli.parser import COMMON
 
 _VALUE = r"(?:'[^']*'|<[^>]*>|[^\s;,()]+)"
 _CALL = re.compile(
-    # of a node's function nothing is respelled
+    # of a node's function nothing is respelled, nor of a state
     r"(?P<node>\bsalt-call (?:--\S+ )*mip\.\S+(?: \w+=\S+)*|\bsalt (?:'[^']*'|\S+) mip\.\S+"
-    r"(?: \w+=\S+)*)"
+    r"(?: \w+=\S+)*|\bstate\.apply mip\.\S+)"
     r"|(?:\bsalt-run )?(?<![\w./@-])mip\.(?P<function>[a-z_]+)(?!\w|\.\w)(?P<given>(?: [a-z_]+="
     + _VALUE
     + r")*)"

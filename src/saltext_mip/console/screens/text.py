@@ -129,7 +129,8 @@ class Screen:
 
 
 _RUNNER = re.compile(
-    r"(?<![\w./@-])(?<!salt-run )(?<!salt-call )(?<!' )mip\.(?=[a-z_]+(?!\w|\.\w))"
+    r"(?<![\w./@-])(?<!salt-run )(?<!salt-call )(?<!state\.apply )(?<!' )"
+    r"mip\.(?=[a-z_]+(?!\w|\.\w))"
 )
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
+from saltext_mip.bridge import sls
 from saltext_mip.conditions import REASONS
 from saltext_mip.console.cli.commands import ACTIONS
 from saltext_mip.console.cli.parser import parse
 from saltext_mip.console.cli.spelling import as_mip
 from saltext_mip.console.screens.text import Screen, as_runner, spelled
 from saltext_mip.rules import RULES
+
+
+STATES = sls.root() / "states/mip"
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,18 @@ def test_the_runner_is_named_whole(capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert as_runner("salt-call mip.check; mip.local; 'x' mip.cde") == (
         "salt-call mip.check; salt-run mip.local; 'x' mip.cde"
+    )
+
+
+@pytest.mark.parametrize("spell", [as_mip, as_runner])
+@pytest.mark.parametrize(
+    "path", sorted((sls.root() / "states/mip").glob("*.sls")), ids=lambda path: path.stem
+)
+def test_a_state_is_no_call_of_the_runner(spell: Callable[[str], str], path: Path) -> None:
+    line = f"salt '*' state.apply mip.{path.stem}"
+    assert spell(line) == line
+    assert spell(f"Run salt '*' state.apply mip.{path.stem}, then mip.resume.").startswith(
+        f"Run {line},"
     )
 
 
