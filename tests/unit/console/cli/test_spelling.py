@@ -15,7 +15,6 @@ from saltext_mip.console.cli.spelling import as_mip
 from saltext_mip.console.screens.text import Screen, as_runner, spelled
 from saltext_mip.rules import RULES
 
-
 STATES = sls.root() / "states/mip"
 
 
@@ -79,15 +78,11 @@ def test_the_runner_is_named_whole(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("spell", [as_mip, as_runner])
-@pytest.mark.parametrize(
-    "path", sorted((sls.root() / "states/mip").glob("*.sls")), ids=lambda path: path.stem
-)
-def test_a_state_is_no_call_of_the_runner(spell: Callable[[str], str], path: Path) -> None:
-    line = f"salt '*' state.apply mip.{path.stem}"
+@pytest.mark.parametrize("name", sorted(path.stem for path in STATES.glob("*.sls")))
+def test_a_state_is_no_call_of_the_runner(spell: Callable[[str], str], name: str) -> None:
+    line = f"salt '*' state.apply mip.{name}"
     assert spell(line) == line
-    assert spell(f"Run salt '*' state.apply mip.{path.stem}, then mip.resume.").startswith(
-        f"Run {line},"
-    )
+    assert spell(f"Run {line}, then mip.resume.").startswith(f"Run {line}, ")
 
 
 def test_a_screen_is_wrapped_as_it_is_spelled() -> None:
