@@ -15,6 +15,7 @@ from tests.support.local import PUSHER, LocalFederation
 from tests.support.minion_keys import minion_key
 
 WORKERS = 2
+ALONE = True  # the factories' master accepts each key that waits
 NODE = "fed1-wk-h2"
 
 
