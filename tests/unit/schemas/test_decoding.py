@@ -85,7 +85,8 @@ HERE = "pathologies.0.files.1"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (spoil("size", "canary"), f"{HERE}.size must be of type integer"),
+        (spoil("size", "canary"), f"{HERE}.size must match ^<"),
+        (spoil("size", None), f"{HERE}.size must be of type integer or string"),
         (spoil("size", -1), f"{HERE}.size must not be below 0"),
         (spoil("name", "canary" * 400), f"{HERE}.name is longer than 2000"),
         (spoil("canary", 1), f"{HERE} unknown key 'canary'"),

@@ -92,7 +92,8 @@ def test_where_it_cannot_be_replaced_the_node_is_disabled_and_a_deployment_does_
     assert result["retcode"] == 1
     assert result["notes"] == [
         "fed1-ms: the Swarm's join token was not rotated: its Docker manages no Swarm. "
-        "salt-run mip.deploy rotates it."
+        "salt-run mip.deploy rotates it.",
+        "No dataset of fed1-wk-h2 is listed.",
     ]
     assert "fed1-wk-h2" in fed.pusher.store.disabled()
     deployed = to_builtins(deploy.deploy(fed.pusher))
