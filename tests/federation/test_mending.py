@@ -75,7 +75,7 @@ def wrong(fed: Followed, *conditions: str) -> list[str]:
 @pytest.mark.usefixtures("all_served")
 def test_a_service_that_is_removed_by_hand_comes_back(fed: Followed) -> None:
     gone = f"{fed.workers[0]}_exareme"
-    tasks = fed.tasks()
+    tasks = fed.steady()
     with looked_at(fed):
         fed.docker("service", "rm", gone)
         deployed, served = wrong(fed, "Deployed", "Served")
