@@ -9,7 +9,7 @@ was opened is then asked what it is. That is what ``openat2`` with ``RESOLVE_BEN
 A link in the folder is taken only where it leads to inside the folder: its target is walked from
 the same descriptor, and no link is followed on the way. Otherwise :class:`LinkRefused`, also where
 the name was a link and is none a moment later. The folder that is opened by its path
-(:meth:`Folder.at`) may be reached through links: whoever configured the path decides that.
+(:meth:`Folder.at`) may be reached through links: the operator who configured it decides that.
 
 Functions that take a :data:`Where` or :data:`AnyFolder` take a plain path, too: of a file, its
 folder is opened by path.

@@ -37,7 +37,7 @@ class Fingerprints:
         """With the node's key, which is made where there is none yet.
 
         Where none can be written, with one that is forgotten: fingerprints are then others the
-        next time. Whoever remembers anything in that state reports that it cannot be written.
+        next time. The code that records in that state reports that it cannot be written.
         """
         try:
             return cls(_read(state) or _made(state))
