@@ -65,7 +65,7 @@ ASKED = "asked.jsonl"  # the CDEs that it was asked to verify files against, and
 SERVICE_OVERRIDES = "stopped.json"  # on the master: whose services are stopped or removed
 SERVICES_LOCK = "services.lock"
 ENGINE_RESTARTS = "restarts.json"  # the last automatic restart of each engine, and its cause
-MASTER_REGISTERED = "registered.json"  # since when the master's task is in the keystore
+MASTER_REGISTERED = "registered.json"  # of the master's task: since when, and whom it reached
 
 
 class StateBroken(MipError):

@@ -20,7 +20,7 @@ from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.engines.interface import Engine, Health, Sources
 
 LOST = 45.0  # seconds after which an engine is in a keystore that runs, or was forgotten by it
-REGISTERED = 15.0  # seconds in which a worker that waits for a master registers with it
+REGISTERED = 15.0  # seconds in which a master that is registered reaches those that it knows
 
 
 class RestartItem(PlanItem, frozen=True):
@@ -127,11 +127,15 @@ def must_follow(
     health: Health,
     *,
     registered: float | None,
+    reached: Collection[str] = (),
 ) -> tuple[Restart, ...]:
     """Engines that lost what they registered with, and do not come back soon by themselves.
 
     ``keys`` are the keystore's, ``None`` where they could not be read; ``registered`` is for how
-    many seconds the master's task is known to be registered.
+    many seconds the master's task is known to be registered; ``reached`` are the workers' tasks
+    that this task of the master reached at some time: it knows them, and one that it does not
+    reach at the moment is busy or cut off, not forgotten. A worker that is not registered yet is
+    starting.
     """
     keystore, master = engines.keystore, engines.master
     if keys is None or keystore is None or master is None:
@@ -150,7 +154,10 @@ def must_follow(
     return tuple(
         Restart(worker.service, worker.node, why, f"master:{master.task}")
         for worker in engines.workers
-        if worker.older_than(master) and worker.hostname not in health.reached
+        if worker.older_than(master)
+        and worker.task not in reached
+        and worker.hostname not in health.reached
+        and engine.worker_registered(worker.hostname, keys, engines.addresses)
     )
 
 

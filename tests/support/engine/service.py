@@ -27,18 +27,20 @@ def own_address(towards: str) -> str:
         return str(probe.getsockname()[0])
 
 
-def ask(address: str, path: str, value: object = None, *, port: int = REGISTRY) -> object:
+def ask(
+    address: str, path: str, value: object = None, *, port: int = REGISTRY, timeout: float = 3
+) -> object:
     """Another node's answer; OSError or ValueError where it does not answer as one."""
     body = None if value is None else json.dumps(value).encode()
     request = urllib.request.Request(f"http://{address}:{port}{path}", data=body)
-    with urllib.request.urlopen(request, timeout=3) as answer:
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
         return json.load(answer)
 
 
-def is_there(address: str, name: str) -> bool:
+def is_there(address: str, name: str, *, timeout: float = 3) -> bool:
     """Whether the engine of this name, and not another that got its address, answers there."""
     try:
-        return ask(address, "/ping") == {"name": name}
+        return ask(address, "/ping", timeout=timeout) == {"name": name}
     except (OSError, ValueError):
         return False
 

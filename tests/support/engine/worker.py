@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from . import PORT, REGISTRY, databases
-from .clock import ACTIVE, CHECK, LOOK, PING, START, TRIES, TRY, Clock
+from .clock import ACTIVE, CHECK, LOOK, PING, SILENCE, START, TRIES, TRY, Clock
 from .keystore import Keystore
 from .queries import PREFIX
 from .service import ask, is_there, log, own_address, server
@@ -60,7 +60,7 @@ class Worker:
             self.clock.wait(LOOK)
 
     def _follow(self, master: str, address: str) -> None:
-        while is_there(address, master):
+        while is_there(address, master, timeout=SILENCE):
             self.clock.wait(PING)
         self._end(f"the master {master} at {address} does not answer")
 

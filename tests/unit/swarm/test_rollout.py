@@ -102,7 +102,11 @@ WORKERS = tuple(
     for number, node in enumerate(("fed1-wk-h1", "fed1-wk-h2"), 3)
 )
 ENGINES = Engines(KEYSTORE_TASK, MASTER_TASK, WORKERS)
-KEYS = {"master/fed1-ms": "10.0.0.2", "active_workers/fed1-wk-h1": "10.0.0.3"}
+KEYS = {
+    "master/fed1-ms": "10.0.0.2",
+    "active_workers/fed1-wk-h1": "10.0.0.3",
+    "active_workers/fed1-wk-h2": "10.0.0.4",
+}
 REACHED = Health(frozenset({"fed1-ms", "fed1-wk-h1"}))
 NOTHING = Health(error="unexpected answer", unknown=True)
 
@@ -114,13 +118,28 @@ def services(*found: Restart) -> list[tuple[str, str]]:
 def follow(engines: Engines = ENGINES, **facts: Any) -> list[tuple[str, str]]:
     given = {"keys": KEYS, "health": REACHED, "registered": 100.0, **facts}
     found = must_follow(
-        ENGINE, engines, given["keys"], given["health"], registered=given["registered"]
+        ENGINE,
+        engines,
+        given["keys"],
+        given["health"],
+        registered=given["registered"],
+        reached=given.get("reached", ()),
     )
     return services(*found)
 
 
 def test_an_engine_that_starts_is_not_a_failed_one() -> None:
-    assert follow() == []  # h2 is younger than its master, and not registered yet
+    assert follow() == []  # h2 is younger than its master
+    younger = replace(MASTER_TASK, task="m2", created="T9", age=60.0)
+    starting = {**KEYS, "active_workers/fed1-wk-h2": "10.0.0.99"}  # an earlier task's address
+    assert follow(replace(ENGINES, master=younger), keys=starting) == []
+
+
+def test_a_worker_that_the_master_reached_before_is_busy_and_not_forgotten() -> None:
+    younger = replace(MASTER_TASK, task="m2", created="T9", age=60.0)
+    engines = replace(ENGINES, master=younger)
+    assert follow(engines, reached=["w-fed1-wk-h2"]) == []
+    assert follow(engines, reached=["an earlier task of h2"]) != []
 
 
 def test_workers_that_are_older_than_their_master_follow_it_once_it_is_registered() -> None:

@@ -90,8 +90,8 @@ def _followers(
     health: Health,
     overridden: Collection[str],
 ) -> list[Restart]:
-    registered = _registered_for(context, engines, keys)
-    found = must_follow(ENGINE, engines, keys, health, registered=registered)
+    registered, reached = _registered(context, engines, keys, health)
+    found = must_follow(ENGINE, engines, keys, health, registered=registered, reached=reached)
     return [each for each in found if each.node not in overridden]
 
 
@@ -154,16 +154,22 @@ def record_restarts(context: NodeContext, restarts: Iterable[Restart], observed:
         write_state(context.state / ENGINE_RESTARTS, after)
 
 
-def _registered_for(
-    context: NodeContext, engines: Engines, keys: Mapping[str, str]
-) -> float | None:
-    """For how many seconds the master's task is known to be registered; ``None``: it is not."""
+def _registered(
+    context: NodeContext, engines: Engines, keys: Mapping[str, str], health: Health
+) -> tuple[float | None, frozenset[str]]:
+    """For how many seconds the master's task is known to be registered (``None``: it is not), and
+    the tasks of workers that it was ever seen to reach."""
     master = engines.master
     if master is None or not ENGINE.registered(master.hostname, keys, engines.addresses):
-        return None
+        return None, frozenset()
     now = datetime.now(UTC).timestamp()
     known = read_state(context.state / MASTER_REGISTERED) or {}
-    if known.get("task") == master.task and known["since"] <= now:
-        return float(now - known["since"])
-    write_state(context.state / MASTER_REGISTERED, {"task": master.task, "since": now})
-    return 0.0
+    if known.get("task") != master.task or known["since"] > now:
+        known = {"task": master.task, "since": now}
+    there = {worker.task for worker in engines.workers}
+    seen = {worker.task for worker in engines.workers if worker.hostname in (health.reached or ())}
+    reached = sorted((there & set(known.get("reached", ()))) | seen)
+    after = {"task": master.task, "since": known["since"], "reached": reached}
+    if after != known:
+        write_state(context.state / MASTER_REGISTERED, after)
+    return float(now - known["since"]), frozenset(reached)

@@ -101,6 +101,11 @@ class Exareme:
     ) -> bool:
         return _has_key(f"master/{master}", keys, addresses.get(master, ()))
 
+    def worker_registered(
+        self, worker: str, keys: Mapping[str, str], addresses: Mapping[str, Collection[str]]
+    ) -> bool:
+        return _has_key(f"active_workers/{worker}", keys, addresses.get(worker, ()))
+
     def prove(
         self,
         master: str,
@@ -118,7 +123,7 @@ class Exareme:
         active = {
             name
             for name in health.reached - {master}
-            if _has_key(f"active_workers/{name}", keys, addresses.get(name, ()))
+            if self.worker_registered(name, keys, addresses)
         }
         try:
             announced = _announced(keys, active)

@@ -147,6 +147,11 @@ class Engine(Protocol):
     ) -> bool:
         """Whether the keystore's ``keys`` have the master, by hostname, at one of its addresses."""
 
+    def worker_registered(
+        self, worker: str, keys: Mapping[str, str], addresses: Mapping[str, Collection[str]]
+    ) -> bool:
+        """The same of a worker that has announced its datasets: its start is over."""
+
     def prove(
         self,
         master: str,
