@@ -17,6 +17,7 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import salt  # noqa: E402, F401
 
+from saltext_mip.storage import openat2  # noqa: E402
 from tests.support.soak import SOAK, examples  # noqa: E402
 
 pytest_plugins = ["tests.support.ring"]
@@ -46,3 +47,14 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"no real data: {folder} is not there (MIP_SHARED names it)")
     return folder
+
+
+@pytest.fixture(params=["openat2", "O_NOFOLLOW"])
+def opened_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to open a name below a folder: the kernel's call, and where it has none."""
+    way: str = request.param
+    if way == "O_NOFOLLOW":
+        monkeypatch.setattr(openat2, "is_available", lambda: False)
+    elif not openat2.is_available():
+        pytest.skip("this kernel has no openat2, or forbids it")
+    return way

@@ -120,9 +120,12 @@ def test_no_other_place_touches_a_file_by_its_name():
 
 def test_nothing_but_descriptors_is_followed():
     """Each ``os`` function that takes a name gets the folder's descriptor in ``beneath``."""
-    tree = ast.parse((PACKAGE / "storage/beneath.py").read_text())
-    by_name = []
-    for node in ast.walk(tree):
+    by_name = [*_by_name("storage/beneath.py"), *_by_name("storage/openat2.py")]
+    assert by_name == ["os.open(path, _FOLDER)"]  # Folder.at: the path that is configured
+
+
+def _by_name(module: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse((PACKAGE / module).read_text())):
         match node:
             case ast.Call(func=ast.Attribute(attr=name, value=ast.Name(id="os"))) if name in {
                 *("open", "stat", "rename", "unlink", "mkdir", "readlink", "link", "symlink"),
@@ -130,5 +133,4 @@ def test_nothing_but_descriptors_is_followed():
             }:
                 keywords = {keyword.arg for keyword in node.keywords}
                 if not keywords & {"dir_fd", "src_dir_fd"}:
-                    by_name.append(ast.unparse(node))
-    assert by_name == ["os.open(path, _FOLDER)"]  # Folder.at: the path that is configured
+                    yield ast.unparse(node)

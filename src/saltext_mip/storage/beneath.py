@@ -2,9 +2,8 @@
 
 A name that is checked first and opened later may be something else by then: root would read
 another file into a report, or write outside. So a folder is opened once (:class:`Folder`), and
-everything in it is opened from that descriptor, one name at a time and with ``O_NOFOLLOW``; what
-was opened is then asked what it is. That is what ``openat2`` with ``RESOLVE_BENEATH`` and
-``RESOLVE_NO_SYMLINKS`` does, of which Python has no call.
+everything in it is opened from that descriptor, following no link (:mod:`.openat2`); what was
+opened is then asked what it is.
 
 A link in the folder is taken only where it leads to inside the folder: its target is walked from
 the same descriptor, and no link is followed on the way. Otherwise :class:`LinkRefused`, also where
@@ -28,11 +27,11 @@ from types import TracebackType
 from typing import BinaryIO
 
 from saltext_mip.errors import UnsafeName
+from saltext_mip.storage.openat2 import open_below
 from saltext_mip.text import shown
 
 # a FIFO would wait for a writer
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _IS_LINK = frozenset({errno.ELOOP, errno.ENOTDIR})  # Linux: ENOTDIR where a folder was wanted
 
@@ -116,16 +115,16 @@ class Folder:
 
     def _inner(self, name: str) -> Folder:
         try:
-            fd = os.open(name, _FOLDER | _SAFE, dir_fd=self.fd)
+            fd = open_below(self.fd, name, _FOLDER)
         except OSError as error:
             _named(error, self.path / name)
             raise
         return Folder(fd, self.path / name, self)
 
     def _inner_or_refused(self, name: str) -> int:
-        """The descriptor of a folder in it that is no link."""
+        """The descriptor of a folder below it, by a name of one or more parts, none a link."""
         try:
-            return os.open(name, _FOLDER | _SAFE, dir_fd=self.fd)
+            return open_below(self.fd, name, _FOLDER)
         except OSError as error:
             if error.errno in _IS_LINK:
                 raise LinkRefused("it is a link that changes", self.path / name) from None
@@ -227,25 +226,26 @@ class File:
         if home not in real.parents:
             raise LinkRefused("it is a link that leaves its folder", self.path)
         # a hint only: what is not as it says now is refused
-        folder = self.folder
-        *between, name = real.relative_to(home).parts
-        for part in between:
-            folder = Folder(folder._inner_or_refused(part), folder.path / part, folder)
-        return File(folder, name)
+        inside = real.relative_to(home)
+        if inside.parent == Path():
+            return File(self.folder, inside.name)
+        between = str(inside.parent)
+        folder = self.folder._inner_or_refused(between)
+        return File(Folder(folder, self.folder.path / between, self.folder), inside.name)
 
     # -- opening
 
     def descriptor(self, flags: int = READ, mode: int = 0o600) -> int:
         """Open whatever is there. ``OSError`` names its path."""
         try:
-            return os.open(self.name, flags | _SAFE, mode, dir_fd=self.folder.fd)
+            return open_below(self.folder.fd, self.name, flags, mode)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 _named(error, self.path)
                 raise
         target = self.target()
         try:
-            return os.open(target.name, flags | _SAFE, mode, dir_fd=target.folder.fd)
+            return open_below(target.folder.fd, target.name, flags, mode)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise LinkRefused("it is a link that changes", self.path) from None

@@ -21,11 +21,13 @@ from saltext_mip.data.inventory.collect import collect, verify
 from saltext_mip.errors import MipError
 from saltext_mip.federation import CDE_FILE, DATABASE_FILE
 from saltext_mip.node import watch_data
-from saltext_mip.storage import beneath
+from saltext_mip.storage import beneath, openat2
 from saltext_mip.storage.beneath import Folder, LinkRefused
 from saltext_mip.transaction import participant
 from saltext_mip.transaction.payload import Entry, Place
 from tests.support import cdes
+
+pytestmark = pytest.mark.usefixtures("opened_by")
 
 SECRET = b"SECRET"
 REPORT = "mip-report-dementia.txt"
@@ -160,6 +162,19 @@ def _run(world: World, operation: str) -> Any:
         return str(error)
 
 
+def _around_opens(
+    monkeypatch: pytest.MonkeyPatch, around: Callable[[Callable[[], int]], int]
+) -> None:
+    """Have ``around`` called with each opening, whichever system call it is."""
+    for module, name in ((os, "open"), (openat2, "openat2")):
+        real = getattr(module, name)
+
+        def opening(*args: Any, real: Any = real, **more: Any) -> int:
+            return around(lambda: int(real(*args, **more)))
+
+        monkeypatch.setattr(module, name, opening)
+
+
 class Opens:
     """Calls ``act`` at the ``at``-th opening of a name, and what that returned at the next."""
 
@@ -167,18 +182,16 @@ class Opens:
         self.count, self.at = 0, -1
         self.act: Callable[[], Callable[[], None]] = lambda: lambda: None
         self._back: Callable[[], None] | None = None
-        real = os.open
+        _around_opens(monkeypatch, self._around)
 
-        def opening(*args: Any, **more: Any) -> int:
-            at, self.count = self.count, self.count + 1
-            if self._back is not None:
-                back, self._back = self._back, None
-                back()
-            elif at == self.at:
-                self._back = self.act()
-            return real(*args, **more)
-
-        monkeypatch.setattr(os, "open", opening)
+    def _around(self, open_: Callable[[], int]) -> int:
+        at, self.count = self.count, self.count + 1
+        if self._back is not None:
+            back, self._back = self._back, None
+            back()
+        elif at == self.at:
+            self._back = self.act()
+        return open_()
 
     def end(self) -> None:
         if self._back is not None:
@@ -252,18 +265,17 @@ def flickering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     path = folder / "a.csv"
     path.symlink_to(tmp_path / "outside")
-    real = os.open
 
-    def opening(name: Any, *args: Any, **more: Any) -> int:
+    def around(open_: Callable[[], int]) -> int:
         try:
-            return real(name, *args, **more)
+            return open_()
         except OSError:
             if path.is_symlink():
                 path.unlink()
                 path.write_bytes(b"dataset\nx\n")
             raise
 
-    monkeypatch.setattr(os, "open", opening)
+    _around_opens(monkeypatch, around)
     return path
 
 
@@ -284,17 +296,16 @@ def test_a_folder_that_was_a_link_when_it_was_opened_is_reported_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "a").symlink_to("/etc")
-    real = os.open
 
-    def opening(name: Any, *args: Any, **more: Any) -> int:
+    def around(open_: Callable[[], int]) -> int:
         try:
-            return real(name, *args, **more)
+            return open_()
         except OSError:
             (tmp_path / "a").unlink()
             (tmp_path / "a").mkdir()
             raise
 
     with Folder.at(tmp_path) as home:
-        monkeypatch.setattr(os, "open", opening)
+        _around_opens(monkeypatch, around)
         with pytest.raises(LinkRefused, match="it was a link a moment ago"):
             home.folder("a")

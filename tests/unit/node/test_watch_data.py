@@ -246,6 +246,7 @@ def test_a_broken_memory_is_one_look_too_many_at_the_most(
     assert node.said(100) == 0
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_files_that_cannot_be_read_are_something_of_their_own(node: Node) -> None:
     (node.data / "loop").symlink_to("loop")
     (node.data / "dementia" / "gone.csv").symlink_to("nowhere")

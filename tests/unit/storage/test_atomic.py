@@ -133,6 +133,7 @@ def test_other_hidden_files_are_not_ours():
 # -- links
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_link_inside_its_folder_is_followed_and_stays_a_link(tmp_path):
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "link").symlink_to("real")
@@ -143,6 +144,7 @@ def test_a_link_inside_its_folder_is_followed_and_stays_a_link(tmp_path):
 
 
 @pytest.mark.parametrize("to", ["../outside", "/etc/hostname", "..", ".", "gone/../../outside"])
+@pytest.mark.usefixtures("opened_by")
 def test_a_link_that_leaves_its_folder_is_refused(to, tmp_path):
     (tmp_path / "outside").write_bytes(b"old")
     folder = tmp_path / "folder"
@@ -156,6 +158,7 @@ def test_a_link_that_leaves_its_folder_is_refused(to, tmp_path):
     assert names(folder) == ["link"]
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_link_to_a_folder_of_which_the_own_is_a_prefix_is_refused(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data2").mkdir()
@@ -164,6 +167,7 @@ def test_a_link_to_a_folder_of_which_the_own_is_a_prefix_is_refused(tmp_path):
         paths.inside(tmp_path / "data", "link")
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_links_in_a_circle_are_refused(tmp_path):
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
@@ -298,6 +302,7 @@ def test_what_waits_for_its_commit_is_swept_only_by_name(tmp_path):
     assert atomic.sweep(path, mark=atomic.STAGED) == (waiting.temp,)
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_link_of_a_temporary_files_name_is_left_alone(tmp_path):
     trap = tmp_path / atomic.temporary("a")
     (tmp_path / "b").write_bytes(b"x")

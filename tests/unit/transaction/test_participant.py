@@ -215,6 +215,7 @@ def test_odd_names_work(name, places: Places):
     assert places.has("ms", name) == b"x"
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_folder_that_is_a_link_out_of_the_data_path_is_refused(places: Places, tmp_path):
     (tmp_path / "outside").mkdir()
     (places.data("ms") / "linked").symlink_to(tmp_path / "outside")
@@ -223,6 +224,7 @@ def test_a_folder_that_is_a_link_out_of_the_data_path_is_refused(places: Places,
     assert listing(tmp_path / "outside") == []
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_cde_that_is_a_link_out_of_its_folder_is_refused(places: Places, tmp_path):
     (tmp_path / "outside").write_bytes(b"mine")
     path = places.path("ms", "dementia")

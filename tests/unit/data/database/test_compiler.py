@@ -666,6 +666,7 @@ def test_warnings_compile_and_strict_keeps_them_out(tmp_path):
     assert folder.select() == [("a", "x"), ("b", "x")]
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_link_that_leaves_the_folder_is_not_read(folder, tmp_path):
     (tmp_path / "secret.csv").write_text("dataset\nsecret\n")
     (folder.path / "c.csv").symlink_to(tmp_path / "secret.csv")
@@ -742,6 +743,7 @@ def test_a_cde_of_more_variables_than_a_table_can_have_is_a_problem(tmp_path):
         assert db.execute("SELECT dataset FROM DATA").fetchall() == []
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_database_that_is_a_link_out_of_the_folder_is_not_written(folder, tmp_path):
     outside = tmp_path / "outside.db"
     outside.write_bytes(b"theirs")

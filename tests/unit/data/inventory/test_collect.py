@@ -146,6 +146,7 @@ def test_what_is_no_file_is_a_problem_and_not_opened(node, monkeypatch):
     assert {"socket.csv", *names[2:]} <= files.keys()
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_odd_names_and_links_that_lead_out_are_problems_and_not_read(node, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
@@ -364,6 +365,7 @@ def test_a_cde_that_is_none_is_a_problem_that_names_the_place(node):
         assert record.files[0].verified == {}
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_cde_that_is_no_file_or_leads_out_is_a_problem_and_not_read(node, tmp_path):
     node.write("good.csv", "dataset,age\nx,1\n")
     outside = tmp_path / "outside.json"
@@ -478,6 +480,7 @@ def test_the_report_of_a_pathology_that_is_gone_goes_and_no_other_file(node):
     assert ours.exists()
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_where_no_report_can_be_written_the_rest_goes_on(node, tmp_path):
     node.write("some.csv", "dataset\nx,1\n")
     elsewhere = tmp_path / "elsewhere"

@@ -131,6 +131,7 @@ def test_a_list_that_cannot_be_read_allows_nothing(node: Node, content: bytes):
     assert allowed(node.data, "dementia") == frozenset()
 
 
+@pytest.mark.usefixtures("opened_by")
 def test_a_list_that_is_a_link_or_no_file_allows_nothing(node: Node, tmp_path: Path):
     real = tmp_path / "list.csv"
     real.write_text("pathology,dataset\ndementia,x\n")
