@@ -225,7 +225,7 @@ def page_of_troubleshooting() -> str:
     for name in sorted({*reasons, *RULES}):
         lines += [f"### {name}", ""]
         if rule := RULES.get(name):
-            out = "; keeps what it concerns out of the federation" if rule.hard else ""
+            out = ": the file, CDE or node is left out" if rule.hard else ""
             lines += [f"*{rule.severity.capitalize()}{out}.* {_sentence(rule.text)}", ""]
             lines += [f"**What to do:** {_sentence(rule.hint)}", ""]
         if name in reasons and (rule is None or reasons[name] != rule.hint):

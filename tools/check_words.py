@@ -58,6 +58,19 @@ PHRASES = {
     r"metadata file": "CDE",
     r"dry-?run mode|simulat(?:e|ion) mode": "dry run",
     r"snapshot of a generation|release number": "generation",
+    r"looks after": "runs for, manages",
+    r"(?:is|are) not ours": "is not created by mip",
+    r"not understood": "unexpected response, unexpected format",
+    r"is no (?:list|object|name|address|CDE|JSON)": "is not a list, not a valid address",
+    r"takes? no part": "does not take part",
+    r"listed no more|no more listed": "no longer listed",
+    r"was asked for": "is set, was requested",
+    r"worked on": "changed, processed",
+    r"counts? nobody": "does not repeat rows",
+    r"[Nn]ot one: ": "must be …, not …",
+    r"kept no": "did not keep, did not record",
+    r"the same picture": "the same state",
+    r"takes? (?:its|their) ssh": "record its ssh host keys",
 }
 
 #: Folders of Salt's loader: the docstrings of their functions are a manual.

@@ -27,14 +27,14 @@ def pathologies(given: Any) -> list[str] | None:
         return [name for name in dict.fromkeys([given, *parts]) if name]
     if isinstance(given, list | tuple) and all(isinstance(name, str) for name in given):
         return list(given)
-    raise Misuse("pathology= takes names with commas between them, or a list.")
+    raise Misuse("pathology= must be names with commas between them, or a list.")
 
 
 def duration(given: Any) -> timedelta:
     """``90`` (seconds), ``"45m"``, ``"2h"``, ``"1.5d"``."""
     match = _DURATION.fullmatch(str(given).strip())
     if match is None or float(match[1]) <= 0:
-        raise Misuse(f"duration is a time such as 45m, 2h or 1d. Not one: {given!r:.40}.")
+        raise Misuse(f"duration must be a time such as 45m, 2h or 1d, not {given!r:.40}.")
     try:
         return timedelta(seconds=float(match[1]) * UNITS[match[2] or "s"])
     except OverflowError:
@@ -89,4 +89,4 @@ def generation_number(given: Any) -> int:
     """The number of a generation."""
     if isinstance(given, int) and not isinstance(given, bool):
         return given
-    raise Misuse(f"A generation is a number; see mip.history. Not one: {given!r:.40}.")
+    raise Misuse(f"A generation must be a number (see mip.history), not {given!r:.40}.")

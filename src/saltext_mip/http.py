@@ -46,7 +46,7 @@ class TooLarge(requests.RequestException):
 
 
 class RedirectRefused(requests.TooManyRedirects):
-    """The answer is a redirect that is not followed; its text completes 'it redirects'."""
+    """The answer is a redirect that is not followed; its text completes 'a redirect'."""
 
 
 class Session(requests.Session):
@@ -96,7 +96,7 @@ class Session(requests.Session):
                 return response
             if follow:
                 url = _within_host(url, response)
-        raise RedirectRefused("without end" if follow else "elsewhere", response=response)
+        raise RedirectRefused("loop" if follow else "that is not followed", response=response)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: ``requests`` would take a redirect's address apart, also where it follows none."""
@@ -112,7 +112,7 @@ def _within_host(url: str, response: requests.Response) -> str:
         target = urljoin(url, response.headers["Location"])
         was, is_ = urlsplit(url), urlsplit(target)
     except ValueError:
-        raise RedirectRefused("to what is no address", response=response) from None
+        raise RedirectRefused("to an invalid address", response=response) from None
     if not _same_host(was, is_):
         raise RedirectRefused("to another host", response=response)
     return target
@@ -170,10 +170,10 @@ class _Exchange:
             raise self.too_large()
 
     def late(self) -> _Stop:
-        return _Stop(DeadlineExceeded(f"no whole answer within {self._seconds:g} s"))
+        return _Stop(DeadlineExceeded(f"no complete response within {self._seconds:g} s"))
 
     def too_large(self) -> _Stop:
-        return _Stop(TooLarge(f"its answer is larger than {self.max_size} bytes"))
+        return _Stop(TooLarge(f"the response is larger than {self.max_size} bytes"))
 
 
 class _Adapter(HTTPAdapter):
@@ -214,7 +214,7 @@ class _Adapter(HTTPAdapter):
         except requests.RequestException:  # some of which are urllib3's, too
             raise
         except ReadTimeoutError as error:
-            raise DeadlineExceeded("no answer in time", request=request) from error
+            raise DeadlineExceeded("the response timed out", request=request) from error
         except HTTPError as error:
             raise requests.ConnectionError(error, request=request) from error
         return response
@@ -235,7 +235,7 @@ def _read_body(response: requests.Response, exchange: _Exchange) -> None:
             pieces = _inflated(chunks)
         case _:
             raise requests.exceptions.ContentDecodingError(
-                "its answer is compressed in a way that was not asked for"
+                "the response has a compression that was not requested"
             )
     content, size = [], 0
     for piece in pieces:
@@ -266,7 +266,7 @@ def _inflated(chunks: Iterator[bytes]) -> Iterator[bytes]:
             yield piece
     except zlib.error as error:
         raise requests.exceptions.ContentDecodingError(
-            "its answer is not what its compression promises"
+            "the response's compressed body is corrupt"
         ) from error
 
 
@@ -320,8 +320,8 @@ class _Limited(HTTPConnection):
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except UnicodeError as error:
-            raise NewConnectionError(self, f"{self.host} is no name of a host") from error
-        reason: OSError = OSError("it has no address")
+            raise NewConnectionError(self, f"{self.host} is not a valid host name") from error
+        reason: OSError = OSError("the host name has no address")
         for family, kind, protocol, _, address in found:
             sock = socket.socket(family, kind, protocol)
             try:
@@ -336,7 +336,7 @@ class _Limited(HTTPConnection):
                 sock.settimeout(exchange.left())
                 return sock
         if isinstance(reason, TimeoutError):
-            raise ConnectTimeoutError(self, "no connection in time") from reason
+            raise ConnectTimeoutError(self, "the connection timed out") from reason
         raise NewConnectionError(self, f"no connection: {reason}") from reason
 
 

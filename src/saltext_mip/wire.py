@@ -117,7 +117,7 @@ def _memory(data: bytes) -> int:
 
 
 def _no_constant(name: str) -> Any:
-    raise Damaged(f"{name} is no JSON")
+    raise Damaged(f"{name} is not JSON")
 
 
 def digest(text: str) -> str:

@@ -79,7 +79,7 @@ def test_a_service_that_is_removed_by_hand_comes_back(fed: Followed) -> None:
     with looked_at(fed):
         fed.docker("service", "rm", gone)
         deployed, served = wrong(fed, "Deployed", "Served")
-        assert f"{gone}: it is not there" in deployed
+        assert f"{gone}: it does not exist" in deployed
         assert gone in served
     until(lambda: gone in fed.running(), seconds=COMES_BACK, what=f"{gone} again")
     left = {name: task for name, task in fed.tasks().items() if name != gone}

@@ -74,7 +74,7 @@ def test_beside_an_old_installation_it_refuses_and_names_what_is_in_the_way(fed:
     ran = fed.mip("deploy", "node=ui", "dry_run=True")
     fed.docker("rm", "-f", "old_portal", host=UI)
     said = ran.value["nodes"][UI]["error"]
-    assert "container old_portal, which is not ours, uses" in said
+    assert "container old_portal, which mip did not create, uses" in said
     assert "docker compose -p mipfederation down" in said
     assert fed.bed.path(UI, f"{folder}/experiments").read_text() == "kept"
     fed.bed.path(UI, f"{folder}/experiments").unlink()
@@ -152,7 +152,7 @@ def test_what_is_changed_by_hand_is_put_right_and_nothing_else_is_touched(fed: D
     would = fed.apply(MASTER, "mip.master", "test=True")["mip-services-fed1"]
     assert would["result"] is None
     said = {thing: each["old"] for thing, each in would["changes"].items()}
-    assert said[gone] == "it is not there"
+    assert said[gone] == "it does not exist"
     assert "env LOG_LEVEL differs: DEBUG -> INFO" in said[changed]
     assert "memory differs: 314572800 -> no limit" in said[changed]
     assert said[KEYSTORE] == "label mip.federation is missing"

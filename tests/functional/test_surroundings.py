@@ -248,7 +248,7 @@ TABLE = (
         "a worker's Swarm failed and its certificate is a manager's",
         fails(H1, EXPIRED, role="manager", cluster=THEIRS, days=-3),
         "Docker manages a Swarm of its own. It does not work now: its certificate expired on",
-        "for its operators to decide: with its last manager, a Swarm loses its services",
+        "Ask its operators before you remove it: with its last manager, a Swarm loses its services",
     ),
     Row(
         "a worker's Swarm failed and nothing is known of it",
@@ -265,7 +265,7 @@ TABLE = (
         "the master does not load its Swarm",
         reports(MASTER, local_state="pending", error="dial tcp: connection refused"),
         "does not manage a Swarm (starting: dial tcp: connection refused)",
-        "docker info shows when it has",
+        "docker info shows when Docker has loaded the Swarm",
     ),
     Row(
         "the master's Docker is in another's Swarm",
@@ -289,14 +289,14 @@ TABLE = (
         "a worker manages a Swarm of its own",
         reports(H1, manager=True, cluster=THEIRS),
         "Docker manages a Swarm of its own",
-        "for its operators to decide: with its last manager, a Swarm loses its services",
+        "Ask its operators before you remove it: with its last manager, a Swarm loses its services",
     ),
     Row("a worker was promoted in its own Swarm", reports(H1, manager=True), code=0),
     Row("a worker is in no Swarm", outside(H1), code=0, heals=("join",)),
     Row(
         "the manager has another address than the declared one",
         reports(MASTER, address="127.0.0.1"),
-        f"the Swarm's manager is at 127.0.0.1, and the pillar declares {ADDRESS}",
+        f"the Swarm's manager advertises 127.0.0.1, but the pillar declares {ADDRESS}",
         "In the pillar: nodes: {fed1-ms: {address: 127.0.0.1}}",
         code=0,
     ),
@@ -354,13 +354,13 @@ TABLE = (
     Row(
         "another program has a port of ours",
         port_in_use,
-        "another program has port 80",
+        "another program uses port 80",
         "find it with ss -ltnp 'sport = :80'",
     ),
     Row(
         "the database of an old installation runs",
         old_database,
-        "container mip_portalbackend_db_1, which is not ours, uses",
+        "container mip_portalbackend_db_1, which mip did not create, uses",
         "docker compose -p mipfederation down (folders and volumes are kept",
     ),
     Row(

@@ -49,7 +49,7 @@ def run(root: Path) -> compiler.Compiled:
 
 
 def rows(root: Path) -> set[tuple[object, ...]] | None:
-    """What an engine would read; None where there is no database."""
+    """What an engine would read; None where the database does not exist."""
     path = folder(root) / DATABASE
     if not path.exists():
         return None

@@ -93,7 +93,7 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
     "salt-run mip.diff federation=fed1 a=3 b=7": (1, "not found; known"),
     "salt-run mip.rollback federation=fed1 generation=12": (1, "Generation 12 not found"),
     "salt-run mip.show federation=fed1 generation=3": (1, "Generation 3 not found"),
-    "salt-run mip.show federation=fed1 at='2026-11-28 14:00'": (1, "Nothing is recorded of"),
+    "salt-run mip.show federation=fed1 at='2026-11-28 14:00'": (1, "No record of"),
     "salt-run mip.export federation=fed1 --out=json": (0, '"name": "dementia"'),
     "salt-run mip.consolidate federation=fed1 --out=json 2>/dev/null | jq .changed": (0, "false"),
 }

@@ -65,7 +65,7 @@ def test_pathologies_are_names_with_commas_or_a_list(given: Any, names: Any) -> 
 
 @pytest.mark.parametrize("given", [True, 1.5, ["a", 1], {"a": 1}])
 def test_nothing_else_names_pathologies(given: Any) -> None:
-    with pytest.raises(Misuse, match="pathology= takes"):
+    with pytest.raises(Misuse, match="pathology= must"):
         arguments.pathologies(given)
 
 

@@ -202,7 +202,9 @@ except http.TooLarge as error:
 
 def test_a_gzip_bomb_stops_at_the_limit() -> None:
     with serving(body(bomb(300 * MB), "Content-Encoding: gzip")) as server:
-        assert limited(150, IMPORTS, GET, server.url) == "its answer is larger than 33554432 bytes"
+        assert (
+            limited(150, IMPORTS, GET, server.url) == "the response is larger than 33554432 bytes"
+        )
 
 
 def test_what_the_limit_allows_fits_into_that_memory() -> None:

@@ -98,7 +98,7 @@ class Nodes:
                 else:
                     answers.unpack(node, pages)
             except wire.Damaged as exc:
-                answers.failed[node] = f"its answer cannot be read: {exc}"
+                answers.failed[node] = f"its response cannot be decoded: {exc}"
                 answers.invalid.add(node)
         for node, count in answers.forged.items():
             log.warning("mip: %d forged answers of %s to %s were ignored", count, node, function)

@@ -41,7 +41,7 @@ def state_problems(opts: Mapping[str, Any]) -> tuple[MasterProblem, ...]:
     known = sorted(path for path in root.glob("*") if (path / DECLARED).is_file())
     without = [path.name for path in known if not is_controlled(path)]
     if has_controller(opts) and without:
-        message = f"no controller looks after {', '.join(without)}"
+        message = f"no controller runs for {', '.join(without)}"
         found.append(MasterProblem("ControllerDown", "systemctl restart salt-master", message))
     return tuple(found)
 
@@ -53,15 +53,15 @@ def job_cache_problems(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
         yield MasterProblem(
             "JobCacheOff",
             f"set job_cache: True in {conf}, and restart salt-master",
-            "job_cache is off: answers of nodes are not stored, so no node seems to respond",
+            "job_cache is off: the nodes' responses are not stored, so no node seems to respond",
         )
     if outside := opts.get("ext_job_cache"):
         yield MasterProblem(
             "JobCacheElsewhere",
             f"remove ext_job_cache from {conf} (master_job_cache does the same on the pusher), and "
             "restart salt-master",
-            f"ext_job_cache is {outside}: answers of nodes go past the pusher, so no node seems to "
-            "respond",
+            f"ext_job_cache is {outside}: the nodes' responses bypass the pusher, so no node "
+            "seems to respond",
         )
 
 
@@ -73,7 +73,7 @@ def _pillar_files(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
                 yield MasterProblem(
                     "PillarUnreadable",
                     f"chown {opts.get('user') or 'root'} {path}",
-                    f"{path} cannot be read by {_me()}, as which the Salt master runs",
+                    f"{path} is not readable for {_me()}, the Salt master's user",
                 )
 
 
@@ -89,7 +89,7 @@ def _state_owner(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
             yield MasterProblem(
                 "StateOfAnotherUser",
                 f"chown -R {user}: {root}",
-                f"{path} is of {_name(owner)}, and the Salt master runs as {_me()}",
+                f"{path} is owned by {_name(owner)}, but the Salt master runs as {_me()}",
             )
             return
 

@@ -43,7 +43,7 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
             bound = signature.bind(*args, **given)
         except TypeError as exc:
             known = ", ".join(signature.parameters)
-            raise MipRunnerError(f"mip.{name}: {exc}. Its arguments: {known}.") from None
+            raise MipRunnerError(f"mip.{name}: {exc}. Arguments: {known}.") from None
         for argument in _SECONDS & bound.arguments.keys():
             _check_seconds(name, argument, bound.arguments[argument])
         for argument in switches & bound.arguments.keys():

@@ -113,7 +113,7 @@ def _removals(
                     why.append(f"the last dataset of {node}")
                 if (pathology, code) in gone and len(undecided) > max_removed:
                     why.append(
-                        f"{len(undecided)} datasets, where {max_removed} may go "
+                        f"{len(undecided)} datasets; the limit is {max_removed} "
                         "(reactor: max_removed)"
                     )
                 if key in known.held and (lost or _is_unknown(after, key, known)):

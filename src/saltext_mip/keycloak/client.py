@@ -74,7 +74,7 @@ class Keycloak:
         self._sleep = sleep
         self._where = settings.server_url
         if settings.ca_file is not None and not settings.ca_file.is_file():
-            raise NotTrusted(f"there is no file {settings.ca_file}", server=self._where)
+            raise NotTrusted(f"file {settings.ca_file} not found", server=self._where)
         self._connection = self._repeat(self._connect)
         self._admin = KeycloakAdmin(connection=self._connection)
 
@@ -215,8 +215,8 @@ class _Connection(KeycloakOpenIDConnection):
         if issuer in (None, expected):
             return "See its log."
         return (
-            f"The token's issuer is {issuer}, not {expected}. Put the address that Keycloak has "
-            "for itself in keycloak:server_url, or check its hostname and proxy settings."
+            f"The token's issuer is {issuer}, not {expected}. Set keycloak:server_url to the "
+            "address that Keycloak uses for itself, or check its hostname and proxy settings."
         )
 
     def find(self) -> str:
@@ -298,9 +298,9 @@ def _message(body: bytes | None) -> str:
 def _reason(error: BaseException) -> str:
     """The innermost cause, without what libraries put around it."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return "no connection in time"
+        return "the connection timed out"
     if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
+        return "the response timed out"
     inner: BaseException | None = error
     while inner is not None:
         error = inner

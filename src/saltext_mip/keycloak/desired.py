@@ -44,7 +44,7 @@ class Desired:
 
 
 class NotAStructure(AccessError):
-    """The data structure is not of the form that mip.export returns: {message}"""
+    """The data structure does not have the format that mip.export returns: {message}"""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def desired_rights(structure: Sequence[Mapping[str, Any]], client_id: str) -> De
 
 def _rows(structure: Sequence[Mapping[str, Any]]) -> tuple[list[_Row], list[str]]:
     if isinstance(structure, str | Mapping):
-        raise NotAStructure("it is no list")
+        raise NotAStructure("it is not a list")
     rows: dict[_Row, None] = {}
     pathologies: dict[str, None] = {}
     for pathology, its_nodes in _named(structure, "nodes"):
@@ -133,7 +133,7 @@ def _rows(structure: Sequence[Mapping[str, Any]]) -> tuple[list[_Row], list[str]
 
 def _named(items: object, inner: str | None) -> Iterator[tuple[str, Any]]:
     if not isinstance(items, list | tuple):
-        raise NotAStructure("a list of names is not a list")
+        raise NotAStructure("the names are not a list")
     for item in items:
         if not isinstance(item, Mapping) or not isinstance(item.get("name"), str):
             raise NotAStructure("an entry has no name")

@@ -48,21 +48,21 @@ class KeycloakFailed(AccessError):
 
 
 class ChangedMeanwhile(AccessError):
-    """Keycloak at {server} changed while it was worked on: {message}. Run it again."""
+    """Keycloak at {server} was changed meanwhile: {message}. Run the command again."""
 
     permanent = False
 
 
 class NotTrusted(AccessError):
-    """Keycloak at {server} cannot be trusted: {message}. Is keycloak:ca_file the CA of it?"""
+    """Keycloak at {server} has no valid certificate: {message}. Is keycloak:ca_file its CA?"""
 
 
 class NoRealm(AccessError):
-    """There is no realm '{realm}' at {server}. Check keycloak:server_url and keycloak:realm."""
+    """Realm '{realm}' not found at {server}. Check keycloak:server_url and keycloak:realm."""
 
 
 class Redirected(AccessError):
-    """Keycloak at {server} redirects to {message}. Put the final address in keycloak:server_url."""
+    """Keycloak at {server} redirects to {message}. Set keycloak:server_url to the final address."""
 
 
 class LoginRefused(AccessError):
@@ -75,13 +75,13 @@ refuses the token that it gave: {message}"""
 
 
 class NotAllowed(AccessError):
-    """Keycloak at {server} does not let {account} do this: {message}. It needs the roles \
+    """Keycloak at {server} denies this to {account}: {message}. The account needs the roles \
 manage-clients, manage-users, view-clients, view-users, view-realm and query-groups of \
 realm-management."""
 
 
 class NoSuchClient(AccessError):
-    """Keycloak at {server} has no groups of a client '{client}' to copy members from."""
+    """Keycloak at {server} has no groups of client '{client}': there are no members to copy."""
 
 
 class SecretNotKept(AccessError):
@@ -89,12 +89,12 @@ class SecretNotKept(AccessError):
 
 
 class Conflict(AccessError):
-    """Keycloak at {server} has another like it: {message}"""
+    """Keycloak at {server} already has an object of that name: {message}"""
 
 
 class Gone(AccessError):
-    """Keycloak at {server} does not have it: {message}"""
+    """Keycloak at {server} no longer has the object: {message}"""
 
 
 class Unexpected(AccessError):
-    """Keycloak at {server} gave an answer that is not understood: {message}"""
+    """Keycloak at {server} returned an unexpected response: {message}"""

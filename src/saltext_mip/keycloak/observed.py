@@ -158,7 +158,7 @@ def _kept(server: Keycloak, unwanted: Sequence[Mapping[str, Any]]) -> dict[str, 
         if group["id"] in default:
             reasons[group["name"]] = "it is one of the realm's default groups"
         elif group.get("subGroups") or group.get("subGroupCount"):
-            reasons[group["name"]] = "there are groups inside it"
+            reasons[group["name"]] = "it contains other groups"
     return reasons
 
 

@@ -37,7 +37,7 @@ Action = Literal[
     "remove role",
 ]
 _SHOWN = 5
-_ORPHAN = "it matches nothing any longer"
+_ORPHAN = "it matches no dataset or pathology any more"
 
 
 class _Actions(NamedTuple):
@@ -97,7 +97,7 @@ def plan(
     give: list[RolesItem] = []
 
     if actual.ids.client is None:
-        give.append(RolesItem("create client", client_id, "it is not there"))
+        give.append(RolesItem("create client", client_id, "it does not exist"))
     else:
         unchanged.append(client_id)
         if actual.public:
@@ -110,7 +110,7 @@ def plan(
     give += [*roles.create, *roles.extend, *groups.create, *groups.extend]
     for name, users in (copies or {}).items():
         if name in should.groups:
-            reason = f"{len(users)} of the other client's are not in it"
+            reason = f"{len(users)} members of the other client's group are not in it"
             give.append(RolesItem("add members", name, reason, names=users))
         else:
             problems.append(Problem("MembersNotCopied", about=f"group {name}", count=len(users)))
@@ -151,14 +151,14 @@ def _compare(
     actions = _ACTIONS[kind]
     for name, gives in should.items():
         if name not in there:
-            found.create.append(RolesItem(actions.create, name, "it is not there"))
+            found.create.append(RolesItem(actions.create, name, "it does not exist"))
         has = there.get(name, frozenset())
         if lacks := sorted(gives - has):
             found.extend.append(
-                RolesItem(actions.extend, name, _few("it lacks", lacks), names=tuple(lacks))
+                RolesItem(actions.extend, name, _few("missing:", lacks), names=tuple(lacks))
             )
         if excess := sorted(has - gives):
-            reason = _few("it should not give", excess)
+            reason = _few("to be revoked:", excess)
             found.reduce.append(RolesItem(actions.reduce, name, reason, names=tuple(excess)))
         if has == gives and name in there:
             found.same.append(name)
@@ -177,7 +177,7 @@ def _compare(
 def _mapper(mapper: Mapper, actual: Observed, unchanged: list[str]) -> list[RolesItem]:
     found = choose(mapper, actual.mappers)
     if found is None:
-        return [RolesItem("create mapper", mapper.name, "it is not there", names=(mapper.kind,))]
+        return [RolesItem("create mapper", mapper.name, "it does not exist", names=(mapper.kind,))]
     wrong = mapper.differs(found.get("config", {}))
     if not wrong:
         unchanged.append(str(found["name"]))

@@ -27,11 +27,11 @@ class SecretFile:
         if path is None:
             return None
         if not path.parent.is_dir():
-            raise SecretNotKept(f"there is no folder {path.parent}", path=path)
+            raise SecretNotKept(f"folder {path.parent} not found", path=path)
         if not path.exists():
-            return "it is not there"
+            return "it does not exist"
         if client is None or not atomic.holds(path, self._content(client)):
-            return "the client's secret is another"
+            return "the client's secret changed"
         if (mode := stat.S_IMODE(path.stat().st_mode)) != MODE:
             return f"its mode differs: {mode:04o} -> {MODE:04o}"
         return None
@@ -50,5 +50,5 @@ class SecretFile:
     def _content(self, client: str) -> bytes:
         secret = read_secret(self._server, client)
         if secret is None:
-            raise SecretNotKept("the client has none", path=self._path)
+            raise SecretNotKept("the client has no secret", path=self._path)
         return secret.encode() + b"\n"

@@ -25,7 +25,7 @@ def _refusing(name):
     def refuse(federation, declaration, *args, **kwargs):  # noqa: ARG001
         raise NodeError(
             f"this node has saltext-mip {saltext_mip.__version__}, the pusher an earlier version, "
-            "whose jobs this one does not take: install the same version on the pusher, and "
+            "whose jobs this version does not accept: install the same version on the pusher, and "
             "restart salt-master"
         )
 

@@ -186,7 +186,7 @@ def _old(
             fix = _down(project) if project else _stop(container)
             yield PreflightIssue(
                 True,
-                f"container {name}, which is not ours, uses {', '.join(same)}: {fix}",
+                f"container {name}, which mip did not create, uses {', '.join(same)}: {fix}",
                 foreign=True,
             )
 
@@ -213,12 +213,12 @@ def _ports(
             name = holders[port]
             yield PreflightIssue(
                 True,
-                f"container {name}, which is not ours, has port {port}: {fixes[port]}",
+                f"container {name}, which mip did not create, uses port {port}: {fixes[port]}",
                 foreign=True,
             )
         elif port in listened:
             fix = f"find it with ss -ltnp 'sport = :{port}'"
-            yield PreflightIssue(True, f"another program has port {port}: {fix}", foreign=True)
+            yield PreflightIssue(True, f"another program uses port {port}: {fix}", foreign=True)
 
 
 def _name(container: dict[str, Any]) -> str:

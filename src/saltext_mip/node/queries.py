@@ -247,7 +247,7 @@ def _state(root: Path, federation: str | None) -> Path:
     there = sorted(each.name for each in home.iterdir() if each.is_dir()) if home.is_dir() else []
     named = ", ".join(map(shown, there)) or "none"
     if federation is None and len(there) != 1:
-        raise Misuse(f"Name the federation: federation=<name>. There is state of: {named}.")
+        raise Misuse(f"Name the federation: federation=<name>. State found for: {named}.")
     name = federation or there[0]
     if name not in there:
         raise Misuse(f"No state of federation '{shown(name)}' on this machine, only of: {named}.")
@@ -263,7 +263,7 @@ def fingerprint(root: Path, federation: str | None, path: Path) -> dict[str, str
     try:
         made = Fingerprints.existing(state)
         if made is None:
-            raise Misuse(f"This node has no key of '{shown(state.name)}': it was never asked yet.")
+            raise Misuse(f"This node has no key of '{shown(state.name)}' yet: the pusher sends it.")
         found = made.of_file(data_path.named(path))
     except OSError as error:
         reason = error.strerror or type(error).__name__

@@ -65,7 +65,7 @@ def initialise(context: NodeContext, *, test: bool) -> str | None:
         if not test:
             port = context.federation.settings["swarm"]["data_path_port"]
             local_node.initialise(client, address, port)
-        return "it is in no Swarm"
+        return "the node is not in a Swarm"
 
 
 def join(

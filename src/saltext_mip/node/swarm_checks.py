@@ -55,8 +55,8 @@ def _manager(context: NodeContext, now: LocalNode) -> Iterator[Issue]:
     if address := local_node.differing_address(now, declared):
         yield (
             False,
-            f"the Swarm's manager is at {address}, and the pillar declares {declared}: nodes join "
-            f"by the one, and then connect to the other. "
+            f"the Swarm's manager advertises {address}, but the pillar declares {declared}: nodes "
+            "join through the declared address, and then connect to the advertised one. "
             + (
                 f"In the pillar: nodes: {{{node}: {{address: {address}}}}}"
                 if _is_local(address)
@@ -68,7 +68,7 @@ def _manager(context: NodeContext, now: LocalNode) -> Iterator[Issue]:
         yield (
             False,
             f"the Swarm carries its networks over UDP port {now.data_path_port}, and the pillar "
-            f"declares {port}, which counts only when a Swarm is made. In the pillar: "
+            f"declares {port}, which is used only when a Swarm is created. In the pillar: "
             f"swarm: {{data_path_port: {now.data_path_port}}}",
         )
 

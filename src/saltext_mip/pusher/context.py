@@ -65,7 +65,7 @@ class Waiting:
 
 
 def _no_key(_text: str, binding: Binding) -> Secret:
-    raise BadAnswer("no key found to open what it sealed", node=binding.node)
+    raise BadAnswer("no key found to decrypt what it sent", node=binding.node)
 
 
 @dataclass(frozen=True)

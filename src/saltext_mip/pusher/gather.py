@@ -28,7 +28,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class DataSettling(NodeError):
-    """Files are being changed on {node}: it is checked again when they are settled."""
+    """Files are being changed on {node}: they are read again once they no longer change."""
 
     permanent = False
 
@@ -210,14 +210,14 @@ def _contents(
     sent: dict[str, bytes] = {}
     contents = value.get("contents", {})
     if not isinstance(contents, Mapping):
-        raise BadAnswer("unexpected format of its contents", node=node.id)
+        raise BadAnswer("its contents have an unexpected format", node=node.id)
     for text in contents.values():
         if not isinstance(text, str) or len(text) > CONTENT_LIMIT:
-            raise BadAnswer("unexpected format of a content, or too large", node=node.id)
+            raise BadAnswer("a CDE has an unexpected format or is too large", node=node.id)
         try:
             content = text.encode("latin-1")
         except UnicodeEncodeError:
-            raise BadAnswer("unexpected format of a content", node=node.id) from None
+            raise BadAnswer("a CDE has an unexpected format", node=node.id) from None
         sent[hashlib.sha256(content).hexdigest()] = content
     found = {}
     for pathology in inventory.pathologies:
@@ -242,5 +242,5 @@ def _sha256(node: Node, value: Any) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise BadAnswer("unexpected format of a digest", node=node.id)
+        raise BadAnswer("a digest has an unexpected format", node=node.id)
     return value

@@ -149,7 +149,7 @@ def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     }
     notes = [
         *(f"{node}: {hint(answers, node)}" for node in answers.missing),
-        *(f"{node}: its ssh host keys are not taken: {why}" for node, why in refused.items()),
+        *(f"{node}: its ssh host keys are not recorded: {why}" for node, why in refused.items()),
         *_skew(answers.versions),
     ]
     return CheckNodesResult(

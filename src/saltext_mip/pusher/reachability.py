@@ -94,7 +94,7 @@ def reasons(
     silent = [node for node, each in evidence.items() if _is_silence(each)]
     if asked < 2 or len(silent) < asked:
         return found
-    suspicion = "; ".join(faults) or "nothing is known to be in the way there"
+    suspicion = "; ".join(faults) or "the pusher's own checks found no cause"
     return {node: Reason("NoNodeAnswers", f"none of {asked}; {suspicion}") for node in found}
 
 
@@ -129,7 +129,7 @@ def _of_answer(each: Evidence) -> Reason | None:
         if rule := of_version(each.version):
             return Reason(rule, f"its answer is not signed: {versions(each.version or '')}")
         text = shown(" ".join(each.answered.split()), _ABOUT)
-        return Reason("ExtensionMissing", f"it answers: {text}" if text else "it does not sign")
+        return Reason("ExtensionMissing", f"its response: {text}" if text else "it does not sign")
     if each.trimmed:
         return Reason("AnswerTrimmed", f"its answer to {each.function}")
     return None
@@ -158,14 +158,14 @@ def _of_job(each: Evidence) -> Reason:
     if each.outcome == "running":
         return Reason("NodeBusy", f"{each.function}, {waited}")
     if each.outcome == "waiting":
-        return Reason("NotYetAnswered", f"it was waited for {waited}")
+        return Reason("NotYetAnswered", f"waited {waited}")
     if each.connected is False:
         where = f"no connection from {', '.join(each.addresses) or 'its address'}"
         if each.started and (each.contact is None or each.contact + HEARD_TO < each.started):
             return Reason("NeverConnected", f"{where} since {_moment(each.started)}")
         return Reason("ConnectionGone", f"{where}{_last(each)}")
     connection = {
-        True: "the Salt master still has a connection of its",
+        True: "its connection to the Salt master is still open",
         None: "its connection cannot be distinguished from others",
     }[each.connected]
     return Reason("NodeSilent", f"{connection}{_last(each)}")

@@ -269,7 +269,7 @@ class _Refresh:
             self.end(Outcome("temporary", reason="NotCompiled", message=message))
             return structs.replace(result, retcode=1)
         if served.unknown:
-            message = f"it is not known what is served: {served.unknown}"
+            message = f"what is served is unknown: {served.unknown}"
             self.end(Outcome("temporary", reason=rollout.UNKNOWN, message=message, changed=changed))
             return structs.replace(result, notes=[*notes, *served.notes, message], retcode=1)
         if served.proven is False:

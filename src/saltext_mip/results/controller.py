@@ -70,7 +70,7 @@ class RefreshResult(Planned, kw_only=True, frozen=True):
     generation: Absent[GenerationNumber | None] = UNSET
     changed: bool
     requested: Annotated[
-        Absent[bool], Meta(description="the controller was asked for it (wait=False)")
+        Absent[bool], Meta(description="the controller was requested to do it (wait=False)")
     ] = UNSET
     consolidate: ConsolidateResult | None
     compile: Databases

@@ -236,7 +236,7 @@ class ShowResult(Result, kw_only=True, frozen=True):
         Absent[GenerationNumber], Meta(description="the next one; absent: it is the current one")
     ] = UNSET
     until: Annotated[Absent[Moment], Meta(description="when the next one was committed")] = UNSET
-    at: Annotated[Absent[Moment], Meta(description="the moment that was asked for")] = UNSET
+    at: Annotated[Absent[Moment], Meta(description="the requested moment")] = UNSET
     added: list[Pair]
     removed: list[Pair]
     before_removed: Absent[bool] = UNSET

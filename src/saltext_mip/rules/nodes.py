@@ -12,9 +12,9 @@ NODE_RULES: dict[str, Rule] = by_name(
         "NoNodeAnswers",
         "error",
         True,
-        "no node responds: the first suspect is the pusher itself",
+        "no node responds: the cause is probably on the pusher",
         "On the pusher: mip check-required, df -h, and /var/log/salt/master; then systemctl "
-        "restart salt-master. Look at the nodes and the network after that.",
+        "restart salt-master. Then check the nodes and the network.",
     ),
     Rule(
         "KeyMissing",
@@ -76,14 +76,14 @@ NODE_RULES: dict[str, Rule] = by_name(
         "NodeBusy",
         "error",
         True,
-        "the node still runs what it was asked",
-        "Wait, and run the command again. On the node, top and dmesg show what keeps it.",
+        "the node is still running the job",
+        "Wait, and run the command again. On the node, top and dmesg show why.",
     ),
     Rule(
         "NotYetAnswered",
         "error",
         True,
-        "the node has not answered yet; whether it is up is not known",
+        "the node has not responded yet; whether it is up is unknown",
         "Run the command again, with a longer timeout= where it has one.",
     ),
     Rule(

@@ -167,7 +167,7 @@ RULES: dict[str, Rule] = by_name(
         "RowsUnlikeHeader",
         "error",
         True,
-        "every row has another number of fields than the header",
+        "every row has a different number of fields than the header",
         "Export the file again. Do not add separators at the end of the header or of the rows.",
     ),
     Rule(

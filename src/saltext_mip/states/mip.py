@@ -204,8 +204,8 @@ def services(name, federation=None):
         The federation's name; may be left out where the node's pillar declares one only.
 
     Services, the network and the labels of the Swarm's nodes are compared field by field. What an
-    operator stopped or removed by ``mip.stop`` and ``mip.remove`` stays so. What is not ours is not
-    changed.
+    operator stopped or removed by ``mip.stop`` and ``mip.remove`` stays so. Services
+    that mip did not create are not changed.
 
     CLI Example:
 

@@ -21,8 +21,8 @@ SWARM_FIXES = {
     "inactive": "On the pusher: salt-run mip.deploy.",
     "locked": "Unlock it with its key: docker swarm unlock.",
     "not a manager": "docker info names the managers of the Swarm that it is in.",
-    "starting": "Docker has not loaded it: docker info shows when it has, journalctl -u docker why "
-    "not.",
+    "starting": "docker info shows when Docker has loaded the Swarm; "
+    "journalctl -u docker shows why not.",
 }
 
 
@@ -33,7 +33,7 @@ class DockerUnavailable(NodeError):
 
 
 class DockerFailed(NodeError):
-    """Docker refused: {message}"""
+    """Docker returned an error: {message}"""
 
     permanent = False
 
@@ -63,7 +63,7 @@ class StillJoining(NodeError):
 
 
 class NotOurs(Refused):
-    """{message}. It is not ours, so it is kept. To remove it, then deploy: {command}"""
+    """{message}. mip did not create it and keeps it. To remove it, then deploy: {command}"""
 
 
 class NetworkInUse(Refused):

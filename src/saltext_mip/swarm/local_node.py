@@ -244,7 +244,7 @@ def joined(
     operator to decide. :class:`StillJoining` where Docker is about to join.
     """
     if now.state == "inactive":
-        return "it is in no Swarm"
+        return "the node is not in a Swarm"
     if now.state == "locked":
         raise NotInSwarm(now.summary, error=now.error)
     if now.summary == "active" and cluster and now.cluster == cluster:
@@ -260,7 +260,7 @@ def joined(
             _refuse_other(now, manager)
         return "the Swarm does not know this node" if unknown_to_manager else None
     if now.never_joined:
-        return f"no Swarm took it ({now.why})"
+        return f"it could not join a Swarm ({now.why})"
     proven = now.role == "worker" and (
         bool(cluster and now.swarm == cluster) or bool(now.hosts and now.hosts <= addresses)
     )
@@ -271,7 +271,7 @@ def joined(
             managers=", ".join(sorted(now.hosts)) or manager, error=shown(now.error, 300)
         )
     if proven:
-        return f"its Swarm has lost it ({now.why})"
+        return f"its Swarm no longer accepts it ({now.why})"
     raise Refused(
         f"the Swarm of this node's Docker has failed ({now.why}), and nothing proves that it is a "
         f"worker of this federation. See: openssl x509 -noout -subject -enddate -in "
@@ -286,7 +286,7 @@ def _refuse_manager(now: LocalNode) -> None:
     failed = "" if now.summary == "active" else f" It does not work now: {now.why}."
     raise Refused(
         f"Docker manages a Swarm of its own.{failed} docker node ls and docker service ls show "
-        "what is in it. Whether it may go is for its operators to decide: with its last manager, a "
+        "what is in it. Ask its operators before you remove it: with its last manager, a "
         "Swarm loses its services, networks, configs and secrets."
     )
 
@@ -294,7 +294,7 @@ def _refuse_manager(now: LocalNode) -> None:
 def _refuse_other(now: LocalNode, manager: str) -> None:
     raise Refused(
         f"Docker is in the Swarm of {', '.join(sorted(now.hosts)) or 'another manager'}, not "
-        f"of {manager}. If it is another's Swarm, ask its operators. To leave it: docker swarm "
+        f"of {manager}. If the Swarm is not yours, ask its operators. To leave it: docker swarm "
         "leave (its services on this node end; folders with data are kept)."
     )
 

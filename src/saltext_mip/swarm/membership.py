@@ -131,7 +131,7 @@ def membership(
                 out.append(EntryItem.of("forget", old.id, old.hostname, reason))
             elif old.place == node.hostname:
                 out.append(
-                    EntryItem.of("unlabel", old.id, old.hostname, "another entry is the node's now")
+                    EntryItem.of("unlabel", old.id, old.hostname, "the node has a newer entry")
                 )
     for entry in observed.nodes:
         mine = entry.labels.get(FEDERATION_LABEL) == federation.name
@@ -141,7 +141,8 @@ def membership(
             continue
         reason = "the node is no longer declared"
         if foreign := _foreign(observed, entry):
-            reason += f"; {', '.join(foreign)}, not ours, may run there, so it stays in the Swarm"
+            names = ", ".join(foreign)
+            reason += f"; other services ({names}) may run there, so it is kept in the Swarm"
             out.append(EntryItem.of("unlabel", entry.id, entry.hostname, reason))
         else:
             out.append(EntryItem.of("forget", entry.id, entry.hostname, reason))
@@ -215,8 +216,8 @@ def _remove_network(client: Any, name: str, id_: str, sleep: Callable[[float], N
         if time.monotonic() >= deadline or (users and users == down):
             raise NetworkHeld(
                 network=name,
-                users=", ".join(users) or "tasks that Docker does not name",
-                fix="Bring the nodes back that are down; then: salt-run mip.deploy"
+                users=", ".join(users) or "tasks whose names Docker does not report",
+                fix="Start the nodes that are down; then: salt-run mip.deploy"
                 if down
                 else "On those nodes, docker ps shows them; then: salt-run mip.deploy",
             )
@@ -235,7 +236,7 @@ def _network_users(client: Any, network: str) -> tuple[list[str], list[str]]:
         labels = task["Spec"].get("ContainerSpec", {}).get("Labels") or {}
         what = labels.get(SERVICE_LABEL) or labels.get(SWARM_SERVICE_LABEL) or task["ID"]
         node = nodes.get(task.get("NodeID", ""))
-        host = node["Description"].get("Hostname", "") if node else "a node that is gone"
+        host = node["Description"].get("Hostname", "") if node else "a removed node"
         is_down = node is None or node["Status"]["State"] != "ready"
         users.append(f"{what} on {host}{', which is down' if is_down else ''}")
         if is_down:

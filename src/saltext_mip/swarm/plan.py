@@ -38,7 +38,7 @@ _KEPT_PASSWORDS = {
     (DATABASE, "POSTGRES_PASSWORD"): ("POSTGRES_USER", "postgres"),
     ("create_dbs", "PASSWORD4"): ("USER4", "portal"),
 }
-AS_DECLARED = "it is as declared"
+AS_DECLARED = "it matches the declaration"
 
 
 class ServiceItem(PlanItem, frozen=True):
@@ -103,7 +103,7 @@ def plan(
     for name, service in wanted.items():
         running = observed.services.get(name)
         if running is None:
-            items.append(ServiceItem("create", name, "it is not there", service.node, service))
+            items.append(ServiceItem("create", name, "it does not exist", service.node, service))
         elif reasons := differences(service, running.service):
             reason = "; ".join([*_kept_passwords(service, running.service), *reasons])
             items.append(ServiceItem("update", name, reason, service.node, service, running))
@@ -151,10 +151,10 @@ def refuse_conflicts(desired: Iterable[Service], observed: Observed) -> None:
         for other in foreign:
             same = _ports(service) & _ports(other)
             if other.name == service.name:
-                conflicts.append(f"service {other.name} has our name")
+                conflicts.append(f"service {other.name} uses a name of the federation")
             elif same and other.hostname in ("", service.hostname):
                 ports = ", ".join(map(str, sorted(same)))
-                conflicts.append(f"service {other.name} has port {ports} of {service.name}")
+                conflicts.append(f"service {other.name} uses port {ports} of {service.name}")
             else:
                 continue
             names.add(other.name)
@@ -266,7 +266,7 @@ def only_restoring(
     return tuple(
         item
         if _restores(item, members)
-        else structs.replace(item, action="nothing", reason="left to a deployment")
+        else structs.replace(item, action="nothing", reason="changed at the next deployment")
         for item in items
         if item.service is not None
     )
@@ -287,7 +287,7 @@ def network_plan(desired: Network, observed: Observed) -> NetworkItem:
     """
     now = observed.networks.get(desired.name)
     if now is None:
-        return NetworkItem.of("create", desired, "it is not there")
+        return NetworkItem.of("create", desired, "it does not exist")
     reasons = [
         f"{name} differs: {getattr(now, name)} -> {getattr(desired, name)}"
         for name in ("driver", "subnet", "gateway", "encrypted", "mtu")

@@ -89,7 +89,7 @@ def run(
     nothing is written to them, so that their data path is enrolled. Without writes, nodes to enrol
     and a generation nothing is done at all.
 
-    :class:`Refused`: a document, or the record of it all, could not be read again.
+    :class:`Refused`: a document, or the record of it all, could not be read back.
     :class:`NodesMissing` or :class:`NodesFailed`: not all could stage, and nothing was changed; the
     facts ``missing`` and ``failed`` are the reasons by node.
     :class:`CommitUnfinished`: some have committed; :func:`recover` does the rest. It is not raised
@@ -156,13 +156,13 @@ def check_readable(pending: Pending) -> None:
     try:
         if Pending.from_value(pending.value()) == pending:
             return
-        message = "it would be read as something else"
+        message = "it would not be read back as it was written"
     except ValueError as error:
         message = str(error)
     number = pending.generation.number if pending.generation else None
     record = "the journal" if number is None else f"the record of generation {number}"
     raise Refused(
-        f"{record[0].upper()}{record[1:]} could not be read again ({message}). Nothing was "
+        f"{record[0].upper()}{record[1:]} could not be read back ({message}). Nothing was "
         "changed. Report this with the output of mip.consolidate dry_run=True."
     )
 

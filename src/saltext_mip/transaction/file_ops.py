@@ -49,7 +49,7 @@ def works(place: Place, entry: Entry, database: Database | None) -> Iterator[Wor
     """
     if entry.kind == "pathologies":
         if place.pathologies_path is None:
-            raise NoPlace("it is not the ui", node=place.node)
+            raise NoPlace("this node's role is not ui", node=place.node)
         try:
             path = beneath.file(place.pathologies_path)
         except FileNotFoundError:

@@ -75,6 +75,6 @@ def unpack(parts: Sequence[str], node: str) -> list[Entry]:
     for kind, pathology, sha256, replaces in sent["nodes"][node]:
         entry = Entry(kind, pathology, sent["contents"][sha256].encode("latin-1"), replaces)
         if entry.sha256 != sha256:
-            raise BadAnswer("a file did not arrive whole", node="the pusher")
+            raise BadAnswer("a file arrived incomplete", node="the pusher")
         entries.append(entry)
     return entries

@@ -86,7 +86,7 @@ def test_state_of_another_user_is_named_with_its_folder(opts: dict[str, Any]) ->
     found = as_nobody(lambda: [(p.name, p.fix, p.message) for p in master_problems(salted)])
     assert [name for name, _, _ in found] == ["StateOfAnotherUser"]
     assert found[0][1] == f"chown -R nobody: {state}"
-    assert found[0][2].startswith(f"{state} is of root")
+    assert found[0][2].startswith(f"{state} is owned by root")
     assert "nobody" in found[0][2]
 
 

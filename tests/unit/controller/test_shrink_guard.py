@@ -73,7 +73,7 @@ def test_what_is_held(after: Files, expected: list[str]) -> None:
 
 def test_each_change_tells_why_it_is_held() -> None:
     after = but("wk2/dementia/adni.csv", "wk2/dementia/ppmi.csv", "wk2/tbi/centre.csv")
-    many = "2 datasets, where 1 may go (reactor: max_removed)"
+    many = "2 datasets; the limit is 1 (reactor: max_removed)"
     assert held(after) == {
         "wk2/dementia/adni": "the last dataset of wk2",
         "wk2/dementia/ppmi": f"the last dataset of wk2; {many}",

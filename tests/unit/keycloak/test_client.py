@@ -123,7 +123,7 @@ def settings(url: str, timeout: tuple[float, float] = (5.0, 30.0)) -> Settings:
 def test_an_answer_that_drips_is_none() -> None:
     with serving(lambda _: None) as server:
         server.answer = lambda sock: server.drip(sock, HEAD + b"\r\n", b"x")
-        with pytest.raises(KeycloakAway, match="no answer in time"):
+        with pytest.raises(KeycloakAway, match="the response timed out"):
             Keycloak(settings(server.url, (5.0, 0.2)), sleep=lambda _: None)
         assert len(server.requests) == 1 + len(PAUSES)
 

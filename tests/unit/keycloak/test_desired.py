@@ -140,5 +140,5 @@ def test_a_problem_says_where_the_name_is():
     "data", [{}, "text", [{}], [{"name": "p"}], [{"name": "p", "nodes": {}}], [{"name": 1}]]
 )
 def test_what_is_no_structure_is_refused(data):
-    with pytest.raises(NotAStructure, match="not of the form"):
+    with pytest.raises(NotAStructure, match="does not have the format"):
         desired_rights(data, "fed1")

@@ -109,7 +109,7 @@ def test_prune_removes_orphans_groups_before_roles():
 def test_prune_leaves_a_group_that_holds_something_else_and_says_so():
     before = state(
         data(dementia={"wk1": ["edsd"]}, tbi={"wk1": ["edsd"]}),
-        kept={"FED1_RESEARCHER_tbi": "there are groups inside it"},
+        kept={"FED1_RESEARCHER_tbi": "it contains other groups"},
     )
     found = way(before, ONE, prune=True)
     assert ("remove group", "FED1_RESEARCHER_tbi", ()) not in deeds(found)
@@ -131,7 +131,7 @@ def test_members_of_a_group_that_is_not_here_are_a_problem():
         RolesItem(
             "add members",
             "FED1_PROCESSOR",
-            "2 of the other client's are not in it",
+            "2 members of the other client's group are not in it",
             names=("u1", "u2"),
         ),
     )

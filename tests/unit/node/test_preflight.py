@@ -113,7 +113,7 @@ def test_a_container_of_an_old_installation_on_our_folder_is_foreign(
     sdk.running += [old, task, ours]
     found = issues(context_of("fed1-ui"), "portalbackenddb")
     assert [(each.fatal, each.foreign) for each in found] == [(True, True)] * 2
-    assert "container old_db, which is not ours" in found[0].text
+    assert "container old_db, which mip did not create" in found[0].text
     assert "docker compose -p mip down" in found[0].text
     assert "docker service rm theirs" in found[1].text
 
@@ -136,7 +136,7 @@ def test_a_port_of_another_program_or_container_is_foreign(
         assert issues(context, f"port {used}") == []
         sdk.running[:] = [container("nginx", Ports=[{"PublicPort": used}, {"PrivatePort": 1}])]
         (issue,) = issues(context, f"port {used}")
-        assert "container nginx, which is not ours" in issue.text
+        assert "container nginx, which mip did not create" in issue.text
 
 
 def test_docker_that_does_not_respond_is_fatal(

@@ -35,9 +35,9 @@ def test_the_manager_initialises_the_swarm_once(
     worker_docker: Docker, context_of: Contexts
 ) -> None:
     context = context_of("fed1-ms")
-    assert swarm.initialise(context, test=True) == "it is in no Swarm"
+    assert swarm.initialise(context, test=True) == "the node is not in a Swarm"
     assert worker_docker.calls == []
-    assert swarm.initialise(context, test=False) == "it is in no Swarm"
+    assert swarm.initialise(context, test=False) == "the node is not in a Swarm"
     options = {
         "advertise_addr": MANAGER,
         "listen_addr": "0.0.0.0:2377",
@@ -49,9 +49,9 @@ def test_the_manager_initialises_the_swarm_once(
 
 def test_a_worker_joins_once(worker_docker: Docker, context_of: Contexts) -> None:
     context = context_of("fed1-wk-chuv")
-    assert swarm.join(context, token, test=True) == "it is in no Swarm"
+    assert swarm.join(context, token, test=True) == "the node is not in a Swarm"
     assert worker_docker.calls == []
-    assert swarm.join(context, token, test=False) == "it is in no Swarm"
+    assert swarm.join(context, token, test=False) == "the node is not in a Swarm"
     (options,) = worker_docker.names("join")
     assert options["join_token"] == TOKEN
     assert options["remote_addrs"] == [f"{MANAGER}:2377"]
@@ -70,7 +70,7 @@ def test_a_worker_that_the_swarm_lost_leaves_it_and_joins(
     assert worker_docker.calls == []
     worker_docker.certify(tmp_path, role="worker", cluster="cluster1")
     reason = swarm.join(context, token, test=False, cluster="cluster1")
-    assert reason == "its Swarm has lost it (certificate expired)"
+    assert reason == "its Swarm no longer accepts it (certificate expired)"
     assert [name for name, _ in worker_docker.calls] == ["leave", "join"]
 
 

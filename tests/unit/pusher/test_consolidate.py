@@ -708,7 +708,7 @@ def test_what_the_catalogue_said_is_told_where_the_master_has_no_cde_either(
     result = run(fed, online_cdes=True, datacatalogue_host=catalogue["host"])
     (missing,) = (p for p in result["problems"] if p["rule"] == "CdeMissing")
     assert missing["pathology"] == "tbi"
-    assert missing["about"].startswith("and in the data catalogue: it knows the pathology")
+    assert missing["about"].startswith("and in the data catalogue: it has the pathology")
 
 
 def test_no_directory_and_no_leftover_of_ours_is_in_a_data_path(fed: Folders) -> None:

@@ -76,7 +76,7 @@ def test_a_suspension_ends_with_its_duration_and_not_before(fed: Folders) -> Non
 
 
 def test_a_duration_that_is_none_suspends_nothing(fed: Folders) -> None:
-    with pytest.raises(Misuse, match="duration is a time"):
+    with pytest.raises(Misuse, match="duration must be a time"):
         control.suspend(fed.pusher, None, "soon")
     assert fed.pusher.store.suspended() is None
 

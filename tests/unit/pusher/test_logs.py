@@ -130,7 +130,7 @@ def test_a_check_takes_host_keys_and_says_whose_it_could_not(fed: Folders) -> No
     known = (asking.state / "known_hosts").read_text()
     assert known.splitlines() == [f"{node} {KEY}" for node in ("fed1-ms", "fed1-ui", "fed1-wk-h1")]
     assert (asking.state / "known_hosts").stat().st_mode & 0o777 == 0o600
-    assert result["notes"] == ["fed1-wk-h2: its ssh host keys are not taken: not a host key"]
+    assert result["notes"] == ["fed1-wk-h2: its ssh host keys are not recorded: not a host key"]
     assert "retcode" not in result
 
 

@@ -34,7 +34,7 @@ GONE = {
     "action": "create",
     "thing": SERVICES[1],
     "node": "fed1-wk-h1",
-    "reason": "it is not there",
+    "reason": "it does not exist",
 }
 
 
@@ -383,9 +383,9 @@ def test_where_all_is_gone_that_never_served_nothing_was_deployed(
 
 def test_beside_what_is_not_ours_nothing_is_brought_back(fed: Folders, engines: Engines) -> None:
     refresh(fed.pusher)
-    engines.gone, engines.refused = [PlanItem(**GONE)], "service x has our name"
+    engines.gone, engines.refused = [PlanItem(**GONE)], "service x uses a name of the federation"
     result = refresh(fed.pusher)
-    assert (engines.mends, result["notes"]) == (0, ["service x has our name"])
+    assert (engines.mends, result["notes"]) == (0, ["service x uses a name of the federation"])
 
 
 # -- the guard
@@ -648,7 +648,7 @@ def test_what_is_rejected_is_kept_until_the_data_are_back(fed: Folders, engines:
         assert ("retcode" in result, last(fed).kind) == (False, "done")
         assert result["held"][0]["decided"]["decision"] == "rejected"
         assert "ppmi" in codes(fed)
-    with pytest.raises(Refused, match="All that is held was rejected"):
+    with pytest.raises(Refused, match="All held changes were rejected"):
         approve(fed.pusher)
     path.write_bytes(content)
     result = refresh(fed.pusher)
@@ -672,7 +672,7 @@ def test_a_dry_run_decides_nothing(fed: Folders, engines: Engines) -> None:
 def test_what_is_not_held_cannot_be_decided(
     fed: Folders, engines: Engines, name: dict[str, str]
 ) -> None:
-    with pytest.raises(Refused, match="Nothing is held"):
+    with pytest.raises(Refused, match="No change is held"):
         approve(fed.pusher, **name)
     refresh(fed.pusher)
     fed.data("fed1-wk-h2", "dementia", "ppmi.csv").unlink()

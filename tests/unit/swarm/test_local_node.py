@@ -46,20 +46,20 @@ def node(
 @pytest.mark.parametrize(
     ("now", "reason"),
     [
-        (node("inactive"), "it is in no Swarm"),
+        (node("inactive"), "the node is not in a Swarm"),
         (node("active", MANAGER), None),
         # by the Swarm's id, wherever its managers are
         (node("active", "192.168.0.1", role="worker"), None),
         # one that an operator promoted
         (LocalNode("active", id="mine", control=True, cluster=OURS), None),
         # no Swarm took it: nothing can be lost
-        (node("pending", "10.1.1.1", error="refused"), "no Swarm took it (refused)"),
+        (node("pending", "10.1.1.1", error="refused"), "it could not join a Swarm (refused)"),
         # Docker names nobody of a Swarm that did not start: the certificate does
-        (node("error", role="worker", error="gone"), "its Swarm has lost it (gone)"),
+        (node("error", role="worker", error="gone"), "its Swarm no longer accepts it (gone)"),
         # a master that was installed anew is a Swarm of another id at the same address
         (
             node("error", MANAGER, role="worker", cluster="the old one", error="gone"),
-            "its Swarm has lost it (gone)",
+            "its Swarm no longer accepts it (gone)",
         ),
     ],
 )
@@ -72,7 +72,7 @@ def test_an_expired_certificate_is_named_with_its_date() -> None:
     now = node("error", error="x509: certificate has expired", certificate=old)
     when = f"{old.expires:%Y-%m-%d %H:%M} UTC"
     found = joined(now, MANAGER, OURS)
-    assert found == f"its Swarm has lost it (its certificate expired on {when})"
+    assert found == f"its Swarm no longer accepts it (its certificate expired on {when})"
 
 
 @pytest.mark.parametrize(

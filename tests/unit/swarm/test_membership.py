@@ -98,7 +98,7 @@ def test_a_node_on_which_something_foreign_runs_stays_in_the_swarm_without_our_l
     there = replace(swarm(entry("2", "gone")), services={"theirs": theirs})
     (item,) = membership(FED, there)
     assert (item.action, item.id) == ("unlabel", "2")
-    assert "theirs, not ours, may run there" in item.reason
+    assert "other services (theirs) may run there" in item.reason
     # of ours nothing holds it, nor what has ended
     assert said(replace(there, services={"theirs": replace(theirs, ours=True)})) == [
         ("forget", "2")
@@ -187,7 +187,7 @@ def test_tasks_on_a_node_that_is_down_are_named_and_not_waited_for(node: str) ->
 
     with pytest.raises(NetworkHeld, match=r"exareme on .*which is down still use it") as caught:
         keep_network(docker, RECREATE, sleep=sleeps)
-    assert "Bring the nodes back" in str(caught.value)
+    assert "Start the nodes" in str(caught.value)
     assert docker.names("create_network") == []
 
 

@@ -140,10 +140,10 @@ def test_what_is_not_declared_any_more_goes_and_what_is_not_ours_stays() -> None
 @pytest.mark.parametrize(
     ("foreign", "words"),
     [
-        (Service(MASTER, "x", "", "", "i"), f"service {MASTER} has our name"),
+        (Service(MASTER, "x", "", "", "i"), f"service {MASTER} uses a name of the federation"),
         (
             Service("old", "x", "", "", "i", ports=(Port(9090, 1),)),
-            f"service old has port 9090 of {MASTER}",
+            f"service old uses port 9090 of {MASTER}",
         ),
     ],
 )
@@ -297,7 +297,7 @@ def mends(*services: Service, places: Any = EVERYWHERE, **more: Any) -> list[tup
 
 def test_what_is_gone_is_made_again_where_its_node_is_in_the_swarm() -> None:
     there = [service for service in WANTED if service.name != CHUV]
-    assert mends(*there) == [("create", CHUV, "it is not there")]
+    assert mends(*there) == [("create", CHUV, "it does not exist")]
     assert mends(*there, places=()) == []
     assert mends(*there, overrides={"fed1-wk-chuv": "stopped"}) == []
     assert mends(*there, overrides={"fed1-wk-chuv": "removed"}) == []
@@ -325,7 +325,7 @@ def test_what_does_not_come_up_with_what_was_changed_by_hand_is_put_right() -> N
 
 def test_a_keystore_that_comes_back_restarts_nothing_by_itself() -> None:
     there = [service for service in WANTED if service.short != "exareme-keystore"]
-    assert mends(*there) == [("create", NAMES["exareme-keystore"], "it is not there")]
+    assert mends(*there) == [("create", NAMES["exareme-keystore"], "it does not exist")]
 
 
 def test_workers_register_again_with_a_master_that_is_replaced() -> None:

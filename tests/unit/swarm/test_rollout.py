@@ -74,7 +74,7 @@ def test_exactly_those_that_must_see_it_restart_in_this_order(
 def test_all_restart_once_where_it_is_not_recorded_what_they_read() -> None:
     items = restarts(ENGINE, FED, None, BEFORE)
     assert [(item.action, item.thing, item.node) for item in items] == ALL
-    assert {item.reason for item in items} == {"it is not recorded what it has read"}
+    assert {item.reason for item in items} == {"no record of what it has read"}
     assert [item.cause for item in items] == [
         item.cause for item in restarts(ENGINE, FED, None, BEFORE)
     ]

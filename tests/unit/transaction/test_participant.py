@@ -123,7 +123,7 @@ def test_an_entry_passes_as_json_whatever_its_bytes():
 def test_an_entry_that_was_cut_off_is_refused():
     sent = wire.unpack(pack({"ms": Payload("t1", (cde(b"whole"),))}))
     cut_off = dict.fromkeys(sent["contents"], "who")
-    with pytest.raises(BadAnswer, match="did not arrive whole"):
+    with pytest.raises(BadAnswer, match="arrived incomplete"):
         unpack(wire.pack({**sent, "contents": cut_off}), "ms")
 
 
@@ -238,7 +238,7 @@ def test_a_cde_that_is_a_link_out_of_its_folder_is_refused(places: Places, tmp_p
 def test_a_ui_takes_no_cde_and_a_worker_no_pathologies_json(places: Places):
     with pytest.raises(NoPlace, match="no data path"):
         stage(places.place("ui"), "t1", [cde()])
-    with pytest.raises(NoPlace, match="not the ui"):
+    with pytest.raises(NoPlace, match="role is not ui"):
         stage(places.place("wk1"), "t1", [Entry("pathologies", None, b"x")])
 
 

@@ -42,8 +42,8 @@ EVENT = re.compile(r"^# on: (\S+)$", re.MULTILINE)
 
 # what is of use and not needed: it changes nodes, so it is the operator's to decide
 OFFERS = (
-    "salt '*' state.apply mip.connection\n(installs minion.d/mip.conf: a minion is back soon after "
-    "its network, its VPN or the pusher's address changed; restart salt-minion after it)",
+    "salt '*' state.apply mip.connection\n(installs minion.d/mip.conf: a minion reconnects soon "
+    "after its network, its VPN or the pusher's address changed; restart salt-minion after it)",
 )
 
 
@@ -243,7 +243,9 @@ def _configuration(facts: Facts, wanted: Mapping[str, Any]) -> list[SetupItem]:
     return [
         SetupItem("write", str(path), reason, path=path, content=content),
         SetupItem(
-            "todo", "restart the master: systemctl restart salt-master", f"it reads {path} then"
+            "todo",
+            "restart the master: systemctl restart salt-master",
+            f"the master reads {path} at its start",
         ),
     ]
 
@@ -254,7 +256,7 @@ def _pillar(facts: Facts) -> list[SetupItem]:
     edit = SetupItem(
         "todo",
         f"declare your federation in {root / declaring[0]}, and its nodes in {root / 'top.sls'}",
-        "the example is still there",
+        "the example was not changed yet",
     )
     if any(facts.pillar.get(name) == facts.example[name] for name in declaring):
         return [edit]
@@ -333,7 +335,10 @@ def _write(item: SetupItem, path: Path) -> bool:
 
 def result(items: Sequence[SetupItem], applied: Applied, *, dry_run: bool = False) -> SetupResult:
     """What ``mip.setup`` returns; code 1 where files are left to root."""
-    left = [f"as root: {command}\n(this user may not write there)" for command in applied.commands]
+    left = [
+        f"as root: {command}\n(this user has no write permission there)"
+        for command in applied.commands
+    ]
     todo = [f"{item.thing.rstrip()}\n({item.reason})" for item in items if item.action == "todo"]
     return SetupResult(
         changed=bool(applied.wrote),

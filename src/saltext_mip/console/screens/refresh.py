@@ -94,7 +94,7 @@ def held(screen: Screen, changes: Sequence[Held]) -> None:
         elif each.dataset:
             screen.text("kept as it was; approving removes it", indent=4, hang=2)
         else:
-            screen.text("not taken; approving takes it", indent=4, hang=2)
+            screen.text("not in use; approving it puts it in use", indent=4, hang=2)
 
 
 def _done(screen: Screen, value: RefreshResult) -> None:

@@ -37,13 +37,13 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 
 
 class CatalogueError(DataError):
-    """The data catalogue at {url} cannot be asked: {message}. Try without online_cdes."""
+    """The data catalogue at {url} cannot be read: {message}. Try without online_cdes."""
 
     permanent = False
 
 
 class CatalogueAddress(Misuse):
-    """The data catalogue's {key} {value} is not one: {message}."""
+    """The data catalogue's {key} {value} is invalid: {message}."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Catalogue:
             raise CatalogueAddress("use http or https", key="protocol", value=value)
         found = _HOST.fullmatch(str(host))
         if found is None or int(found.group(1) or PORT) > 65535 or not _is_host(str(host)):
-            message = "a name or address is asked for, with a port or without"
+            message = "it must be a name or address, with or without a port"
             raise CatalogueAddress(message, key="host", value=shown(str(host)))
         self.url = f"{protocol}://{host}" + ("" if found.group(1) else f":{PORT}")
         self.timeout = timeout
@@ -147,7 +147,7 @@ class Catalogue:
             ) as session:
                 response = session.get(url, headers=_HEADERS)
         except http.RedirectRefused as error:
-            return Answer(reason=f"it redirects {error}")
+            return Answer(reason=f"its response is a redirect {error}")
         except http.TooLarge as error:
             return Answer(reason=str(error))
         except requests.Timeout:
@@ -155,11 +155,11 @@ class Catalogue:
         except requests.RequestException as error:
             raise CatalogueError(_cause(error), url=self.url) from None
         if response.status_code != 200:
-            return Answer(reason=f"it answers {response.status_code}")
+            return Answer(reason=f"it returns {response.status_code}")
         return _taken(response.content)
 
     def _late(self) -> CatalogueError:
-        return CatalogueError(f"no whole answer within {self.timeout:g} s", url=self.url)
+        return CatalogueError(f"no complete response within {self.timeout:g} s", url=self.url)
 
 
 def _is_host(host: str) -> bool:
@@ -176,25 +176,25 @@ def _is_host(host: str) -> bool:
 def _taken(content: bytes) -> Answer:
     """The CDE in an answer: the answer itself, or the string in its ``jsonString``."""
     if strict_json.is_too_much(content):
-        return Answer(reason="its answer has too many values")
+        return Answer(reason="its response has too many values")
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
-        return Answer(reason="its answer is not JSON")
+        return Answer(reason="its response is not JSON")
     if not isinstance(value, dict):
-        return Answer(reason="its answer is no object")
+        return Answer(reason="its response is not a JSON object")
     if "jsonString" in value:
         return _from_string(value["jsonString"])
     if "variables" in value or "groups" in value:
         return Answer(content)
-    return Answer(reason="its answer is no CDE")
+    return Answer(reason="its response is not a CDE")
 
 
 def _from_string(value: Any) -> Answer:
     if value is None:
-        return Answer(reason="it knows the pathology and has no CDE for it")
+        return Answer(reason="it has the pathology, but no CDE for it")
     if not isinstance(value, str) or not value.strip():
-        return Answer(reason="its jsonString is no CDE")
+        return Answer(reason="its jsonString is not a CDE")
     return Answer(value.encode("utf-8", "surrogatepass"))
 
 

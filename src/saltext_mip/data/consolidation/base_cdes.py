@@ -28,8 +28,8 @@ class CdeGone(DataError):
 
     def __init__(self, **facts: Any) -> None:
         hint = (
-            f"Put {facts['pathology']}/{CDE_FILE} back; or, if the pathology is to go, first take"
-            " its data away and consolidate, then its CDE."
+            f"Restore {facts['pathology']}/{CDE_FILE}. To remove the pathology instead, first "
+            "remove its data and consolidate; then remove its CDE."
         )
         super().__init__(hint=hint, **facts)
 

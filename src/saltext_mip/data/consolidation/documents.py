@@ -36,7 +36,7 @@ class DocumentTooLarge(Refused):
 
 
 class DocumentUnreadable(Refused):
-    """{document} ({size}) could not be read again: {message} Nothing was changed."""
+    """{document} ({size}) could not be read back: {message} Nothing was changed."""
 
 
 def check_sizes(documents: Iterable[Document], blobs: Mapping[str, bytes]) -> None:

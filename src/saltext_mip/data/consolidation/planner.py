@@ -176,7 +176,7 @@ def plan(
 
     Raises :class:`~saltext_mip.errors.NodesMissing`, :class:`~.model.CdeInvalid` (a CDE cannot be
     read from the disk), :class:`CdeGone`, and :class:`~saltext_mip.errors.Refused` where ``strict``
-    or where the master is disabled, or where what it would write could not be read again.
+    or where the master is disabled, or where what it would write could not be read back.
     """
     presence = Presence.of(federation, inventories, absent)
     problems = [*presence.missing(missing_worker), *_of_nodes(presence)]
@@ -387,7 +387,7 @@ def _refuse(problems: Iterable[Problem]) -> None:
         lines = "\n".join(f"- {_line(problem)}" for problem in grave[:MOST])
         if len(grave) > MOST:
             lines += f"\n- and {len(grave) - MOST} more: without strict all are listed"
-        raise Refused(f"Problems, and strict was asked for; nothing was written:\n{lines}")
+        raise Refused(f"Problems found with strict; nothing was written:\n{lines}")
 
 
 def _line(problem: Problem) -> str:

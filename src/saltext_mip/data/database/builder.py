@@ -286,7 +286,7 @@ def sealed(staged: atomic.Staged) -> Mark:
     staged.seal()
     mark = Mark.of(staged.temp)
     if mark is None:
-        raise NotWritten("the new database is not there any more")
+        raise NotWritten("the new database no longer exists")
     return mark
 
 

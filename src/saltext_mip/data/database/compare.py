@@ -230,18 +230,18 @@ def _layouts(
     info = db.execute("PRAGMA table_info(DATA)").fetchall()
     there = [(name, str(kind).lower()) for _, name, kind, *_ in info]
     if not there:
-        yield None, "there is no table DATA"
+        yield None, "table DATA not found"
         return
     for name, kind in layout:
         if dict(there).get(name) is None:
-            yield name, "DATA lacks it"
+            yield name, "it is not in DATA"
         elif dict(there)[name] != kind:
             yield name, f"is not of type {kind}"
     for name, _ in there:
         if name not in dict(layout):
-            yield name, "the CDE lacks it"
+            yield name, "it is not in the CDE"
     if sorted(there) == sorted(layout) and there != list(layout):
-        yield None, "the columns of DATA are in another order"
+        yield None, "the columns of DATA have a different order"
     yield from ((name, "has no CHECK of its type") for name in _unchecked(db, there))
 
 
@@ -303,19 +303,19 @@ def _definitions(statement: str) -> list[str]:
 def _metadata(
     db: sqlite3.Connection, wanted: sqlite3.Connection
 ) -> Iterator[tuple[str | None, str]]:
-    """Variables of which METADATA says something else than the CDE."""
+    """Variables of which METADATA differs from the CDE."""
     try:
         there = db.execute("SELECT * FROM METADATA").fetchall()
     except sqlite3.Error:
-        yield None, "there is no table METADATA"
+        yield None, "table METADATA not found"
         return
     rows = {row[0]: row for row in there}
     expected = wanted.execute("SELECT * FROM METADATA").fetchall()
     for row in expected:
         if rows.get(row[0]) != row:
-            yield row[0], "METADATA says something else than the CDE"
+            yield row[0], "METADATA differs from the CDE"
     for code in rows.keys() - {row[0] for row in expected}:
-        yield str(code), "METADATA has it, and the CDE has not"
+        yield str(code), "it is in METADATA, but not in the CDE"
 
 
 def _take(rows: Iterator[tuple[int, Row]], wanted: Counter[int]) -> Iterator[tuple[int, Row]]:

@@ -212,7 +212,7 @@ class _Run:
         if state.unreadable:
             return self.failed()
         atomic.sweep(state.target)
-        reason = "asked to" if force else state.reason(strict=self._strict)
+        reason = "requested (force)" if force else state.reason(strict=self._strict)
         if reason is None and state.record is not None:
             record = replace(state.record, cde_stamp=state.cde_stamp, sources=state.sources())
             if record != state.record:  # touched, but the same

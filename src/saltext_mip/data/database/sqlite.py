@@ -55,7 +55,7 @@ _NO_CDE = (Variable(DATASET, "Dataset", "text", is_categorical=True, enumeration
 
 
 class NotWritten(DataError):
-    """{message}. The database that was there stays as it was."""
+    """{message}. The previous database remains in use."""
 
 
 @dataclass(frozen=True)

@@ -113,17 +113,17 @@ class BuildState:
             elif name not in self.same:
                 yield f"'{text.shown(name)}' changed"
             elif name not in self.held and outdated(self.same[name], strict=strict):
-                yield f"'{text.shown(name)}' is judged less strictly"
+                yield f"'{text.shown(name)}' is checked less strictly"
         for name in record.sources:
             if name not in self._names and name not in odd:
-                yield f"'{text.shown(name)}' is gone"
+                yield f"'{text.shown(name)}' was removed"
 
     def _why_unknown(self) -> str:
         if any(side.exists() for side in database.sides(self.target)):
             return "another program writes the database, or was interrupted while writing"
         match stamp(self.target):
             case None:
-                return "there is no database"
+                return "the database does not exist"
             case Stamp(size=0):
                 return "the database is empty"
         if self.record is not None:

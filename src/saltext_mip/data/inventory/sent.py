@@ -113,7 +113,7 @@ def read(node: str, federation: str, value: Any) -> Inventory:
     """What ``node`` answered about ``federation``; :class:`BadAnswer` if it is not that."""
     sent = decode(SentInventory, value, node=node)
     if (sent.federation, sent.node) != (federation, node):
-        raise BadAnswer("it speaks of another federation or node", node=node)
+        raise BadAnswer("it names another federation or node", node=node)
     for names in sent.headers:
         if _CONTROL.search("".join(names)):
             raise BadAnswer("headers hold something that is no column's name", node=node)
@@ -188,7 +188,7 @@ class _Reader:
             except UnsafeName as error:
                 raise BadAnswer(str(error), node=self._node) from None
             if not is_data(name):
-                raise BadAnswer(f"'{shown(name)}' is no name of data", node=self._node)
+                raise BadAnswer(f"'{shown(name)}' is not the name of a data file", node=self._node)
             if name <= before:
                 raise BadAnswer(f"'{shown(name)}' is twice, or not in order", node=self._node)
             before = name

@@ -197,11 +197,11 @@ def probe(endpoint: Endpoint) -> Answer:
     except ConnectionRefusedError:
         return Answer("refused", "refuses connections")
     except ConnectionResetError:
-        return Answer("refused", "closes the connection without an answer")
+        return Answer("refused", "closes the connection without a response")
     except TimeoutError:
-        return Answer("silent", f"gave no answer within {TIMEOUT:.0f} s")
+        return Answer("silent", f"gave no response within {TIMEOUT:.0f} s")
     except OSError as exc:
-        return Answer("silent", f"cannot be asked ({exc.strerror})")
+        return Answer("silent", f"cannot be checked ({exc.strerror})")
 
 
 def _enter(namespace: str) -> None:
@@ -248,21 +248,21 @@ def _first(connection: socket.socket) -> bytes:
 
 def _of_postgres(answer: bytes) -> Answer:
     if not answer:
-        return Answer("refused", "closes the connection without an answer")
+        return Answer("refused", "closes the connection without a response")
     if _STARTING in answer:
         return Answer("refused", "is not ready: the database is starting")
     if answer[:1] in (b"R", b"E"):
         return Answer("answers")
-    return Answer("silent", "answers, but not as PostgreSQL does")
+    return Answer("silent", "responds, but not with PostgreSQL's protocol")
 
 
 def _of_http(answer: bytes, path: str) -> Answer:
     if not answer:
-        return Answer("refused", "closes the connection without an answer")
+        return Answer("refused", "closes the connection without a response")
     version, _, rest = answer.partition(b" ")
     code = rest[:3]
     if not version.startswith(b"HTTP/") or not code.isdigit():
-        return Answer("silent", "answers, but not as HTTP does")
+        return Answer("silent", "responds, but not with HTTP")
     if code >= b"500":
-        return Answer("refused", f"answers {code.decode()} to GET {path}")
+        return Answer("refused", f"returns {code.decode()} to GET {path}")
     return Answer("answers")

@@ -123,7 +123,7 @@ def _retention(pusher: Pusher, keep: Any = None) -> Retention:
     if keep is None:
         keep = settings["keep"]
     elif isinstance(keep, bool) or not isinstance(keep, int) or keep < FEWEST:
-        raise Misuse(f"keep is a number of generations, {FEWEST} or more. Not one: {keep!r:.40}.")
+        raise Misuse(f"keep must be a number of generations, {FEWEST} or more, not {keep!r:.40}.")
     # half of the quota at most: the next run has room, whatever the settings are
     return Retention(keep, min(settings["keep_mb"] * MB, _quota(pusher) // 2))
 

@@ -202,7 +202,7 @@ def _notes(unlisted: Datasets) -> Iterator[str]:
     for name, codes in unlisted.items():
         for code, hosts in codes.items():
             yield (
-                f"Dataset {code} of {name} is listed no more, but its file is still on"
+                f"Dataset {code} of {name} is no longer listed, but its file is still on"
                 f" {', '.join(hosts)}: engines still answer queries that name it. The hospital"
                 " removes the file to take the data away."
             )

@@ -95,7 +95,7 @@ def _current_at(pusher: Pusher, moment: str) -> Generation:
     first = pusher.store.load(numbers[0])
     removed = " Older ones were removed to limit disk use." if first.number > 1 else ""
     raise Refused(
-        f"Nothing is recorded of {when(moment)}: generation {first.number} is the oldest that is"
+        f"No record of {when(moment)}: generation {first.number} is the oldest that is"
         f" kept, and was committed at {when(first.when)}.{removed}"
     )
 

@@ -60,7 +60,7 @@ def reject(
 
 
 def _rejected(held: Held) -> str:
-    return "until the data are back" if held.dataset else "not taken"
+    return "until the data are back" if held.dataset else "not used"
 
 
 def _chosen(pusher: Pusher, dataset: str | None, node: str | None) -> list[Held]:
@@ -70,7 +70,7 @@ def _chosen(pusher: Pusher, dataset: str | None, node: str | None) -> list[Held]
     """
     held = pusher.store.holds.load().changes
     if not held:
-        raise Refused("Nothing is held, so there is nothing to decide.")
+        raise Refused("No change is held: there is nothing to decide.")
     where = None if node is None else pusher.federation.node(node).id
     found = [each for each in held if where in (None, each.node)]
     if dataset is not None:
@@ -80,12 +80,12 @@ def _chosen(pusher: Pusher, dataset: str | None, node: str | None) -> list[Held]
             raise Misuse(f"{shown(dataset)!r} is a dataset and a node: use dataset= or node=.")
         found = by_name or of_node
     if not found:
-        raise Refused(f"Nothing of that is held. Held: {things(held)}.")
+        raise Refused(f"Not held. Held: {things(held)}.")
     if dataset is None and node is None:
         found = [each for each in found if not each.decided or is_approved(each)]
         if not found:
             raise Refused(
-                f"All that is held was rejected: {things(held)}. Name a dataset or a node."
+                f"All held changes were rejected: {things(held)}. Name a dataset or a node."
             )
     return found
 

@@ -147,7 +147,7 @@ class Guard:
             return f"done, as approved by {held.decided.actor}"
         if held.dataset and not _listed(found.plan.files, held):
             return f"removed by {self._pusher.actor}"
-        return "the data are back" if held.dataset else "the file counts nobody twice any more"
+        return "the data are back" if held.dataset else "the file no longer repeats rows of another"
 
 
 def send_held_files(pusher: Pusher, nodes: Sequence[Node]) -> dict[str, Problem]:
@@ -193,7 +193,7 @@ def is_approved(held: Held) -> bool:
 
 def _held(change: Change, since: str) -> Held:
     key = change.key
-    what = f"remove dataset {key.dataset}" if key.dataset else f"take {key.file}"
+    what = f"remove dataset {key.dataset}" if key.dataset else f"use {key.file}"
     return Held(
         id=change.id,
         node=key.node,

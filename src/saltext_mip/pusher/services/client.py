@@ -239,7 +239,7 @@ def _require_master(answers: Answers, master: str) -> None:
     why = answers.failed.get(master, "")
     if "is needed: there is no default" in why:
         raise NodesFailed(
-            f"{sanitize(why)}. The pusher has it but does not hand it on: run salt-run "
+            f"{sanitize(why)}. The pusher has it but does not send it to the node: run salt-run "
             "mip.setup, then restart salt-master",
             nodes=master,
         )

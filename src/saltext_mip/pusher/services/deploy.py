@@ -176,7 +176,7 @@ def _deploy(
     )
     if failed:
         names = ", ".join(failed)
-        notes.append(f"not deployed: {names}. Fix what is named, then run salt-run mip.deploy.")
+        notes.append(f"not deployed: {names}. Fix these causes, then run salt-run mip.deploy.")
     if not notes:
         return result
     return structs.replace(result, notes=[*(result.notes or ()), *notes], retcode=1)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 NOT_SERVED = control.STALLED
 UNKNOWN = "ServedUnknown"
-NO_SERVICES = "No services are deployed: nothing restarted, and it is not known what is served."
+NO_SERVICES = "No services are deployed: nothing was restarted, and what is served is unknown."
 LOOK = 15.0  # seconds to wait where it was waited for before and nothing restarted since
 
 
@@ -108,7 +108,7 @@ def serve(
     # what an operator stopped stays so, and serves nothing
     stopped = set(view.overrides)
     if pusher.federation.master.id in stopped:
-        note = "The master's services are stopped: it is not known what is served."
+        note = "The master's services are stopped: what is served is unknown."
         return Serving(restarted=restored, notes=(*notes, note))
     absent = {*absent, *stopped}
     rollout = lifecycle.Rollout()
@@ -289,7 +289,7 @@ def _without(generation: Generation, lacking: Collection[tuple[str, str, str]]) 
 
 
 STOPPED = "its services are stopped"
-ABSENT = "the node takes no part"
+ABSENT = "the node does not take part"
 
 
 def _unavailable(

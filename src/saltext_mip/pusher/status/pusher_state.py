@@ -47,16 +47,16 @@ def pusher_conditions(pusher: Pusher, recording: Recording) -> Iterator[Conditio
         message = "; ".join(f"{each.message}. To do: {each.fix}" for each in problems)
         yield Condition("MasterConfigured", "False", "MasterSettings", message)
     else:
-        yield Condition("MasterConfigured", "True", "AsNeeded", "no setting is in the way")
+        yield Condition("MasterConfigured", "True", "AsNeeded", "its settings are as needed")
     if pusher.has_controller:
         if is_controlled(pusher.state):
-            yield Condition("ControllerRunning", "True", "Running", "it follows the data")
+            yield Condition("ControllerRunning", "True", "Running", "the controller runs")
         else:
             yield Condition(
                 "ControllerRunning",
                 "False",
                 "ControllerDown",
-                "no controller looks after this federation: changes of data are not followed",
+                "no controller runs for this federation: changes of data are not noticed",
             )
 
 

@@ -79,7 +79,7 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> St
 def _workers(pusher: Pusher, snapshot: Snapshot) -> Condition:
     missing = [node.id for node in snapshot.asked if node.id in snapshot.unreachable]
     if not missing:
-        return Condition("WorkersReachable", "True", "AllAnswer", "all nodes answer")
+        return Condition("WorkersReachable", "True", "AllAnswer", "all nodes respond")
     found = {each.rule for node in missing if (each := _reason(pusher, snapshot, node))}
     workers = [node for node in missing if pusher.federation.by_id(node).role == "worker"]
     several = "WorkerMissing" if workers == missing else "NodeMissing"
@@ -109,14 +109,14 @@ def _data(snapshot: Snapshot) -> Condition:
         message = "; ".join(why for _, why in gone)
         return Condition("DataValid", "False", gone[0][0], message)
     if snapshot.generation is None:
-        return Condition("DataValid", "Unknown", "NeverConsolidated", "nothing was checked yet")
+        return Condition("DataValid", "Unknown", "NeverConsolidated", "no data was checked yet")
     wrong = [
         problem for problem in _data_problems(snapshot.generation) if problem.severity == "error"
     ]
     if wrong:
         message = f"{len(wrong)} problems since generation {snapshot.generation.number}"
         return Condition("DataValid", "False", "DataProblems", message)
-    return Condition("DataValid", "True", "NoProblems", "all files are as their CDEs ask")
+    return Condition("DataValid", "True", "NoProblems", "all files match their CDEs")
 
 
 def _why_gone(data: SentData) -> str:
@@ -135,7 +135,7 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
     generation = snapshot.generation
     empty = _is_empty(snapshot)
     if generation is None and not empty:
-        return Condition("Consolidated", "False", "NeverConsolidated", "there is no generation yet")
+        return Condition("Consolidated", "False", "NeverConsolidated", "no generation yet")
     if generation is None:
         if snapshot.unreachable:
             return Condition("Consolidated", "Unknown", "NoAnswer", _no_answer(snapshot))
@@ -147,7 +147,7 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
         return Condition("Consolidated", "False", "DataChanged", first_of(changed, 5, "; "))
     pending = [node for node in generation.pending if node in pusher.federation.ids]
     if pending:
-        message = f"{', '.join(pending)} did not get it yet"
+        message = f"{', '.join(pending)} did not receive it yet"
         return Condition("Consolidated", "False", "NotDistributed", message)
     if snapshot.unreachable:
         return Condition("Consolidated", "Unknown", "NoAnswer", _no_answer(snapshot))

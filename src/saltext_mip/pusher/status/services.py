@@ -86,7 +86,7 @@ def served(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if services.overrides:
         return Condition("Served", "True", conditions.STOPPED, f"{stopped}; all else is served")
     if snapshot.generation is None:
-        return Condition("Served", "True", "Serving", "the engines serve; there are no data yet")
+        return Condition("Served", "True", "Serving", "the engines are serving no data yet")
     return Condition("Served", "True", "Serving", f"generation {snapshot.generation.number}")
 
 

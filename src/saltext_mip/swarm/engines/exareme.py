@@ -66,13 +66,13 @@ class Exareme:
 
     def restarts(self, federation: Federation, before: Sources | None, after: Sources) -> Restarts:
         seen = before or Sources()
-        why = "it is not recorded what it has read" if before is None else ""
+        why = "no record of what it has read" if before is None else ""
         master = why or _cdes_changed(seen.cdes, after.cdes)
         keys, workers = {}, {}
         for node in federation.workers:
             old, new = seen.datasets.get(node.id, {}), after.datasets.get(node.id, {})
             for name in sorted(set(old) - set(new)):
-                keys[f"data/{node.hostname}/{name}"] = "the worker does not have it any more"
+                keys[f"data/{node.hostname}/{name}"] = "the worker no longer has it"
             follows = "it must register with the restarted master" if master else ""
             if reason := why or _datasets_changed(old, new) or follows:
                 workers[node.id] = reason
@@ -159,7 +159,7 @@ def _announced(keys: Mapping[str, str], active: Collection[str]) -> dict[str, di
         except ValueError:
             codes = None
         if not isinstance(codes, list):
-            raise Unknown(f"{shown(key)} in the keystore is no list of datasets")
+            raise Unknown(f"{shown(key)} in the keystore is not a list of datasets")
         for code in map(str, codes):
             found.setdefault(pathology, {}).setdefault(code, []).append(node)
     return found
@@ -213,7 +213,7 @@ def _query(base: str, name: str, body: Any = None, *, timeout: float) -> tuple[i
     except requests.Timeout:
         raise Unknown(f"no answer to {name} within {timeout:g} s") from None
     except http.RedirectRefused as exc:
-        raise Unknown(f"it redirects {exc}") from None
+        raise Unknown(f"the response is a redirect {exc}") from None
     except http.TooLarge as exc:
         raise Unknown(str(exc)) from None
     except requests.ConnectionError as exc:

@@ -218,7 +218,7 @@ def differences(
     Of hosts that it is ``apart_from``, nothing counts. ``unlisted`` datasets may be served or not.
     """
     if served.datasets is None:
-        return (f"the engine does not serve: {served.error}",)
+        return (f"the engine is not serving: {served.error}",)
     wanted, now = without(wanted, apart_from), without(served.datasets, apart_from)
     found = []
     for name in sorted({*wanted, *now}):

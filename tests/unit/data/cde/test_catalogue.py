@@ -154,13 +154,13 @@ def test_nothing_is_asked_where_nothing_is_wanted(server: Server) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({"jsonString": None}, "has no CDE for it"),
-        ({"jsonString": 7}, "no CDE"),
-        ({"jsonString": ["x"]}, "no CDE"),
-        ({"jsonString": " "}, "no CDE"),
-        ({"status": "error"}, "no CDE"),
-        ([], "no object"),
-        (None, "no object"),
+        ({"jsonString": None}, "but no CDE for it"),
+        ({"jsonString": 7}, "not a CDE"),
+        ({"jsonString": ["x"]}, "not a CDE"),
+        ({"jsonString": " "}, "not a CDE"),
+        ({"status": "error"}, "not a CDE"),
+        ([], "not a JSON object"),
+        (None, "not a JSON object"),
         (b"<html>Sign in</html>", "not JSON"),
         (b"", "not JSON"),
         (b"\xff\xfe", "not JSON"),
@@ -178,7 +178,7 @@ def test_any_other_answer_means_that_it_has_none(server: Server, body: Any, reas
 def test_any_other_status_means_that_it_has_none(server: Server, status: int) -> None:
     server.has("dementia", b"" if status == 204 else CDE, status)
     answer = server.catalogue().cdes(["dementia"])["dementia"]
-    assert (answer.content, answer.reason) == (None, f"it answers {status}")
+    assert (answer.content, answer.reason) == (None, f"it returns {status}")
 
 
 def test_an_answer_that_is_too_large_is_not_taken(server: Server) -> None:
@@ -198,7 +198,7 @@ def test_an_answer_may_be_compressed(server: Server) -> None:
 def test_an_answer_that_inflates_is_not_taken(server: Server) -> None:
     server.has("dementia", bomb(100 * MB), **{"Content-Encoding": "gzip"})
     answer = server.catalogue(max_size=MB).cdes(["dementia"])["dementia"]
-    assert answer.reason == f"its answer is larger than {MB} bytes"
+    assert answer.reason == f"the response is larger than {MB} bytes"
 
 
 def test_an_endless_answer_ends(server: Server) -> None:
@@ -242,7 +242,7 @@ def test_a_redirect_elsewhere_is_not_followed(server: Server, target: str) -> No
     server.has("dementia", b"", 302, Location=where)
     answer = server.catalogue().cdes(["dementia"])["dementia"]
     assert answer.content is None
-    assert answer.reason == "it redirects to another host"
+    assert answer.reason == "its response is a redirect to another host"
     assert len(server.asked) == 1
     assert other.asked == []
     other.close()
@@ -256,13 +256,13 @@ def test_a_redirect_to_what_is_no_address_means_that_it_has_none(
     answer = server.catalogue().cdes(["dementia"])["dementia"]
     assert answer.content is None
     assert answer.reason is not None
-    assert answer.reason.startswith("it redirects to ")
+    assert answer.reason.startswith("its response is a redirect to ")
 
 
 def test_redirects_in_a_circle_end(server: Server) -> None:
     server.has("dementia", b"", 302, Location=path("dementia"))
     answer = server.catalogue().cdes(["dementia"])["dementia"]
-    assert answer.reason == "it redirects without end"
+    assert answer.reason == "its response is a redirect loop"
     assert len(server.asked) < 10
 
 

@@ -200,7 +200,7 @@ def test_texts_of_problems_are_written_as_long_as_they_are_read():
 def test_a_generation_that_could_not_be_read_is_not_begun():
     files = {"w1": {"p": (replace(served("a")[0], rows=1.5),)}}  # type: ignore[arg-type]
     generation = Generation(1, "2026-01-01", "a", files, {}, {}, "0" * 64, [])
-    with pytest.raises(Exception, match=r"record of generation 1 could not be read again"):
+    with pytest.raises(Exception, match=r"record of generation 1 could not be read back"):
         check_readable(Pending("t", "staging", "a", "2026-01-01", ("w1",), generation))
 
 

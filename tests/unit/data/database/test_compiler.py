@@ -425,14 +425,14 @@ def test_a_changed_file_of_the_same_size_and_time_but_another_inode_is_another(f
     [
         (lambda f: f.write("a.csv", "dataset\nnew\n"), "'a.csv' changed", {"new": 1, "b": 2}),
         (lambda f: f.write("c.csv", "dataset\nc\n"), "'c.csv' is new", {"a": 1, "b": 2, "c": 1}),
-        (lambda f: (f.path / "b.csv").unlink(), "'b.csv' is gone", {"a": 1}),
+        (lambda f: (f.path / "b.csv").unlink(), "'b.csv' was removed", {"a": 1}),
         (lambda f: f.cde(X, T, label="other"), "the CDE changed", {"a": 1, "b": 2}),
         (
             lambda f: f.cde(X, T, cdes.variable("more", "real")),
             "the CDE changed",
             {"a": 1, "b": 2},
         ),
-        (lambda f: (f.path / DATABASE).unlink(), "there is no database", {"a": 1, "b": 2}),
+        (lambda f: (f.path / DATABASE).unlink(), "the database does not exist", {"a": 1, "b": 2}),
         (
             lambda f: (f.path / DATABASE).write_bytes(b""),
             "the database is empty",

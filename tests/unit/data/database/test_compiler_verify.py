@@ -119,7 +119,7 @@ def test_another_ones_database_is_compared_likewise(folder, tmp_path):
     found = comparison.verify(folder.path, folder.state)
     said = {(of.problem.rule, of.problem.column, of.problem.about) for of in found}
     assert ("TablesDiffer", "x", "has no CHECK of its type") in said
-    assert ("TablesDiffer", "r", "METADATA says something else than the CDE") in said
+    assert ("TablesDiffer", "r", "METADATA differs from the CDE") in said
     missing = [of.problem.lines for of in found if of.problem.rule == "RowsMissing"]
     assert missing == [(3, 4, 6, 8), (2, 3)]
 

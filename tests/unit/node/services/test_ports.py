@@ -52,14 +52,14 @@ def server(answer: bytes | None) -> Iterator[int]:
     [
         (HTTP, b"HTTP/1.1 200 OK\r\n\r\n", "answers", ""),
         (HTTP, b"HTTP/1.1 404 Not Found\r\n\r\n", "answers", ""),
-        (HTTP, b"HTTP/1.1 503 \r\n\r\n", "refused", "answers 503 to GET /health"),
-        (HTTP, b"", "refused", "closes the connection without an answer"),
-        (HTTP, b"SSH-2.0-x\r\n", "silent", "not as HTTP does"),
+        (HTTP, b"HTTP/1.1 503 \r\n\r\n", "refused", "returns 503 to GET /health"),
+        (HTTP, b"", "refused", "closes the connection without a response"),
+        (HTTP, b"SSH-2.0-x\r\n", "silent", "not with HTTP"),
         (POSTGRES, b"R\0\0\0\x08\0\0\0\x05", "answers", ""),
         (POSTGRES, b"E\0\0\0\x20SFATAL\0C28000\0\0", "answers", ""),
         (POSTGRES, b"E\0\0\0\x20SFATAL\0C57P03\0\0", "refused", "the database is starting"),
-        (POSTGRES, b"", "refused", "closes the connection without an answer"),
-        (POSTGRES, b"HTTP/1.1 400\r\n", "silent", "not as PostgreSQL does"),
+        (POSTGRES, b"", "refused", "closes the connection without a response"),
+        (POSTGRES, b"HTTP/1.1 400\r\n", "silent", "not with PostgreSQL's protocol"),
     ],
 )
 def test_what_answers_is_asked_in_its_own_protocol(
@@ -88,7 +88,7 @@ def test_the_first_words_to_postgres_have_the_length_that_they_name() -> None:
 def test_a_namespace_that_cannot_be_entered_is_no_refusal() -> None:
     found = ports.ask([Endpoint("a", "127.0.0.1", 1, Check(1), os.devnull)])
     assert [each.state for each in found] == ["silent"]
-    assert "cannot be asked" in found[0].error
+    assert "cannot be checked" in found[0].error
 
 
 def test_each_service_with_a_port_is_asked_by_it() -> None:
@@ -169,14 +169,14 @@ def test_a_refused_port_is_named_and_does_not_serve(
     answering(
         {
             ("frontend", 80): Answer("refused", "refuses connections"),
-            ("gateway", 8081): Answer("silent", "gave no answer within 3 s"),
+            ("gateway", 8081): Answer("silent", "gave no response within 3 s"),
         }
     )
     services = status.status(master, SECRETS)["services"]
     assert services["frontend"]["serving"] is False
     assert services["frontend"]["port_error"] == f"port 80 of {UI} refuses connections"
     assert services["gateway"]["serving"] is None
-    assert services["gateway"]["port_error"] == f"port 8081 of {UI} gave no answer within 3 s"
+    assert services["gateway"]["port_error"] == f"port 8081 of {UI} gave no response within 3 s"
     assert services["portalbackend"]["serving"] is True
     assert "port_error" not in services["portalbackend"]
     # what does not run is not asked

@@ -94,7 +94,7 @@ def test_at_a_moment_is_the_generation_that_was_current_then(fed: Folders) -> No
     assert show(fed, at=between)["generation"] == 1
     assert show(fed, at=between.replace("T", " ").removesuffix("+00:00"))["generation"] == 1
     assert show(fed, at=moment(fed))["generation"] == 2
-    with pytest.raises(Refused, match="Nothing is recorded of 2026-01-01"):
+    with pytest.raises(Refused, match="No record of 2026-01-01"):
         show(fed, at="2026-01-01")
 
 

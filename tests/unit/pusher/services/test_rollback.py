@@ -57,7 +57,7 @@ def test_a_dataset_that_is_listed_no_more_and_whose_file_is_there_is_named(twice
     assert (done.get("retcode"), done["served"], done["differences"]) == (None, True, [])
     (note,) = done["notes"]
     assert note.startswith(
-        "Dataset late of dementia is listed no more, but its file is still on fed1-wk-h1"
+        "Dataset late of dementia is no longer listed, but its file is still on fed1-wk-h1"
     )
     assert "late" in twice.serving["datasets"]["dementia"]
 

@@ -289,7 +289,7 @@ def stopped_beside_old_data(fed: WithServices) -> None:
 
 
 def refused(fed: WithServices) -> None:
-    fed.services["refused"] = "service x has our name"
+    fed.services["refused"] = "service x uses a name of the federation"
 
 
 def suspended(fed: WithServices) -> None:
@@ -395,7 +395,7 @@ def test_a_swarm_that_is_not_managed_has_its_own_reason_and_advice(
 
 
 REFUSED = {"serving": False, "port_error": "port 80 of 10.0.0.2 refuses connections"}
-SILENT = {"serving": None, "port_error": "port 80 of 10.0.0.2 gave no answer within 3 s"}
+SILENT = {"serving": None, "port_error": "port 80 of 10.0.0.2 gave no response within 3 s"}
 
 
 @pytest.mark.parametrize(

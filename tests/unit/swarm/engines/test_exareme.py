@@ -141,7 +141,7 @@ def test_an_answer_that_drips_inflates_or_leads_elsewhere_is_unknown() -> None:
                 sock, HEAD + b"\r\n", b" "
             ),
             f"larger than {MAX_SIZE} bytes": body(bomb(MAX_SIZE + MB), "Content-Encoding: gzip"),
-            "it redirects": body(b"", f"Location: {other.url}", status="307 There"),
+            "is a redirect": body(b"", f"Location: {other.url}", status="307 There"),
         }
         for reason, answer in answers.items():
             server.answer = answer
@@ -201,5 +201,5 @@ def test_what_is_not_served_is_named() -> None:
         "dementia, dataset edsd: not served by h2",
         "tbi, dataset demo: not served by h2",
     )
-    assert differences(wanted, Served(error="no word")) == ("the engine does not serve: no word",)
+    assert differences(wanted, Served(error="no word")) == ("the engine is not serving: no word",)
     assert Served.from_wire(served.wire()) == served

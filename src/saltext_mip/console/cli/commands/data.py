@@ -121,7 +121,7 @@ ACTIONS = (
                 name="review_dataset_labels",
                 help="ask for the label of each pathology and dataset",
             ),
-            flag("--online-cdes", name="online_cdes", help="take the CDEs from the data catalogue"),
+            flag("--online-cdes", name="online_cdes", help="use the CDEs of the data catalogue"),
             choice(
                 "--datacatalogue-protocol",
                 name="datacatalogue_protocol",
