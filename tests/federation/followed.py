@@ -40,8 +40,7 @@ class Followed(Deployed):
                 path.unlink()
         self.bed.declare()
         self._put_first()
-        self.well("consolidate")  # a refresh would be held: it removes a pathology
-        self.well("refresh")
+        self.well("refresh")  # a person's goes on, though it removes a pathology
         self.well("deploy")
         self.well("resume")
         self._until_ready()

@@ -65,7 +65,7 @@ DECIDE = ("approve", "reject")
 
 
 def held(fed: Deployed) -> None:
-    """The controller, or a person's refresh, would take a worker's last dataset away."""
+    """The controller, or a guarded refresh, would take a worker's last dataset away."""
     conditions = fed.mip("status").value["conditions"]
     if any(each["type"] == "Held" for each in conditions):
         return
@@ -73,7 +73,7 @@ def held(fed: Deployed) -> None:
     fed.well("refresh")
     for path in fed.bed.path(LAST, "/data/fed1").glob("*/*.csv"):
         path.unlink()
-    ran = fed.mip("refresh")
+    ran = fed.mip("refresh", "guard=True")
     assert ran.code == 1
     assert ran.value["held"], ran.text
 

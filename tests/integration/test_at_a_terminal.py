@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from saltext_mip.pusher.questions.removals import QUESTION
 from tests.support import manual, salthost
 from tests.support.local import LocalFederation
 from tests.support.person import Person, fill
@@ -124,6 +125,61 @@ def test_a_review_that_is_interrupted_changes_nothing(person: Person) -> None:
         assert "Traceback" not in terminal.text
         assert terminal.restored
     assert person.types("--json", "history").out == before
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [("mip", "consolidate"), ("mip", "refresh"), ("salt-run", "mip.refresh", "federation=fed1")],
+    ids=["consolidate", "refresh", "salt-run"],
+)
+def test_who_removes_a_hospitals_last_dataset_is_asked_first(
+    person: Person, fed: LocalFederation, argv: tuple[str, ...]
+) -> None:
+    assert person.types("consolidate").code == 0
+    before = fed.pathologies.read_bytes()
+    files = {path: path.read_bytes() for path in fed.data_path("fed1-wk-h2").glob("*/*.csv")}
+    program = argv if argv[0] == "mip" else (salthost.command(argv[0]), *argv[1:])
+    try:
+        for path in files:
+            path.unlink()
+        with person.sits_at(*program, columns=100) as terminal:
+            terminal.until(QUESTION)
+            *listed, question = terminal.screen.rstrip("\n").split("\n")
+            assert question == QUESTION  # on a line of its own, below what it is about
+            assert "    the last dataset of fed1-wk-h2" in listed
+            terminal.type("\n")
+            assert terminal.ends() == 1
+            assert terminal.text.rstrip().splitlines()[-1].strip() == "Nothing was changed."
+            assert terminal.restored
+        assert fed.pathologies.read_bytes() == before
+        assert "removing" not in person.types("events").out
+        planned = person.types(
+            argv[-1].split(".")[-1] if argv[0] == "mip" else "refresh", "--dry-run"
+        )
+        assert "Without a terminal" in planned.out
+    finally:
+        for path, content in files.items():
+            path.write_bytes(content)
+
+
+def test_after_a_yes_it_is_removed(person: Person, fed: LocalFederation) -> None:
+    assert person.types("consolidate").code == 0
+    files = {path: path.read_bytes() for path in fed.data_path("fed1-wk-h2").glob("*/*.csv")}
+    try:
+        for path in files:
+            path.unlink()
+        with person.sits_at("mip", "consolidate", columns=100) as terminal:
+            terminal.until(QUESTION)
+            terminal.type("yes\n")
+            assert terminal.ends() == 0
+            assert "An automatic refresh would have held this:" in terminal.text
+            assert "is committed" in terminal.text
+            assert terminal.restored
+        assert "removing" in person.types("events").out
+    finally:
+        for path, content in files.items():
+            path.write_bytes(content)
+        assert person.types("consolidate").code == 0
 
 
 @pytest.mark.parametrize(

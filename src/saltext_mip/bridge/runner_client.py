@@ -20,7 +20,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import IO, Any, NamedTuple
 
 import salt.exceptions
@@ -30,7 +30,7 @@ import salt.utils.parsers
 import salt.utils.verify
 
 from saltext_mip.bridge.interrupts import handled_by, raise_received, signals_raise
-from saltext_mip.bridge.progress import NOISE, Progress, progress_to
+from saltext_mip.bridge.progress import NOISE, Progress, paused, paused_by, progress_to
 from saltext_mip.errors import Unexpected
 
 
@@ -157,21 +157,34 @@ def _call_in_child(
 ) -> Returned:
     """The same as the user of the Salt master; a line of JSON for each thing that it reports."""
     read, write = os.pipe()
+    waits, answers = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.close(read)
+            os.close(answers)
             with os.fdopen(write, "w", encoding="utf-8") as out:
-                _child(opts, function, arguments, out)
+                _child(opts, function, arguments, out, waits)
         finally:
             os._exit(0)
     os.close(write)
-    with _signals_reach(child) as received, os.fdopen(read, encoding="utf-8") as lines:
+    os.close(waits)
+    with (
+        _signals_reach(child) as received,
+        os.fdopen(read, encoding="utf-8") as lines,
+        os.fdopen(answers, "wb", buffering=0) as is_paused,
+        ExitStack() as asking,
+    ):
         returned = Returned(1, f"{function}: its process ended without a result.")
         for line in lines:
             kind, value = json.loads(line)
             if kind == "progress":
                 progress(value)
+            elif kind == "question":  # it is asked once the progress is paused here
+                asking.close()
+                if value:
+                    asking.enter_context(paused())
+                    is_paused.write(b"1")
             else:
                 returned = Returned(*value)
         os.waitpid(child, 0)
@@ -179,16 +192,31 @@ def _call_in_child(
     return returned
 
 
-def _child(opts: dict[str, Any], function: str, arguments: Mapping[str, Any], out: IO[str]) -> None:
+def _child(
+    opts: dict[str, Any],
+    function: str,
+    arguments: Mapping[str, Any],
+    out: IO[str],
+    waits: int,
+) -> None:
     def send(kind: str, value: Any) -> None:
         out.write(json.dumps([kind, value]) + "\n")
         out.flush()
+
+    @contextmanager
+    def pause() -> Iterator[None]:
+        send("question", True)
+        os.read(waits, 1)
+        try:
+            yield
+        finally:
+            send("question", False)
 
     try:
         if not salt.utils.verify.check_user(opts["user"]):
             send("returned", (1, f"Cannot become {opts['user']}, the user of the Salt master."))
             return
-        with _signals_end_the_call():
+        with _signals_end_the_call(), paused_by(pause):
             send("returned", _call(opts, function, arguments, lambda text: send("progress", text)))
     except (KeyboardInterrupt, SystemExit):
         send("returned", (1, f"{function}: interrupted"))

@@ -97,6 +97,15 @@ class Requests:
         storage_state.remove_state(path)
         return found if isinstance(found, str) else None
 
+    def restore(self, pending: frozenset[str], person: str | None) -> None:
+        """Leave what was ``pending`` again, by ``person``: a run that had taken it did nothing."""
+        for name in pending:
+            self.leave(name)
+        if person is not None:
+            storage_state.write_state(self._folder.parent / storage_state.REQUESTED_BY, person)
+        if OWED not in pending:
+            self.take([OWED])
+
     def there(self) -> frozenset[str]:
         """The pending requests."""
         try:

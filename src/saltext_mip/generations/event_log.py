@@ -30,6 +30,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "deployed": "services were changed to match the declaration",
     "refreshed": "a refresh changed something and finished",
     "held": "a change of a node's data waits for a decision; everything else continues",
+    "removing": "a person's command removes what an automatic refresh would hold",
     "failed": "a refresh, a compile or a synchronisation of roles failed; once for each reason",
     "recovered": "an interrupted run was finished or undone",
     "rolledback": "a generation was restored, and the federation suspended",

@@ -19,6 +19,8 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import OnlineCdes, gather
 from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.holds.guard import Guard, send_held_files
+from saltext_mip.pusher.questions.label_review import asked_once
+from saltext_mip.pusher.questions.removals import Confirmation
 from saltext_mip.pusher.survey import (
     Options,
     Survey,
@@ -41,49 +43,66 @@ def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
     """
     missing_worker(pusher, options)
     online = online_cdes(pusher, options)
+    confirmation = Confirmation(options.confirm)
     if options.dry_run:
         guard = Guard(pusher, automatic=options.guard)
         found = guard(survey(pusher, options, online))
+        planned, foreseen = confirmation.foreseen(guard)
         notes = clean.warnings(pusher, found.blobs, found.generation(pusher))
         return structs.replace(
-            result(pusher, found, found.number, [*_interruption_notes(pusher), *notes]),
+            result(pusher, found, found.number, [*foreseen, *_interruption_notes(pusher), *notes]),
             dry_run=True,
-            plan=[*plan_items(found.plan), *guard.plan_items()],
+            plan=[*plan_items(found.plan), *planned],
             held=list(guard.held),
+            removals=list(guard.made),
         )
+    if options.ask is not None:
+        options = replace(options, ask=asked_once(options.ask))
+    return confirmation.run(lambda: _consolidate(pusher, options, online, confirmation))
+
+
+def _consolidate(
+    pusher: Pusher, options: Options, online: OnlineCdes | None, confirmation: Confirmation
+) -> ConsolidateResult:
     last = pusher.store.last()
     lacking = online.lacking(None, last) if online else []
-    recovered = None
     while True:
         if online and lacking:  # outside of the lock: a slow catalogue keeps no command waiting
             online.ask(lacking)
         with pusher.locked("consolidate", options.timeout):
-            recovered = recover(pusher) or recovered
+            confirmation.recovered = recover(pusher) or confirmation.recovered
             last = pusher.store.last()
             gathered = gather(pusher, last, follow=options.follow)
             lacking = online.lacking(gathered, last) if online else []
             if lacking:
                 continue
             found = plan_survey(pusher, options, last, gathered, online)
-            notes = [recovered] if recovered else []
-            return _apply(pusher, options, found, online, notes)
+            notes = [confirmation.recovered] if confirmation.recovered else []
+            return _apply(pusher, options, found, online, notes, confirmation)
 
 
 def _apply(
-    pusher: Pusher, options: Options, found: Survey, online: OnlineCdes | None, notes: list[str]
+    pusher: Pusher,
+    options: Options,
+    found: Survey,
+    online: OnlineCdes | None,
+    notes: list[str],
+    confirmation: Confirmation,
 ) -> ConsolidateResult:
     """Commit all of it but what is held."""
     guard = Guard(pusher, automatic=options.guard)
-    found = guard(found)
+    guarded = confirmation.required(guard)
+    found = guarded(found)
     guard.begin()
     announce_removals(pusher, found.plan)
-    found, number = commit(pusher, options, found, online=online, guard=guard)
+    found, number = commit(pusher, options, found, online=online, guard=guarded)
     guard.end(found)
     failed = send_held_files(pusher, with_databases(pusher)) if guard.held else {}
     done = result(pusher, found, number, notes)
     return structs.replace(
         done,
         held=list(guard.held),
+        removals=list(guard.made),
         problems=[*done.problems, *pusher.report(failed.values())],
         retcode=1 if guard.undecided or failed else UNSET,
     )

@@ -30,6 +30,7 @@ from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.holds.guard import Guard
+from saltext_mip.pusher.questions.removals import Ask, Confirmation, Unconfirmed
 from saltext_mip.pusher.services import rollout
 from saltext_mip.pusher.survey import Options, Survey, plan_survey
 from saltext_mip.pusher.transfer import recover
@@ -53,12 +54,14 @@ class RefreshRequest:
     """Who requested a refresh: an operator, or a ``run`` of the controller.
 
     ``asked``: the controller runs it for an operator. ``guard``: too many removals wait for an
-    approval. ``timeout`` and ``served_within`` in seconds.
+    approval; else ``confirm`` asks before they are made, and without it they are made.
+    ``timeout`` and ``served_within`` in seconds.
     """
 
     run: str | None = None
     asked: bool = True
     guard: bool = True
+    confirm: Ask | None = None
     timeout: float = 300.0
     served_within: float = BACK
 
@@ -72,15 +75,24 @@ def refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> Refre
 
     If it is held, or a part failed, the result reports it and has ``retcode`` 1.
     """
+    confirmation = Confirmation(request.confirm)
+    return confirmation.run(lambda: _refresh(pusher, request, confirmation))
+
+
+def _refresh(pusher: Pusher, request: RefreshRequest, confirmation: Confirmation) -> RefreshResult:
     with pusher.locked("refresh", request.timeout):
         requests = Requests(pusher.state)
+        pending, person = requests.there(), None
         requests.leave(OWED)
         if request.run is None:  # an operator's own run does what operators have asked for
             requests.take([LOOK, PROMPT, REFRESH])
-            requests.person()
-        run = _Refresh(pusher, request)
+            person = requests.person()
+        run = _Refresh(pusher, request, confirmation)
         try:
             result = run.execute()
+        except Unconfirmed:
+            requests.restore(pending, person)
+            raise
         except MipError as exc:
             run.end(
                 Outcome(
@@ -126,17 +138,20 @@ def plan_refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> 
     gathered = gather(pusher, last)
     guard = Guard(pusher, automatic=request.guard)
     found = guard(plan_survey(pusher, _options(pusher, follow=None), last, gathered))
+    planned, notes = Confirmation(request.confirm).foreseen(guard)
     consolidated = consolidation.result(pusher, found, found.number, [])
     stale = compilation.plan_compile(pusher, _present(pusher, gathered), None).plan
     plan = [*consolidation.plan_items(found.plan), *(stale or ())]
     plan += rollout.planned(pusher, found.generation(pusher) or last)
-    plan += guard.plan_items()
+    plan += planned
     result = _nothing_done(
         pusher,
         dry_run=True,
         consolidate=consolidated,
         plan=plan,
         problems=consolidated.problems,
+        notes=notes,
+        removals=list(guard.made),
     )
     return structs.replace(result, held=list(guard.held))
 
@@ -197,9 +212,10 @@ def revision(pusher: Pusher, gathered: Gathered, writes: Iterable[Write] = ()) -
 class _Refresh:
     """One refresh, under the federation's lock."""
 
-    def __init__(self, pusher: Pusher, request: RefreshRequest) -> None:
+    def __init__(self, pusher: Pusher, request: RefreshRequest, confirmation: Confirmation) -> None:
         self._pusher = pusher
         self._request = request
+        self._confirmation = confirmation
         self._begun = pusher.now().isoformat(timespec="seconds")
         self._revision = ""
         self._before = outcomes.load(pusher.state)
@@ -208,7 +224,9 @@ class _Refresh:
 
     def execute(self) -> RefreshResult:
         pusher = self._pusher
-        notes = [text] if (text := recover(pusher)) else []
+        confirmation = self._confirmation
+        confirmation.recovered = recover(pusher) or confirmation.recovered
+        notes = [confirmation.recovered] if confirmation.recovered else []
         last = pusher.store.last()
         settle = pusher.federation.settings["reactor"]["settle"]
         follow = Follow(float(settle) if self._request.automatic else 0.0)
@@ -218,7 +236,8 @@ class _Refresh:
         self._stalled()
         options = _options(pusher, follow)
         guard = Guard(pusher, automatic=self._request.guard)
-        found = guard(plan_survey(pusher, options, last, gathered))
+        guarded = self._confirmation.required(guard)
+        found = guarded(plan_survey(pusher, options, last, gathered))
         guard.begin()
         return self._apply(found, options, guard, notes)
 
@@ -227,7 +246,8 @@ class _Refresh:
     ) -> RefreshResult:
         pusher = self._pusher
         consolidation.announce_removals(pusher, found.plan)
-        found, number = consolidation.commit(pusher, options, found, guard=guard)
+        guarded = self._confirmation.required(guard)
+        found, number = consolidation.commit(pusher, options, found, guard=guarded)
         guard.end(found)
         self._revision = revision(pusher, found.gathered, found.plan.writes)
         consolidated = consolidation.result(pusher, found, number, notes)
@@ -262,6 +282,7 @@ class _Refresh:
             unavailable=[_explained(each, found.gathered) for each in served.unavailable],
             problems=_merged(consolidated.problems, compiled.problems),
             notes=[*notes, *served.notes],
+            removals=list(guard.made),
             **_controller(pusher),
         )
         if uncompiled:

@@ -26,7 +26,11 @@ from saltext_mip.swarm.engines import ENGINE
 
 @dataclass(frozen=True)
 class Options:
-    """The options of one consolidation. ``guard``: too many removals wait for an approval."""
+    """The options of one consolidation.
+
+    ``ask`` asks for labels. ``guard``: too many removals wait for an approval; else ``confirm``
+    asks before they are made, and without it they are made.
+    """
 
     online_cdes: bool = False
     datacatalogue_protocol: str | None = None
@@ -35,6 +39,7 @@ class Options:
     missing_worker: MissingWorker | None = None
     strict: bool = False
     guard: bool = False
+    confirm: Callable[[str], str] | None = None
     dry_run: bool = False
     timeout: float = 300.0
     follow: Follow | None = None

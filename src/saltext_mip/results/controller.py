@@ -85,6 +85,10 @@ class RefreshResult(Planned, kw_only=True, frozen=True):
     notes: Absent[list[str]] = UNSET
     conditions: list[ReportedCondition]
     held: Annotated[list[Held], Meta(description="changes that are not made")]
+    removals: Annotated[
+        Absent[list[Held]],
+        Meta(description="changes that are made, and that an automatic refresh would hold"),
+    ] = UNSET
     last: LastRefresh
 
 
@@ -138,6 +142,7 @@ EventKind = Literal[
     "deployed",
     "refreshed",
     "held",
+    "removing",
     "failed",
     "recovered",
     "rolledback",

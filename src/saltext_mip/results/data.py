@@ -54,6 +54,10 @@ class ConsolidateResult(Planned, kw_only=True, frozen=True):
     ui: Absent[dict[str, Written]] = UNSET
     workers: dict[str, WorkerResult]
     held: Annotated[Absent[list[Held]], Meta(description="changes that are not made")] = UNSET
+    removals: Annotated[
+        Absent[list[Held]],
+        Meta(description="changes that are made, and that an automatic refresh would hold"),
+    ] = UNSET
     problems: list[ReportedProblem]
     notes: Absent[list[str]] = UNSET
 

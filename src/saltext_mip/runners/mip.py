@@ -12,11 +12,10 @@ and ``timeout`` (seconds): how long to wait for another command that holds the f
 ``salt-run -d mip`` prints this page.
 """
 
-import sys
-import termios
 from pathlib import Path
 
 from saltext_mip.bridge.pillar import declared
+from saltext_mip.bridge.progress import terminal
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.bridge.setup import pusher as pusher_setup
@@ -42,6 +41,7 @@ def consolidate(
     missing_worker=None,
     strict=False,
     guard=False,
+    yes=False,
     dry_run=False,
     timeout=300,
 ):
@@ -73,7 +73,11 @@ def consolidate(
 
     guard
         Hold removals as an automatic refresh does: a pathology, a worker's last dataset, or more
-        datasets than ``reactor: max_removed`` are kept until ``mip.approve``.
+        datasets than ``reactor: max_removed`` are kept until ``mip.approve``. Without it, a
+        terminal is asked before these are removed; without a terminal they are removed.
+
+    yes
+        Make such changes without that question.
 
     dry_run
         Return the plan, with reasons, and change nothing.
@@ -84,9 +88,10 @@ def consolidate(
     Returns ``federation``, ``generation`` (number), ``changed``, ``pathologies`` ``{name:
     {"datasets": {code: [minion id]}, "added", "removed", "cde_source", "nodes": {minion id:
     "updated"|"unchanged"}}}``, ``workers`` ``{minion id: {"status":
-    "ok"|"missing"|"disabled"|"error", "datasets"}}``, ``held`` and ``problems``. On failure one
-    error and exit code 1; then nothing was changed, or the next run finishes it. Exit code 1 also
-    if a change waits for a decision.
+    "ok"|"missing"|"disabled"|"error", "datasets"}}``, ``held``, ``removals`` (what an automatic
+    refresh would have held) and ``problems``. On failure one error and exit code 1; then nothing
+    was changed, or the next run finishes it. Exit code 1 also if a change waits for a decision, and
+    if the answer to the question was no: nothing was changed.
 
     CLI Example:
 
@@ -107,6 +112,7 @@ def consolidate(
                 missing_worker=missing_worker,
                 strict=strict,
                 guard=guard,
+                confirm=None if yes else terminal(__opts__),
                 dry_run=dry_run,
                 timeout=timeout,
             ),
@@ -211,25 +217,6 @@ def _asking(wanted):
     """How to ask the operator on the terminal; None if nothing is to be asked."""
     if not wanted:
         return None
-    if __opts__.get("__cli") != "salt-run" or not sys.stdin.isatty():
-        raise MipRunnerError(
-            "review_dataset_labels asks questions: run it with salt-run on a terminal."
-        )
-    return _ask
-
-
-def _ask(prompt):
-    """Ask on the terminal itself: standard output is for the result alone."""
-    terminal = Path("/dev/tty")
-    with (
-        terminal.open("w", encoding="utf-8") as out,
-        terminal.open(encoding="utf-8", errors="surrogateescape") as typed,
-    ):
-        # what was typed before the question is no answer to it
-        termios.tcflush(typed, termios.TCIFLUSH)
-        out.write(prompt)
-        out.flush()
-        answer = typed.readline()
-    if not answer:
-        raise MipRunnerError("mip.consolidate: the terminal was closed; nothing was changed.")
-    return answer.strip()
+    if (ask := terminal(__opts__)) is None:
+        raise MipRunnerError("review_dataset_labels asks questions: run it on a terminal.")
+    return ask

@@ -4,6 +4,7 @@ Refresh a federation, control its controller, list events, and synchronise Keycl
 
 from pathlib import Path
 
+from saltext_mip.bridge.progress import terminal
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
 from saltext_mip.controller.requests import Requests, addressed
@@ -22,21 +23,36 @@ def __virtual__():
 
 
 @command
-def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_within=300):
+def refresh(
+    federation=None,
+    wait=True,
+    guard=False,
+    yes=False,
+    dry_run=False,
+    timeout=300,
+    served_within=300,
+):
     """
     Consolidate, compile what is stale, restart what must see it, and check that it is served.
 
-    The controller does this automatically after a change of data. Changes that would remove a
-    pathology, a worker's last dataset, or more datasets than the pillar's ``reactor: max_removed``
-    are held (``ShrinkGuard``): these data are kept as they were, and everything else is done.
-    ``mip.approve`` makes them, ``mip.reject`` keeps the data. A change of rows alone restarts
-    nothing.
+    The controller does this automatically after a change of data. It holds (``ShrinkGuard``) what
+    would remove a pathology, a worker's last dataset, or more datasets than the pillar's
+    ``reactor: max_removed``: these data are kept as they were, and everything else is done.
+    ``mip.approve`` makes such changes, ``mip.reject`` keeps the data. This function asks on a
+    terminal before it makes them; without a terminal it makes them, and lists them first. A change
+    of rows alone restarts nothing.
 
     federation
         The federation's name.
 
     wait
-        ``False``: leave a request for the controller and return at once.
+        ``False``: leave a request for the controller and return at once. It holds removals.
+
+    guard
+        Hold removals as the controller does, until ``mip.approve``.
+
+    yes
+        Make such changes without a question.
 
     dry_run
         Return the plan, with reasons, and change nothing.
@@ -50,9 +66,10 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
     Returns ``changed``, ``consolidate`` (as ``mip.consolidate``), ``compile`` (as ``mip.compile``),
     ``restarted`` (``[{"action", "thing", "node", "reason"}]``, restored services first),
     ``served`` (``true``, ``false`` with ``differences``, or null: unknown), ``held`` (changes that
-    are not made), ``unavailable`` (datasets that are listed and that no engine serves),
-    ``problems``, ``conditions`` and ``last``. Exit code 1 if a change waits for a decision, a node
-    did not compile, something is not served, or a dataset is not available.
+    are not made), ``removals`` (those that the controller would have held), ``unavailable``
+    (datasets that are listed and that no engine serves), ``problems``, ``conditions`` and ``last``.
+    Exit code 1 if a change waits for a decision, a node did not compile, something is not served, a
+    dataset is not available, or the answer to the question was no: nothing was changed.
 
     CLI Example:
 
@@ -62,13 +79,17 @@ def refresh(federation=None, wait=True, dry_run=False, timeout=300, served_withi
         salt-run mip.refresh federation=fed1 wait=False
     """
     with open_pusher(__opts__, federation) as pusher:
+        request = pusher_refresh.RefreshRequest(
+            guard=guard or not wait,
+            confirm=None if yes else terminal(__opts__),
+            timeout=timeout,
+            served_within=served_within,
+        )
         if dry_run:
-            return pusher_refresh.plan_refresh(pusher)
+            return pusher_refresh.plan_refresh(pusher, request)
         if not wait:
             return pusher_refresh.request_refresh(pusher)
-        return pusher_refresh.refresh(
-            pusher, pusher_refresh.RefreshRequest(timeout=timeout, served_within=served_within)
-        )
+        return pusher_refresh.refresh(pusher, request)
 
 
 @command

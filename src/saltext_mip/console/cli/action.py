@@ -106,6 +106,8 @@ TIMEOUT = frozenset({"timeout"})
 ANY_FEDERATION = frozenset({"any federation"})  # --federation is accepted and means nothing
 
 OPTIONAL: Mapping[str, Any] = {"nargs": "?", "default": None}
+GUARD = flag("--guard", name="guard", help="hold removals as an automatic refresh does")
+YES = flag("-y", "--yes", name="yes", help="remove datasets without a question")
 REASON = text("--reason", name="reason", help="reason, shown to other operators", metavar="TEXT")
 COMPONENT = text("--component", name="component", help="component, such as exareme", metavar="NAME")
 LOG_OPTIONS = (

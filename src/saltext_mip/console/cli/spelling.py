@@ -23,7 +23,7 @@ _CALL = re.compile(
     + _VALUE
     + r")*)"
     # an option alone, as advice has it; no other: names of files are not respelled
-    r"|(?<![\w./-])(?P<bare>limit=0|(?:dry_run|force|guard|prune|strict)=True"
+    r"|(?<![\w./-])(?P<bare>limit=0|(?:dry_run|force|guard|prune|strict|yes)=True"
     r"|missing_worker=(?:fail|keep|skip)|keep=<number>)(?![\w/])"
 )
 _ARGUMENT = re.compile(r"([a-z_]+)=(" + _VALUE + r")")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from saltext_mip import results
+from saltext_mip.bridge.progress import paused_by
 from saltext_mip.console.screens.render import render
 from saltext_mip.console.screens.text import Line, Part, Screen, Style, first_page, spelling
 from saltext_mip.errors import MipError
@@ -110,7 +111,16 @@ class Display:
             def update(text: str) -> None:
                 progress.update(task, description=f"{what}: {shown(text)}")
 
-            yield update
+            @contextmanager
+            def pause() -> Iterator[None]:
+                progress.stop()
+                try:
+                    yield
+                finally:
+                    progress.start()
+
+            with paused_by(pause):
+                yield update
 
     def _console(self, out: IO[str]) -> Console:
         """rich knows terminals, pipes and NO_COLOR."""

@@ -11,6 +11,7 @@ from saltext_mip.results import (
     ConsolidateResult,
     ExportedPathology,
     PathologyResult,
+    RefreshResult,
     WorkerResult,
     value_or,
 )
@@ -20,7 +21,8 @@ STYLES: Mapping[str, Style] = {"+": "good", "-": "bad", " ": "plain"}
 
 
 def consolidate(screen: Screen, value: ConsolidateResult) -> None:
-    """The pathologies, the workers, and what came of it."""
+    """What was removed, the pathologies, the workers, and what came of it."""
+    removals(screen, value)
     updated = "to be updated" if value.dry_run else "updated"
     for name, found in value.pathologies.items():
         _pathology(screen, name, found, updated)
@@ -32,6 +34,19 @@ def consolidate(screen: Screen, value: ConsolidateResult) -> None:
         plan(screen, value.plan)
     else:
         _outcome(screen, value)
+
+
+def removals(screen: Screen, value: ConsolidateResult | RefreshResult) -> None:
+    """What an automatic refresh would have held; a dry run has it in its plan."""
+    made = value_or(value.removals, [])
+    if not made or value.dry_run:
+        return
+    screen.gap()
+    screen.title("An automatic refresh would have held this:", style="warn")
+    for each in made:
+        did = "removed" if each.dataset else "taken"
+        screen.text(f"{did}: {each.thing} on {each.node}", indent=2, hang=2, style="warn")
+        screen.text(each.why, indent=4, hang=2)
 
 
 def _pathology(screen: Screen, name: str, found: PathologyResult, updated: str) -> None:

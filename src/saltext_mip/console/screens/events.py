@@ -13,6 +13,7 @@ STYLES: Mapping[str, Style] = {
     "missing": "bad",
     "refused": "warn",
     "held": "warn",
+    "removing": "warn",
     "suspended": "warn",
     "stopped": "warn",
 }

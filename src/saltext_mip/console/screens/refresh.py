@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from saltext_mip.console.screens.consolidate import removals
 from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.text import Screen, Style
@@ -30,6 +31,7 @@ def refresh(screen: Screen, value: RefreshResult) -> None:
     elif value.dry_run:
         plan(screen, value.plan)
     else:
+        removals(screen, value)
         held(screen, value.held)
         _done(screen, value)
     conditions(screen, value.conditions)

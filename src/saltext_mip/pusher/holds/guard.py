@@ -31,7 +31,8 @@ class Guard:
     """The guard of one run, under the federation's lock.
 
     ``automatic``: changes are held. Otherwise an operator makes them, and only what they rejected
-    stays held. ``changes`` are those of the last plan: held, or approved.
+    stays held. ``changes`` are those of the last plan: held, or approved; ``made`` are those that
+    the operator makes and an automatic run would hold.
     """
 
     def __init__(self, pusher: Pusher, *, automatic: bool) -> None:
@@ -39,6 +40,8 @@ class Guard:
         self._automatic = automatic
         self._before = pusher.store.holds.load()
         self.changes: tuple[Held, ...] = ()
+        self.made: tuple[Held, ...] = ()
+        self._announced: set[str] | None = None  # None: nothing may be announced yet
         self._files: FileNames = {}
 
     def __call__(self, found: Survey) -> Survey:
@@ -48,12 +51,6 @@ class Guard:
             return found
         changes = self._changes(found, last)
         decisions = self._pusher.store.holds.decisions()
-        if not self._automatic:
-            changes = tuple(
-                change
-                for change in changes
-                if change.id in decisions and decisions[change.id].decision == "rejected"
-            )
         since = {_key(held): held.since for held in self._before.changes}
         now = self._pusher.now().isoformat(timespec="seconds")
         self.changes = tuple(
@@ -64,6 +61,9 @@ class Guard:
             )
             for change in changes
         )
+        if not self._automatic:
+            self.made = self.undecided
+            self.changes = tuple(held for held in self.changes if is_rejected(held))
         kept = {held.id for held in self.held}
         self._files = held_files(
             last.files, found.plan.files, [change for change in changes if change.id in kept]
@@ -114,8 +114,10 @@ class Guard:
         return [PlanItem("hold", held.thing, held.why, held.node) for held in self.held]
 
     def begin(self) -> None:
-        """Record what is held, before the rest is committed."""
+        """Record what is held, and what is removed, before the rest is committed."""
         pusher = self._pusher
+        self._announced = set()
+        self.announce()
         pusher.store.holds.save(self.changes, self._files, {*self._before.nodes, *self._files})
         known = {held.id for held in self._before.changes}
         new = [held for held in self.held if held.id not in known]
@@ -124,6 +126,21 @@ class Guard:
         for node, held in _by_node(new).items():
             why = "; ".join(dict.fromkeys(each.why for each in held))
             pusher.record("held", about=node, message=f"{things(held)}: {why}")
+
+    def announce(self) -> None:
+        """Report what is made, once it has begun, in progress and events."""
+        if self._announced is None:
+            return
+        pusher = self._pusher
+        new = [held for held in self.made if held.id not in self._announced]
+        self._announced |= {held.id for held in new}
+        for held in new:
+            pusher.progress(f"{held.change}: {held.why}")
+        if new:
+            pusher.fire("removing", {"datasets": sum(bool(held.dataset) for held in new)})
+        for node, made in _by_node(new).items():
+            why = "; ".join(dict.fromkeys(each.why for each in made))
+            pusher.record("removing", about=node, message=f"{things(made)}: {why}")
 
     def end(self, found: Survey) -> None:
         """Record what is held after the rest was committed, and what is held no longer."""
@@ -189,6 +206,11 @@ def _for_node(
 def is_approved(held: Held) -> bool:
     """Whether an operator approved it: it is made, or will be."""
     return isinstance(held.decided, HoldDecision) and held.decided.decision == "approved"
+
+
+def is_rejected(held: Held) -> bool:
+    """Whether an operator decided that it is not made."""
+    return isinstance(held.decided, HoldDecision) and held.decided.decision == "rejected"
 
 
 def _held(change: Change, since: str) -> Held:

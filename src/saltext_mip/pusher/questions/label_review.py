@@ -44,6 +44,18 @@ def ask_labels(plan: Plan, remembered: Labels, ask: Callable[[str], str]) -> Lab
     return Labels(pathologies, datasets).over(remembered)
 
 
+def asked_once(ask: Callable[[str], str]) -> Callable[[str], str]:
+    """``ask``, which asks each question once: a run that begins again knows the answers."""
+    answers: dict[str, str] = {}
+
+    def once(prompt: str) -> str:
+        if prompt not in answers:
+            answers[prompt] = ask(prompt)
+        return answers[prompt]
+
+    return once
+
+
 def _answer(ask: Callable[[str], str], prompt: str) -> str:
     asked, label = prompt, ""
     for _ in range(_TRIES):

@@ -11,8 +11,10 @@ from typing import Any
 from saltext_mip.console.cli.action import (
     DRY_RUN,
     FORCE,
+    GUARD,
     NODE,
     PATHOLOGY,
+    YES,
     Arguments,
     action,
     choice,
@@ -141,7 +143,8 @@ ACTIONS = (
                 choices=("fail", "skip", "keep"),
             ),
             flag("--strict", name="strict", help="treat any problem as an error"),
-            flag("--guard", name="guard", help="hold removals as an automatic refresh does"),
+            GUARD,
+            YES,
             flag(
                 "--export-data-structure",
                 name="export",

@@ -9,10 +9,12 @@ from saltext_mip.conditions import TYPES
 from saltext_mip.console.cli.action import (
     DRY_RUN,
     DRY_RUN_ONLY,
+    GUARD,
     NODE,
     OPTIONAL,
     REASON,
     TIMEOUT,
+    YES,
     Arguments,
     Option,
     action,
@@ -88,6 +90,8 @@ ACTIONS = (
         takes=DRY_RUN,
         options=(
             WAIT,
+            GUARD,
+            YES,
             number(
                 "--served-within",
                 name="served_within",
