@@ -20,6 +20,8 @@ MTU_OPTION = "com.docker.network.driver.mtu"  # of the link; Docker takes off wh
 MTU = 1500  # what Docker goes by without it
 NODE_DOWN = "its node is down"
 ALIVE = ("starting", "running")  # states of a task that has a container
+# states of a task that has none yet: Swarm places it, pulls its image, waits until it may start
+COMING = ("new", "allocated", "pending", "assigned", "accepted", "preparing", "ready")
 START_PERIOD = 4.0  # seconds that a task must have run
 
 
@@ -49,7 +51,8 @@ class SwarmNode:
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a service. ``age`` is in seconds since it last changed, by this node's clock."""
+    """One task of a service. ``age`` is in seconds since it last changed, by this node's clock;
+    ``current``: it was made from what the service's specification is now."""
 
     id: str
     node: str
@@ -62,6 +65,7 @@ class Task:
     image: str = ""
     container: str = ""
     addresses: tuple[str, ...] = ()
+    current: bool = True
 
     @property
     def up(self) -> bool:
@@ -76,6 +80,11 @@ class Task:
     @property
     def complete(self) -> bool:
         return self.state == "complete"
+
+    @property
+    def failed(self) -> bool:
+        """It ended with an error, or Docker tells why it cannot start."""
+        return bool(self.error) or self.state in ("failed", "rejected")
 
 
 @dataclass(frozen=True)
@@ -167,7 +176,8 @@ def observe(
     names = {each["Id"]: each["Name"] for each in overlays}
     secrets = secrets or {}
     every = api.tasks()
-    tasks = _tasks(every, ready, now)
+    templates = {each["ID"]: each["Spec"]["TaskTemplate"] for each in found}
+    tasks = _tasks(every, templates, ready, now)
     services = {}
     for each in found:
         service = specs.parse(each["Spec"], names, secrets.get(each["Spec"]["Name"], ()))
@@ -231,7 +241,9 @@ def _ending(
     return tuple(sorted(out))
 
 
-def _tasks(found: Iterable[Any], ready: set[str], now: datetime) -> dict[str, list[Task]]:
+def _tasks(
+    found: Iterable[Any], templates: Mapping[str, Any], ready: set[str], now: datetime
+) -> dict[str, list[Task]]:
     """Of each service, the newest first."""
     out: dict[str, list[Task]] = {}
     for each in sorted(found, key=lambda task: task["CreatedAt"], reverse=True):
@@ -254,9 +266,15 @@ def _tasks(found: Iterable[Any], ready: set[str], now: datetime) -> dict[str, li
                     for network in each.get("NetworksAttachments") or ()
                     for address in network.get("Addresses") or ()
                 ),
+                current=_same_template(each["Spec"], templates.get(each["ServiceID"], {})),
             )
         )
     return out
+
+
+def _same_template(made_from: Mapping[str, Any], template: Mapping[str, Any]) -> bool:
+    names = ("ContainerSpec", "Placement", "Resources", "ForceUpdate")
+    return all((made_from.get(name) or None) == (template.get(name) or None) for name in names)
 
 
 def moment(text: str) -> datetime:

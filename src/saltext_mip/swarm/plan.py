@@ -19,7 +19,7 @@ from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import KEYSTORE, MASTER, SERVICE_LABEL, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.observed import Network, Observed, Running
+from saltext_mip.swarm.observed import ALIVE, COMING, Network, Observed, Running, Task
 
 # the keystore forgets engines when it restarts, so they come after it; workers one at a time
 ORDER = (KEYSTORE, MASTER, WORKER, "portalbackend_db", "create_dbs")
@@ -261,23 +261,53 @@ def only_restoring(
 ) -> tuple[ServiceItem, ...]:
     """Of a plan, what brings back a service of which nothing runs; none that runs is changed.
 
-    ``members`` are the minion ids of nodes that are in the Swarm.
+    ``members`` are the minion ids of nodes that are in the Swarm. What was changed by hand and
+    starts is left as it is, also while it waits for its keystore or master: only what fails with
+    the change is put right.
     """
+    items = tuple(items)
+    leads = {
+        item.service.short: item.running
+        for item in items
+        if item.service is not None and item.service.short in (KEYSTORE, MASTER)
+    }
     return tuple(
         item
-        if _restores(item, members)
+        if _restores(item, members, leads)
         else structs.replace(item, action="nothing", reason="changed at the next deployment")
         for item in items
         if item.service is not None
     )
 
 
-def _restores(item: ServiceItem, members: Collection[str]) -> bool:
+def _restores(
+    item: ServiceItem, members: Collection[str], leads: Mapping[str, Running | None]
+) -> bool:
     if item.service is None or item.service.replicas == 0:
         return False
     if item.running is None:
         return item.node in members
-    return not item.running.up
+    if item.running.up:
+        return False
+    comes = any(t.current and t.state in (*COMING, *ALIVE) for t in item.running.tasks)
+    if item.running.service.replicas == 0 or not comes:
+        return True
+    return any(
+        task.current and task.failed and _is_own_failure(item.service, task, leads)
+        for task in item.running.tasks
+    )
+
+
+def _is_own_failure(service: Service, task: Task, leads: Mapping[str, Running | None]) -> bool:
+    """Whether the task began after all that its engine registers with was up."""
+    for short, followers, _ in _FOLLOWERS:
+        if service.short not in followers:
+            continue
+        lead = leads.get(short)
+        since = [each.created for each in lead.tasks if each.up] if lead is not None else []
+        if not since or task.created < max(since):
+            return False
+    return True
 
 
 def network_plan(desired: Network, observed: Observed) -> NetworkItem:

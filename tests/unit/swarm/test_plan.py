@@ -313,14 +313,36 @@ def test_what_is_scaled_to_nothing_starts_and_what_runs_stays_as_it_is() -> None
     assert mends(*there, other) == [("update", CHUV, "it is stopped")]
 
 
+def put_right(*tasks: Task, without: str = "") -> list[tuple[str, str]]:
+    """What is restored where a worker's image was changed by hand and it has these tasks."""
+    wrong = Running(replace(by_name(CHUV), image="x:2"), "i", 1, 0, True, tasks)
+    found = actual(*(s for s in WANTED if s.name not in (CHUV, without)))
+    broken = replace(found, services={**found.services, CHUV: wrong})
+    return [item[:2] for item in said(only_restoring(plan(WANTED, broken), EVERYWHERE))]
+
+
+FAILED = replace(UP, state="failed", desired="shutdown", error="exit 1", created="2026-01-02")
+STARTS = replace(UP, state="starting", created="2026-01-03")
+
+
 def test_what_does_not_come_up_with_what_was_changed_by_hand_is_put_right() -> None:
-    wrong = replace(by_name(CHUV), image="x:2")
-    running = Running(wrong, "i", 1, 0, True, (replace(UP, state="rejected"),))
-    found = actual(*(service for service in WANTED if service.name != CHUV))
-    broken = replace(found, services={**found.services, CHUV: running})
-    assert [item[:2] for item in said(only_restoring(plan(WANTED, broken), EVERYWHERE))] == [
-        ("update", CHUV)
-    ]
+    for tasks in [(FAILED,), (STARTS, FAILED), (replace(STARTS, error="no suitable node"),), ()]:
+        assert put_right(*tasks) == [("update", CHUV)]
+
+
+def test_what_was_changed_by_hand_and_starts_is_left_as_it_is() -> None:
+    assert put_right(STARTS) == []
+    assert put_right(replace(STARTS, state="preparing")) == []
+    assert put_right(replace(UP, age=0.5)) == []
+    assert put_right(STARTS, replace(FAILED, current=False)) == []  # before the change
+
+
+def test_an_engine_that_ends_without_its_master_is_not_what_fails_with_a_change() -> None:
+    keystore = NAMES["exareme-keystore"]
+    assert put_right(STARTS, FAILED, without=MASTER) == [("create", MASTER)]
+    assert put_right(STARTS, FAILED, without=keystore) == [("create", keystore)]
+    before = replace(FAILED, created="2025-12-31")  # the master began after it
+    assert put_right(STARTS, before) == []
 
 
 def test_a_keystore_that_comes_back_restarts_nothing_by_itself() -> None:
