@@ -6,6 +6,8 @@ changed shall not wait for a data frame library.
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +51,43 @@ def test_a_runner_waits_for_none_but_dockers_types() -> None:
 
 def test_a_beacon_and_a_job_that_decodes_nothing_do_not_import_msgspec() -> None:
     assert "msgspec" not in loaded_with("beacons", "modules", "states")
+
+
+BEACON = """
+import sys, threading
+from pathlib import Path
+from saltext_mip.beacons import mip_data
+mip_data.__context__ = {}
+mip_data.__opts__ = {"pillar": {}, "id": "fed1-ui", "root_dir": "/nowhere"}
+assert mip_data.beacon([]) == []
+print(len(list(Path("/proc/self/task").iterdir())))
+print(*sorted(sys.modules))
+"""
+
+
+def test_a_minion_with_the_beacon_has_what_jobs_import_and_may_still_fork() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", BEACON]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    tasks, names = ran.stdout.splitlines()
+    loaded = set(names.split())
+    assert tasks == "1", "a process with threads must not fork"
+    assert not loaded & {"adbc_driver_sqlite", "polars", "pyarrow"}
+    assert imported_by_steps() <= loaded
+
+
+def imported_by_steps() -> set[str]:
+    """Our modules that the module of the steps imports, at its top or in a function."""
+    found = set()
+    for name in ("modules/federation_node.py", "node/jobs.py"):
+        for each in ast.walk(ast.parse((PACKAGE / name).read_text(encoding="utf-8"))):
+            if isinstance(each, ast.ImportFrom) and (each.module or "").startswith("saltext_mip"):
+                inner = {f"{each.module}.{alias.name}" for alias in each.names}
+                found |= {one for one in inner if is_module(one)} or {str(each.module)}
+    return found
+
+
+def is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is a module, and no package
+        return False

@@ -152,7 +152,13 @@ class LocalFederation:
     def start(self, *, timeout: float = 120) -> None:
         """Everything up, and every minion heard from."""
         self.prepare()
+        self.start_all(timeout=timeout)
+
+    def start_all(self, *, timeout: float = 120) -> None:
+        """Everything up that was stopped, and every minion heard from."""
+        self._disconnect()
         for host in self.hosts:
+            self.hosts[host].log.unlink(missing_ok=True)
             self._daemon(host).start()
         self.wait_up(timeout=timeout)
 
@@ -264,6 +270,10 @@ class LocalFederation:
 
             self._minions = Minions(self.hosts[PUSHER].config / "master")
         return self._minions.ask(list(nodes), function, *args, wait=wait, **more)
+
+    def supervisor(self, host: str) -> int:
+        """The process of that host below which everything of it is."""
+        return self._daemon(host).process.pid
 
     # -- commands
 

@@ -53,6 +53,7 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
     """
     kept = __context__.get("mip_data")
     if kept is None:
+        _preload()
         # recreated after a refresh of the pillar, which empties the context
         kept = __context__["mip_data"] = {
             "contexts": list(NodeContext.all(plain(__opts__["pillar"]), __opts__))
@@ -79,6 +80,16 @@ def beacon(config):  # noqa: ARG001 - Salt gives it
     kept["next"] = now + (time.thread_time() - began + seen.cpu) / SHARE
     kept["last"] = now
     return found
+
+
+def _preload():
+    """This process has what jobs need, which are forked from it: they import it no more."""
+    try:
+        from saltext_mip.node import jobs
+
+        jobs.preload("saltext_mip.bridge.signed_answers")
+    except ImportError as error:  # a job that needs it fails, and the pusher reports that
+        log.warning("mip_data: jobs of this minion are slow, or fail: %s", error)
 
 
 def _report_due(context, now, kept, seen):

@@ -1,11 +1,14 @@
 """The steps that the pusher sends as jobs: queries, and a node's part in a transaction.
 
-A job is a process of its own, which imports what it needs; what few steps need, these import.
+A job is a process of its own, which imports what it needs; what few steps need, these import. Where
+the minion has the beacon ``mip_data``, its main process, from which jobs are forked, has all of
+that in memory (:func:`preload`): the imports cost a job as much as Salt's own part of it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +28,24 @@ from saltext_mip.swarm.components import COMPONENTS
 from saltext_mip.transaction import participant, payload
 
 SPOOL_AGE = 3600.0  # seconds that the later pages of an answer are kept
+
+# What steps import; nothing that starts threads, with which a process must not fork.
+_IMPORTED_BY_STEPS = (
+    "saltext_mip.host_keys",
+    "saltext_mip.node.containers",
+    "saltext_mip.node.databases",
+    "saltext_mip.node.logs",
+    "saltext_mip.node.preflight",
+    "saltext_mip.node.services.enforce",
+    "saltext_mip.node.services.status",
+    "saltext_mip.node.swarm",
+)
+
+
+def preload(*names: str) -> None:
+    """Import what steps need, and these modules: for the process that jobs are forked from."""
+    for name in (*_IMPORTED_BY_STEPS, *names):
+        importlib.import_module(name)
 
 
 def inventory(
