@@ -53,6 +53,7 @@ BY_NAME = {
     # what a person named, on their own machine, and whether a folder above it is a data path
     "data/corrections/fix.py": {"exists": 2, "resolve": 1},
     "data/inventory/check.py": {"exists": 1, "is_dir": 1, "is_file": 1, "resolve": 3},
+    "node/data_disk.py": {"is_dir": 1, "iterdir": 1, "lstat": 1},
     "node/queries.py": {"is_dir": 4, "is_file": 2, "open": 1, "realpath": 2, "resolve": 1}
     | {"iterdir": 1},
     # Linux' tables in /proc

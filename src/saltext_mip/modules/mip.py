@@ -36,7 +36,8 @@ def datasets(federation=None):
     first appearance. ``sha256`` is a fingerprint with a key of the node, which only
     ``mip.fingerprint`` there can confirm; ``size`` is in bytes, of a file with few rows rounded up
     (``<1 kB``). Whole files are looked at; what has not changed since the last look is not
-    read again. A data path that does not exist, or is not mounted, is an error.
+    read again. A data path that does not exist, or is not mounted, is an error. Of a pathology
+    whose files are unknown, such as one whose own disk is not mounted, ``{"problem": text}``.
 
     CLI Example:
 
@@ -56,7 +57,7 @@ def prototypes(federation=None):
         The federation's name.
 
     Returns ``{pathology: [{"columns": [name, ...], "files": [name, ...]}]}``, each distinct header
-    once.
+    once; of a pathology whose files are unknown, ``{"problem": text}``.
 
     CLI Example:
 

@@ -6,13 +6,15 @@ that hangs is left alone, and not joined by a second: while it waits, the disk h
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 from saltext_mip.errors import NodeError
 from saltext_mip.node import watch_data
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.reminders import Fingerprint, mark
-from saltext_mip.storage.hanging import PATIENCE, Attempt
+from saltext_mip.storage.hanging import PATIENCE, Attempt, Step
 
 HANGS = Fingerprint(mark("DataDiskHangs"))
 
@@ -48,3 +50,22 @@ def require(context: NodeContext) -> None:
     """:class:`DataDiskHangs` where the data path does not respond."""
     if hangs(context):
         raise DataDiskHangs(node=context.node.id, path=context.data_path)
+
+
+def require_path(path: Path) -> None:
+    """:class:`DataDiskHangs` where a path that a person named is on a disk that does not respond.
+
+    For commands on the machine itself, which know of no node. What else may be wrong with the path,
+    reading it reports.
+    """
+    if not Attempt(lambda step: _look_at(path, step)).finishes(PATIENCE):
+        raise DataDiskHangs(node=socket.gethostname(), path=path)
+
+
+def _look_at(path: Path, step: Step) -> None:
+    with suppress(OSError):
+        folder = path if path.is_dir() else path.parent
+        step()
+        for each in folder.iterdir():
+            each.lstat()
+            step()

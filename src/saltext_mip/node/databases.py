@@ -16,6 +16,7 @@ from saltext_mip.node import data_disk
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Problem
+from saltext_mip.rules import RULES
 from saltext_mip.storage.beneath import Folder
 
 
@@ -61,17 +62,25 @@ def compile_all(
 
 
 def states(
-    context: NodeContext, pathologies: Collection[str] | None = None, *, verify: bool = False
+    context: NodeContext,
+    pathologies: Collection[str] | None = None,
+    *,
+    verify: bool = False,
+    gone: bool = True,
 ) -> dict[str, Any]:
     """``{pathology: {"current", "reason"}}``: what compiling would find; reads no unchanged file.
 
     With ``verify`` each database is compared with its sources cell by cell, too: ``"same"`` and
-    ``"differences"`` (problems, without values).
+    ``"differences"`` (problems, without values). ``gone``: with the pathologies whose own disk is
+    not mounted.
     """
     out: dict[str, Any] = {}
     held = held_files.load(context.state)
     min_count = context.federation.min_count
-    for name, folder in _folders(context, pathologies):
+    folders = list(_folders(context, pathologies))  # whether the disk responds, before anything
+    for name in _gone(context, pathologies) if gone else ():
+        out[name] = {"current": False, "reason": RULES["MountGone"].text}
+    for name, folder in folders:
         how: Any = {
             "pathology": name,
             "rows": _rows(context),

@@ -147,15 +147,15 @@ def enrol(context: NodeContext) -> dict[str, bool]:
     if not context.has_data:
         return {"changed": False, "bare": False, "there": False}
     data_disk.require(context)
-    changed = data_path.enrol_again(
-        context.data_path, context.state, federation=context.federation.name
-    )
-    there = context.data_path.is_dir()
-    return {
-        "changed": changed,
-        "bare": there and data_path.is_bare(context.data_path),
-        "there": there,
-    }
+    path = context.data_path
+    try:
+        changed = data_path.enrol_again(path, context.state, federation=context.federation.name)
+        there = path.is_dir()
+        return {"changed": changed, "bare": there and data_path.is_bare(path), "there": there}
+    except OSError as error:
+        raise data_path.DataPathUnreadable(
+            node=context.node.id, path=path, reason=error.strerror or str(error)
+        ) from error
 
 
 def compile_databases(
@@ -253,7 +253,7 @@ def overview(context: NodeContext) -> dict[str, Any]:
     if found.status == "ok":
         value["data"]["open"] = watch_data.open_for_long(context.data_path, time.time())
     try:
-        value["databases"] = own_databases.states(context)
+        value["databases"] = own_databases.states(context, gone=False)  # the data tells
     except MipError:  # such as a disk that is not mounted: the status above reports it
         value["databases"] = {}
     return value

@@ -276,6 +276,7 @@ def folders(context: NodeContext, *, test: bool) -> list[str]:
 
 def _needed(context: NodeContext) -> Iterator[Path]:
     if context.has_data:
+        data_disk.require(context)
         with suppress(data_path.NoDataPath):
             data_path.check(context.data_path, context.state, node=context.node.id)
         yield context.data_path

@@ -21,6 +21,7 @@ from saltext_mip.data.inventory.small_datasets import MIN_COUNT
 from saltext_mip.data.inventory.trials import Trials
 from saltext_mip.errors import Misuse, NodeError
 from saltext_mip.federation import CDE_FILE, STATE_ROOT
+from saltext_mip.node import data_disk
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.inventory import collect_inventory
 from saltext_mip.problems import Finding
@@ -33,17 +34,25 @@ if TYPE_CHECKING:
 
 
 def datasets(context: NodeContext) -> dict[str, Any]:
-    """``{pathology: {file: {"datasets": {code: rows}, "rows", "size", "sha256", "problems"}}}``."""
+    """``{pathology: {file: {"datasets": {code: rows}, "rows", "size", "sha256", "problems"}}}``.
+
+    Of a pathology whose files are unknown, ``{"problem": text}``.
+    """
+    found = _usable(context)
     return {
         pathology.name: {record.name: _file(context, record) for record in pathology.files}
-        for pathology in _usable(context).pathologies
-    }
+        for pathology in found.pathologies
+    } | _unknown(found)
 
 
 def prototypes(context: NodeContext) -> dict[str, Any]:
-    """``{pathology: [{"columns": […], "files": […]}]}``, each distinct header once."""
+    """``{pathology: [{"columns": […], "files": […]}]}``, each distinct header once.
+
+    Of a pathology whose files are unknown, ``{"problem": text}``.
+    """
     out: dict[str, Any] = {}
-    for pathology in _usable(context).pathologies:
+    inventory = _usable(context)
+    for pathology in inventory.pathologies:
         names: dict[tuple[str, ...], list[str]] = {}
         for record in pathology.files:
             if record.header:
@@ -51,7 +60,7 @@ def prototypes(context: NodeContext) -> dict[str, Any]:
         out[pathology.name] = [
             {"columns": list(header), "files": files} for header, files in names.items()
         ]
-    return out
+    return out | _unknown(inventory)
 
 
 def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
@@ -61,9 +70,10 @@ def cde(context: NodeContext, pathology: str | None) -> dict[str, Any]:
     if pathology is not None:
         tree: dict[str, Any] = dict(cde_of(context, pathology).tree)
         return tree
-    out: dict[str, Any] = {}
-    for record in _usable(context).pathologies:
-        if record.cde is None:
+    inventory = _usable(context)
+    out: dict[str, Any] = _unknown(inventory)
+    for record in inventory.pathologies:
+        if record.cde is None or record.name in out:
             continue
         try:
             found = cde_of(context, record.name)
@@ -115,6 +125,7 @@ def fix(
 
     ``out`` is that file; without it ``<name>.fixed.csv`` beside the original.
     """
+    data_disk.require_path(path)
     known_at = cde if cde is not None else path.parent
     fixed = corrections.fix(path, cde_at(known_at), encoding=encoding)
     result: dict[str, Any] = {
@@ -140,6 +151,7 @@ def fix(
 
 def cde_at(path: Path) -> Cde:
     """The CDE of a pathology's folder, or of a file."""
+    data_disk.require_path(path)
     file = path / CDE_FILE if path.is_dir() else path
     if not file.is_file():
         raise Misuse(f"{shown(str(file))} not found.")
@@ -151,6 +163,7 @@ def require_in_data_path(path: Path, data_paths: Sequence[Path], local: str) -> 
 
     ``local`` is the command that reads it.
     """
+    data_disk.require_path(path)
     real = Path(os.path.realpath(path))
     if not any(real.is_relative_to(os.path.realpath(each)) for each in data_paths):
         where = ", ".join(map(str, data_paths)) or "none is declared"
@@ -169,6 +182,7 @@ def check(target: Path, cde: Path | None, *, values: bool) -> CheckResult:
 
     from saltext_mip.results import AcceptedFile, CheckResult, FoundProblem
 
+    data_disk.require_path(target)
     checked = checks.check(target, cde)
     files: dict[str, list[FoundProblem]] = {}
     for finding in checked.all_findings:
@@ -259,6 +273,7 @@ def fingerprint(root: Path, federation: str | None, path: Path) -> dict[str, str
 
     ``root`` is Salt's ``root_dir``. :class:`Misuse` where the node has no key of the federation.
     """
+    data_disk.require_path(path)
     state = _state(root, federation)
     try:
         made = Fingerprints.existing(state)
@@ -276,17 +291,37 @@ def _usable(context: NodeContext) -> Inventory:
     if not context.has_data:
         return Inventory(context.federation.name, context.node.id, "ok", enrolled=False)
     seen = collect_inventory(context)
-    if seen.status != "ok":
-        rule = RULES[seen.status]
-        raise NodeError(f"{context.data_path}: {rule.text}. {rule.hint}")
+    if seen.absence is not None:
+        rule, about = seen.absence.definition, seen.absence.about
+        detail = f" ({about})" if about else ""
+        raise NodeError(f"{context.data_path}: {rule.text}{detail}. {rule.hint}")
     return seen
 
 
+def _unknown(found: Inventory) -> dict[str, Any]:
+    """``{pathology: {"problem": text}}`` of those whose files nobody can tell, and why."""
+    return {
+        record.name: {"problem": f"{RULES[record.unknown].text}. {RULES[record.unknown].hint}"}
+        for record in found.pathologies
+        if record.unknown
+    }
+
+
 def cde_of(context: NodeContext, pathology: str) -> Cde:
+    data_disk.require(context)
     try:
+        if pathology in data_path.gone_mounts(context.data_path, context.state):
+            rule = RULES["MountGone"]
+            raise NodeError(f"{shown(pathology)}: {rule.text}. {rule.hint}")
         content = data_path.cde_content(Folder.at(context.data_path).folder(pathology))
     except (FileNotFoundError, NotADirectoryError):
         raise Misuse(f"{CDE_FILE} of '{shown(pathology)}' not found on this node.") from None
+    except OSError as error:
+        raise data_path.DataPathUnreadable(
+            node=context.node.id,
+            path=context.data_path / pathology,
+            reason=error.strerror or str(error),
+        ) from error
     return parse(content, pathology=pathology, node=context.node.id)
 
 

@@ -354,16 +354,30 @@ def by_descriptor(fd: int) -> str:
 
 def descriptors_of(fd: int) -> frozenset[int]:
     """The descriptors of this process with the same file open."""
-    wanted = os.fstat(fd)
+    identity = _number if _number(fd) == _number(fd) else _path
+    wanted = identity(fd)
     found = set()
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
         try:
-            other = os.fstat(int(name))
+            other = identity(int(name))
         except OSError:  # the listing's own, or closed meanwhile
             continue
-        if (other.st_dev, other.st_ino) == (wanted.st_dev, wanted.st_ino):
+        if other == wanted:
             found.add(int(name))
     return frozenset(found)
+
+
+def _number(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def _path(fd: int) -> str:
+    """Where the inode numbers of a file system differ at each look: the kernel's name of the file.
+
+    Of one that was replaced, it is not the same any more.
+    """
+    return str(Path(by_descriptor(fd)).readlink())
 
 
 def _kind(file: File) -> int:

@@ -7,9 +7,12 @@ import json
 import pytest
 
 from saltext_mip.data import data_path
-from saltext_mip.node import databases
+from saltext_mip.errors import NodeError
+from saltext_mip.node import databases, queries
 from saltext_mip.node.context import NodeContext
+from saltext_mip.rules import RULES
 from tests.support import cdes
+from tests.support.mounts import own_disk
 from tests.unit.node.conftest import Contexts
 
 HEADER = "dataset,subjectcode,age,gender,volume\n"
@@ -94,6 +97,25 @@ def test_a_disk_that_is_not_mounted_is_an_error_and_compiles_nothing(worker: Nod
         databases.compile_all(worker)
     with pytest.raises(data_path.MountGone):
         databases.states(worker)
+    assert not (worker.data_path / "dementia/datasets.db").exists()
+
+
+def test_a_pathology_whose_own_disk_is_not_mounted_is_named_in_every_run_by_hand(
+    worker: NodeContext,
+) -> None:
+    with own_disk(worker.data_path / "dementia"):
+        data_path.enrol(worker.data_path, worker.state, federation="fed1")
+    reason = RULES["MountGone"].text
+    assert databases.states(worker)["dementia"] == {"current": False, "reason": reason}
+    assert "dementia" not in databases.states(worker, gone=False)
+    done = databases.compile_all(worker)
+    assert done["dementia"]["status"] == "failed"
+    assert [problem["rule"] for problem in done["dementia"]["problems"]] == ["MountGone"]
+    assert done["tbi"]["status"] == "compiled"
+    for shown in (queries.datasets(worker), queries.prototypes(worker), queries.cde(worker, None)):
+        assert shown["dementia"]["problem"].startswith(reason)
+    with pytest.raises(NodeError, match="not mounted"):
+        queries.cde(worker, "dementia")
     assert not (worker.data_path / "dementia/datasets.db").exists()
 
 

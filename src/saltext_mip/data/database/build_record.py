@@ -161,9 +161,9 @@ def _value(record: Record) -> dict[str, Any]:
 
 def _record(value: Mapping[str, Any]) -> Record:
     header, status = value["mark"]
-    size, mtime_ns, inode = map(int, status)
+    size, mtime_ns, *_ = map(int, status)  # the first versions had the inode number, too
     return Record(
-        mark=Mark(str(header), (size, mtime_ns, inode)),
+        mark=Mark(str(header), (size, mtime_ns)),
         recipe=Recipe(**value["recipe"]),
         rules=str(value["rules"]),
         layout=Layout(tuple((str(name), str(kind)) for name, kind in value["layout"])),

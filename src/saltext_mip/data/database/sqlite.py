@@ -90,11 +90,13 @@ class Mark:
     """By what a database that we made is known again.
 
     ``header`` are its first bytes in hex: a seal that we put there, and SQLite's own counter of
-    changes. ``stat`` are size, mtime and inode: those of a copy that was put back differ.
+    changes. ``stat`` are size and mtime: what another program wrote, or put back from a copy, has
+    another time, or is byte by byte what was copied. The inode number is no part of it: on CIFS and
+    FUSE it may differ at each look; nor is ctime, which the renaming into place sets.
     """
 
     header: str
-    stat: tuple[int, int, int]
+    stat: tuple[int, int]
 
     @classmethod
     def of(cls, path: Where) -> Mark | None:
@@ -107,7 +109,7 @@ class Mark:
             return None
         if len(header) < _HEADER:
             return None
-        return cls(header.hex(), (status.st_size, status.st_mtime_ns, status.st_ino))
+        return cls(header.hex(), (status.st_size, status.st_mtime_ns))
 
 
 def row_id(columns: Iterable[str]) -> str | None:
