@@ -20,7 +20,7 @@ from saltext_mip.storage.state import DECLARED
 
 def master_problems(opts: Mapping[str, Any]) -> tuple[MasterProblem, ...]:
     """All that the process finds which runs with these master ``opts``, as the master's user."""
-    return (*job_cache_problems(opts), *_pillar_files(opts), *_state_owner(opts))
+    return (*job_cache_problems(opts), *pillar_file_problems(opts), *_state_owner(opts))
 
 
 def has_controller(opts: Mapping[str, Any]) -> bool:
@@ -65,7 +65,7 @@ def job_cache_problems(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
         )
 
 
-def _pillar_files(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
+def pillar_file_problems(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
     """Pillar files that the master's user cannot read: Salt would leave them out, or fail."""
     for root in (opts.get("pillar_roots") or {}).get("base") or ():
         for path in sorted(Path(root).rglob("*.sls")):

@@ -13,6 +13,7 @@ import salt.pillar
 import salt.utils.event
 
 from saltext_mip import schemas
+from saltext_mip.bridge.master import pillar_file_problems
 from saltext_mip.errors import DeclarationError
 from saltext_mip.federation import Federation, federations
 from saltext_mip.secret import Secret
@@ -35,8 +36,9 @@ def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
         {**opts, "pillar_safe_render_error": False}, {}, opts["id"], "base"
     ).compile_pillar()
     if errors := compiled.get("_errors"):
+        fixes = [f"To do: {each.fix}" for each in pillar_file_problems(opts)]
         raise DeclarationError(
-            "(rendering)", "; ".join(_without_source(str(error)) for error in errors)
+            "(rendering)", "; ".join([*(_without_source(str(error)) for error in errors), *fixes])
         )
     return _checked_once(plain(compiled), Path(opts["cachedir"]) / CHECKED_DECLARATION)
 

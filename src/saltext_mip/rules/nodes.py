@@ -63,7 +63,8 @@ NODE_RULES: dict[str, Rule] = by_name(
         "error",
         True,
         "the node's connection to the Salt master is gone",
-        "Check its power, its network or VPN, and on the node: systemctl status salt-minion.",
+        "Check its power, its network or VPN. If it is up, on the node: systemctl restart "
+        "salt-minion (/var/log/salt/minion shows why it does not run, or does not connect).",
     ),
     Rule(
         "NodeSilent",

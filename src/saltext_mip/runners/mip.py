@@ -14,6 +14,7 @@ and ``timeout`` (seconds): how long to wait for another command that holds the f
 
 from pathlib import Path
 
+from saltext_mip.bridge.master import pillar_file_problems
 from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.progress import terminal
 from saltext_mip.bridge.pusher import open_pusher
@@ -204,7 +205,9 @@ def setup(dry_run=False):
         salt-run mip.setup dry_run=True
         salt-run mip.setup
     """
-    items = pusher_setup.plan(pusher_setup.inspect_master(__opts__, tuple(declared(__opts__))))
+    readable = not any(pillar_file_problems(__opts__))
+    federations = tuple(declared(__opts__)) if readable else None
+    items = pusher_setup.plan(pusher_setup.inspect_master(__opts__, federations))
     applied = (
         pusher_setup.Applied()
         if dry_run

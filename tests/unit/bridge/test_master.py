@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from saltext_mip.bridge.master import has_controller, master_problems, state_problems
+from saltext_mip.bridge.setup import pusher as setup
 from saltext_mip.storage import lock
 from tests.support.mounts import broken_disk
 from tests.support.other_user import as_nobody
@@ -76,6 +77,25 @@ def test_a_pillar_file_that_the_masters_user_cannot_read_is_named(opts: dict[str
     assert found[0][1] == f"chown nobody {secrets}"
     assert "nobody" in found[0][2]
     assert names(master_problems(opts)) == []
+
+
+@as_root
+def test_setup_has_the_way_out_of_a_pillar_that_it_cannot_read(opts: dict[str, Any]) -> None:
+    """What the pillar declares is not known then, and nothing is said about it."""
+    secrets = Path(opts["root_dir"]) / "pillar" / "mip" / "fed1-secrets.sls"
+    secrets.parent.mkdir()
+    secrets.write_text("{}")
+    secrets.chmod(0o600)
+    salted = {**opts, "id": "pusher", "user": "nobody", "root_dir": "/nonexistent"}
+    plan = as_nobody(
+        lambda: [
+            f"{item.action} {item.thing}"
+            for item in setup.plan(setup.inspect_master(salted, None))
+            if item.path is None
+        ]
+    )
+    assert f"todo chown nobody {secrets}" in plan
+    assert not [each for each in plan if "declare" in each]
 
 
 @as_root

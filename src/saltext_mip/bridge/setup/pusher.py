@@ -61,8 +61,9 @@ class Facts:
 
     ``drop_in`` is the path of ours, ``None`` if the master would not read it; ``mine`` its content
     now; ``main`` and ``others`` are the operator's files. ``federations`` are the names that the
-    pillar declares; ``pillar`` its files that have a name of the example's; ``has_pillar``: it has
-    any file. ``example`` and ``reactors`` are files of the package, by name.
+    pillar declares, ``None`` where it cannot be read; ``pillar`` its files that have a name of the
+    example's; ``has_pillar``: it has any file. ``example`` and ``reactors`` are files of the
+    package, by name.
     """
 
     conf_file: Path
@@ -75,7 +76,7 @@ class Facts:
     pillar_root: Path
     pillar: Mapping[str, bytes]
     has_pillar: bool
-    federations: tuple[str, ...]
+    federations: tuple[str, ...] | None
     example: Mapping[str, bytes]
     reactors: Mapping[str, str]
     problems: tuple[MasterProblem, ...] = ()
@@ -128,8 +129,10 @@ NEEDED = (
 )
 
 
-def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> Facts:
+def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] | None = ()) -> Facts:
     """Observe the pusher of these master ``opts``, whose pillar declares ``federations``.
+
+    ``None``: that is not known, for it has files that the master's user cannot read.
 
     Reads the configuration file by file, to know which file has which key.
     """
@@ -151,9 +154,9 @@ def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] = ()) -> 
         master_id=opts["id"],
         user=opts.get("user") or "root",
         pillar_root=root,
-        pillar={n: (root / n).read_bytes() for n in example if (root / n).is_file()},
+        pillar={n: (root / n).read_bytes() for n in example if os.access(root / n, os.R_OK)},
         has_pillar=any(root.rglob("*.sls")),
-        federations=tuple(federations),
+        federations=None if federations is None else tuple(federations),
         example=example,
         reactors={
             name: content.decode() for name, content in _contents(sls.root() / "reactor").items()
@@ -251,6 +254,8 @@ def _configuration(facts: Facts, wanted: Mapping[str, Any]) -> list[SetupItem]:
 
 
 def _pillar(facts: Facts) -> list[SetupItem]:
+    if facts.federations is None:  # one of the problems has what to do about it
+        return []
     root = facts.pillar_root
     declaring = [name for name in facts.example if name != "top.sls" and not _secret(name)]
     edit = SetupItem(

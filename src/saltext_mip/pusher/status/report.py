@@ -323,6 +323,10 @@ def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:
         swarm = entries[node_id].state if node_id in entries else None
         swarm = swarm if snapshot.services else "unknown"
         facts = {**structs.asdict(info), "reason": unreachable.get(node_id, info.reason)}
+        up = snapshot.up(node_id)
+        if up is not None and (up != info.up or info.age):  # it could not be recorded
+            facts |= {"up": up, "age": 0, "asked": pusher.now().isoformat(timespec="seconds")}
+            facts |= {} if up == info.up else {"since": None}
         found[node_id] = MemberInfo(**facts, swarm=swarm)
     return found
 

@@ -17,6 +17,7 @@ from saltext_mip.pusher import nodes
 from saltext_mip.pusher.answers import Answers, reasons, sanitize
 from saltext_mip.pusher.compile import SentState
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.reachability import UNCERTAIN
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.status.pusher_state import Recording
@@ -75,6 +76,16 @@ class Snapshot:
     @property
     def unreachable(self) -> dict[str, str]:
         return reasons(self.answers)
+
+    def up(self, node: str) -> bool | None:
+        """Whether a node answers; ``None`` where it was not asked, or that is not known yet."""
+        reason = self.answers.reasons.get(node)
+        if reason is not None and reason.rule in UNCERTAIN:
+            return None
+        if node in self.answers.missing:
+            return False
+        answered = node in self.answers.values or node in self.answers.failed
+        return True if answered else None
 
     def answered(self) -> Iterator[tuple[Node, SentStatus]]:
         for node in self.asked:

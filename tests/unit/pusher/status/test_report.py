@@ -504,6 +504,7 @@ def test_with_a_state_folder_that_cannot_be_written_the_rest_is_shown(
     assert str(fed.pusher.state) in condition["message"]
     ready = next(each for each in value["conditions"] if each["type"] == "Ready")
     assert ready["reason"] == "StateNotWritable", "the pusher comes before its nodes"
+    assert {node for node, of in value["nodes"].items() if not of["up"]} == down
     assert set(value["services"]) == {"fed1-ms_exareme-master", *(f"{n}_exareme" for n in HOSTS)}
     assert value["pathologies"]["dementia"]["served"] is True
     assert "StateWritable" not in wrong(fed.status())
