@@ -71,6 +71,24 @@ def past(given: Any, now: datetime) -> str:
     return datetime.fromtimestamp(found, UTC).isoformat(timespec="seconds")
 
 
+def future(given: Any, now: datetime) -> str | None:
+    """``"2026-12-01 18:00"`` (UTC), or in 45m, 2h, 1d, as ISO 8601; none of the past."""
+    if given is None:
+        return None
+    text = str(given).strip()
+    try:
+        found = now + duration(text) if _DURATION.fullmatch(text) else datetime.fromisoformat(text)
+    except (Misuse, ValueError, OverflowError):
+        found = now
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    if found <= now:
+        raise Misuse(
+            "until= takes a moment to come in UTC such as 2026-12-01 18:00, or 45m, 2h, 1d for how"
+            f" long from now, not '{shown(text)}'."
+        )
+    return found.astimezone(UTC).isoformat(timespec="seconds")
+
+
 def limit(given: Any) -> int:
     """A number of log lines, from 1 on."""
     if isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= 1_000_000:

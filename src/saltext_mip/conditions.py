@@ -64,8 +64,10 @@ HEALTH = (
     "Served",
 )
 
-# the reason of what an operator switched off: it is as it should be, and not all is served
+# the reasons of what an operator switched off: it is as it should be, and not all is served
 STOPPED = "Stopped"
+DRAINED = "Drained"
+OFF = (STOPPED, DRAINED)
 
 # of nodes with different reasons
 _MIXED = ("WorkerMissing", "NodeMissing")
@@ -126,6 +128,7 @@ REASONS: Mapping[str, str] = {
     "PortTaken": "Another program on the node uses the port: stop it, or move it to another port.",
     "MountMissing": "Create the folder that the service binds, or mount its disk.",
     "Stopped": "An operator stopped it. Run mip start to start it.",
+    "Drained": "An operator drained the node for maintenance. mip node undrain ends it.",
     "NotServing": "Wait a minute for the engine; then see its error and mip logs.",
     "PortRefused": "See mip logs. If the service's log has no error, the reload of a firewall may "
     "have removed Docker's rules: on its node, systemctl restart docker makes them again "
@@ -160,7 +163,7 @@ REASONS: Mapping[str, str] = {
 
 def severity(type_: str, status: str, reason: str = "") -> Literal["good", "warning", "bad"]:
     """How much a condition of that type, status and reason matters to a person."""
-    if reason == STOPPED:
+    if reason in OFF:
         return "warning"
     if type_ in WHILE_TRUE:
         return "warning" if status == "True" else "good"
@@ -234,7 +237,7 @@ def axes(conditions: Iterable[Condition]) -> tuple[Sync, Health]:
     The worst wins. What an operator stopped is suspended, not degraded.
     """
     conditions = tuple(conditions)
-    stopped = any(condition.reason == STOPPED for condition in conditions)
+    stopped = any(condition.reason in OFF for condition in conditions)
     of = {condition.type: condition.status for condition in conditions}
     sync = _worst(of, SYNC, "OutOfSync", "Synced")
     health = _worst(of, HEALTH, "Degraded", "Healthy")

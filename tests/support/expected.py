@@ -42,6 +42,8 @@ SHOWN: Mapping[str, str] = {
     "logs": "exareme",
     "node check": "fed1-wk-h",
     "node disable": "disabled",
+    "node drain": "remain listed",
+    "node undrain": "its engine was started",
     "node enable": "fed1-wk-h",
     "node list": "fed1-wk-h1",
     "node status": "fed1-wk-h1",

@@ -35,6 +35,7 @@ Place = Literal["loopback", "terminal", "bed", "keycloak"]
 
 # what a federation without Docker and sshd cannot do well
 SERVICES = {"deploy", "start", "stop", "restart", "remove", "refresh", "logs", "wait", "approve"}
+SERVICES |= {"node drain", "node undrain"}
 SERVICES |= {"reject", "ssh", "tmux", "check", "services", "setup", "node check"}
 SERVICES |= {f"service {each}" for each in SERVICES}
 # what goes on until it is interrupted, or asks

@@ -21,6 +21,7 @@ from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.model import Service
+from saltext_mip.swarm.plan import DRAINED, is_drained
 from saltext_mip.swarm.request import ALL_SERVICES, ServiceRequest
 from tests.support.folders import Folders
 from tests.unit.swarm.declared import SECRETS
@@ -199,7 +200,7 @@ class Services(Folders):
         for name, service in self.desired.items():
             if request.nodes is not None and service.node not in request.nodes:
                 continue
-            kind = kinds.get(service.node)
+            kind = self._kind(kinds, service)
             have = name in self.tasks
             restart = request.action == "restart" and any(
                 target.node == service.node and target.service in (service.short, ALL_SERVICES)
@@ -221,6 +222,14 @@ class Services(Folders):
                 )
         return items
 
+    @staticmethod
+    def _kind(kinds: Mapping[str, str], service: Service) -> str | None:
+        """How an operator has the service: of a drained node its engine is stopped."""
+        kind = kinds.get(service.node)
+        if kind != DRAINED:
+            return kind
+        return "stopped" if is_drained(service, kind) else None
+
     def _enforce(self, node: str, request: Any, **_: Any) -> dict[str, Any]:
         self.compiled += 1
         wanted = ServiceRequest.from_json(request)
@@ -232,7 +241,7 @@ class Services(Folders):
         overrides.write_overrides(self._context, after)
         for item in plan:
             name = item["thing"]
-            kind = overrides.kinds(after).get(self.desired[name].node)
+            kind = self._kind(overrides.kinds(after), self.desired[name])
             if kind == "removed":
                 self.tasks.pop(name, None)
             elif kind == "stopped":

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
-from saltext_mip.controller.requests import LOOK, OWED, Declared, Requests
+from saltext_mip.controller.requests import LOOK, OWED, PROMPT, Declared, Requests
 from saltext_mip.controller.step import Action, Clocks, Observed, State, step
 from saltext_mip.generations.event_log import EventLog
 from saltext_mip.results import Event
@@ -42,15 +42,25 @@ class Controller:
     """The controller of the federation whose state is in ``state``.
 
     A refresh that ``begin`` starts writes its outcome, with its run's name. ``suspended`` tells
-    whether an operator suspended it. The first step always looks: what happened before is unknown.
+    whether an operator suspended it; ``drains_ended`` has the drained nodes whose time has ended,
+    each of which is reason for one look. The first step always looks: what happened before is
+    unknown.
     """
 
-    def __init__(self, state: Path, begin: Begin, suspended: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        state: Path,
+        begin: Begin,
+        suspended: Callable[[], bool],
+        drains_ended: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self._state = state
         self._requests = Requests(state)
         self._event_log = EventLog(state)
         self._begin = begin
         self._suspended = suspended
+        self._drains_ended = drains_ended
+        self._drains_seen: frozenset[str] = frozenset()
         self._work: Work | None = None
         self._first = True
         self._held: int | None = None
@@ -82,6 +92,10 @@ class Controller:
         declared = Declared.load(self._state)
         if declared is None:
             return "nothing"
+        drains = self._drains_ended()
+        if drains - self._drains_seen:
+            self._requests.leave(PROMPT)
+        self._drains_seen = drains
         state = load(self._state)
         ended = self._ended(state, now)
         requests = self._requests.there()

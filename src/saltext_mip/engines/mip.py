@@ -30,6 +30,7 @@ from saltext_mip.controller.requests import Declared, Requests
 from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher import control, refresh, roles
+from saltext_mip.pusher.services import drain
 from saltext_mip.storage.lock import release_in_fork
 
 __virtualname__ = "mip"
@@ -110,6 +111,7 @@ def _controller(name, state):
         state,
         _starter(name, state),
         lambda: control.suspended(store, _now()) is not None,
+        lambda: frozenset(drain.expired(store, _now())),
     )
 
 

@@ -45,6 +45,8 @@ EVENT_TYPES: Mapping[str, str] = {
     "released": "changes are held no longer, and why",
     "disabled": "an operator disabled a node",
     "enabled": "an operator enabled a node",
+    "drained": "an operator drained a node: its engine is stopped for maintenance",
+    "undrained": "a drained node's engine was started, by an operator or when its time ended",
     "started": "an operator started services",
     "stopped": "an operator stopped services",
     "restarted": "an operator restarted services",

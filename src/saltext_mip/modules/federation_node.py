@@ -20,6 +20,7 @@ from pathlib import Path
 import salt.utils.minion
 
 from saltext_mip.bridge import pillar
+from saltext_mip.bridge.execution import minion_uptime
 from saltext_mip.bridge.signed_answers import signed
 from saltext_mip.node import jobs
 from saltext_mip.node.context import NodeContext
@@ -190,9 +191,15 @@ def host_keys(federation, declaration):
     """
     The public host keys of this machine's sshd, for consoles on the pusher.
 
+    Returns ``{"keys", "uptime" (seconds since this minion started)}``.
+
     Called by ``mip.check_nodes``.
     """
-    return _step(jobs.host_keys, federation, declaration)
+
+    def step(context):
+        return {"keys": jobs.host_keys(context), "uptime": minion_uptime(__opts__)}
+
+    return _step(step, federation, declaration)
 
 
 @_signed
@@ -364,7 +371,7 @@ def status(federation, declaration):
     def step(context):
         master = context.node.role == "master"
         secrets = pillar.service_secrets(_compiled(), federation) if master else {}
-        return jobs.node_status(context, secrets)
+        return jobs.node_status(context, secrets, minion_uptime(__opts__))
 
     return _step(step, federation, declaration)
 

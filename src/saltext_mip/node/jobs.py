@@ -259,9 +259,13 @@ def overview(context: NodeContext) -> dict[str, Any]:
     return value
 
 
-def node_status(context: NodeContext, secrets: Mapping[str, Any]) -> Any:
-    """:func:`overview`, the place in the Swarm, and of the master the services. A packed value."""
+def node_status(
+    context: NodeContext, secrets: Mapping[str, Any], uptime: float | None = None
+) -> Any:
+    """:func:`overview`, the minion's ``uptime`` in seconds, the place in the Swarm, and of the
+    master the services. A packed value."""
     value = overview(context)
+    value["uptime"] = uptime
     value["swarm"] = swarm_or_error(context)
     if context.node.role == "master":
         from saltext_mip.node.services import status

@@ -18,6 +18,7 @@ from saltext_mip.node.reminders import Fingerprint, Timers, mark
 from saltext_mip.storage.state import SERVICES_REMINDER
 
 if TYPE_CHECKING:
+    from saltext_mip.swarm.model import Service
     from saltext_mip.swarm.observed import Observed
 
 ENGINES_TIMEOUT = 2.0  # seconds for the keystore's answer, which runs a command
@@ -45,7 +46,7 @@ def services_down(context: NodeContext) -> tuple[str, ...]:
     desired = [
         service
         for service in desired_services(context.federation, whole=False)
-        if service.node not in overridden
+        if not _is_off(service, overridden.get(service.node, {}).get("word"))
     ]
     members = membership.entries(context.federation, observed)
     found = [
@@ -57,6 +58,13 @@ def services_down(context: NodeContext) -> tuple[str, ...]:
         entry.id for entry in membership.membership(context.federation, observed, whole=False)
     ]
     return (*found, *_engines_due(context, observed, overridden))
+
+
+def _is_off(service: Service, override: str | None) -> bool:
+    """Whether an operator switched it off."""
+    from saltext_mip.swarm.plan import DRAINED, is_drained
+
+    return override is not None and (override != DRAINED or is_drained(service, override))
 
 
 def _engines_due(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from msgspec import UNSET, Struct, structs
@@ -16,9 +14,9 @@ from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, hint, reasons, sanitize
+from saltext_mip.pusher.availability import Availability, record_availability
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.generations import listed
-from saltext_mip.pusher.reachability import HEARD_TO, UNCERTAIN
 from saltext_mip.pusher.services import join_token
 from saltext_mip.results import (
     CheckNodesResult,
@@ -32,15 +30,10 @@ from saltext_mip.storage.atomic import replace
 from saltext_mip.storage.paths import private_folder
 from saltext_mip.storage.state import (
     KNOWN_HOSTS,
-    NODES_SEEN,
-    StateBroken,
-    read_state,
-    write_state,
 )
 from saltext_mip.text import when
 
 NEVER_ASKED = 15.0  # seconds for nodes of which nothing is known when the list is asked for
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class SentEnrolment(Struct, frozen=True):
@@ -51,51 +44,11 @@ class SentEnrolment(Struct, frozen=True):
     bare: bool = False
 
 
-class _Availability:
-    """Which nodes were up when they were last asked, and since when; in the pusher's state."""
+class SentHostKeys(Struct, frozen=True):
+    """What a node answers to a check: its ssh host keys, and since when its minion runs."""
 
-    def __init__(self, state: Path) -> None:
-        self._path = state / NODES_SEEN
-        self._known: dict[str, dict[str, Any]] = read_state(self._path) or {}
-
-    def of(self, node: str) -> Mapping[str, Any]:
-        known = self._known.get(node, {})
-        return {key: known.get(key) for key in ("up", "since", "asked")}
-
-    def heard(self) -> dict[str, datetime]:
-        """When each node answered last, to :data:`HEARD_TO`."""
-        found = {}
-        for node, known in self._known.items():
-            with suppress(KeyError, TypeError, ValueError):  # written by another version
-                found[node] = datetime.fromisoformat(known["heard"])
-        return found
-
-    def update(self, ups: Mapping[str, bool], now: datetime) -> dict[str, bool]:
-        """Record who is up; returns the nodes whose state changed, except for a first time up.
-
-        ``since`` changes only when ``up`` does.
-        """
-        changed: dict[str, bool] = {}
-        moment = now.isoformat(timespec="seconds")
-        for node, up in ups.items():
-            before = self._known.get(node, {})
-            after = {**before, "asked": moment}
-            if before.get("up") != up:
-                after |= {"up": up, "since": moment}
-                changed |= {} if before.get("up") is None and up else {node: up}
-            if up and now - self.heard().get(node, _NEVER) >= HEARD_TO:
-                after["heard"] = moment
-            self._known[node] = after
-        write_state(self._path, self._known)
-        return changed
-
-
-def last_heard(state: Path) -> dict[str, datetime]:
-    """When each node last answered a status or a check, by minion id."""
-    try:
-        return _Availability(state).heard()
-    except (StateBroken, OSError):  # the reason of a node does not depend on it
-        return {}
+    keys: Any
+    uptime: float | None = None
 
 
 def list_nodes(
@@ -114,7 +67,7 @@ def list_nodes(
     return NodesResult(
         notes=notes or UNSET,
         federation=pusher.federation.name,
-        nodes=_node_infos(pusher, _Availability(pusher.state), why),
+        nodes=_node_infos(pusher, Availability(pusher.state), why),
         ssh=SshAccess(
             **pusher.federation.settings["ssh"],
             known_hosts=str(pusher.state / KNOWN_HOSTS),
@@ -124,13 +77,13 @@ def list_nodes(
 
 def _never_asked(pusher: Pusher) -> dict[str, str]:
     """Check the connection to nodes of which nothing is known yet; why some do not respond."""
-    availability = _Availability(pusher.state)
+    availability = Availability(pusher.state)
     asked = [node for node in pusher.federation.ids if availability.of(node)["up"] is None]
     if not asked:
         return {}
     pusher.progress(f"checking the connection to {', '.join(asked)}")
-    answers = pusher.ask_within("host_keys", asked, NEVER_ASKED)
-    record_availability(pusher, answers, asked)
+    answers = pusher.ask_within("host_keys", asked, NEVER_ASKED).decoded(SentHostKeys | list)
+    record_availability(pusher, answers, asked, _uptimes(answers))
     return reasons(answers)
 
 
@@ -138,8 +91,8 @@ def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     """Check the connection to all nodes, or to one; disabled nodes too, which stay disabled."""
     nodes = _targets(pusher.federation, name)
     answers = _ask_host_keys(pusher, [node.id for node in nodes])
-    record_availability(pusher, answers, [node.id for node in nodes])
-    availability = _Availability(pusher.state)
+    record_availability(pusher, answers, [node.id for node in nodes], _uptimes(answers))
+    availability = Availability(pusher.state)
     refused = _record_host_keys(pusher, answers)
     down = [node for node in answers.missing if node not in pusher.store.disabled()]
     found = {
@@ -200,7 +153,13 @@ def _known_hosts(pusher: Pusher) -> str:
 
 
 def _ask_host_keys(pusher: Pusher, nodes: Sequence[str]) -> Answers:
-    return pusher.ask("host_keys", nodes)
+    return pusher.ask("host_keys", nodes).decoded(SentHostKeys | list)
+
+
+def _uptimes(answers: Answers) -> dict[str, float | None]:
+    """Of a node of an earlier version, whose answer is the list of keys alone, it is not known."""
+    found = answers.values.items()
+    return {node: of.uptime for node, of in found if isinstance(of, SentHostKeys)}
 
 
 def _record_host_keys(pusher: Pusher, answers: Answers) -> dict[str, str]:
@@ -213,7 +172,8 @@ def _record_host_keys(pusher: Pusher, answers: Answers) -> dict[str, str]:
     keys = {}
     for node, value in answers.values.items():
         try:
-            keys[node] = ssh_host_keys.checked_keys(value)
+            sent = value.keys if isinstance(value, SentHostKeys) else value
+            keys[node] = ssh_host_keys.checked_keys(sent)
         except ValueError as exc:
             why[node] = str(exc)
     path = pusher.state / KNOWN_HOSTS
@@ -223,17 +183,6 @@ def _record_host_keys(pusher: Pusher, answers: Answers) -> dict[str, str]:
         private_folder(path.parent)
         replace(path, after.encode(), mode=0o600)
     return why
-
-
-def record_availability(pusher: Pusher, answers: Answers, asked: Sequence[str]) -> None:
-    """Record which of the nodes that were ``asked`` answered; an error is an answer, too.
-
-    Nothing is recorded of a node of which it is not known whether it is up.
-    """
-    unknown = {node for node, reason in answers.reasons.items() if reason.rule in UNCERTAIN}
-    ups = {node: node not in answers.missing for node in asked if node not in unknown}
-    for node, up in _Availability(pusher.state).update(ups, pusher.now()).items():
-        pusher.record("back" if up else "missing", about=node, actor="")
 
 
 def disable(
@@ -260,7 +209,7 @@ def disable(
     )
     rotation = PlanItem("rotate", "the Swarm's join token", f"{node.id} may have a copy of it")
     plan = [item, rotation] if rotates else [item]
-    result = _result(pusher, node, plan, dry_run=dry_run)
+    result = membership_result(pusher, node, plan, dry_run=dry_run)
     if not_rotated:
         return structs.replace(result, notes=[not_rotated, *leaving], retcode=1)
     return structs.replace(result, notes=leaving or UNSET)
@@ -280,11 +229,11 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
         pusher.store.enable(node.id)
         pusher.record("enabled", about=node.id)
     if node.role == "ui":
-        return _result(pusher, node, plan, dry_run=dry_run)
+        return membership_result(pusher, node, plan, dry_run=dry_run)
     back = listed.returning(pusher, node) if disabled else []
     enrol = PlanItem("enrol", str(node.data_path), "enrolled as it is now")
     if dry_run:
-        result = _result(pusher, node, [*plan, enrol], dry_run=True)
+        result = membership_result(pusher, node, [*plan, enrol], dry_run=True)
         return structs.replace(result, notes=back or UNSET)
     answers = pusher.ask("enrol", [node.id]).decoded(SentEnrolment)
     if node.id not in answers.values:
@@ -293,7 +242,7 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
             f"its data path could not be enrolled: {why}. "
             "Run mip.enable again when the node is back."
         )
-        result = _result(pusher, node, plan, dry_run=False)
+        result = membership_result(pusher, node, plan, dry_run=False)
         return structs.replace(result, notes=[f"{node.id}: {note}"], retcode=1)
     sent: SentEnrolment = answers.values[node.id]
     done = [enrol] if sent.changed else []
@@ -305,16 +254,19 @@ def enable(pusher: Pusher, name: str | None, *, dry_run: bool) -> MembershipResu
             f"{node.id}: {node.data_path} has no pathology folder: enrolled as new. "
             "If a disk should be mounted there, mount it and enable the node again."
         ]
-    result = _result(pusher, node, [*plan, *done], dry_run=False)
+    result = membership_result(pusher, node, [*plan, *done], dry_run=False)
     return structs.replace(result, notes=notes or UNSET)
 
 
-def _result(pusher: Pusher, node: Node, plan: list[PlanItem], *, dry_run: bool) -> MembershipResult:
+def membership_result(
+    pusher: Pusher, node: Node, plan: list[PlanItem], *, dry_run: bool
+) -> MembershipResult:
+    """What a command returns that changes how a node takes part."""
     changed = any(item.action != NOTHING for item in plan)
     return MembershipResult(
         federation=pusher.federation.name,
         changed=changed and not dry_run,
-        nodes={node.id: _node_infos(pusher, _Availability(pusher.state), {})[node.id]},
+        nodes={node.id: _node_infos(pusher, Availability(pusher.state), {})[node.id]},
         plan=plan,
         dry_run=dry_run or UNSET,
     )
@@ -326,8 +278,13 @@ def _observed(pusher: Pusher, known: Mapping[str, Any]) -> dict[str, Any]:
     facts = {"up": known["up"], "since": known["since"]}
     if asked is None:
         return facts
-    age = pusher.now() - datetime.fromisoformat(asked)
-    return {**facts, "asked": asked, "age": max(0, int(age.total_seconds()))}
+    moment = datetime.fromisoformat(asked)
+    age = pusher.now() - moment
+    facts |= {"asked": asked, "age": max(0, int(age.total_seconds()))}
+    if known["up"] and known["started"]:
+        uptime = moment - datetime.fromisoformat(known["started"])
+        facts["uptime"] = max(0, int(uptime.total_seconds()))
+    return facts
 
 
 def _targets(federation: Federation, name: str | None) -> tuple[Node, ...]:
@@ -341,9 +298,10 @@ def _required_node(federation: Federation, name: str | None, action: str) -> Nod
 
 
 def _node_infos(
-    pusher: Pusher, availability: _Availability, why: Mapping[str, str]
+    pusher: Pusher, availability: Availability, why: Mapping[str, str]
 ) -> dict[str, NodeInfo]:
     disabled = pusher.store.disabled()
+    drained = pusher.store.drained()
     return {
         node.id: NodeInfo(
             role=node.role,
@@ -356,6 +314,7 @@ def _node_infos(
             **_observed(pusher, availability.of(node.id)),
             reason=why.get(node.id, UNSET),
             disabled=disabled.get(node.id, UNSET),
+            drained=drained.get(node.id, UNSET),
         )
         for node in pusher.federation.nodes
     }

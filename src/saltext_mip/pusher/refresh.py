@@ -31,7 +31,7 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.holds.guard import Guard
 from saltext_mip.pusher.questions.removals import Ask, Confirmation, Unconfirmed
-from saltext_mip.pusher.services import rollout
+from saltext_mip.pusher.services import drain, rollout
 from saltext_mip.pusher.survey import Options, Survey, plan_survey
 from saltext_mip.pusher.transfer import recover
 from saltext_mip.results import (
@@ -141,7 +141,7 @@ def plan_refresh(pusher: Pusher, request: RefreshRequest = RefreshRequest()) -> 
     planned, notes = Confirmation(request.confirm).foreseen(guard)
     consolidated = consolidation.result(pusher, found, found.number, [])
     stale = compilation.plan_compile(pusher, _present(pusher, gathered), None).plan
-    plan = [*consolidation.plan_items(found.plan), *(stale or ())]
+    plan = [*drain.planned(pusher), *consolidation.plan_items(found.plan), *(stale or ())]
     plan += rollout.planned(pusher, found.generation(pusher) or last)
     plan += planned
     result = _nothing_done(
@@ -227,6 +227,7 @@ class _Refresh:
         confirmation = self._confirmation
         confirmation.recovered = recover(pusher) or confirmation.recovered
         notes = [confirmation.recovered] if confirmation.recovered else []
+        notes += drain.end_expired(pusher)
         last = pusher.store.last()
         settle = pusher.federation.settings["reactor"]["settle"]
         follow = Follow(float(settle) if self._request.automatic else 0.0)
@@ -303,7 +304,7 @@ class _Refresh:
         if changed:
             pusher.fire("refreshed", {"generation": number})
             pusher.record("refreshed", generation=number)
-        away = any(each.reason != rollout.STOPPED for each in served.unavailable)
+        away = any(not each.reason.startswith(rollout.DECIDED) for each in served.unavailable)
         return structs.replace(result, retcode=1) if guard.undecided or away else result
 
     def restore_services(self) -> tuple[PlanItem, ...]:

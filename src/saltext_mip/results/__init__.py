@@ -208,6 +208,8 @@ COMMANDS: Mapping[str, Any] = {
     "check_nodes": CheckNodesResult,
     "enable": MembershipResult,
     "disable": MembershipResult,
+    "drain": MembershipResult,
+    "undrain": MembershipResult,
     "refresh": RefreshResult,
     "wake": WakeResult,
     "suspend": ControllerResult,

@@ -157,6 +157,8 @@ EventKind = Literal[
     "released",
     "disabled",
     "enabled",
+    "drained",
+    "undrained",
     "started",
     "stopped",
     "restarted",

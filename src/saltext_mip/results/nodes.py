@@ -30,11 +30,22 @@ class NodeInfo(Facts, kw_only=True, frozen=True):
     data_path: Absent[str | None] = UNSET
     enabled: bool
     up: Annotated[bool | None, Meta(description="null: it was not asked yet")]
-    since: Annotated[Moment | None, Meta(description="when `up` changed, as observed from here")]
+    since: Annotated[
+        Moment | None,
+        Meta(
+            description="up: when its minion started, if the node reports it (`uptime`), else when "
+            "it was first observed; not up: when that was first observed"
+        ),
+    ]
     asked: Annotated[Absent[Moment], Meta(description="when it was asked last")] = UNSET
     age: Annotated[Absent[Natural], Meta(description="seconds since it was asked last")] = UNSET
+    uptime: Annotated[
+        Absent[Natural],
+        Meta(description="seconds since its minion started, when it was asked last"),
+    ] = UNSET
     reason: Absent[str] = UNSET
     disabled: Absent[Override] = UNSET
+    drained: Absent[Override] = UNSET
 
 
 class SshAccess(Facts, kw_only=True, frozen=True):
@@ -65,7 +76,7 @@ class CheckNodesResult(Result, kw_only=True, frozen=True):
 
 
 class MembershipResult(Planned, kw_only=True, frozen=True):
-    """What ``mip.enable`` and ``mip.disable`` return."""
+    """What ``mip.enable``, ``mip.disable``, ``mip.drain`` and ``mip.undrain`` return."""
 
     federation: str
     changed: bool

@@ -1,10 +1,11 @@
 """
-The nodes of a federation: list them, check their connection, enable and disable them.
+The nodes of a federation: list them, check their connection, enable, disable and drain them.
 """
 
 from saltext_mip.bridge.pusher import open_pusher
 from saltext_mip.bridge.runner import command
 from saltext_mip.pusher import nodes as pusher_nodes
+from saltext_mip.pusher.services import drain as services_drain
 
 __virtualname__ = "mip"
 
@@ -28,8 +29,9 @@ def nodes(federation=None, host_keys=None):
         ``True`` for all nodes, or one node's name.
 
     Returns ``nodes``: ``{minion id: {"role", "short", "address", "hospital", "contact", "enabled",
-    "up", "since" (when that changed), "asked", "age" (seconds since it was asked)}}``; ``notes`` on
-    nodes whose host keys could not be had.
+    "up", "since" (up: when its minion started; not up: when that was first observed), "asked",
+    "age" (seconds since it was asked), "uptime" (of its minion, then)}}``; ``notes`` on nodes whose
+    host keys could not be had.
 
     CLI Example:
 
@@ -131,3 +133,80 @@ def disable(federation=None, node=None, reason=None, dry_run=False, timeout=300)
     """
     with open_pusher(__opts__, federation) as pusher, pusher.locked("disable", timeout):
         return pusher_nodes.disable(pusher, node, reason, dry_run=dry_run)
+
+
+@command
+def drain(federation=None, node=None, until=None, reason=None, dry_run=False, timeout=300):
+    """
+    Drain a node for maintenance: its engine stops, and its datasets remain listed as not available.
+
+    The node still gets jobs: its data are consolidated and compiled. No refresh, deployment, state,
+    or ``mip.start`` of all nodes starts the engine; ``mip.undrain`` and ``mip.start`` of this node
+    do. With ``until`` the controller starts it by itself at that time, unless the federation is
+    suspended.
+
+    federation
+        The federation's name.
+
+    node
+        The node: its minion id, short name, hospital or address. The master's is drained without
+        its keystore; no dataset is available then.
+
+    until
+        When it ends, in UTC (``2026-12-01 18:00``), or in how long (``45m``, ``2h``, ``1d``).
+        Default: until ``mip.undrain``. Another call sets another time.
+
+    reason
+        Why; shown in the list of nodes and in the status.
+
+    dry_run
+        Return the plan and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation's lock, and until the engine
+        has stopped.
+
+    Returns ``nodes`` as ``mip.nodes`` for this one, ``plan``, ``changed``, and ``notes``: which
+    datasets are not available, and what ends it. An error if its services are stopped or removed.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.drain federation=fed1 node=wk2 until=2h reason='new memory'
+        salt-run mip.drain federation=fed1 node=wk2 until='2026-12-01 18:00' dry_run=True
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return services_drain.drain(
+            pusher, node, until=until, reason=reason, dry_run=dry_run, timeout=timeout
+        )
+
+
+@command
+def undrain(federation=None, node=None, dry_run=False, timeout=300):
+    """
+    Start the engine of a drained node, and wait until it serves.
+
+    federation
+        The federation's name.
+
+    node
+        The node: its minion id, short name, hospital or address.
+
+    dry_run
+        Return the plan and change nothing.
+
+    timeout
+        Seconds to wait for another command that holds the federation's lock, and until it serves.
+
+    Returns as ``mip.drain``; ``changed`` is false if the node is not drained. Exit code 1 if its
+    engine does not serve.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.undrain federation=fed1 node=wk2
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return services_drain.undrain(pusher, node, dry_run=dry_run, timeout=timeout)

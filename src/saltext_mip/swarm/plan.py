@@ -39,6 +39,8 @@ _KEPT_PASSWORDS = {
     ("create_dbs", "PASSWORD4"): ("USER4", "portal"),
 }
 AS_DECLARED = "it matches the declaration"
+DRAINED = "drained"  # the override of a node whose engine is stopped
+_STOPPED = "an operator stopped it"
 
 
 class ServiceItem(PlanItem, frozen=True):
@@ -88,16 +90,16 @@ def plan(
 ) -> tuple[ServiceItem, ...]:
     """What makes the observed services the desired ones; :class:`NotOurs` on a conflict.
 
-    ``overrides`` are operators' decisions by minion id: ``stopped`` or ``removed``. ``nodes`` are
-    the minion ids to which the plan is confined.
+    ``overrides`` are operators' decisions by minion id: ``stopped``, ``removed``, or ``drained``
+    (its engine is stopped). ``nodes`` are the minion ids to which the plan is confined.
     """
     overrides = overrides or {}
     wanted = {}
     for service in desired:
         override = overrides.get(service.node)
         if override != "removed":
-            stopped = override == "stopped"
-            wanted[service.name] = replace(service, replicas=0) if stopped else service
+            stops = override == "stopped" or is_drained(service, override)
+            wanted[service.name] = replace(service, replicas=0) if stops else service
     refuse_conflicts(wanted.values(), observed)
     items = []
     for name, service in wanted.items():
@@ -105,6 +107,8 @@ def plan(
         if running is None:
             items.append(ServiceItem("create", name, "it does not exist", service.node, service))
         elif reasons := differences(service, running.service):
+            if is_drained(service, overrides.get(service.node)):
+                reasons = ["an operator drained its node" if r == _STOPPED else r for r in reasons]
             reason = "; ".join([*_kept_passwords(service, running.service), *reasons])
             items.append(ServiceItem("update", name, reason, service.node, service, running))
         else:
@@ -120,6 +124,11 @@ def plan(
             key=_rank,
         )
     )
+
+
+def is_drained(service: Service, override: str | None) -> bool:
+    """Whether the service is an engine that its node's ``override`` keeps stopped."""
+    return override == DRAINED and service.short in (MASTER, WORKER)
 
 
 def _rank(item: ServiceItem) -> tuple[int, int]:
@@ -199,7 +208,7 @@ def _describe(name: str, want: Any, have: Any) -> Iterator[str]:
             if want and have:
                 yield f"replicas differ: {have} -> {want}"
             else:
-                yield "it is stopped" if want else "an operator stopped it"
+                yield "it is stopped" if want else _STOPPED
         case _:
             yield f"{name.replace('_', ' ')} differs: {have or 'none'} -> {want or 'none'}"
 

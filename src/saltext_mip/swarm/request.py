@@ -11,7 +11,9 @@ from saltext_mip.errors import Misuse
 # an engine is registered some 60 s after its task runs, on a slow machine later
 BACK = 300.0  # seconds that a component may take to serve, before the next one is replaced
 
-Action = Literal["enforce", "start", "stop", "restart", "remove", "restore_missing"]
+Action = Literal[
+    "enforce", "start", "stop", "restart", "remove", "restore_missing", "drain", "undrain"
+]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 ALL_SERVICES = "*"
 
@@ -41,12 +43,17 @@ class ServiceRequest:
     action
         ``enforce`` makes services what is declared; ``start`` also ends an override; ``stop`` and
         ``remove`` set one; ``restart`` replaces tasks, one worker at a time; ``restore_missing``
-        brings back services of which nothing runs and changes nothing that runs
+        brings back services of which nothing runs and changes nothing that runs; ``drain`` stops
+        the engines of nodes until ``undrain``
     targets
         the nodes, by minion id, to which the action is confined; ``None``: all. A ``restart`` of
         single services leaves everything else that runs as it is
     reason
-        shown in the plan for what is restarted
+        shown in the plan for what is restarted; recorded with a ``drain``
+    until
+        when a ``drain`` is to end, ISO 8601 in UTC; recorded with it
+    keep_drained
+        ``start`` and ``stop`` are of all nodes: those that are drained remain so
     actor
         who asks, recorded with an override
     swarm_ids
@@ -64,6 +71,8 @@ class ServiceRequest:
     swarm_ids: Mapping[str, str] | None = None
     restore_removed: bool = False
     dry_run: bool = False
+    until: str = ""
+    keep_drained: bool = False
 
     @classmethod
     def on_nodes(cls, action: Action, nodes: Any, **more: Any) -> ServiceRequest:
@@ -88,13 +97,16 @@ class ServiceRequest:
     @property
     def ends_services(self) -> bool:
         """Whether it only stops or removes."""
-        return self.action in ("stop", "remove")
+        return self.action in ("stop", "remove", "drain")
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
         value = asdict(self)
         if self.targets is not None:
             value["targets"] = [asdict(target) for target in self.targets]
+        for name in ("until", "keep_drained"):
+            if not value[name]:
+                del value[name]  # a node of an earlier version refuses keys that it does not know
         return value
 
     @classmethod
@@ -107,9 +119,9 @@ class ServiceRequest:
             raise InvalidRequest(
                 f"action {_text(value.get('action'))} is not one of {', '.join(ACTIONS)}"
             )
-        for name in ("reason", "actor"):
+        for name in ("reason", "actor", "until"):
             _check(name, value, str, "text")
-        for name in ("restore_removed", "dry_run"):
+        for name in ("restore_removed", "dry_run", "keep_drained"):
             _check(name, value, bool, "true or false")
         swarm_ids = value.get("swarm_ids")
         if swarm_ids is not None and not (

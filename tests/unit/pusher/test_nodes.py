@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from msgspec import UNSET, to_builtins
 from saltext_mip import host_keys
 from saltext_mip.errors import AmbiguousNode, Misuse, UnknownNode
 from saltext_mip.pusher import nodes
+from saltext_mip.pusher.answers import Answers
+from saltext_mip.pusher.availability import record_availability
 from saltext_mip.pusher.consolidate import Options
 from tests.support.commands import consolidate
 from tests.support.folders import Folders
@@ -77,6 +81,31 @@ def test_since_is_when_a_node_went_down_or_came_back(fed: Folders) -> None:
     assert down["fed1-wk-h2"]["up"] is False
     assert down["fed1-wk-h2"]["since"] > first["fed1-wk-h2"]["since"]
     assert since(down)["fed1-wk-h1"] == since(first)["fed1-wk-h1"]
+
+
+def test_up_since_is_the_minions_own_start(fed: Folders) -> None:
+    """Not when it was first asked: a node that was installed long ago is up since then."""
+    noon = datetime(2027, 1, 1, 12, tzinfo=UTC)
+    node = "fed1-wk-h2"
+
+    def seen(minutes: int, up: bool = True, uptime: float | None = None) -> dict[str, Any]:
+        pusher = replace(fed.pusher, now=lambda: noon + timedelta(minutes=minutes))
+        answers = Answers({node: None} if up else {}, {} if up else {node: "no response"})
+        record_availability(pusher, answers, [node], {node: uptime})
+        found = to_builtins(nodes.list_nodes(pusher, ask=False))["nodes"][node]
+        return {key: found.get(key) for key in ("up", "since", "uptime")}
+
+    ten = "2027-01-01T10:00:00+00:00"
+    assert seen(0) == {"up": True, "since": "2027-01-01T12:00:00+00:00", "uptime": None}
+    assert seen(1, uptime=7260.0) == {"up": True, "since": ten, "uptime": 7260}
+    assert seen(2, uptime=7322.5)["since"] == ten
+    assert seen(2)["since"] == ten
+    down = seen(3, up=False)
+    assert down == {"up": False, "since": "2027-01-01T12:03:00+00:00", "uptime": None}
+    back = seen(5, uptime=60.0)
+    assert back == {"up": True, "since": "2027-01-01T12:04:00+00:00", "uptime": 60}
+    for nonsense in (-5.0, 1e300):
+        assert seen(6, uptime=nonsense)["since"] == back["since"]
 
 
 def test_a_check_of_one_node_is_of_that_node_and_names_why_it_is_down(fed: Folders) -> None:

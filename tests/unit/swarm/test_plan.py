@@ -169,8 +169,17 @@ def test_what_an_operator_stopped_or_removed_stays_so() -> None:
     stopped = actual(*(replace(s, replicas=0) if s.name == CHUV else s for s in WANTED))
     assert said(plan(WANTED, stopped, overrides={"fed1-wk-chuv": "stopped"})) == []
     assert said(plan(WANTED, stopped)) == [("update", CHUV, "it is stopped")]
+    drained = {"fed1-wk-chuv": "drained"}
+    drain = [("update", CHUV, "an operator drained its node")]
+    assert said(plan(WANTED, found, overrides=drained)) == drain
+    assert said(plan(WANTED, stopped, overrides=drained)) == []
     gone = plan(WANTED, found, overrides={"fed1-wk-chuv": "removed"})
     assert said(gone) == [("remove", CHUV, "an operator removed it")]
+
+
+def test_of_a_drained_master_the_keystore_runs() -> None:
+    found = plan(WANTED, actual(*WANTED), overrides={"fed1-ms": "drained"})
+    assert [thing for _, thing, _ in said(found)] == ["fed1-ms_exareme-master"]
 
 
 def test_a_plan_may_be_confined_to_one_node() -> None:

@@ -52,6 +52,8 @@ def membership(screen: Screen, value: MembershipResult) -> None:
 DONE: Mapping[str, str] = {
     "enable": "enabled (it was {reason})",
     "disable": "disabled: {reason}",
+    "drain": "drained {reason}",
+    "undrain": "its engine was started ({reason})",
     "enrol": "{reason}",
     "rotate": "replaced ({reason})",
 }
@@ -63,13 +65,13 @@ def _done(item: PlanItem) -> str:
 
 
 def _style(each: NodeInfo) -> Style:
-    if not each.enabled:
+    if not each.enabled or (each.up and each.drained is not UNSET):
         return "warn"
     return "bad" if each.up is False else "plain"
 
 
 def _state(each: NodeInfo) -> str:
-    return "; ".join(filter(None, (disabled(each), observed(each))))
+    return "; ".join(filter(None, (disabled(each), drained(each), observed(each))))
 
 
 def observed(each: NodeInfo) -> str:
@@ -78,7 +80,8 @@ def observed(each: NodeInfo) -> str:
         return "never checked"
     ago = "" if each.age is UNSET else f", {_duration(each.age)} ago"
     if each.up:
-        return f"answers{ago}"
+        running = "" if each.uptime is UNSET else f"; up for {_duration(each.uptime)}"
+        return f"answers{ago}{running}"
     since = f" since {when(each.since)}" if each.since else ""
     why = value_or(each.reason, "")
     return f"no response{since}{f' ({why})' if why else ''}{ago.replace(',', ', checked')}"
@@ -92,6 +95,16 @@ def disabled(each: NodeInfo) -> str:
         return "disabled"
     why = f": {each.disabled.reason}" if each.disabled.reason else ""
     return f"disabled by {each.disabled.actor} since {when(each.disabled.when)}{why}"
+
+
+def drained(each: NodeInfo) -> str:
+    """By whom and since when a node is drained, until when, and why."""
+    if each.drained is UNSET:
+        return ""
+    of = each.drained
+    until = f" until {when(of.until)}" if of.until else ""
+    why = f": {of.reason}" if of.reason else ""
+    return f"drained by {of.actor} since {when(of.when)}{until}{why}"
 
 
 def _duration(seconds: int) -> str:

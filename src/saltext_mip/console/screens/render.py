@@ -42,6 +42,8 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "check_nodes": nodes,
     "enable": membership,
     "disable": membership,
+    "drain": membership,
+    "undrain": membership,
     "history": history,
     "events": events,
     "diff": diff,

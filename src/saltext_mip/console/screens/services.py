@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from saltext_mip.conditions import STOPPED
-from saltext_mip.console.screens.nodes import disabled, observed
+from saltext_mip.conditions import OFF
+from saltext_mip.console.screens.nodes import disabled, drained, observed
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.refresh import GRAVE
 from saltext_mip.console.screens.text import Screen, Style
@@ -113,7 +113,7 @@ def _nodes(screen: Screen, value: ServicesResult) -> None:
 
 def _condition(screen: Screen, each: ReportedCondition) -> None:
     bad = each.status == "False" or each.type in GRAVE
-    stopped = each.reason == STOPPED
+    stopped = each.reason in OFF
     normal = each.status == "True" and not stopped
     style: Style = "bad" if bad else "plain" if normal else "warn"
     mark = {"True": "off" if stopped else "yes", "False": "NO", "Unknown": "?"}[each.status]
@@ -132,7 +132,7 @@ def _members(screen: Screen, value: StatusResult) -> None:
     rows: list[tuple[str, ...]] = []
     styles: list[Style] = []
     for node, each in value.nodes.items():
-        state = disabled(each) or observed(each)
+        state = disabled(each) or "; ".join(filter(None, (drained(each), observed(each))))
         rows.append((each.short, node, f"Swarm: {each.swarm or 'not a member'}", state))
         styles.append("bad" if each.enabled and not each.up else "plain")
     screen.table(rows, indent=2, styles=styles)

@@ -8,13 +8,7 @@ from saltext_mip.pusher.context import Pusher
 
 def leaving(pusher: Pusher, node: Node) -> list[str]:
     """Which datasets leave the listing when the node is disabled, and when."""
-    last = pusher.store.last()
-    only: list[str] = []
-    shared: list[str] = []
-    for name, codes in (last.pathologies if last else {}).items():
-        for code, owners in codes.items():
-            if node.id in owners:
-                (only if owners == (node.id,) else shared).append(f"{name}: {code}")
+    only, shared = of_node(pusher, node)
     notes = []
     if only:
         notes.append(
@@ -24,6 +18,18 @@ def leaving(pusher: Pusher, node: Node) -> list[str]:
     if shared:
         notes.append(f"These remain listed, of other nodes: {', '.join(shared)}.")
     return notes or [f"No dataset of {node.id} is listed."]
+
+
+def of_node(pusher: Pusher, node: Node) -> tuple[list[str], list[str]]:
+    """The datasets that only this node has, and those that others have, too, as last listed."""
+    last = pusher.store.last()
+    only: list[str] = []
+    shared: list[str] = []
+    for name, codes in (last.pathologies if last else {}).items():
+        for code, owners in codes.items():
+            if node.id in owners:
+                (only if owners == (node.id,) else shared).append(f"{name}: {code}")
+    return only, shared
 
 
 def returning(pusher: Pusher, node: Node) -> list[str]:

@@ -146,7 +146,9 @@ class _Then:
                 self.disabled.pop(event.about, None)
             case "stopped" | "removed":
                 self._out(self.stopped, event, f"services {event.what}{by}")
-            case "started" | "deployed":
+            case "drained":
+                self._out(self.stopped, event, f"drained{by}")
+            case "started" | "deployed" | "undrained":
                 self._running(event.about)
             case "suspended" | "rolledback":
                 self.suspended = who

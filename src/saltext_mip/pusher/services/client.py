@@ -75,11 +75,13 @@ class SwarmNode(Struct, frozen=True):
 
 
 class ServiceOverride(Struct, frozen=True):
-    """What an operator did to the services of a node."""
+    """What an operator did to the services of a node; ``until`` and ``reason`` if drained."""
 
-    word: Literal["stopped", "removed"]
+    word: Literal["stopped", "removed", "drained"]
     actor: Text
     when: Annotated[str, Meta(max_length=100)]
+    reason: Text = ""
+    until: Annotated[str, Meta(max_length=100)] = ""
 
 
 class SentServed(Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from saltext_mip.pusher.answers import require
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.services import client
+from saltext_mip.pusher.services import client, drain
 from saltext_mip.pusher.services.client import ServicesView, observe_services
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.pusher.services.wait import JobProgress, wait_replaced, wait_up
@@ -27,7 +27,10 @@ _EVENTS: Mapping[str, EventKind] = {
 
 
 def start(pusher: Pusher, **how: Any) -> ServicesResult:
-    """Start services that an operator stopped or removed; the override is deleted."""
+    """Start services that an operator stopped or removed; the override is deleted.
+
+    Drained nodes remain drained, but the one that is named.
+    """
     return _change(pusher, "start", **how)
 
 
@@ -65,7 +68,12 @@ def _change(
         ServiceRequest("restart", _targets(restarts), actor=pusher.actor, dry_run=dry_run)
         if action == "restart"
         else ServiceRequest.on_nodes(
-            action, ids, reason=reason, actor=pusher.actor, dry_run=dry_run
+            action,
+            ids,
+            reason=reason,
+            actor=pusher.actor,
+            dry_run=dry_run,
+            keep_drained=node is None,
         )
     )
     with pusher.locked(action, timeout):
@@ -94,6 +102,7 @@ def _change(
             timeout=max(deadline - time.monotonic(), 1.0),
             done=lambda view: not request.ends_services or _ended(view, ids),
         )
+        drain.remember(pusher, now)
         if done.changed:
             pusher.record(_EVENTS[action], about=ids[0] if node else "")
     return services_result(pusher, now, waiting, changed=done.changed)

@@ -10,7 +10,7 @@ nothing restarts and nothing is proven.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ from saltext_mip.swarm.request import BACK
 from saltext_mip.swarm.rollout import RestartItem, restarts
 
 if TYPE_CHECKING:
-    from saltext_mip.pusher.services.client import ServicesView
+    from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
     from saltext_mip.pusher.services.lifecycle import Rollout
 
 NOT_SERVED = control.STALLED
@@ -94,7 +94,7 @@ def serve(
     if generation is None:
         return Serving()
     generation = _without(generation, without_data)
-    from saltext_mip.pusher.services import lifecycle, wait
+    from saltext_mip.pusher.services import drain, lifecycle, wait
 
     view = _deployed(pusher)
     if view is None:
@@ -106,7 +106,8 @@ def serve(
     if used and (not_rotated := join_token.rotate(pusher)):
         notes = (*notes, not_rotated)
     # what an operator stopped stays so, and serves nothing
-    stopped = set(view.overrides)
+    drain.remember(pusher, view)
+    stopped = {node: _why_stopped(each) for node, each in view.overrides.items()}
     if pusher.federation.master.id in stopped:
         note = "The master's services are stopped: what is served is unknown."
         return Serving(restarted=restored, notes=(*notes, note))
@@ -290,13 +291,15 @@ def _without(generation: Generation, lacking: Collection[tuple[str, str, str]]) 
 
 STOPPED = "its services are stopped"
 ABSENT = "the node does not take part"
+DRAINED = "its node is "
+DECIDED = (STOPPED, DRAINED)  # how a reason begins that is an operator's decision
 
 
 def _unavailable(
     federation: Federation,
     generation: Generation,
     wanted: Datasets,
-    stopped: Collection[str],
+    stopped: Mapping[str, str],
     lost: Collection[tuple[str, str, str]],
 ) -> Iterator[UnavailableDataset]:
     """What the generation lists and nobody serves now, and why."""
@@ -310,10 +313,16 @@ def _unavailable(
                 if (node, name, code) in lost:
                     why = "its folder on the node is gone"
                 elif node in stopped:
-                    why = STOPPED
+                    why = stopped[node]
                 else:
                     why = ABSENT
                 yield UnavailableDataset(pathology=name, dataset=code, node=node, reason=why)
+
+
+def _why_stopped(override: ServiceOverride) -> str:
+    from saltext_mip.pusher.services.drain import why_drained
+
+    return f"{DRAINED}{why_drained(override)}" if override.word == "drained" else STOPPED
 
 
 def _by_host(datasets: Datasets) -> dict[str, set[tuple[str, str]]]:

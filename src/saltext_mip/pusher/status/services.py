@@ -10,10 +10,13 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client, deploy_failures
-from saltext_mip.pusher.services.client import ServicesView
+from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
+from saltext_mip.pusher.services.drain import why_drained
 from saltext_mip.pusher.status.snapshot import Snapshot
 from saltext_mip.swarm.engines.interface import Datasets, differences, expected
 from saltext_mip.swarm.observed import NODE_DOWN
+from saltext_mip.swarm.plan import DRAINED
+from saltext_mip.text import when
 
 # the reason for what the master node's Docker reports of its Swarm
 _SWARM_REASONS = {
@@ -55,10 +58,9 @@ def deployed(pusher: Pusher, snapshot: Snapshot) -> Condition:
         return Condition("Deployed", "False", "ServicesDiffer", message)
     if services.overrides:
         message = "; ".join(
-            f"{node}: {override.word} by {sanitize(override.actor)} since {override.when}"
-            for node, override in services.overrides.items()
+            f"{node}: {_override(override)}" for node, override in services.overrides.items()
         )
-        return Condition("Deployed", "True", "Stopped", message)
+        return Condition("Deployed", "True", _off(services), message)
     return Condition("Deployed", "True", "AsDeclared", "all services are as declared")
 
 
@@ -71,9 +73,9 @@ def served(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if down := not_serving(snapshot):
         message = "; ".join(f"{name}: {why}" for name, why in sorted(down.items()))
         return Condition("Served", "False", _reason_down(snapshot, services, down), message)
-    stopped = f"an operator stopped {', '.join(services.overrides)}"
+    stopped = _switched_off(services)
     if pusher.federation.master.id in services.overrides:  # nothing is there to be asked
-        return Condition("Served", "True", conditions.STOPPED, stopped)
+        return Condition("Served", "True", _off(services), stopped)
     if services.served.unknown:
         return Condition("Served", "Unknown", "EngineUnknown", services.served.error)
     if services.stalled:
@@ -84,10 +86,34 @@ def served(pusher: Pusher, snapshot: Snapshot) -> Condition:
     if wrong := _not_served(pusher, snapshot, services):
         return Condition("Served", "False", "DatasetsDiffer", "; ".join(wrong[:5]))
     if services.overrides:
-        return Condition("Served", "True", conditions.STOPPED, f"{stopped}; all else is served")
+        return Condition("Served", "True", _off(services), f"{stopped}; all else is served")
     if snapshot.generation is None:
         return Condition("Served", "True", "Serving", "the engines are serving no data yet")
     return Condition("Served", "True", "Serving", f"generation {snapshot.generation.number}")
+
+
+def _off(services: ServicesView) -> str:
+    """The reason of a condition for what operators switched off."""
+    drained = all(each.word == DRAINED for each in services.overrides.values())
+    return conditions.DRAINED if drained else conditions.STOPPED
+
+
+def _override(override: ServiceOverride) -> str:
+    """What an operator did to the services of a node, since when, and until when."""
+    if override.word == DRAINED:
+        return f"{why_drained(override)} (since {when(override.when)})"
+    return f"{override.word} by {sanitize(override.actor)} since {when(override.when)}"
+
+
+def _switched_off(services: ServicesView) -> str:
+    drained = [node for node, of in services.overrides.items() if of.word == DRAINED]
+    others = [node for node in services.overrides if node not in drained]
+    texts = [
+        f"an operator {verb} {', '.join(nodes)}"
+        for verb, nodes in (("stopped", others), ("drained", drained))
+        if nodes
+    ]
+    return "; ".join(texts)
 
 
 def _reason_down(snapshot: Snapshot, services: ServicesView, down: Mapping[str, str]) -> str:

@@ -13,8 +13,8 @@ from saltext_mip.errors import BadAnswer
 from saltext_mip.federation import Node
 from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
-from saltext_mip.pusher import nodes
 from saltext_mip.pusher.answers import Answers, reasons, sanitize
+from saltext_mip.pusher.availability import record_availability
 from saltext_mip.pusher.compile import SentState
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.reachability import UNCERTAIN
@@ -49,13 +49,17 @@ class SentData(Struct, frozen=True):
 
 
 class SentStatus(Struct, frozen=True):
-    """What one node answers for the status; ``services`` is the master's, decoded by itself."""
+    """What one node answers for the status; ``services`` is the master's, decoded by itself.
+
+    ``uptime``: seconds since its minion started; ``None`` of a node of an earlier version.
+    """
 
     data: SentData | None = None
     databases: dict[str, SentState] = field(default_factory=dict)
     pathologies_json: str | None = None
     services: Any = None
     services_error: str | None = None
+    uptime: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def take_snapshot(pusher: Pusher, timeout: float, recording: Recording) -> Snaps
     asked = tuple(node for node in pusher.federation.nodes if node.id not in disabled)
     answers = pusher.ask_within("status", [node.id for node in asked], timeout).decoded(SentStatus)
     with recording.attempt():
-        nodes.record_availability(pusher, answers, [node.id for node in asked])
+        uptimes = {node: sent.uptime for node, sent in answers.values.items()}
+        record_availability(pusher, answers, [node.id for node in asked], uptimes)
     master = pusher.federation.master.id
     found, why = None, reasons(answers).get(master, "it is disabled")
     status: SentStatus | None = answers.values.get(master)

@@ -45,6 +45,45 @@ def test_overrides_after_a_request(
     }
 
 
+DRAINED = {**STOPPED, "word": "drained", "reason": "new disk", "until": ""}
+
+
+@pytest.mark.parametrize(
+    ("request_", "kinds"),
+    [
+        (ServiceRequest("enforce", restore_removed=True), {"fed1-ms", "fed1-wk-chuv"}),
+        (ServiceRequest("restore_missing"), {"fed1-ms", "fed1-wk-chuv"}),
+        (ServiceRequest("start", keep_drained=True), {"fed1-ms", "fed1-wk-chuv"}),
+        (ServiceRequest.on_nodes("start", ["fed1-wk-chuv"]), {"fed1-ms"}),
+        (ServiceRequest.on_nodes("undrain", ["fed1-wk-chuv"]), {"fed1-ms"}),
+        (ServiceRequest("stop", keep_drained=True), {"fed1-wk-chuv"}),
+        (ServiceRequest("remove", keep_drained=True), set()),
+    ],
+)
+def test_a_drained_node_remains_so_until_its_own_end(
+    master: NodeContext, request_: ServiceRequest, kinds: set[str]
+) -> None:
+    overrides.write_overrides(master, {"fed1-ms": DRAINED, "fed1-wk-chuv": DRAINED})
+    found = overrides.kinds(overrides.updated_overrides(master, request_))
+    assert {node for node, kind in found.items() if kind == "drained"} == kinds
+
+
+def test_a_drain_is_recorded_with_reason_and_end_and_ends_no_other_override(
+    master: NodeContext,
+) -> None:
+    overrides.write_overrides(master, {"fed1-wk-b": REMOVED})
+    until = "2026-03-12T09:00:00+00:00"
+    request = ServiceRequest.on_nodes(
+        "drain", ["fed1-wk-chuv"], actor="bert", reason="new disk", until=until
+    )
+    assert ServiceRequest.from_json(request.to_json()) == request
+    found = overrides.updated_overrides(master, request)["fed1-wk-chuv"]
+    facts = {"word": "drained", "actor": "bert", "reason": "new disk", "until": until}
+    assert found == {**facts, "when": found["when"]}
+    again = ServiceRequest.on_nodes("undrain", ["fed1-wk-b"])
+    assert overrides.updated_overrides(master, again) == {"fed1-wk-b": REMOVED}
+
+
 def test_the_same_override_again_keeps_who_set_it_first(master: NodeContext) -> None:
     overrides.write_overrides(master, {"fed1-wk-chuv": STOPPED})
     again = ServiceRequest.on_nodes("stop", ["fed1-wk-chuv"], actor="bert")

@@ -363,6 +363,26 @@ def test_what_an_operator_stopped_is_named_and_is_no_fault(fed: WithServices) ->
     assert "  NO  " not in screen
 
 
+def test_a_drained_node_is_named_with_its_end_and_is_no_fault(fed: WithServices) -> None:
+    stopped(fed)
+    until = "2027-01-01T14:00:00+00:00"
+    fed.services["words"][HOSTS[0]] |= {"word": "drained", "reason": "new memory", "until": until}
+    value = fed.status()
+    conditions = {each["type"]: each for each in value["conditions"]}
+    assert (conditions["Served"]["status"], conditions["Served"]["reason"]) == ("True", "Drained")
+    text = f"{HOSTS[0]}: drained by anna until 2027-01-01 14:00 UTC: new memory (since now)"
+    assert conditions["Deployed"]["message"] == text
+    assert (value["sync"], value["health"]) == ("Synced", "Suspended")
+    assert value["problems"] == []
+    screen = str(render("status", convert(value, StatusResult), width=100))
+    assert "Served            off  Drained" in screen
+    assert "new memory" in described(value, HOSTS[0])
+    fed.services["words"]["fed1-ms"] = {"word": "stopped", "actor": "anna", "when": "now"}
+    both = {each["type"]: each for each in fed.status()["conditions"]}["Served"]
+    assert both["reason"] == "Stopped"
+    assert both["message"] == f"an operator stopped fed1-ms; an operator drained {HOSTS[0]}"
+
+
 # what Docker reports of its Swarm on the master node, and the reason of the condition
 SWARMS = {
     "inactive": "NoSwarm",

@@ -11,6 +11,7 @@ from saltext_mip.console.cli.action import (
     REASON,
     Arguments,
     action,
+    text,
     without,
 )
 from saltext_mip.console.cli.context import Context
@@ -106,6 +107,30 @@ ACTIONS = (
         group=GROUP,
         takes=DRY_RUN | ONE_NODE,
         options=(REASON,),
+    ),
+    *action(
+        "node drain",
+        function="drain",
+        help="stop a node's engine for maintenance; its datasets remain listed",
+        group=GROUP,
+        takes=DRY_RUN | ONE_NODE,
+        options=(
+            text(
+                "--until",
+                name="until",
+                help="start it again then: 2h, or '2026-12-01 18:00' (UTC)",
+                metavar="TIME",
+            ),
+            REASON,
+        ),
+    ),
+    *action(
+        "node undrain",
+        "node uncordon",
+        function="undrain",
+        help="start the engine of a drained node",
+        group=GROUP,
+        takes=DRY_RUN | ONE_NODE,
     ),
     *action(
         "describe",
