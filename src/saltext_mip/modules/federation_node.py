@@ -39,12 +39,9 @@ def _signed(function):
 @_signed
 def running(federation, declaration, jids):  # noqa: ARG001
     """
-    Whether this node runs one of these jobs now.
+    Whether this node runs one of these jobs (their ids) now.
 
-    jids
-        Job ids.
-
-    Called by all functions of the runner, while they wait for nodes.
+    Called by all functions of the runner while they wait.
     """
     return any(each["jid"] in jids for each in salt.utils.minion.running(__opts__))
 
@@ -189,17 +186,12 @@ def databases(federation, declaration, pathologies=None):
 @_signed
 def host_keys(federation, declaration):
     """
-    The public host keys of this machine's sshd, for consoles on the pusher.
-
-    Returns ``{"keys", "uptime" (seconds since this minion started)}``.
+    The public host keys of this machine's sshd (``keys``), and its minion's ``uptime`` in seconds.
 
     Called by ``mip.check_nodes``.
     """
-
-    def step(context):
-        return {"keys": jobs.host_keys(context), "uptime": minion_uptime(__opts__)}
-
-    return _step(step, federation, declaration)
+    up = minion_uptime(__opts__)
+    return _step(lambda here: {"keys": jobs.host_keys(here), "uptime": up}, federation, declaration)
 
 
 @_signed
