@@ -39,9 +39,10 @@ def updated_overrides(context: NodeContext, request: ServiceRequest) -> Override
             found.pop(node_id, None)
         elif kind is not None and (before != kind or kind == DRAINED):
             when = datetime.now(UTC).isoformat(timespec="seconds")
-            found[node_id] = {"word": kind, "actor": request.actor, "when": when}
+            facts = {"word": kind, "actor": request.actor, "when": when}
             if kind == DRAINED:
-                found[node_id] |= {"reason": request.reason, "until": request.until}
+                facts |= {"reason": request.reason, "until": request.until}
+            found[node_id] = facts
     return found
 
 
