@@ -14,6 +14,7 @@ from msgspec import to_builtins
 
 from saltext_mip import results
 from saltext_mip.conditions import REASONS
+from saltext_mip.console.screens.render import render
 from saltext_mip.problems import Problem
 from saltext_mip.results import ReportedProblem
 
@@ -57,3 +58,9 @@ def shown(contact: str | None = None, **fields: Any) -> dict[str, Any]:
     fields["lines"] = tuple(fields.get("lines", ()))
     plain: dict[str, Any] = to_builtins(ReportedProblem.of(Problem(**fields), contact))
     return plain
+
+
+def text_of(command: str, returned: Any) -> str:
+    """What is shown of a return that has neither command nor schema yet, 80 columns wide."""
+    plain = {"command": command, "schema": results.VERSION, **returned}
+    return str(render(command, results.parse(command, plain)))

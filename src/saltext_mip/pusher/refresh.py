@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.outcome import Outcome
@@ -31,18 +31,12 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, gather
 from saltext_mip.pusher.holds.guard import Guard
 from saltext_mip.pusher.questions.removals import Ask, Confirmation, Unconfirmed
-from saltext_mip.pusher.services import drain, rollout
+from saltext_mip.pusher.services import availability, drain, rollout
 from saltext_mip.pusher.survey import Options, Survey, plan_survey
 from saltext_mip.pusher.transfer import recover
-from saltext_mip.results import (
-    Event,
-    Held,
-    RefreshResult,
-    ReportedProblem,
-    UnavailableDataset,
-)
+from saltext_mip.results import Event, Held, RefreshResult, ReportedProblem, value_or
 from saltext_mip.swarm.request import BACK
-from saltext_mip.text import shown
+from saltext_mip.text import first_of, shown
 
 
 class StillStalled(MipError):
@@ -255,6 +249,7 @@ class _Refresh:
         nodes = _present(pusher, found.gathered)
         compiled = compilation.compile_databases(pusher, nodes, None)
         uncompiled = sorted({problem.node for problem in compiled.problems if problem.node})
+        unbuilt = availability.unbuilt(pusher.store.last(), compiled)
         served = rollout.Serving()
         if not uncompiled:
             self._services_checked = True
@@ -262,14 +257,11 @@ class _Refresh:
             served = rollout.serve(
                 pusher,
                 absent=found.gathered.absent,
-                lost=[
-                    (held.node, held.pathology, held.dataset)
-                    for held in guard.held
-                    if not held.available
-                ],
+                lost={**unbuilt, **availability.lost(guard.held)},
                 again=last in (rollout.NOT_SERVED, rollout.UNKNOWN),
                 within=self._request.served_within,
             )
+        datasets = availability.with_nodes(served.datasets, found.gathered.absent)
         changed = bool(consolidated.changed or compiled.changed or served.restarted)
         result = RefreshResult(
             federation=pusher.federation.name,
@@ -280,7 +272,8 @@ class _Refresh:
             restarted=list(served.restarted),
             served=served.proven,
             differences=list(served.differences),
-            unavailable=[_explained(each, found.gathered) for each in served.unavailable],
+            unavailable=availability.unavailable(datasets),
+            datasets=datasets or UNSET,
             problems=_merged(consolidated.problems, compiled.problems),
             notes=[*notes, *served.notes],
             removals=list(guard.made),
@@ -300,12 +293,21 @@ class _Refresh:
                 Outcome("temporary", reason=rollout.NOT_SERVED, message=message, changed=changed)
             )
             return structs.replace(result, retcode=1)
+        if unbuilt:
+            databases = sorted({f"{name} on {node}" for node, name, _ in unbuilt})
+            message = f"not compiled: {first_of(databases, 5, ', ')}"
+            self.end(Outcome("temporary", reason="NotCompiled", message=message, changed=changed))
+            return structs.replace(result, retcode=1)
         self.end(_finished(guard.undecided, changed=changed))
         if changed:
             pusher.fire("refreshed", {"generation": number})
             pusher.record("refreshed", generation=number)
-        away = any(not each.reason.startswith(rollout.DECIDED) for each in served.unavailable)
-        return structs.replace(result, retcode=1) if guard.undecided or away else result
+        away = any(
+            not each.available and not value_or(each.reason, "").startswith(availability.DECIDED)
+            for each in datasets
+        )
+        failed = guard.undecided or away or not availability.all_built(compiled)
+        return structs.replace(result, retcode=1) if failed else result
 
     def restore_services(self) -> tuple[PlanItem, ...]:
         """Restore missing services although the data are not refreshed."""
@@ -369,15 +371,6 @@ def _finished(undecided: Sequence[Held], *, changed: bool) -> Outcome:
     message = "; ".join(dict.fromkeys(held.why for held in undecided))
     goes = tuple(held.thing for held in undecided)
     return Outcome("held", reason="ShrinkGuard", message=shown(message), goes=goes, changed=changed)
-
-
-def _explained(lacking: UnavailableDataset, gathered: Gathered) -> UnavailableDataset:
-    """With the reason why its node takes no part."""
-    problem = gathered.absent.get(lacking.node)
-    if lacking.reason != rollout.ABSENT or problem is None:
-        return lacking
-    about = f" ({problem.about})" if problem.about else ""
-    return structs.replace(lacking, reason=f"{problem.definition.text}{about}")
 
 
 def _present(pusher: Pusher, gathered: Gathered) -> list[Any]:

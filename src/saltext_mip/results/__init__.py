@@ -52,6 +52,7 @@ from saltext_mip.results.data import (
     ExportedPathology,
     GenerationSummary,
     HistoryResult,
+    ListedDataset,
     NeededGeneration,
     PathologyResult,
     ReportedChange,
@@ -62,6 +63,7 @@ from saltext_mip.results.data import (
     UnavailableDataset,
     UnavailableNode,
     WorkerResult,
+    is_built,
 )
 from saltext_mip.results.holds import Held, HoldDecision
 from saltext_mip.results.local import (
@@ -142,6 +144,7 @@ __all__ = [
     "HistoryResult",
     "HoldDecision",
     "LastRefresh",
+    "ListedDataset",
     "LogLine",
     "LogsResult",
     "MemberInfo",
@@ -184,6 +187,7 @@ __all__ = [
     "WaitResult",
     "WakeResult",
     "WorkerResult",
+    "is_built",
     "parse",
     "schema",
     "to_json",

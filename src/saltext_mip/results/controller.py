@@ -18,7 +18,12 @@ from saltext_mip.results.common import (
     ReportedProblem,
     Result,
 )
-from saltext_mip.results.data import ConsolidateResult, Databases, UnavailableDataset
+from saltext_mip.results.data import (
+    ConsolidateResult,
+    Databases,
+    ListedDataset,
+    UnavailableDataset,
+)
 from saltext_mip.results.holds import Held
 
 
@@ -80,6 +85,10 @@ class RefreshResult(Planned, kw_only=True, frozen=True):
     unavailable: Annotated[
         Absent[list[UnavailableDataset]],
         Meta(description="datasets that the generation lists and no engine serves"),
+    ] = UNSET
+    datasets: Annotated[
+        Absent[list[ListedDataset]],
+        Meta(description="of the generation; absent: no services are deployed, or are stopped"),
     ] = UNSET
     problems: list[ReportedProblem]
     notes: Absent[list[str]] = UNSET

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta
 
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.plans import PlanItem
 from saltext_mip.results.common import (
     Absent,
@@ -104,6 +105,16 @@ class DatabaseResult(Facts, kw_only=True, frozen=True):
 
 
 Databases = dict[str, dict[str, DatabaseResult]]
+
+
+def is_built(each: DatabaseResult) -> bool:
+    """Whether the database is there as its sources are; files that are refused may be left out, or
+    be in it as they were."""
+    if each.status != "failed":
+        return True
+    errors = [problem for problem in each.problems if problem.severity == "error"]
+    about_files = [each for each in errors if each.file and each.file != CDE_FILE]
+    return bool(each.problems) and len(errors) == len(about_files)
 
 
 class CompileResult(Planned, kw_only=True, frozen=True):
@@ -282,6 +293,18 @@ class CleanResult(Planned, kw_only=True, frozen=True):
     freed: Natural
     used: Annotated[Natural, Meta(description="by generations and contents, now")]
     quota: Natural
+
+
+class ListedDataset(Facts, kw_only=True, frozen=True):
+    """A dataset of a generation on one of its nodes, and whether researchers can use it now."""
+
+    pathology: str
+    dataset: str
+    node: str
+    available: Annotated[
+        bool | None, Meta(description="the engine answers queries of it; null: not known")
+    ]
+    reason: Annotated[Absent[str], Meta(description="why it is not available")] = UNSET
 
 
 class UnavailableDataset(Facts, kw_only=True, frozen=True):

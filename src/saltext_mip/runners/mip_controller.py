@@ -66,10 +66,12 @@ def refresh(
     Returns ``changed``, ``consolidate`` (as ``mip.consolidate``), ``compile`` (as ``mip.compile``),
     ``restarted`` (``[{"action", "thing", "node", "reason"}]``, restored services first),
     ``served`` (``true``, ``false`` with ``differences``, or null: unknown), ``held`` (changes that
-    are not made), ``removals`` (those that the controller would have held), ``unavailable``
-    (datasets that are listed and that no engine serves), ``problems``, ``conditions`` and ``last``.
-    Exit code 1 if a change waits for a decision, a node did not compile, something is not served, a
-    dataset is not available, or the answer to the question was no: nothing was changed.
+    are not made), ``removals`` (those that the controller would have held), ``datasets`` (those of
+    the generation, on each node, each with ``available`` and the reason if it is not),
+    ``unavailable`` (those that no engine serves), ``problems``, ``conditions`` and ``last``. Exit
+    code 1 if a change waits for a decision, a node did not compile, a database could not be built,
+    something is not served, a dataset is not available, or the answer to the question was no:
+    nothing was changed.
 
     CLI Example:
 

@@ -22,7 +22,7 @@ NODE_DOWN = "its node is down"
 ALIVE = ("starting", "running")  # states of a task that has a container
 # states of a task that has none yet: Swarm places it, pulls its image, waits until it may start
 COMING = ("new", "allocated", "pending", "assigned", "accepted", "preparing", "ready")
-START_PERIOD = 4.0  # seconds that a task must have run
+START_PERIOD = 4.0  # seconds that a task must have run; longer than docker_api.RESTART_DELAY
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from tests.support import cdes, commands, views
 from tests.support.cdes import variable
 from tests.support.commands import approve, consolidate, plan_refresh, refresh, request_refresh
 from tests.support.folders import Folders
+from tests.support.returns import text_of
 from tests.unit.pusher.conftest import cde, rows
 
 SERVICES = ("fed1-ms_exareme-master", "fed1-wk-h1_exareme")
@@ -51,6 +52,7 @@ class Engines:
         self.mends = 0
         self.unknown = False
         self.due: list[RestartItem] = []
+        self.unreadable: set[str] = set()
         self.served: dict[str, dict[str, tuple[str, ...]]] = {}
         self.restarts: list[list[tuple[str, str, str]]] = []
 
@@ -89,7 +91,9 @@ class Engines:
         for name, codes in last.pathologies.items():
             for code, nodes in codes.items():
                 have = set(self.served.get(name, {}).get(code, ()))
-                now = {n for n in nodes if n in again or n in have}
+                now = {
+                    n for n in nodes if (n in again and code not in self.unreadable) or n in have
+                }
                 self.served.setdefault(name, {})[code] = tuple(sorted(now))
         for name in list(self.served):
             codes = last.pathologies.get(name, {})
@@ -860,3 +864,63 @@ def test_a_suspension_says_who_why_and_until_when(fed: Folders) -> None:
     assert commands.resume(fed.pusher)["conditions"] == []
     assert Requests(fed.pusher.state).there() == {PROMPT}
     assert commands.resume(fed.pusher)["changed"] is False
+
+
+def test_a_database_that_cannot_be_built_is_a_failure_and_its_dataset_not_available(
+    fed: Folders, engines: Engines
+) -> None:
+    """What an engine has not read yet causes no restart either, until it is built."""
+    fed.declared["reactor"] = {"max_removed": 5}
+    fed.write("fed1-ms", "tbi", "CDEsMetadata.json", cde(code="tbi"))
+    fed.write("fed1-wk-h1", "tbi", "centre.csv", rows("centre"))
+    database = fed.data("fed1-wk-h1", "tbi", "datasets.db")
+    database.mkdir()
+    engines.unreadable = {"centre"}
+    result = refresh(fed.pusher)
+    assert (result["served"], result["retcode"]) == (True, 1)
+    (lacking,) = result["unavailable"]
+    assert (lacking["pathology"], lacking["dataset"]) == ("tbi", "centre")
+    assert lacking["reason"].startswith("its database could not be built: ")
+    assert (last(fed).kind, last(fed).reason) == ("temporary", "NotCompiled")
+    assert last(fed).message == "not compiled: tbi on fed1-wk-h1"
+    engines.restarts.clear()
+    assert refresh(fed.pusher)["retcode"] == 1
+    assert engines.restarts == []
+    database.rmdir()
+    engines.unreadable = set()
+    done = refresh(fed.pusher)
+    assert ("retcode" in done, done["unavailable"], done["served"]) == (False, [], True)
+    assert engines.restarts == [[("restart", "exareme", "fed1-wk-h1")]]
+    assert {each["dataset"] for each in done["datasets"] if each["available"]} == {
+        "edsd",
+        "ppmi",
+        "centre",
+    }
+
+
+def test_what_an_engine_has_read_stays_served_where_a_new_database_cannot_be_built(
+    fed: Folders, engines: Engines
+) -> None:
+    refresh(fed.pusher)
+    database = fed.data("fed1-wk-h1", "dementia", "datasets.db")
+    database.unlink()
+    database.mkdir()
+    engines.restarts.clear()
+    result = refresh(fed.pusher)
+    assert (result["retcode"], result["served"], result["unavailable"]) == (1, True, [])
+    assert (last(fed).reason, engines.restarts) == ("NotCompiled", [])
+
+
+def test_a_refused_file_fails_no_refresh_and_no_screen_calls_it_a_failure(
+    fed: Folders, engines: Engines
+) -> None:
+    refresh(fed.pusher)
+    fed.write("fed1-wk-h1", "dementia", "edsd.csv", "dataset,age\nedsd,old\n")
+    result = refresh(fed.pusher)
+    assert ("retcode" in result, result["served"], last(fed).kind) == (False, True, "done")
+    shown = text_of("refresh", result)
+    assert "1 database without all files: 1 file in the previous version." in shown
+    assert "previous version in use since" in shown
+    assert "fail" not in shown
+    last_line = "Generation 1 is served: all 2 datasets are available."
+    assert shown.splitlines()[-1] == last_line

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from msgspec import UNSET
 
@@ -17,11 +19,17 @@ from saltext_mip.results import (
     MembershipResult,
     NodeInfo,
     NodesResult,
+    is_built,
     value_or,
 )
 from saltext_mip.text import when
 
-COMPILED_STYLES: Mapping[str, Style] = {"compiled": "good", "current": "plain", "failed": "bad"}
+COMPILED_STYLES: Mapping[str, Style] = {
+    "compiled": "good",
+    "current": "plain",
+    "incomplete": "warn",
+    "failed": "bad",
+}
 
 
 def nodes(screen: Screen, value: NodesResult | CheckNodesResult | MembershipResult) -> None:
@@ -129,28 +137,45 @@ def databases(screen: Screen, found: Databases) -> None:
     """One line a node and pathology; below it all, whether any database was compiled."""
     _by_node(screen, found)
     screen.gap()
-    states = [each.status for of_node in found.values() for each in of_node.values()]
-    if failed := states.count("failed"):
-        screen.text(
-            f"{number(failed, 'database')} failed: files with errors are kept in their last good"
-            " version, or left out.",
-            style="bad",
-        )
-    elif made := states.count("compiled"):
+    every = [each for of_node in found.values() for each in of_node.values()]
+    made = sum(each.status == "compiled" for each in every)
+    unbuilt = sum(not is_built(each) for each in every)
+    without = [each for each in every if is_built(each) and each.status == "failed"]
+    if made:
         screen.text(f"{number(made, 'database')} compiled.", style="good")
-    else:
+    if without:
+        files = Counter(state for each in without for state in value_or(each.files, {}).values())
+        about = [f"{number(files[key], 'file')} {what}" for key, what in REFUSED if files[key]]
+        about = about or ["see the problems above"]
+        text = f"{number(len(without), 'database')} without all files: {', '.join(about)}."
+        screen.text(text, style="warn", hang=2)
+    if unbuilt:
+        text = f"{number(unbuilt, 'database')} could not be built: see the problems above."
+        screen.text(text, style="bad")
+    if not (made or without or unbuilt):
         screen.text("No change: all databases are current.", style="good")
+
+
+REFUSED: Sequence[tuple[Literal["out", "kept"], str]] = (
+    ("out", "left out"),
+    ("kept", "in the previous version"),
+)
 
 
 def _by_node(screen: Screen, found: Databases) -> None:
     for node, pathologies in found.items():
         screen.gap()
         screen.title(node)
-        rows = [(name, each.status, _made(each)) for name, each in pathologies.items()]
-        styles = [COMPILED_STYLES[each.status] for each in pathologies.values()]
+        rows = [(name, _status(each), _made(each)) for name, each in pathologies.items()]
+        styles = [COMPILED_STYLES[state] for _, state, _ in rows]
         screen.table(rows, indent=2, styles=styles)
         if not rows:
             screen.text("no pathologies", indent=2)
+
+
+def _status(each: DatabaseResult) -> str:
+    """``incomplete``: it could be built, and files are left out or in their previous version."""
+    return "incomplete" if each.status == "failed" and is_built(each) else each.status
 
 
 def _made(each: DatabaseResult) -> str:
@@ -161,7 +186,7 @@ def _made(each: DatabaseResult) -> str:
     if each.status == "compiled" and (seconds := value_or(each.seconds, 0.0)) >= 0.05:
         facts.append(f"{seconds:.1f} s")
     states: list[str] = [*value_or(each.files, {}).values()]
-    for state, what in (("kept", "kept in the last good version"), ("out", "left out")):
+    for state, what in REFUSED:
         if count := states.count(state):
             facts.append(f"{number(count, 'file')} {what}")
     return "; ".join(facts)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from saltext_mip.console.screens.consolidate import removals
 from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
-from saltext_mip.console.screens.text import Screen, Style
+from saltext_mip.console.screens.text import Screen, Style, number
 from saltext_mip.results import (
     ControllerResult,
     DecisionResult,
     Held,
     HoldDecision,
+    ListedDataset,
     RefreshResult,
     ReportedCondition,
     WakeResult,
+    is_built,
     value_or,
 )
-from saltext_mip.text import when
+from saltext_mip.text import first_of, when
 
 GRAVE = ("Held", "Stalled")
 
@@ -34,6 +38,9 @@ def refresh(screen: Screen, value: RefreshResult) -> None:
         removals(screen, value)
         held(screen, value.held)
         _done(screen, value)
+        conditions(screen, value.conditions)
+        _outcome(screen, value)
+        return
     conditions(screen, value.conditions)
 
 
@@ -115,20 +122,72 @@ def _done(screen: Screen, value: RefreshResult) -> None:
             did = "" if item.action == "restart" else f"{item.action} "
             thing = f"{did}{item.thing} on {item.node}"
             screen.text(f"{thing}: {item.reason}", indent=2, hang=2)
-    screen.gap()
     if value.served is False:
+        screen.gap()
         screen.title("Not served as consolidated:", style="bad")
         for text in value_or(value.differences, []):
             screen.text(text, indent=2, hang=2)
-        return
-    generation = value_or(value.generation, None)
-    outcome = f"Generation {generation} " + ("is served" if value.served else "remains in use")
+    datasets(screen, value_or(value.datasets, []))
+
+
+def datasets(screen: Screen, found: Sequence[ListedDataset]) -> None:
+    """What of the generation is available, by node; then what is not, and why."""
+    if there := [each for each in found if each.available]:
+        screen.gap()
+        screen.title("Available:")
+        by_node: dict[str, dict[str, list[str]]] = {}
+        for each in there:
+            by_node.setdefault(each.node, {}).setdefault(each.pathology, []).append(each.dataset)
+        screen.table(
+            [
+                (node, "; ".join(f"{name}: {first_of(codes, 20)}" for name, codes in below.items()))
+                for node, below in by_node.items()
+            ],
+            indent=2,
+        )
+    for available, heading in ((False, "Not available:"), (None, "Not known whether available:")):
+        lacking = [each for each in found if each.available is available]
+        if not lacking:
+            continue
+        screen.gap()
+        screen.title(heading, style="bad")
+        rows = [
+            (f"{each.pathology}: {each.dataset}", each.node, value_or(each.reason, ""))
+            for each in lacking
+        ]
+        screen.table(rows, indent=2, styles=["warn"] * len(rows))
+
+
+def counted_datasets(found: Sequence[ListedDataset]) -> str:
+    """``2 of 3 datasets are available``, or ``all 3 datasets are available``."""
+    all_, there = len(found), sum(each.available is True for each in found)
+    if all_ == there:
+        return "its dataset is available" if all_ == 1 else f"all {all_} datasets are available"
+    return f"{there} of {number(all_, 'dataset')} {'is' if there == 1 else 'are'} available"
+
+
+def _outcome(screen: Screen, value: RefreshResult) -> None:
+    """The last lines: true by themselves."""
+    screen.gap()
+    found = value_or(value.datasets, [])
+    text = f"Generation {value_or(value.generation, None)} "
+    style: Style = "good" if value.retcode is UNSET else "bad"
+    if value.served is None:
+        text += "is current; it is not known what is served"
+        style = "warn" if style == "good" else style
+    elif value.served:
+        lacking = any(not each.available for each in found)
+        text += "is served in part" if lacking else "is served"
+    else:
+        text += "is not served as consolidated"
+    if found:
+        text += f": {counted_datasets(found)}"
+    texts = [f"{text}."]
     if not value.changed:
-        outcome = f"No change. {outcome}"
-    lacking = value_or(value.unavailable, [])
-    if not lacking:
-        screen.text(f"{outcome}.", style="good")
-        return
-    screen.text(f"{outcome}, but for what is not available:", style="bad")
-    rows = [(f"{each.pathology}: {each.dataset}", each.node, each.reason) for each in lacking]
-    screen.table(rows, indent=2, styles=["warn"] * len(rows))
+        texts.insert(0, "No change.")
+    if waiting := sum(not isinstance(each.decided, HoldDecision) for each in value.held):
+        texts.append(f"{number(waiting, 'change')} wait{'s' if waiting == 1 else ''} for approval.")
+    built = [is_built(each) for below in value.compile.values() for each in below.values()]
+    if unbuilt := built.count(False):
+        texts.append(f"{number(unbuilt, 'database')} could not be built.")
+    screen.text(" ".join(texts), style=style)

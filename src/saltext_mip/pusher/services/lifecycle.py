@@ -101,6 +101,7 @@ def _change(
             only=list(up),
             timeout=max(deadline - time.monotonic(), 1.0),
             done=lambda view: not request.ends_services or _ended(view, ids),
+            first=None if done.changed else observe_services(pusher),
         )
         drain.remember(pusher, now)
         if done.changed:

@@ -10,8 +10,9 @@ nothing restarts and nothing is proven.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -23,8 +24,9 @@ from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher import control
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.services import join_token
-from saltext_mip.results import UnavailableDataset
+from saltext_mip.pusher.services import availability, join_token
+from saltext_mip.pusher.services.availability import Place
+from saltext_mip.results import ListedDataset
 from saltext_mip.storage.state import SERVED, read_state, write_state
 from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.swarm.engines.interface import (
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 NOT_SERVED = control.STALLED
 UNKNOWN = "ServedUnknown"
 NO_SERVICES = "No services are deployed: nothing was restarted, and what is served is unknown."
+NOTHING_LOST: Mapping[Place, str] = MappingProxyType({})
 LOOK = 15.0  # seconds to wait where it was waited for before and nothing restarted since
 
 
@@ -53,23 +56,23 @@ LOOK = 15.0  # seconds to wait where it was waited for before and nothing restar
 class Serving:
     """``proven``: whether all is proven to be served; ``None`` where that is not known, and then
     ``unknown`` has what the engine answered. ``restarted`` has also what was brought back.
-    ``unavailable`` is listed, and was not waited for: its node is absent, or its rows are gone."""
+    ``datasets`` are those that the generation lists, with what is known of each."""
 
     proven: bool | None = None
     restarted: tuple[PlanItem, ...] = ()
     differences: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unknown: str = ""
-    unavailable: tuple[UnavailableDataset, ...] = ()
+    datasets: tuple[ListedDataset, ...] = ()
 
 
 def serve(
     pusher: Pusher,
     *,
     absent: Collection[str] = (),
-    lost: Collection[tuple[str, str, str]] = (),
+    lost: Mapping[Place, str] = NOTHING_LOST,
     unlisted: Datasets = NO_DATASETS,
-    without_data: Collection[tuple[str, str, str]] = (),
+    without_data: Collection[Place] = (),
     again: bool = False,
     within: float = BACK,
 ) -> Serving:
@@ -79,7 +82,8 @@ def serve(
     absent
         nodes that did not tell what they have: they are left as they are
     lost
-        (node, pathology, dataset) that are listed and whose rows are gone with their folder
+        datasets that are listed and that no engine can read now, with the reason: they are served
+        where an engine has read them before, and nothing restarts or waits for the others
     unlisted
         datasets that databases have and the generation does not list: engines may serve them
     without_data
@@ -93,7 +97,7 @@ def serve(
     generation = pusher.store.last()
     if generation is None:
         return Serving()
-    generation = _without(generation, without_data)
+    listed = generation = _without(generation, without_data)
     from saltext_mip.pusher.services import drain, lifecycle, wait
 
     view = _deployed(pusher)
@@ -112,6 +116,7 @@ def serve(
         note = "The master's services are stopped: what is served is unknown."
         return Serving(restarted=restored, notes=(*notes, note))
     absent = {*absent, *stopped}
+    generation = _without(generation, _unread(pusher, lost))
     rollout = lifecycle.Rollout()
     if not view.served.unknown:
         items = _items(pusher, generation, absent)
@@ -120,15 +125,28 @@ def serve(
             remember(pusher, generation, absent=absent)
     done = (*restored, *(item.plan_item for item in rollout.done))
     wanted = _wanted(pusher.federation, generation, view.served, absent, lost)
-    away = tuple(_unavailable(pusher.federation, generation, wanted, stopped, lost))
     limit = min(within, LOOK) if again and not done else within
     left, served = wait.wait_served(
-        pusher, wanted, limit, lambda: recover(pusher), absent=absent, unlisted=unlisted
+        pusher,
+        wanted,
+        limit,
+        lambda: recover(pusher),
+        absent=absent,
+        unlisted=unlisted,
+        first=None if done or rollout.already else view,
+    )
+    datasets = tuple(
+        availability.listed_datasets(
+            pusher.federation,
+            listed,
+            served,
+            lambda place: lost.get(place) or stopped.get(place[0], ""),
+        )
     )
     if left and served.unknown:
-        return Serving(None, done, left, notes, served.error, away)
+        return Serving(None, done, left, notes, served.error, datasets)
     failed = rollout.failed if left else ()
-    return Serving(not left, done, (*left, *failed), notes, unavailable=away)
+    return Serving(not left, done, (*left, *failed), notes, datasets=datasets)
 
 
 def restored(pusher: Pusher) -> tuple[PlanItem, ...]:
@@ -241,7 +259,7 @@ def _wanted(
     generation: Generation,
     served: Served,
     absent: Collection[str],
-    lost: Collection[tuple[str, str, str]],
+    lost: Collection[Place],
 ) -> Datasets:
     """What the engine should serve; of absent nodes, and of what is lost, what it serves now."""
     out = {node.hostname for node in federation.nodes if node.id in absent}
@@ -260,7 +278,14 @@ def _wanted(
     return found
 
 
-def _without(generation: Generation, lacking: Collection[tuple[str, str, str]]) -> Generation:
+def _unread(pusher: Pusher, lost: Collection[Place]) -> set[Place]:
+    """Those that no engine has read before."""
+    seen = _seen(pusher)
+    read = {} if seen is None else seen.datasets
+    return {each for each in lost if each[2] not in read.get(each[0], {}).get(each[1], ())}
+
+
+def _without(generation: Generation, lacking: Collection[Place]) -> Generation:
     """The generation as if these datasets were not in it."""
     return replace(
         generation,
@@ -289,40 +314,12 @@ def _without(generation: Generation, lacking: Collection[tuple[str, str, str]]) 
     )
 
 
-STOPPED = "its services are stopped"
-ABSENT = "the node does not take part"
-DRAINED = "its node is "
-DECIDED = (STOPPED, DRAINED)  # how a reason begins that is an operator's decision
-
-
-def _unavailable(
-    federation: Federation,
-    generation: Generation,
-    wanted: Datasets,
-    stopped: Mapping[str, str],
-    lost: Collection[tuple[str, str, str]],
-) -> Iterator[UnavailableDataset]:
-    """What the generation lists and nobody serves now, and why."""
-    ids = {node.hostname: node.id for node in federation.nodes}
-    for name, codes in expected(federation, generation).items():
-        for code, hosts in codes.items():
-            for host in hosts:
-                if host in wanted.get(name, {}).get(code, ()):
-                    continue
-                node = ids[host]
-                if (node, name, code) in lost:
-                    why = "its folder on the node is gone"
-                elif node in stopped:
-                    why = stopped[node]
-                else:
-                    why = ABSENT
-                yield UnavailableDataset(pathology=name, dataset=code, node=node, reason=why)
-
-
 def _why_stopped(override: ServiceOverride) -> str:
     from saltext_mip.pusher.services.drain import why_drained
 
-    return f"{DRAINED}{why_drained(override)}" if override.word == "drained" else STOPPED
+    if override.word != "drained":
+        return availability.STOPPED
+    return f"{availability.DRAINED}{why_drained(override)}"
 
 
 def _by_host(datasets: Datasets) -> dict[str, set[tuple[str, str]]]:

@@ -14,7 +14,8 @@ from dataclasses import replace
 from saltext_mip.errors import MipError, NodesMissing
 from saltext_mip.pusher.context import Pusher, Waiting
 from saltext_mip.pusher.services import client
-from saltext_mip.pusher.services.client import ServicesView, condition_reason
+from saltext_mip.pusher.services.client import ServiceState, ServicesView, condition_reason
+from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.engines.interface import NO_DATASETS, Datasets, Served, differences
 from saltext_mip.swarm.observed import NODE_DOWN
 
@@ -26,6 +27,7 @@ REPORT_INTERVAL = 30.0  # seconds after which progress repeats what is waited fo
 PERMANENT_ERROR_WAIT = 12.0  # seconds for which a permanent error must last
 _NAMED = 3  # services that progress names while a job runs
 NODE_DOWN_WAIT = 45.0  # seconds; a manager takes half of it to see its nodes after a reboot
+STEADY = 2.0  # seconds between two observations of the same tasks: Docker's delay before a restart
 
 
 class Observer:
@@ -101,6 +103,44 @@ class _Report:
             self._when = now
 
 
+CONFIRMED = "it serves; a second observation confirms it"
+
+
+class Steady:
+    """Whether services stay up: two observations, :data:`STEADY` seconds apart, find the same tasks
+    serving. A task that is up has run for longer than Docker waits before it starts an ended one.
+
+    ``first`` is an earlier view, where nothing was started or restarted since: it counts.
+    """
+
+    def __init__(self, first: ServicesView | None = None) -> None:
+        self._first = first
+        self._tasks: Mapping[str, str | None] = {}
+        self._since: float | None = None
+
+    def lacking(self, view: ServicesView, names: Collection[str]) -> dict[str, str]:
+        """The reason by name, of those services that are not steady."""
+        waiting = {name: why for name, why in view.waiting().items() if name in names}
+        if waiting:
+            self._first = self._since = None
+            return waiting
+        tasks = {name: view.services[name].task for name in names}
+        first, self._first = self._first, None
+        if first is not None and not first.waiting().keys() & tasks.keys():
+            before = first.services
+            if all(name in before and before[name].task == tasks[name] for name in tasks):
+                return {}
+        now = time.monotonic()
+        restarted = {name for name, task in tasks.items() if self._tasks.get(name, task) != task}
+        if self._since is None or self._tasks != tasks:
+            self._tasks, self._since = tasks, now
+        elif now - self._since >= STEADY:
+            return {}
+        if restarted:
+            return dict.fromkeys(restarted, "it restarted while it was observed")
+        return dict.fromkeys(tasks, CONFIRMED)
+
+
 class JobProgress:
     """Progress of a job in which a node replaces services, such as engines one by one: which do not
     serve, why, and since when. It is called while the job runs.
@@ -152,23 +192,33 @@ def wait_served(
     *,
     absent: Collection[str] = (),
     unlisted: Datasets = NO_DATASETS,
+    first: ServicesView | None = None,
 ) -> tuple[tuple[str, ...], Served]:
-    """Wait until these datasets are proven to be served.
+    """Wait until these datasets are proven to be served, by engines that stay up (:class:`Steady`).
 
     Returns the differences left at the end of ``timeout``, and what is proven. ``again`` is called
     every :data:`RETRY_INTERVAL` while it waits. Nodes that are ``absent`` and down in the Swarm too
     are not waited for: what they served comes back with them. ``unlisted`` datasets may be served.
+    ``first`` is an earlier view, where nothing restarted since.
     """
     hosts = {node.id: node.hostname for node in pusher.federation.nodes if node.id in absent}
     deadline = time.monotonic() + timeout
     observer = Observer(pusher, deadline)
     next_retry = time.monotonic() + RETRY_INTERVAL
     report = _Report(pusher)
+    if first is not None and differences(wanted, first.served, unlisted=unlisted):
+        first = None
+    steady = Steady(first)
     while True:
         view = observer.observe()
         served = view.served
         down = {host for node, host in hosts.items() if view.down(node)}
         now = differences(wanted, served, apart_from=down, unlisted=unlisted)
+        waiting = {} if now else steady.lacking(view, _engines(pusher, view, wanted, down))
+        if _to_confirm(waiting):
+            time.sleep(POLL_INTERVAL)
+            continue
+        now = now or tuple(f"{name}: {why}" for name, why in waiting.items())
         if not now or time.monotonic() >= deadline:
             return now, served
         more = f" and {len(now) - 1} more" if now[1:] else ""
@@ -177,6 +227,19 @@ def wait_served(
             again()
             next_retry = time.monotonic() + RETRY_INTERVAL
         time.sleep(POLL_INTERVAL)
+
+
+def _engines(
+    pusher: Pusher, view: ServicesView, wanted: Datasets, down: Collection[str]
+) -> list[str]:
+    """The services by which these datasets are served."""
+    hosts = {host for codes in wanted.values() for each in codes.values() for host in each}
+    ids = {node.id for node in pusher.federation.workers if node.hostname in hosts - {*down}}
+    return [
+        name
+        for name, of in view.services.items()
+        if of.short in (KEYSTORE, MASTER) or (of.short == WORKER and of.node in ids)
+    ]
 
 
 def wait_replaced(pusher: Pusher, name: str, old_task: str | None, timeout: float) -> str:
@@ -220,7 +283,8 @@ def wait_up(
     """Wait until every declared service (of the nodes ``only``) serves and ``done`` is true.
 
     Returns the last view, and why a service does not serve, by name. An error that waiting does not
-    fix ends the wait. ``first`` is a view of a moment ago; ``again`` is called every
+    fix ends the wait. ``first`` is a view of a moment ago, and nothing was changed: if all serves
+    there, that is enough; else they must stay up (:class:`Steady`). ``again`` is called every
     :data:`RETRY_INTERVAL` while it waits.
     """
     deadline = time.monotonic() + timeout
@@ -228,15 +292,22 @@ def wait_up(
     next_retry = time.monotonic() + RETRY_INTERVAL
     since: dict[str, float] = {}
     report = _Report(pusher)
+    steady = Steady()
     while True:
-        now, first = first or observer.observe(), None
+        unchanged, now, first = first is not None, first or observer.observe(), None
         waiting = now.waiting(only)
         moment = time.monotonic()
+        if not waiting and done(now) and not unchanged:
+            up = [name for name, of in now.services.items() if of.up and _counts(of, only)]
+            waiting = steady.lacking(now, up)
         limits = {name: limit for name, why in waiting.items() if (limit := _wait_limit(why))}
         since = {name: since.get(name, moment) for name in limits}
         hopeless = {name for name, when in since.items() if moment - when >= limits[name]}
         if not waiting and done(now):
             return now, waiting
+        if _to_confirm(waiting):
+            time.sleep(POLL_INTERVAL)
+            continue
         if moment >= deadline or (hopeless and hopeless == set(waiting)):
             return now, waiting
         text = "; ".join(f"{name}: {why}" for name, why in sorted(waiting.items()))
@@ -245,6 +316,15 @@ def wait_up(
             again()
             next_retry = time.monotonic() + RETRY_INTERVAL
         time.sleep(POLL_INTERVAL)
+
+
+def _to_confirm(waiting: Mapping[str, str]) -> bool:
+    """Whether a second observation is all that is waited for: also after the deadline."""
+    return bool(waiting) and set(waiting.values()) == {CONFIRMED}
+
+
+def _counts(of: ServiceState, only: Sequence[str] | None) -> bool:
+    return of.declared and (only is None or of.node in only)
 
 
 def _declared(view: ServicesView) -> frozenset[str]:

@@ -16,6 +16,7 @@ from tests.unit.pusher.conftest import with_data
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not sleep between two observations."""
     monkeypatch.setattr(wait, "POLL_INTERVAL", 0.0)
+    monkeypatch.setattr(wait, "STEADY", 0.0)
 
 
 @pytest.fixture

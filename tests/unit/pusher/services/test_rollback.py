@@ -38,6 +38,7 @@ def _datasets(path: Path) -> list[str]:
 def twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
     """Served: generation 1 with edsd and ppmi, then generation 2 with late too."""
     monkeypatch.setattr(wait, "POLL_INTERVAL", 0.0)
+    monkeypatch.setattr(wait, "STEADY", 0.0)
     fed = with_data(Announcing(tmp_path))
     commands.consolidate(fed.pusher, Options())
     compile_federation(fed.pusher, timeout=0)

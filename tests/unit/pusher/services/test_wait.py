@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from saltext_mip.errors import NodesMissing
 from saltext_mip.pusher.services import client, deploy, lifecycle, wait
+from saltext_mip.pusher.survey import Options
+from saltext_mip.swarm import docker_api
+from saltext_mip.swarm.observed import START_PERIOD
 from saltext_mip.swarm.request import ServiceRequest
+from tests.support import commands
 from tests.support.services import Services
+from tests.unit.pusher.conftest import with_data
 
 ENGINE = "fed1-wk-h1_exareme"
 OTHER = "fed1-wk-h2_exareme"
 MASTER = "fed1-ms"
+CONFIRMED = 1  # a second observation finds the same tasks
 
 
 def restart(fed: Services, *nodes: str, slow: int) -> None:
@@ -33,12 +40,12 @@ def test_pillar_and_secrets_are_resolved_once_however_long_it_waits(fed: Service
     view, waiting = wait.wait_up(fed.pusher, timeout=60)
     assert waiting == {}
     assert view.services[ENGINE].serving is True
-    assert jobs(fed, "federation_node.services") == 20
+    assert jobs(fed, "federation_node.services") == 20 + CONFIRMED
     assert (fed.compiled, fed.refreshed) == (1, 1)
 
 
 def test_no_pillar_is_refreshed_where_nothing_is_waited_for(fed: Services) -> None:
-    wait.wait_up(fed.pusher, timeout=60)
+    wait.wait_up(fed.pusher, timeout=60, first=client.observe_services(fed.pusher))
     assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (1, 1, 0)
 
 
@@ -46,14 +53,22 @@ def test_a_view_of_a_moment_ago_has_resolved_them(fed: Services) -> None:
     restart(fed, "fed1-wk-h1", slow=5)
     first = client.observe_services(fed.pusher)
     wait.wait_up(fed.pusher, timeout=60, first=first)
-    assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (5, 1, 1)
+    assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (
+        5 + CONFIRMED,
+        1,
+        1,
+    )
 
 
 def test_waiting_for_datasets_resolves_them_once_too(fed: Services) -> None:
     restart(fed, "fed1-wk-h1", slow=20)
     wanted = {"dementia": {"edsd": ("fed1-wk-h1",), "ppmi": ("fed1-wk-h2",)}}
     assert wait.wait_served(fed.pusher, wanted, 60)[0] == ()
-    assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (20, 1, 1)
+    assert (jobs(fed, "federation_node.services"), fed.compiled, fed.refreshed) == (
+        20 + CONFIRMED,
+        1,
+        1,
+    )
 
 
 def test_a_copy_that_cannot_be_refreshed_is_not_used(
@@ -62,7 +77,7 @@ def test_a_copy_that_cannot_be_refreshed_is_not_used(
     monkeypatch.setattr(fed, "_refresh_pillar", lambda node, **_: False)
     restart(fed, "fed1-wk-h1", slow=5)
     assert wait.wait_up(fed.pusher, timeout=60)[1] == {}
-    assert (jobs(fed, "federation_node.services"), fed.compiled) == (5, 5)
+    assert (jobs(fed, "federation_node.services"), fed.compiled) == (5 + CONFIRMED, 5 + CONFIRMED)
 
 
 def test_a_copy_that_declares_other_services_is_not_used(
@@ -81,7 +96,7 @@ def test_a_copy_that_declares_other_services_is_not_used(
     restart(fed, "fed1-wk-h1", slow=5)
     view, waiting = wait.wait_up(fed.pusher, timeout=60)
     assert (waiting, "switched-off" in view.services) == ({}, False)
-    assert fed.refreshed == 2
+    assert fed.refreshed == 2 + CONFIRMED
 
 
 def test_a_master_that_is_busy_is_asked_again(
@@ -289,3 +304,75 @@ def test_a_refused_port_is_waited_for_and_a_silent_one_is_not(
     expected = {"frontend": "it runs, but does not serve yet (port 80 of a-host)"}
     assert waiting == (expected if serving is False else {})
     assert view.silent() == ({} if serving is False else {"frontend": "port 80 of a-host"})
+
+
+class Replacing(Services):
+    """The task of one engine is another one at each observation, up to so many."""
+
+    replaced = 0
+
+    def _services(self, *arguments: Any, **keywords: Any) -> Any:
+        value = super()._services(*arguments, **keywords)
+        task = self.tasks.get(ENGINE)
+        if self.replaced and task is not None:
+            self.replaced -= 1
+            task.id += "'"
+        return value
+
+
+@pytest.fixture
+def dying(tmp_path: Path) -> Replacing:
+    fed = with_data(Replacing(tmp_path))
+    commands.consolidate(fed.pusher, Options())
+    deploy.deploy(fed.pusher)
+    fed.asked.clear()
+    return fed
+
+
+WANTED = {"dementia": {"edsd": ("fed1-wk-h1",), "ppmi": ("fed1-wk-h2",)}}
+
+
+def test_what_is_served_is_observed_twice_with_the_same_tasks(dying: Replacing) -> None:
+    dying.replaced = 5
+    assert wait.wait_served(dying.pusher, WANTED, 60)[0] == ()
+    assert jobs(dying, "federation_node.services") == 5 + 1 + CONFIRMED
+
+
+def test_services_that_are_up_are_observed_twice_with_the_same_tasks(dying: Replacing) -> None:
+    dying.replaced = 5
+    assert wait.wait_up(dying.pusher, timeout=60)[1] == {}
+    assert jobs(dying, "federation_node.services") == 5 + 1 + CONFIRMED
+
+
+def test_an_engine_that_ends_again_and_again_is_named(dying: Replacing) -> None:
+    dying.replaced = 10**6
+    why = "it restarted while it was observed"
+    assert wait.wait_served(dying.pusher, WANTED, 0)[0] == (f"{ENGINE}: {why}",)
+    assert wait.wait_up(dying.pusher, timeout=0)[1] == {ENGINE: why}
+
+
+def test_where_nothing_restarted_an_earlier_observation_counts(fed: Services) -> None:
+    first = client.observe_services(fed.pusher)
+    fed.asked.clear()
+    assert wait.wait_served(fed.pusher, WANTED, 60, first=first)[0] == ()
+    assert jobs(fed, "federation_node.services") == 1
+    restart(fed, "fed1-wk-h1", slow=0)
+    assert wait.wait_served(fed.pusher, WANTED, 60, first=first)[0] == ()
+    assert jobs(fed, "federation_node.services") == 1 + CONFIRMED
+
+
+def test_an_engine_without_a_task_does_not_serve_whatever_its_keys_tell(fed: Services) -> None:
+    """The master's list of engines and the keystore are those of a moment ago."""
+    observed = fed._services
+
+    def before_it_was_noticed(*arguments: Any, **keywords: Any) -> Any:
+        value = observed(*arguments, **keywords)
+        value["services"][ENGINE] |= {"up": False, "serving": False, "error": "exit code 137"}
+        return value
+
+    fed._services = before_it_was_noticed  # type: ignore[method-assign]
+    assert wait.wait_served(fed.pusher, WANTED, 0)[0] == (f"{ENGINE}: exit code 137",)
+
+
+def test_a_task_that_ends_at_once_never_counts_as_up() -> None:
+    assert START_PERIOD > docker_api.RESTART_DELAY / 1e9
