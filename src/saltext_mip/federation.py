@@ -51,6 +51,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
             },
         },
         "reactor": {"settle": 30, "missing_worker": "keep", "max_removed": 1, "resync": 900},
+        "watch": {"every": 60},
         "ssh": {"user": "mipadmin", "port": 22},
     }
 )

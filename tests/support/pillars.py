@@ -25,7 +25,11 @@ def declaration(root: Path, name: str, *, index: int, workers: int) -> dict[str,
     for node, facts in nodes.items():
         if facts["role"] != "ui":
             facts["data_path"] = str(root / node / "data" / name)
-    return {"nodes": nodes, "ui_path": str(root / f"{name}-ui" / "mip/Federation")}
+    return {
+        "nodes": nodes,
+        "ui_path": str(root / f"{name}-ui" / "mip/Federation"),
+        "watch": {"every": 0},  # each observation is a job on every node
+    }
 
 
 def write(folder: Path, pusher: str, declared: Mapping[str, Mapping[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from saltext_mip.bridge.jobs import Nodes
 from saltext_mip.bridge.master import has_controller, master_problems
 from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.progress import progress
-from saltext_mip.federation import pick
+from saltext_mip.federation import Federation, pick
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher.availability import last_heard
 from saltext_mip.pusher.context import Pusher
@@ -26,9 +26,14 @@ from saltext_mip.secret import Secret
 
 
 @contextmanager
-def open_pusher(opts: Mapping[str, Any], federation: str | None) -> Iterator[Pusher]:
-    """The pusher's surroundings for one command on that federation."""
-    chosen = pick(declared(opts), federation)
+def open_pusher(
+    opts: Mapping[str, Any], federation: str | None, *, chosen: Federation | None = None
+) -> Iterator[Pusher]:
+    """The pusher's surroundings for one command on that federation.
+
+    ``chosen`` is its declaration where the caller has compiled the pillar already.
+    """
+    chosen = chosen or pick(declared(opts), federation)
     state = chosen.state(Path(opts["root_dir"]))
     addresses = {node.id: node.address for node in chosen.nodes}
     with Nodes(opts, addresses=addresses, heard=lambda: last_heard(state)) as nodes:

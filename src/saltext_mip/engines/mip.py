@@ -1,9 +1,11 @@
 """
-The controller: it refreshes a federation on request, and now and then without one.
+The controller: it refreshes a federation on request, and now and then without one. And the
+observer: it observes the federation every ``watch: every`` seconds (``mip.status``).
 
-It does not listen on the bus: requests are files that reactions and operators leave. Each
-federation of the pillar has its timers (``reactor`` in the pillar) and at most one refresh at a
-time, in a process of its own. ``salt-run mip.setup`` puts it into the master's configuration:
+The controller does not listen on the bus: requests are files that reactions and operators leave.
+Each federation of the pillar has its timers (``reactor`` in the pillar) and at most one refresh at
+a time, in a process of its own; each observation is in one of its own, too. ``salt-run mip.setup``
+puts the engine into the master's configuration:
 
 .. code-block:: yaml
 
@@ -13,6 +15,7 @@ time, in a process of its own. ``salt-run mip.setup`` puts it into the master's 
 
 import logging
 import multiprocessing
+import os
 import random
 import signal
 import time
@@ -20,6 +23,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import to_builtins
+from salt.exceptions import SaltException
 from salt.utils.process import appendproctitle
 
 from saltext_mip.bridge.execution import os_error_text
@@ -31,14 +36,20 @@ from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher import control, refresh, roles
 from saltext_mip.pusher.services import drain
+from saltext_mip.pusher.status import report
 from saltext_mip.storage.lock import release_in_fork
+from saltext_mip.watch import observation
+from saltext_mip.watch.observer import Observer
+from saltext_mip.watch.settings import WatchSettings
 
 __virtualname__ = "mip"
 
 log = logging.getLogger(__name__)
 
 DECLARED_EVERY = 120.0  # seconds after which the pillar is compiled again
+LONGEST = 900.0  # seconds of one observation, which is ended then
 ACTOR = "controller"
+OBSERVER = "observer"
 
 
 def __virtual__():
@@ -52,26 +63,33 @@ def start(interval=0.5):
     interval
         Seconds after which requests and the clock are checked again.
     """
-    controllers = {}
+    controllers, observers = {}, {}
     reported = {}
     due = 0.0
     while True:
         now = time.monotonic()
         if now >= due:
             due = now + DECLARED_EVERY
-            controllers = _controllers(controllers)
+            controllers, observers = _declare(controllers, observers)
         for name, controller in controllers.items():
-            try:
-                controller.prepare()
-                action = controller.tick(time.time(), random.random())  # noqa: S311 - no secret
-            except (MipError, OSError) as exc:
-                _report_once(reported, name, exc)
-                continue
-            if reported.pop(name, None) is not None:
-                log.info("mip: the controller of %s works again", name)
-            if action != "nothing":
-                log.info("mip: %s of %s begins", action, name)
+            _control(name, controller, reported)
+        for observer in observers.values():
+            observer.tick(now)
         time.sleep(interval)
+
+
+def _control(name, controller, reported):
+    """One step of a controller."""
+    try:
+        controller.prepare()
+        action = controller.tick(time.time(), random.random())  # noqa: S311 - no secret
+    except (MipError, OSError) as exc:
+        _report_once(reported, name, exc)
+        return
+    if reported.pop(name, None) is not None:
+        log.info("mip: the controller of %s works again", name)
+    if action != "nothing":
+        log.info("mip: %s of %s begins", action, name)
 
 
 def _report_once(reported, name, error):
@@ -87,22 +105,24 @@ def _report_once(reported, name, error):
         log.error("mip: the controller of %s: %s", name, text)
 
 
-def _controllers(before):
-    """One for each declared federation; existing ones are kept."""
+def _declare(before, observing):
+    """A controller and an observer for each declared federation; existing ones are kept."""
     try:
         found = declared(__opts__)
     except (MipError, OSError) as exc:
         log.error("mip: the last declaration remains in use: %s", exc)
-        return before
+        return before, observing
     root = Path(__opts__["root_dir"])
-    controllers = {}
+    controllers, observers = {}, {}
     for name, federation in found.items():
         state = federation.state(root)
         controllers[name] = before.get(name) or _controller(name, state)
         controllers[name].declare(Declared.of(federation))
+        observers[name] = observing.get(name) or Observer()
+        observers[name].declare(WatchSettings.of(federation), _observation(federation))
     for name in before.keys() - controllers.keys():
         before[name].release()
-    return controllers
+    return controllers, observers
 
 
 def _controller(name, state):
@@ -151,4 +171,48 @@ def _work(name, state, action, run, asked):
         raise SystemExit(1) from None
     except OSError as exc:  # its state cannot be written, nor can an outcome be recorded there
         log.warning("mip: %s of %s: %s", action, name, os_error_text(exc))
+        raise SystemExit(1) from None
+
+
+def _observation(federation):
+    """What starts an observation of the federation as it is declared now."""
+
+    def observe(failing):
+        context = multiprocessing.get_context("fork")
+        work = context.Process(target=_observe, args=(federation, failing))
+        work.start()
+        return work
+
+    return observe
+
+
+def _observe(federation, failing):
+    """One observation, in a process of its own. Its error is logged unless the last one failed."""
+    release_in_fork()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)  # then the system ends this process
+    appendproctitle(f"observation of {federation.name}")
+    os.nice(5)  # commands and refreshes come first
+    settings = WatchSettings.of(federation)
+    try:
+        with open_pusher(__opts__, federation.name, chosen=federation) as pusher:
+            quiet = replace(pusher, actor=OBSERVER, progress=lambda _: None)
+            began, at = time.monotonic(), _now()
+            found = report.status(quiet)
+            seconds = time.monotonic() - began
+            _, changes = observation.record(
+                quiet.state, found, at=at, seconds=seconds, every=settings.every
+            )
+            for change in changes:
+                quiet.record("condition", about=change.type, message=change.text, actor="")
+                quiet.fire("condition", to_builtins(change))
+    except (MipError, OSError, SaltException) as exc:
+        text = os_error_text(exc) if isinstance(exc, OSError) else str(exc)
+        log.log(
+            logging.DEBUG if failing else logging.WARNING,
+            "mip: %s is not observed; its last status remains: %s",
+            federation.name,
+            text,
+        )
         raise SystemExit(1) from None

@@ -55,6 +55,7 @@ EVENT_TYPES: Mapping[str, str] = {
     "missing": "a node stopped responding",
     "back": "the node responded again",
     "forged": "answers in the node's name that were not its own were ignored; once a day",
+    "condition": "the observer found a condition with another status or reason",
 }
 
 

@@ -24,6 +24,7 @@ from saltext_mip.results.common import (
     value_or,
 )
 from saltext_mip.results.controller import (
+    ConditionChange,
     ControllerResult,
     ControllerState,
     DecisionResult,
@@ -99,6 +100,7 @@ from saltext_mip.results.nodes import (
 from saltext_mip.results.services import (
     DeployedNode,
     MemberInfo,
+    Observed,
     PathologyStatus,
     ServiceInfo,
     ServicesResult,
@@ -118,6 +120,7 @@ __all__ = [
     "CleanResult",
     "CodebookResult",
     "CompileResult",
+    "ConditionChange",
     "ConsolidateResult",
     "ContainerInfo",
     "ControllerResult",
@@ -154,6 +157,7 @@ __all__ = [
     "NodeInfo",
     "NodeLog",
     "NodesResult",
+    "Observed",
     "Override",
     "PathologyResult",
     "PathologyStatus",

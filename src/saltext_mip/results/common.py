@@ -73,6 +73,13 @@ class ReportedProblem(Facts, kw_only=True, frozen=True):
     message: str
     hint: str
     contact: Annotated[str | None, Meta(description="whom to call at the node's hospital")]
+    since: Annotated[
+        Absent[Moment], Meta(description="when the observer first saw it, or that it was gone")
+    ] = UNSET
+    state: Annotated[
+        Absent[Literal["new", "open", "resolved"]],
+        Meta(description="new: for less than a day"),
+    ] = UNSET
 
     @classmethod
     def of(cls, problem: Problem, contact: str | None = None) -> ReportedProblem:

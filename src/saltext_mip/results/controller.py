@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta
 
+from saltext_mip.conditions import Status
 from saltext_mip.plans import PlanItem
 from saltext_mip.results.common import (
     Absent,
@@ -176,6 +177,7 @@ EventKind = Literal[
     "missing",
     "back",
     "forged",
+    "condition",
 ]
 
 
@@ -210,6 +212,24 @@ class Event(Facts, kw_only=True, frozen=True):
             generation=generation,
             number=0,
         )
+
+
+class ConditionChange(Facts, kw_only=True, frozen=True):
+    """A condition whose status or reason changed: the data of the event ``mip/<fed>/condition``."""
+
+    federation: str
+    type: str
+    status: Status
+    reason: Annotated[str, Meta(description="empty: it is true no longer")]
+    was_status: Annotated[Status | None, Meta(description="null: nothing was known")]
+    was_reason: str | None
+
+    @property
+    def text(self) -> str:
+        """The change as a line of ``mip events``."""
+        now = f"{self.status} {self.reason}".strip()
+        before = f"{self.was_status} {self.was_reason}".strip() if self.was_status else "not known"
+        return f"{now}, was {before}"
 
 
 class EventsResult(Result, kw_only=True, frozen=True):

@@ -11,6 +11,7 @@ from saltext_mip.results.common import (
     Absent,
     Datasets,
     Facts,
+    Moment,
     Planned,
     ReportedCondition,
     ReportedProblem,
@@ -78,6 +79,14 @@ class PathologyStatus(Facts, kw_only=True, frozen=True):
     generation: int | None
 
 
+class Observed(Facts, kw_only=True, frozen=True):
+    """Which observation a status is."""
+
+    at: Annotated[Moment, Meta(description="when it began")]
+    seconds: Annotated[float, Meta(ge=0, description="how long it took")]
+    next: Annotated[Moment, Meta(description="when the next one is due")]
+
+
 class StatusResult(Result, kw_only=True, frozen=True):
     """What ``mip.status`` returns."""
 
@@ -91,4 +100,11 @@ class StatusResult(Result, kw_only=True, frozen=True):
     services: dict[str, ServiceInfo]
     pathologies: dict[str, PathologyStatus]
     problems: list[ReportedProblem]
+    resolved: Annotated[
+        Absent[list[ReportedProblem]],
+        Meta(description="problems that are gone since less than a day, where the observer runs"),
+    ] = UNSET
     notes: Absent[list[str]] = UNSET
+    observed: Annotated[
+        Absent[Observed], Meta(description="of the observer's; not set: observed now")
+    ] = UNSET

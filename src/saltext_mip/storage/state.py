@@ -45,6 +45,8 @@ CONTROLLER = "controller.json"  # the controller's timers
 LAST_REFRESH = "refreshed.json"  # how the last refresh ended
 HOLDS = "holds.json"  # the changes that wait for a decision, and the files that they keep
 DECISIONS = "decisions"  # a folder: what operators decided about each of them
+WATCH = "watch"  # a folder: what the observer writes
+OBSERVED = "watch/status.json"  # the last observation
 
 CHECKED_DECLARATION = "mip-declaration.sha256"  # in Salt's cache: the last one that was valid
 

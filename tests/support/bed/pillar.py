@@ -55,6 +55,7 @@ def declaration(
         "nodes": nodes,
         "services": services,
         "swarm": {"network": {"encrypted": False}},
+        "watch": {"every": 0},
     }
     if settle is not None:
         value["reactor"] = {"settle": settle}

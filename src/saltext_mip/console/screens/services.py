@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import UNSET
+
 from saltext_mip.conditions import OFF
 from saltext_mip.console.screens.nodes import disabled, drained, observed
 from saltext_mip.console.screens.plan import plan
@@ -11,14 +13,16 @@ from saltext_mip.console.screens.refresh import GRAVE
 from saltext_mip.console.screens.text import Screen, Style
 from saltext_mip.results import (
     ReportedCondition,
+    ReportedProblem,
     ServiceInfo,
     ServicesResult,
     StatusResult,
     value_or,
 )
-from saltext_mip.text import when
+from saltext_mip.text import first_of, when
 
 LOG_LINES = 3
+NEWS = 5  # problems that a line names
 SERVES: Mapping[str, Style] = {
     "serving": "good",
     "completed": "good",
@@ -46,6 +50,7 @@ def service_changes(screen: Screen, value: ServicesResult) -> None:
 
 def status(screen: Screen, value: StatusResult) -> None:
     """The summary first, then each condition, the services, the nodes and the pathologies."""
+    _news(screen, value)
     screen.gap()
     screen.title(f"{value.health}, {value.sync}", style="good" if value.ok else "bad")
     for each in value.conditions:
@@ -54,6 +59,25 @@ def status(screen: Screen, value: StatusResult) -> None:
     services(screen, value.services)
     _members(screen, value)
     _pathologies(screen, value)
+
+
+def _news(screen: Screen, value: StatusResult) -> None:
+    """What differs from yesterday, where the observer knows it."""
+    if value.resolved is UNSET:
+        return
+    new = [each for each in value.problems if each.state == "new" and each.severity != "note"]
+    gone = [each for each in value.resolved if each.severity != "note"]
+    for text, found in (("New since yesterday", new), ("Resolved since yesterday", gone)):
+        if found:
+            places = dict.fromkeys(f"{each.rule} ({_place(each, value)})" for each in found)
+            screen.gap()
+            screen.text(f"{text}: {first_of(list(places), NEWS)}", hang=2)
+
+
+def _place(problem: ReportedProblem, value: StatusResult) -> str:
+    node = value.nodes.get(problem.node or "")
+    short = node.short if node else problem.node or value.federation
+    return "/".join(filter(None, (short, problem.pathology, problem.file)))
 
 
 def services(screen: Screen, found: Mapping[str, ServiceInfo]) -> None:

@@ -37,6 +37,7 @@ from saltext_mip.rules import RULES
 from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
 from saltext_mip.swarm.engines.interface import expected
 from saltext_mip.text import first_of
+from saltext_mip.watch import observation
 
 
 def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> StatusResult:
@@ -61,6 +62,9 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> St
     sync, health = conditions.axes(settled)
     ready = next(condition for condition in settled if condition.type == "Ready")
     ok = ready.status == "True"
+    problems, resolved = observation.annotated(
+        pusher.state, pusher.report(_problems(pusher, snapshot)), pusher.now()
+    )
     return StatusResult(
         federation=pusher.federation.name,
         ok=ok,
@@ -71,7 +75,8 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> St
         nodes=_nodes(pusher, snapshot),
         services=_services(snapshot),
         pathologies=_pathologies(pusher, snapshot),
-        problems=pusher.report(_problems(pusher, snapshot)),
+        problems=problems,
+        resolved=UNSET if resolved is None else resolved,
         retcode=1 if check and not ok else UNSET,
     )
 
