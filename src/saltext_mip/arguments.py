@@ -38,7 +38,7 @@ def duration(given: Any) -> timedelta:
     try:
         return timedelta(seconds=float(match[1]) * UNITS[match[2] or "s"])
     except OverflowError:
-        raise Misuse(f"duration is too long: {given!r:.40}.") from None
+        raise Misuse(f"duration= is too long: {given!r:.40}.") from None
 
 
 def moment(given: Any, now: float) -> float | None:
@@ -100,7 +100,7 @@ def limit_or_all(given: Any, what: str) -> int:
     """A number of ``what`` (``events``), or 0 for all of them."""
     if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
         return given
-    raise Misuse(f"limit must be a number of {what}, or 0 for all.")
+    raise Misuse(f"limit= must be a number of {what}, or 0 for all.")
 
 
 def generation_number(given: Any) -> int:

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 # letters of other alphabets that look like Latin ones
 _LATIN = str.maketrans("АВЕКМНОРСТХаеорсухі", "ABEKMHOPCTXaeopcyxi")
+
+
+_RUNNER = re.compile(
+    r"\bsalt-call (?:--\S+ )*mip\.\S+|(?<![\w./@-])(?<!salt-run )(?<!state\.apply )(?<!' )"
+    r"mip\.(?P<function>[a-z_]+)(?!\w|\.\w|:)"
+)
+
+
+def with_salt_run(text: str, functions: Collection[str]) -> str:
+    """The text with each call of one of the runner's ``functions`` as a line that can be typed."""
+
+    def call(found: re.Match[str]) -> str:
+        known = found["function"] in functions
+        return f"salt-run mip.{found['function']}" if known else found[0]
+
+    return _RUNNER.sub(call, text)
 
 
 def shown(text: str, most: int | None = None) -> str:

@@ -87,6 +87,7 @@ def raising(error: BaseException) -> Any:
         (salt.exceptions.SaltReqTimeoutError("the master does not answer"), "does not answer"),
         (MipError("of a\x1b[2J node"), r"of a\\x1b\[2J node"),
         (SystemExit(0), "interrupted"),
+        (MipError("run mip.enable node=ms first."), "^run salt-run mip.enable node=ms first.$"),
     ],
 )
 def test_whatever_fails_in_a_runner_is_one_error_that_salt_run_exits_with_1_for(
@@ -100,7 +101,7 @@ def test_whatever_fails_in_a_runner_is_one_error_that_salt_run_exits_with_1_for(
 
 @pytest.mark.parametrize("timeout", ["soon", -1, None, True, float("nan"), float("inf")])
 def test_a_timeout_is_a_number_of_seconds(opts: dict[str, Any], timeout: Any) -> None:
-    with pytest.raises(MipRunnerError, match="timeout must be a number of seconds"):
+    with pytest.raises(MipRunnerError, match="timeout= must be a number of seconds"):
         raising(ValueError())(timeout=timeout)
 
 

@@ -12,8 +12,9 @@ import salt.config
 import salt.output
 
 from saltext_mip import results
+from saltext_mip.console.cli.spelling import as_runner
 from saltext_mip.console.screens.render import render
-from saltext_mip.console.screens.text import as_runner, spelled
+from saltext_mip.console.screens.text import spelled
 from tests.support.returns import NAMES, example, value
 
 

@@ -18,7 +18,7 @@ import salt.exceptions
 from saltext_mip import results
 from saltext_mip.bridge.execution import os_error_text
 from saltext_mip.errors import MipError, Unexpected
-from saltext_mip.text import shown
+from saltext_mip.text import shown, with_salt_run
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,8 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
         try:
             value = function(*bound.args, **bound.kwargs)
         except (MipError, salt.exceptions.SaltException) as exc:
-            raise MipRunnerError("\n".join(map(shown, str(exc).split("\n")))) from None
+            text = with_salt_run(str(exc), results.COMMANDS)
+            raise MipRunnerError("\n".join(map(shown, text.split("\n")))) from None
         except (SystemExit, KeyboardInterrupt):
             raise MipRunnerError(f"mip.{name}: interrupted") from None
         except OSError as exc:
@@ -78,4 +79,4 @@ def _check_switch(name: str, argument: str, value: Any) -> None:
 def _check_seconds(name: str, argument: str, value: Any) -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
     if not good:
-        raise MipRunnerError(f"mip.{name}: {argument} must be a number of seconds, 0 or more.")
+        raise MipRunnerError(f"mip.{name}: {argument}= must be a number of seconds, 0 or more.")

@@ -18,8 +18,9 @@ import msgspec
 import salt.utils.color
 
 from saltext_mip import results
+from saltext_mip.console.cli.spelling import as_runner
 from saltext_mip.console.screens.render import render
-from saltext_mip.console.screens.text import as_runner, spelled
+from saltext_mip.console.screens.text import spelled
 
 __virtualname__ = "mip"
 

@@ -1,7 +1,7 @@
-"""Advice in the spelling of the caller: what texts name as ``salt-run mip.…`` is ``mip …`` here.
+"""Advice in the spelling of the caller: ``mip …`` in the command ``mip``, else ``salt-run mip.…``.
 
-Texts are written once, as a call of Salt's runner. Names of actions and options come from the
-actions themselves.
+Texts are written once, in either spelling. Names of actions and options come from the actions
+themselves.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from functools import cache
 from saltext_mip.console.cli.action import Action, Option
 from saltext_mip.console.cli.commands import ACTIONS
 from saltext_mip.console.cli.parser import COMMON
+from saltext_mip.results import COMMANDS
+from saltext_mip.text import with_salt_run
+
+#: Options that no function of the runner has.
+OF_MIP_ALONE = {"export", "follow", "interval", "only_problems", "template", "watch"}
 
 _VALUE = r"(?:'[^']*'|<[^>]*>|[^\s;,()]+)"
 _CALL = re.compile(
@@ -25,6 +30,8 @@ _CALL = re.compile(
     # an option alone, as advice has it; no other: names of files are not respelled
     r"|(?<![\w./-])(?P<bare>limit=0|(?:dry_run|force|guard|prune|strict|yes)=True"
     r"|missing_worker=(?:fail|keep|skip)|keep=<number>)(?![\w/])"
+    # an argument that is named, as errors do
+    r"|(?<![\w./-])(?P<named>at|duration|limit|lines|node|pathology|since|timeout)=(?=[\s.,;])"
 )
 _ARGUMENT = re.compile(r"([a-z_]+)=(" + _VALUE + r")")
 
@@ -34,9 +41,77 @@ def as_mip(text: str) -> str:
     return _CALL.sub(_respelled, text) if "mip." in text or "=" in text else text
 
 
+def as_runner(text: str) -> str:
+    """The text with each action of ``mip`` that a runner function does, and each call of one, as a
+    line that can be typed: ``salt-run mip.…``."""
+    if "mip " in text:
+        text = _lines().sub(_as_call, text)
+    if "--" in text:
+        text = _BARE_FLAG.sub(lambda found: _argument_of(found[0], _bare_flags()), text)
+    return with_salt_run(text, COMMANDS)
+
+
+_FLAG = r" --[a-z-]+(?: (?!--)[\w.<>…'-]*[\w>…'])?"
+_BARE_FLAG = re.compile(
+    r"(?<![\w=-])--(?:dry-run|guard|online-cdes|missing-worker (?:fail|keep|skip))(?![\w-])"
+    # these are other programs' too
+    r"|(?<![\w=-])(?<!\w )--(?:force|prune|strict|yes)(?![\w-])"
+)
+
+
+@cache
+def _lines() -> re.Pattern[str]:
+    """Any action that a function of the runner does, with options."""
+    names = sorted(_functions(), key=len, reverse=True)
+    return re.compile(
+        rf"(?<![\w./-])mip (?P<name>{'|'.join(map(re.escape, names))})(?![\w/-]|\.\w)"
+        rf"(?P<given>(?:{_FLAG})*)"
+    )
+
+
+@cache
+def _functions() -> dict[str, Action]:
+    """The actions that are a call of their function, by name."""
+    meant = _actions()
+    return {
+        action.name: action
+        for action in ACTIONS
+        if action.function and action.handler is meant[action.function].handler
+    }
+
+
+def _as_call(found: re.Match[str]) -> str:
+    action = _functions()[found["name"]]
+    options = {flag: one for one in (*COMMON.values(), *action.options) for flag in one.flags}
+    given = re.findall(_FLAG, found["given"])
+    named = [options.get(each.split()[0]) for each in given]
+    if any(option is None or option.name in OF_MIP_ALONE for option in named):
+        return found[0]
+    arguments = (_argument_of(each.strip(), options) for each in given)
+    return " ".join((f"salt-run mip.{action.function}", *arguments))
+
+
+def _argument_of(text: str, flags: Mapping[str, Option]) -> str:
+    """``--node wk1`` as ``node=wk1``, ``--dry-run`` as ``dry_run=True``."""
+    flag, _, value = text.partition(" ")
+    option = flags[flag]
+    switch = option.more.get("action")
+    if switch in ("store_true", "store_false"):
+        on = f"{option.name}={switch == 'store_true'}"
+        return f"{on} {value}" if value else on
+    return f"{option.name}={value}"
+
+
+@cache
+def _bare_flags() -> dict[str, Option]:
+    return {flag: option for option in _bare_options().values() for flag in option.flags}
+
+
 def _respelled(found: re.Match[str]) -> str:
     if found["node"]:
         return found[0]
+    if found["named"]:
+        return _named_option(found["named"])
     if found["bare"]:
         return _argument(found["bare"], _bare_options())
     action = _actions().get(found["function"])
@@ -84,3 +159,8 @@ def _bare_options() -> dict[str, Option]:
             if not option.positional and option.name not in found:
                 found[option.name] = option
     return found
+
+
+def _named_option(name: str) -> str:
+    option = _bare_options().get(name)
+    return f"{name}=" if option is None else option.flags[-1]

@@ -7,7 +7,6 @@ known where the screen is written: by rich in the command ``mip``, by Salt's the
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -126,17 +125,6 @@ class Screen:
         if line:
             line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
         self._lines.append(tuple(part for part in line if part.text))
-
-
-_RUNNER = re.compile(
-    r"(?<![\w./@-])(?<!salt-run )(?<!salt-call )(?<!state\.apply )(?<!' )"
-    r"mip\.(?=[a-z_]+(?!\w|\.\w))"
-)
-
-
-def as_runner(text: str) -> str:
-    """The text with each call of the runner as a line that can be typed: ``salt-run mip.…``."""
-    return _RUNNER.sub("salt-run mip.", text)
 
 
 def _shown(text: str) -> str:

@@ -77,7 +77,10 @@ def _chosen(pusher: Pusher, dataset: str | None, node: str | None) -> list[Held]
         by_name = [each for each in found if dataset in _names(each)]
         of_node = [each for each in found if _is_node(pusher, dataset, each.node)]
         if by_name and of_node and by_name != of_node:
-            raise Misuse(f"{shown(dataset)!r} is a dataset and a node: use dataset= or node=.")
+            full = f"{by_name[0].pathology}/{by_name[0].dataset}"
+            raise Misuse(
+                f"{shown(dataset)!r} is a dataset and a node: name {shown(full)}, or use node=."
+            )
         found = by_name or of_node
     if not found:
         raise Refused(f"Not held. Held: {things(held)}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 from collections.abc import Callable
 
@@ -10,10 +12,11 @@ import pytest
 from saltext_mip.bridge import sls
 from saltext_mip.conditions import REASONS
 from saltext_mip.console.cli.commands import ACTIONS
-from saltext_mip.console.cli.parser import parse
-from saltext_mip.console.cli.spelling import as_mip
-from saltext_mip.console.screens.text import Screen, as_runner, spelled
+from saltext_mip.console.cli.parser import COMMON, parse
+from saltext_mip.console.cli.spelling import OF_MIP_ALONE, _functions, as_mip, as_runner
+from saltext_mip.console.screens.text import Screen, spelled
 from saltext_mip.rules import RULES
+from saltext_mip.runners import mip, mip_controller, mip_generations, mip_nodes, mip_services
 
 STATES = sls.root() / "states/mip"
 
@@ -72,9 +75,67 @@ def test_the_runner_is_named_whole(capsys: pytest.CaptureFixture[str]) -> None:
     assert as_runner("Run mip.resume, or salt-run mip.wake.") == (
         "Run salt-run mip.resume, or salt-run mip.wake."
     )
-    assert as_runner("salt-call mip.check; mip.local; 'x' mip.cde") == (
-        "salt-call mip.check; salt-run mip.local; 'x' mip.cde"
-    )
+    text = "salt-call --local mip.allow x; 'x' mip.compile; mip.check on the node; mip.refresh: no"
+    assert as_runner(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("Run mip data consolidate.", "Run salt-run mip.consolidate."),
+        (
+            "mip deploy fixes it; --dry-run shows",
+            "salt-run mip.deploy fixes it; dry_run=True shows",
+        ),
+        ("mip node enable --node wk1 first", "salt-run mip.enable node=wk1 first"),
+        ("mip data compile --force.", "salt-run mip.compile force=True."),
+        ("or --missing-worker keep", "or missing_worker=keep"),
+        ("mip suspend --for 2h, then", "salt-run mip.suspend duration=2h, then"),
+        ("until then mip deploy is refused", "until then salt-run mip.deploy is refused"),
+        ("mip sync-roles; mip logs", "salt-run mip.sync_roles; salt-run mip.logs"),
+    ],
+)
+def test_a_line_of_mip_is_a_call_of_the_runner(text: str, typed: str) -> None:
+    assert as_runner(text) == typed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("mip status --problems", "mip ssh wk1", "mip describe wk1", "mip check-required"),
+        *("mip tmux.conf", "/etc/mip logs", "which mip did not create"),
+        "docker service rm --force",
+    ],
+)
+def test_what_only_mip_does_is_not_respelled(text: str) -> None:
+    assert as_runner(text) == text
+
+
+def test_advice_for_salt_run_calls_functions_with_arguments_that_they_have() -> None:
+    """Every option that is respelled is an argument of its function."""
+    arguments = {
+        each.name.rstrip("_"): {one.arg for one in each.args.args}
+        for module in (mip, mip_controller, mip_generations, mip_nodes, mip_services)
+        for each in ast.parse(inspect.getsource(module)).body
+        if isinstance(each, ast.FunctionDef)
+    }
+    for action in _functions().values():
+        named = {option.name for option in action.options} | (action.takes & set(COMMON))
+        assert named - OF_MIP_ALONE - {"force"} <= arguments[action.function], action.name
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("since= takes 90s", "--since takes 90s"),
+        ("or use node=.", "or use --node."),
+        ("lines= takes a number", "--limit takes a number"),
+        ("duration= is a time such as 45m", "--for is a time such as 45m"),
+        ("files=3", "files=3"),
+    ],
+)
+def test_an_argument_that_an_error_names_is_an_option_of_mip(text: str, typed: str) -> None:
+    assert as_mip(text) == typed
 
 
 @pytest.mark.parametrize("spell", [as_mip, as_runner])
