@@ -30,12 +30,13 @@ NAMES = (LOOK, PROMPT, REFRESH, ROLES, OWED)
 @dataclass(frozen=True)
 class Declared:
     """What the controller needs of the declaration: nodes, clocks in seconds, and whether roles
-    are synchronised."""
+    are synchronised. ``names`` are the nodes' short names, for the completion of lines."""
 
     ids: frozenset[str]
     settle: float
     resync: float
     roles: bool = False
+    names: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, federation: Federation) -> Declared:
@@ -45,6 +46,7 @@ class Declared:
             float(reactor["settle"]),
             float(reactor["resync"]),
             "keycloak" in federation.settings,
+            tuple(node.short for node in federation.nodes),
         )
 
     @classmethod

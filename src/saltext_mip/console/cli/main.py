@@ -21,6 +21,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    from saltext_mip.console.cli import names
+
+    if arguments and arguments[0] == names.WORD:  # a shell asks at each Tab: import no more
+        return names.write(arguments[1:])
     from saltext_mip.console.cli import program
 
     return program.run(arguments)

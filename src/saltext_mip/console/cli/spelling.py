@@ -16,8 +16,7 @@ from saltext_mip.console.cli.parser import COMMON
 from saltext_mip.results import COMMANDS
 from saltext_mip.text import with_salt_run
 
-#: Options that no function of the runner has.
-OF_MIP_ALONE = {"export", "follow", "interval", "only_problems", "template", "watch"}
+_OF_MIP_ALONE = {"export", "follow", "interval", "only_problems", "template", "watch"}
 
 _VALUE = r"(?:'[^']*'|<[^>]*>|[^\s;,()]+)"
 _CALL = re.compile(
@@ -80,12 +79,19 @@ def _functions() -> dict[str, Action]:
     }
 
 
+def is_of_mip_alone(action: Action, option: str) -> bool:
+    """Whether the function of the action has no such argument."""
+    if option == "force":
+        return action.function not in ("compile", "tmux")
+    return option in _OF_MIP_ALONE or (option == "node" and action.function in ("nodes", "status"))
+
+
 def _as_call(found: re.Match[str]) -> str:
     action = _functions()[found["name"]]
     options = {flag: one for one in (*COMMON.values(), *action.options) for flag in one.flags}
     given = re.findall(_FLAG, found["given"])
     named = [options.get(each.split()[0]) for each in given]
-    if any(option is None or option.name in OF_MIP_ALONE for option in named):
+    if any(option is None or is_of_mip_alone(action, option.name) for option in named):
         return found[0]
     arguments = (_argument_of(each.strip(), options) for each in given)
     return " ".join((f"salt-run mip.{action.function}", *arguments))

@@ -13,7 +13,7 @@ from saltext_mip.bridge import sls
 from saltext_mip.conditions import REASONS
 from saltext_mip.console.cli.commands import ACTIONS
 from saltext_mip.console.cli.parser import COMMON, parse
-from saltext_mip.console.cli.spelling import OF_MIP_ALONE, _functions, as_mip, as_runner
+from saltext_mip.console.cli.spelling import _functions, as_mip, as_runner, is_of_mip_alone
 from saltext_mip.console.screens.text import Screen, spelled
 from saltext_mip.rules import RULES
 from saltext_mip.runners import mip, mip_controller, mip_generations, mip_nodes, mip_services
@@ -121,7 +121,9 @@ def test_advice_for_salt_run_calls_functions_with_arguments_that_they_have() -> 
     }
     for action in _functions().values():
         named = {option.name for option in action.options} | (action.takes & set(COMMON))
-        assert named - OF_MIP_ALONE - {"force"} <= arguments[action.function], action.name
+        shared = {name for name in named if not is_of_mip_alone(action, name)}
+        assert shared <= arguments[action.function], action.name
+        assert not (named - shared) & arguments[action.function], action.name
 
 
 @pytest.mark.parametrize(
