@@ -105,6 +105,8 @@ class Job:
         self._targets: frozenset[str] = frozenset()
         self._pending: set[str] = set()
         self._jids: list[str] = []
+        self.sent: dict[str, set[str]] = {}  # the targets of each job id
+        self.heard: dict[str, set[str]] = {}  # of whom an event told, with a return or a sign
         self._rounds: list[_Round] = []
         self._signs: set[tuple[str, str]] = set()
         self._versions: dict[str, str] = {}
@@ -155,10 +157,22 @@ class Job:
         self, call: Call, targets: Sequence[str], nonce: str, jid: str | None = None
     ) -> frozenset[str]:
         keywords = {**call.keywords, "nonce": nonce} if call.ours else call.keywords
-        jid, sent = self._master.publish(call.function, targets, call.arguments, keywords, jid)
+        jid, sent = self._publish(call.function, targets, call.arguments, keywords, jid)
         if jid not in self._jids:
             self._jids.append(jid)
         return sent
+
+    def _publish(
+        self,
+        function: str,
+        targets: Sequence[str],
+        arguments: Sequence[Any],
+        keywords: Any,
+        jid: str | None = None,
+    ) -> tuple[str, frozenset[str]]:
+        jid, sent = self._master.publish(function, targets, arguments, keywords, jid)
+        self.sent.setdefault(jid, set()).update(sent)
+        return jid, sent
 
     def _send_again(self, nodes: frozenset[str]) -> None:
         """To nodes that are there and do not run it: they lost it, or their answer was lost.
@@ -185,14 +199,14 @@ class Job:
         else:
             call = Call("saltutil.find_job", [self._jids[0]])
             keywords = {}
-        jid, _ = self._master.publish(call.function, pending, call.arguments, keywords)
+        jid, _ = self._publish(call.function, pending, call.arguments, keywords)
         self._rounds.append(_Round(jid, self._expect(call, nonce), now))
         self._ask_versions()
 
     def _ask_versions(self) -> None:
         """What a node without signatures reports as its version: only for a message."""
         if nodes := sorted(self.returns.unsigned & self._pending - self._versions.keys()):
-            jid, _ = self._master.publish("test.versions_information", nodes, [], {})
+            jid, _ = self._publish("test.versions_information", nodes, [], {})
             self._versions |= dict.fromkeys(nodes, jid)
 
     # -- what arrives
@@ -221,6 +235,8 @@ class Job:
         node, jid = event.get("id"), event.get("jid")
         if not isinstance(node, str) or node not in self._targets:
             return
+        if isinstance(jid, str) and jid in self.sent:
+            self.heard.setdefault(jid, set()).add(node)
         if jid in self._jids:
             self._take(node, event, cached=False)
         for each in self._rounds:

@@ -8,10 +8,13 @@ This is the only place that publishes to minions. How a job is waited for is in
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import salt.cache
@@ -27,9 +30,13 @@ from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.context import Progress
 from saltext_mip.pusher.reachability import Evidence, Reason, reasons, texts
 from saltext_mip.signing import SignedPage
+from saltext_mip.storage.state import LATE_JOBS
 
 log = logging.getLogger(__name__)
 
+WRITTEN = 2.0  # seconds until a return that was announced is in the job cache
+SETTLED = 60.0  # seconds after which the folder of a job with late answers is removed
+LATE = 3600.0  # seconds for which late answers to a job are looked for
 PAGES_WITHIN = 60.0  # seconds that all further pages of an answer have at least, of 8 MB at most
 
 
@@ -52,6 +59,7 @@ class Nodes:
         self._client = salt.client.LocalClient(mopts=self.opts)
         cache = self.opts["master_job_cache"]
         self._get_jid = self._client.returners[f"{cache}.get_jid"]
+        self._job_cache = JobCache(self.opts)
         self._keys = salt.cache.Cache(self.opts, driver=self.opts["keys.cache_driver"])
         self._presence = Presence(self.opts, self._keys, addresses or {}, heard)
 
@@ -60,6 +68,7 @@ class Nodes:
 
     def __exit__(self, *exc: object) -> None:
         self._client.destroy()
+        self._job_cache.remove_late()
 
     def ask(
         self,
@@ -125,8 +134,12 @@ class Nodes:
     ) -> Job:
         with salt.utils.event.get_event("master", opts=self.opts, listen=True) as bus:
             job = Job(self, bus, call, deadline, progress)
-            if targets:
-                job.run(targets)
+            try:
+                if targets:
+                    job.run(targets)
+            finally:
+                for jid, sent in job.sent.items():
+                    self._job_cache.remove(jid, sent, job.heard.get(jid, ()))
             return job
 
     def publish(
@@ -213,3 +226,65 @@ def _plain(returns: PlainReturns, missing: Mapping[str, Reason]) -> Answers:
 def _reason(value: Any) -> str:
     """Why a function failed, from what it returned."""
     return str(value).strip().removeprefix("ERROR: ") or "no reason given"
+
+
+class JobCache:
+    """Salt's local job cache, from which our own jobs are removed once they are read.
+
+    Salt keeps each job for a day, in a folder of small files: with a job a minute that is gigabytes
+    (https://github.com/saltstack/salt/issues/55295). Only jobs that this program sent are removed,
+    each by its id. Salt announces a return before it writes it, so a folder is removed when the
+    returns that were heard are in it. A node that answers later makes the folder again: such jobs
+    are noted, and later commands remove what came of them. A cache of another kind is left alone.
+    """
+
+    def __init__(
+        self,
+        opts: Mapping[str, Any],
+        *,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._local = opts["master_job_cache"] == "local_cache"
+        self._jobs = Path(opts["cachedir"]) / "jobs"
+        self._late = Path(opts["cachedir"]) / LATE_JOBS
+        self._hash = opts["hash_type"]
+        self._now, self._sleep = now, sleep
+
+    def remove(self, jid: str, targets: Collection[str], heard: Collection[str]) -> None:
+        """The job was sent to ``targets``; the returns of those that were ``heard`` are read."""
+        if not self._local:
+            return
+        folder = self._folder(jid)
+        until = time.monotonic() + WRITTEN
+        while not all(_is_written(folder / node) for node in heard):
+            if time.monotonic() >= until:
+                break
+            self._sleep(0.01)
+        if not all(_is_written(folder / node) for node in targets):
+            with suppress(OSError):  # on a full disk Salt removes it, after a day
+                self._late.mkdir(mode=0o700, parents=True, exist_ok=True)
+                (self._late / jid).touch(mode=0o600)
+        shutil.rmtree(folder, ignore_errors=True)  # a return that comes meanwhile is a late one
+
+    def remove_late(self) -> None:
+        """What came of late answers to earlier jobs."""
+        if not self._local or not self._late.is_dir():
+            return
+        for note in self._late.iterdir():
+            try:
+                age = self._now() - note.stat().st_mtime
+            except FileNotFoundError:  # another command removed it
+                continue
+            if age > SETTLED:
+                shutil.rmtree(self._folder(note.name), ignore_errors=True)
+            if age > LATE or age < -LATE:  # or the clock was set back
+                note.unlink(missing_ok=True)
+
+    def _folder(self, jid: str) -> Path:
+        return Path(salt.utils.jid.jid_dir(jid, str(self._jobs), self._hash))
+
+
+def _is_written(node: Path) -> bool:
+    """Whether the return of a node is there, which Salt writes as a whole."""
+    return (node / "return.p").is_file()

@@ -48,6 +48,7 @@ DECISIONS = "decisions"  # a folder: what operators decided about each of them
 WATCH = "watch"  # a folder: what the observer writes
 OBSERVED = "watch/status.json"  # the last observation
 
+LATE_JOBS = "mip-late-jobs"  # in Salt's cache, a folder: our jobs that not all nodes answered
 CHECKED_DECLARATION = "mip-declaration.sha256"  # in Salt's cache: the last one that was valid
 
 # -- on a node
