@@ -182,6 +182,7 @@ LOOK_AT: Mapping[str, tuple[str, str]] = {
     "Deployed": ("mip deploy --dry-run", "[Services](services.md)"),
     "Served": ("mip service status", "[Services](services.md)"),
     "RolesSynced": ("mip sync-roles --dry-run", "[Keycloak](keycloak.md)"),
+    "NoticesSent": ("mip notify list", "[Watching](watching.md#notices)"),
     "Reconciling": ("mip events", "[Following the data](refreshing.md)"),
     "Suspended": ("mip status", "[Hands off for a while](day.md#hands-off-for-a-while)"),
     "Held": ("mip diff", "[Something is held](day.md#something-is-held)"),

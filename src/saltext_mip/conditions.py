@@ -16,7 +16,7 @@ Status = Literal["True", "False", "Unknown"]
 Sync = Literal["Synced", "OutOfSync", "Unknown"]
 Health = Literal["Healthy", "Progressing", "Degraded", "Suspended", "Unknown"]
 
-# always there, in the order in which they are shown (RolesSynced where it is configured)
+# always there, in the order in which they are shown (the optional ones where they are configured)
 ALWAYS = (
     "Ready",
     "StateWritable",
@@ -28,7 +28,7 @@ ALWAYS = (
     "Deployed",
     "Served",
 )
-OPTIONAL = ("ControllerRunning", "RolesSynced")
+OPTIONAL = ("ControllerRunning", "RolesSynced", "NoticesSent")
 # there only while they are true
 WHILE_TRUE = ("Reconciling", "Suspended", "Held", "Stalled", "ForgedAnswer")
 TYPES = (*ALWAYS, *OPTIONAL, *WHILE_TRUE)
@@ -46,6 +46,7 @@ MEANINGS: Mapping[str, str] = {
     "Deployed": "The services in Docker match the declaration.",
     "Served": "Every service runs, and the engine serves every dataset of the last generation.",
     "RolesSynced": "The roles and groups in Keycloak match the data structure.",
+    "NoticesSent": "Every channel takes the notices that are sent to it.",
     "Reconciling": "A refresh runs now.",
     "Suspended": "Automatic refreshes are switched off.",
     "Held": "Changes of data wait for a decision; everything else continues.",
@@ -83,6 +84,7 @@ REASONS: Mapping[str, str] = {
     "Writable": "",
     "AsNeeded": "",
     "Running": "",
+    "Delivered": "",
     # the pusher
     "StateNotWritable": "On the pusher: free space, mount the disk writable, or correct the owner, "
     "as the message says; df, mount and ls -ld show which.",
@@ -155,6 +157,9 @@ REASONS: Mapping[str, str] = {
     # Keycloak
     "RolesDiffer": "Run mip sync-roles.",
     "KeycloakUnavailable": "Check keycloak in the pusher's pillar, and that the server responds.",
+    # notices
+    "ChannelFailed": "Correct the channel's url in the pusher's pillar, or wait for its server; "
+    "then run mip notify test. Notices are kept and retried for a day.",
     # unknown
     "NotAsked": "",
     "NoAnswer": "The node did not respond: check its network, power and salt-minion.",

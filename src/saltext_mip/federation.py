@@ -51,7 +51,11 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
             },
         },
         "reactor": {"settle": 30, "missing_worker": "keep", "max_removed": 1, "resync": 900},
-        "watch": {"every": 60},
+        "watch": {
+            "every": 60,
+            "after": {"default": 60, "WorkersReachable": 300},
+            "remind": "24h",
+        },
         "ssh": {"user": "mipadmin", "port": 22},
     }
 )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from email import message_from_bytes
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 
+from tests.support import salthost
 from tests.support.following import Following
 from tests.support.local import PUSHER, LocalFederation
 from tests.support.waiting import until
@@ -14,7 +18,16 @@ from tests.unit.pusher.conftest import cde, rows
 
 ALONE = True
 EVERY = 3
-DECLARE = {"watch": {"every": EVERY}, "reactor": {"resync": 600}}
+(PORT,) = salthost.free_ports(1)
+MAIL = f"smtp://127.0.0.1:{PORT}/?from=mip@a.example&to=oncall@b.example"
+DECLARE = {
+    "watch": {"every": EVERY, "after": {"default": 4, "WorkersReachable": 4}},
+    "reactor": {"resync": 600},
+    "notify": {
+        "oncall": {"url": MAIL, "conditions": ["WorkersReachable"]},
+        "dead": {"url": "https://127.0.0.1:1/a-token"},
+    },
+}
 FED = "federation=fed1"
 WORKER = "fed1-wk-h2"
 
@@ -47,17 +60,50 @@ def changes(watched: Following, kind: str) -> list[str]:
     ]
 
 
+class Inbox:
+    """The subjects and ids of the mails that came."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, str]] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        mail = message_from_bytes(envelope.content)
+        self.mails.append((str(mail["Subject"]), str(mail["X-Mip-Notice"])))
+        return "250 OK"
+
+
+@pytest.fixture(scope="module")
+def inbox() -> Iterator[Inbox]:
+    made = Inbox()
+    server = Controller(made, hostname="127.0.0.1", port=PORT)
+    server.start()
+    yield made
+    server.stop()
+
+
+def own_jobs(watched: Following) -> int:
+    """How many jobs of ours Salt's job cache has."""
+    loads = (watched.fed.root / PUSHER).rglob("jobs/*/*/.load.p")
+    return sum(b"federation_node" in path.read_bytes() for path in loads)
+
+
 def test_it_observes_again_and_again_without_the_lock(watched: Following) -> None:
     until(lambda: reason(watched, "WorkersReachable") == "AllAnswer")
     first = observed(watched)["observed"]
     assert first["at"] < first["next"]
     until(lambda: observed(watched)["observed"]["at"] > first["next"])
     assert observed(watched)["nodes"].keys() == set(watched.fed.nodes())
+    until(lambda: own_jobs(watched) == 0)
 
 
-def test_a_minion_that_stops_is_one_change_and_its_return_another(watched: Following) -> None:
+def test_a_minion_that_stops_is_one_change_and_one_notice_and_so_is_its_return(
+    watched: Following, inbox: Inbox
+) -> None:
     fed = watched.fed
     until(lambda: reason(watched, "WorkersReachable") == "AllAnswer")
+    # what changed while the master started with its minions counts as flapping
+    (fed.state() / "watch/notices.json").unlink(missing_ok=True)
+    inbox.mails.clear()
     before = changes(watched, "WorkersReachable")
     fed.stop_node(WORKER)
     until(lambda: reason(watched, "WorkersReachable") not in ("AllAnswer", "NodeBusy"))
@@ -67,6 +113,8 @@ def test_a_minion_that_stops_is_one_change_and_its_return_another(watched: Follo
     assert [each["since"] for each in shown["problems"] if each["node"] == WORKER] == [
         problem["since"]
     ]
+    until(lambda: inbox.mails)
+    assert "PROBLEM: WorkersReachable" in inbox.mails[0][0]
     fed.start_node(WORKER)
     until(lambda: reason(watched, "WorkersReachable") == "AllAnswer")
     until(lambda: len(changes(watched, "WorkersReachable")) >= len(before) + 2)
@@ -76,6 +124,17 @@ def test_a_minion_that_stops_is_one_change_and_its_return_another(watched: Follo
     assert [each["rule"] for each in observed(watched)["resolved"] if each["node"] == WORKER] == [
         problem["rule"]
     ]
+
+    until(lambda: len(inbox.mails) == 2)
+    assert [subject.partition(":")[0] for subject, _ in inbox.mails] == ["fed1 PROBLEM", "fed1 OK"]
+    assert len({number for _, number in inbox.mails}) == 2
+    assert reason(watched, "NoticesSent") == "ChannelFailed"  # the dead channel delayed nothing
+    dead = fed.run("mip.notify", FED).json["channels"]["dead"]
+    assert (dead["delivered"], dead["error"]) == (0, "no connection to the server")
+    assert dead["waiting"] > 0
+    tested = fed.run("mip.notify", FED, "test=True", "channel=oncall")
+    assert tested.json["channels"]["oncall"]["sent"] is True
+    assert inbox.mails[2][1] == "fed1-0"
 
 
 def test_it_goes_on_after_its_master_was_killed(watched: Following) -> None:

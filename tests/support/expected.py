@@ -48,6 +48,8 @@ SHOWN: Mapping[str, str] = {
     "node list": "fed1-wk-h1",
     "node status": "fed1-wk-h1",
     "nodes": "fed1-wk-h1",
+    "notify list": "No channel is declared",
+    "notify test": "test sent",
     "prototypes": "dementia",
     "pull": "pulled: ",
     "refresh": "refresh",
@@ -91,6 +93,7 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
     "mip --json history": (0, '"command": "history"'),
     "mip data consolidate --help": (0, "--review-dataset-labels"),
     "mip status --problems": (0, "federation fed1: "),
+    "mip notify test": (1, "no channel is declared"),
     "mip data consolidate --export-data-structure": (0, '"name": "dementia"'),
     "salt-run mip.diff federation=fed1 a=3 b=7": (1, "not found; known"),
     "salt-run mip.rollback federation=fed1 generation=12": (1, "Generation 12 not found"),
@@ -103,6 +106,7 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
 # what is a node's own is named by the host too
 BED: Mapping[str, tuple[int, str]] = {
     "mip refresh --no-wait": (0, "refresh"),
+    "mip notify test": (1, "no channel is declared"),
     "mip setup --dry-run": (0, "nothing was changed"),
     "mip setup": (0, "No change."),
     "salt-run mip.deploy federation=fed1 dry_run=True": (0, "deploy, dry run"),

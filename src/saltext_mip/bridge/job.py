@@ -106,7 +106,7 @@ class Job:
         self._pending: set[str] = set()
         self._jids: list[str] = []
         self.sent: dict[str, set[str]] = {}  # the targets of each job id
-        self.heard: dict[str, set[str]] = {}  # of whom an event told, with a return or a sign
+        self.heard: dict[str, set[str]] = {}  # the nodes whose return came as an event
         self._rounds: list[_Round] = []
         self._signs: set[tuple[str, str]] = set()
         self._versions: dict[str, str] = {}

@@ -14,9 +14,11 @@ puts the engine into the master's configuration:
 """
 
 import logging
+import math
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import time
 from dataclasses import replace
@@ -38,7 +40,7 @@ from saltext_mip.pusher import control, refresh, roles
 from saltext_mip.pusher.services import drain
 from saltext_mip.pusher.status import report
 from saltext_mip.storage.lock import release_in_fork
-from saltext_mip.watch import observation
+from saltext_mip.watch import channels, observation, outbox
 from saltext_mip.watch.observer import Observer
 from saltext_mip.watch.settings import WatchSettings
 
@@ -48,6 +50,8 @@ log = logging.getLogger(__name__)
 
 DECLARED_EVERY = 120.0  # seconds after which the pillar is compiled again
 LONGEST = 900.0  # seconds of one observation, which is ended then
+SENDING = 120.0  # seconds of a process that sends notices or a heartbeat, which is ended then
+MEMORY = 256 << 20  # bytes that such a process may use in addition
 ACTOR = "controller"
 OBSERVER = "observer"
 
@@ -64,7 +68,7 @@ def start(interval=0.5):
         Seconds after which requests and the clock are checked again.
     """
     controllers, observers = {}, {}
-    reported = {}
+    reported, controlled = {}, {}
     due = 0.0
     while True:
         now = time.monotonic()
@@ -72,28 +76,33 @@ def start(interval=0.5):
             due = now + DECLARED_EVERY
             controllers, observers = _declare(controllers, observers)
         for name, controller in controllers.items():
-            _control(name, controller, reported)
-        for observer in observers.values():
-            observer.tick(now)
+            if _control(name, controller, reported):
+                controlled[name] = now
+        for name, observer in observers.items():
+            try:
+                observer.tick(now, time.time(), controlled.get(name, -math.inf))
+            except OSError as exc:
+                _report_once(reported, f"observer of {name}", exc)
         time.sleep(interval)
 
 
 def _control(name, controller, reported):
-    """One step of a controller."""
+    """One step of a controller; whether it was one without an error."""
     try:
         controller.prepare()
         action = controller.tick(time.time(), random.random())  # noqa: S311 - no secret
     except (MipError, OSError) as exc:
-        _report_once(reported, name, exc)
-        return
-    if reported.pop(name, None) is not None:
+        _report_once(reported, f"controller of {name}", exc)
+        return False
+    if reported.pop(f"controller of {name}", None) is not None:
         log.info("mip: the controller of %s works again", name)
     if action != "nothing":
         log.info("mip: %s of %s begins", action, name)
+    return True
 
 
 def _report_once(reported, name, error):
-    """Log an error of a federation's controller, which waits, when it begins and when it changes.
+    """Log an error of a controller or observer, which waits, when it begins and when it changes.
 
     What has no room on a disk, for instance, fails twice a second.
     """
@@ -102,7 +111,7 @@ def _report_once(reported, name, error):
         text = f"waiting, since its state cannot be used: {os_error_text(error)}"
     if reported.get(name) != text:
         reported[name] = text
-        log.error("mip: the controller of %s: %s", name, text)
+        log.error("mip: the %s: %s", name, text)
 
 
 def _declare(before, observing):
@@ -118,8 +127,8 @@ def _declare(before, observing):
         state = federation.state(root)
         controllers[name] = before.get(name) or _controller(name, state)
         controllers[name].declare(Declared.of(federation))
-        observers[name] = observing.get(name) or Observer()
-        observers[name].declare(WatchSettings.of(federation), _observation(federation))
+        observers[name] = observing.get(name) or Observer(state)
+        observers[name].declare(WatchSettings.of(federation), _Begin(federation))
     for name in before.keys() - controllers.keys():
         before[name].release()
     return controllers, observers
@@ -174,26 +183,71 @@ def _work(name, state, action, run, asked):
         raise SystemExit(1) from None
 
 
-def _observation(federation):
-    """What starts an observation of the federation as it is declared now."""
+class _Begin:
+    """Starts the observer's processes for the federation as it is declared now."""
 
-    def observe(failing):
-        context = multiprocessing.get_context("fork")
-        work = context.Process(target=_observe, args=(federation, failing))
-        work.start()
-        return work
+    def __init__(self, federation):
+        self._federation = federation
 
-    return observe
+    def observe(self, failing):
+        return _process(_observe, self._federation, failing)
+
+    def deliver(self, channel):
+        state = self._federation.state(Path(__opts__["root_dir"]))
+        return _process(_deliver, self._federation.name, state, channel)
+
+    def beat(self, heartbeat):
+        return _process(_beat, self._federation.name, heartbeat)
+
+
+def _process(target, *args):
+    work = multiprocessing.get_context("fork").Process(target=target, args=args)
+    work.start()
+    return work
+
+
+def _become(title, seconds):
+    """In a process of its own: what it is called, and how long it may run at most."""
+    release_in_fork()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # then the system ends this process
+    appendproctitle(title)
+    os.nice(5)  # commands and refreshes come first
+
+
+def _limit_memory():
+    """What a server sends cannot use more than so much in addition."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _deliver(name, state, channel):
+    """Send the notices that wait for one channel."""
+    _become(f"notices of {name} to {channel.name}", SENDING)
+    _limit_memory()
+    try:
+        outbox.deliver(state, channel.name, lambda each: channels.send(channel, each), time.time)
+    except OSError as exc:
+        log.warning("mip: notices of %s to %s: %s", name, channel.name, os_error_text(exc))
+        raise SystemExit(1) from None
+
+
+def _beat(name, heartbeat):
+    """Request the heartbeat's address."""
+    _become(f"heartbeat of {name}", SENDING)
+    _limit_memory()
+    try:
+        channels.beat(heartbeat)
+    except channels.SendFailed as exc:
+        log.warning("mip: the heartbeat of %s: %s", name, exc)
+        raise SystemExit(1) from None
 
 
 def _observe(federation, failing):
     """One observation, in a process of its own. Its error is logged unless the last one failed."""
-    release_in_fork()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)  # then the system ends this process
-    appendproctitle(f"observation of {federation.name}")
-    os.nice(5)  # commands and refreshes come first
+    _become(f"observation of {federation.name}", LONGEST)
     settings = WatchSettings.of(federation)
     try:
         with open_pusher(__opts__, federation.name, chosen=federation) as pusher:
@@ -201,9 +255,11 @@ def _observe(federation, failing):
             began, at = time.monotonic(), _now()
             found = report.status(quiet)
             seconds = time.monotonic() - began
-            _, changes = observation.record(
+            status, changes = observation.record(
                 quiet.state, found, at=at, seconds=seconds, every=settings.every
             )
+            if settings.channels:
+                outbox.take_in(quiet.state, status, time.time(), settings)
             for change in changes:
                 quiet.record("condition", about=change.type, message=change.text, actor="")
                 quiet.fire("condition", to_builtins(change))

@@ -24,6 +24,7 @@ from saltext_mip.results.common import (
     value_or,
 )
 from saltext_mip.results.controller import (
+    ChannelInfo,
     ConditionChange,
     ControllerResult,
     ControllerState,
@@ -32,6 +33,7 @@ from saltext_mip.results.controller import (
     EventKind,
     EventsResult,
     LastRefresh,
+    NotifyResult,
     RefreshResult,
     RefusedItem,
     SetupResult,
@@ -115,6 +117,7 @@ __all__ = [
     "AcceptedFile",
     "AskedCde",
     "AskedHistory",
+    "ChannelInfo",
     "CheckNodesResult",
     "CheckResult",
     "CleanResult",
@@ -157,6 +160,7 @@ __all__ = [
     "NodeInfo",
     "NodeLog",
     "NodesResult",
+    "NotifyResult",
     "Observed",
     "Override",
     "PathologyResult",
@@ -234,6 +238,7 @@ COMMANDS: Mapping[str, Any] = {
     "tmux": TmuxResult,
     "logs": LogsResult,
     "events": EventsResult,
+    "notify": NotifyResult,
 }
 
 #: The type of what ``mip`` itself, or an execution function of a node, has a screen for.

@@ -232,6 +232,27 @@ class ConditionChange(Facts, kw_only=True, frozen=True):
         return f"{now}, was {before}"
 
 
+class ChannelInfo(Facts, kw_only=True, frozen=True):
+    """One channel of notices; its address is not shown."""
+
+    kind: Annotated[str, Meta(description="the scheme of its address")]
+    conditions: Annotated[list[str], Meta(description="the types that it reports")]
+    waiting: Annotated[Natural, Meta(description="notices that are to be sent")]
+    delivered: Natural
+    failed: Annotated[Natural, Meta(description="attempts")]
+    dropped: Annotated[Natural, Meta(description="notices that no attempt of a day delivered")]
+    last: Annotated[Moment | None, Meta(description="when a notice was delivered last")]
+    error: Annotated[str, Meta(description="of the last attempt; empty: it was delivered")]
+    sent: Annotated[bool | None, Meta(description="of a test; null: none was sent")]
+
+
+class NotifyResult(Result, kw_only=True, frozen=True):
+    """What ``mip.notify`` returns: the channels by their names."""
+
+    federation: str
+    channels: dict[str, ChannelInfo]
+
+
 class EventsResult(Result, kw_only=True, frozen=True):
     """What ``mip.events`` returns: recent events, the oldest first."""
 

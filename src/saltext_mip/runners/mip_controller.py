@@ -13,6 +13,7 @@ from saltext_mip.pusher import control, roles
 from saltext_mip.pusher import events as pusher_events
 from saltext_mip.pusher import refresh as pusher_refresh
 from saltext_mip.pusher.holds import decide
+from saltext_mip.pusher.status import notify as pusher_notify
 from saltext_mip.results import WakeResult
 
 __virtualname__ = "mip"
@@ -276,6 +277,37 @@ def reject(federation=None, dataset=None, node=None, reason=None, dry_run=False)
         return decide.reject(
             pusher, dataset=_text(dataset), node=_text(node), reason=reason, dry_run=dry_run
         )
+
+
+@command
+def notify(federation=None, test=False, channel=None):
+    """
+    List the channels of notices, or send a test message to them.
+
+    federation
+        The federation's name.
+
+    test
+        ``True``: send a test message now. Its notice has the number 0.
+
+    channel
+        With ``test``: only to this channel.
+
+    Returns ``channels`` ``{name: {"kind", "conditions", "waiting", "delivered", "failed",
+    "dropped", "last", "error", "sent"}}``. No address is shown. Exit code 1 if a test message was
+    not sent. An error if no channel is declared for a test, or not this one.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.notify federation=fed1
+        salt-run mip.notify federation=fed1 test=True channel=oncall
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        if test:
+            return pusher_notify.send_test(pusher, channel)
+        return pusher_notify.list_channels(pusher)
 
 
 @command

@@ -47,6 +47,9 @@ HOLDS = "holds.json"  # the changes that wait for a decision, and the files that
 DECISIONS = "decisions"  # a folder: what operators decided about each of them
 WATCH = "watch"  # a folder: what the observer writes
 OBSERVED = "watch/status.json"  # the last observation
+NOTICES = "watch/notices.json"  # what was notified, and the number of the next notice
+OUTBOX = "watch/outbox"  # a folder: notices that are to be sent
+CHANNELS = "watch/channels"  # a folder: how sending to each channel went
 
 LATE_JOBS = "mip-late-jobs"  # in Salt's cache, a folder: our jobs that not all nodes answered
 CHECKED_DECLARATION = "mip-declaration.sha256"  # in Salt's cache: the last one that was valid

@@ -2,21 +2,81 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+from saltext_mip.arguments import duration
+from saltext_mip.conditions import TYPES
 from saltext_mip.federation import Federation
+from saltext_mip.secret import Secret
+
+#: Not in a notice unless a channel asks for it: the summary, and what an operator did.
+BY_REQUEST = frozenset({"Ready", "Suspended"})
+NOTIFIED = frozenset(TYPES) - {"Reconciling"}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where notices go; ``conditions`` are the types that it reports."""
+
+    name: str
+    url: Secret
+    conditions: frozenset[str] = NOTIFIED - BY_REQUEST
+    ca_file: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """The scheme of its address."""
+        return self.url.reveal().partition(":")[0].lower()
+
+    @classmethod
+    def of(cls, name: str, declared: Mapping[str, Any]) -> Channel:
+        chosen = frozenset(declared.get("conditions", NOTIFIED - BY_REQUEST))
+        return cls(name, Secret(declared["url"]), chosen, declared.get("ca_file"))
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """An address that is requested ``every`` so many seconds while all is observed."""
+
+    url: Secret
+    every: float
 
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """``every``: seconds between two observations; 0: none."""
+    """``every``: seconds between two observations; 0: none.
+
+    ``after``: seconds for which a condition is bad until it is notified, by type and for all others
+    (``default``); ``remind``: seconds between two notices about what remains bad.
+    """
 
     federation: str
     every: float
+    after: Mapping[str, float] = field(default_factory=lambda: {"default": 60.0})
+    remind: float = 86400.0
+    channels: tuple[Channel, ...] = ()
+    heartbeat: Heartbeat | None = None
 
     @classmethod
     def of(cls, federation: Federation) -> WatchSettings:
         watch = federation.settings["watch"]
         every = float(watch["every"])
-        # a large federation is observed less often: each observation asks all of its nodes
-        return cls(federation.name, max(every, len(federation.nodes) / 2) if every else 0.0)
+        beat = federation.settings.get("heartbeat")
+        return cls(
+            federation.name,
+            # a large federation is observed less often: each observation asks all of its nodes
+            max(every, len(federation.nodes) / 2) if every else 0.0,
+            {kind: float(seconds) for kind, seconds in watch["after"].items()},
+            duration(watch["remind"]).total_seconds(),
+            tuple(
+                Channel.of(name, declared)
+                for name, declared in federation.settings.get("notify", {}).items()
+            ),
+            Heartbeat(Secret(beat["url"]), float(beat.get("every", 300))) if beat else None,
+        )
+
+    def delay(self, kind: str) -> float:
+        """Seconds for which a condition of that type is bad until it is notified."""
+        return self.after.get(kind, self.after["default"])

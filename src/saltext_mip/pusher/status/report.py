@@ -23,6 +23,7 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.reachability import UNCERTAIN, Reason
 from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.services.result import service_info
+from saltext_mip.pusher.status import notify
 from saltext_mip.pusher.status import services as status_services
 from saltext_mip.pusher.status.pusher_state import Recording, pusher_conditions
 from saltext_mip.pusher.status.snapshot import SentData, SentStatus, Snapshot, take_snapshot
@@ -55,6 +56,7 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> St
         status_services.deployed(pusher, snapshot),
         status_services.served(pusher, snapshot),
         *_roles(pusher, snapshot.generation),
+        *notify.conditions(pusher),
         *control.conditions(pusher),
         *forgeries.conditions(pusher.state, pusher.now()),
     ]

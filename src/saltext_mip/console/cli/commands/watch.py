@@ -19,6 +19,7 @@ from saltext_mip.console.cli.action import (
     Arguments,
     action,
     flag,
+    text,
     without,
 )
 from saltext_mip.console.cli.context import Context
@@ -102,6 +103,11 @@ def events(context: Context, given: Arguments) -> int:
         pause(POLL)
 
 
+def notify_test(context: Context, given: Arguments) -> int:
+    """Send a test message."""
+    return context.finish("notify", context.run("notify", test=True, **given))
+
+
 def _write_events(context: Context, found: Sequence[Event]) -> None:
     """One line each, or one JSON document a line."""
     if context.display.json:
@@ -159,6 +165,20 @@ ACTIONS = (
             EVENT_LIMIT,
         ),
         handler=events,
+    ),
+    *action(
+        "notify list",
+        function="notify",
+        help="list the channels of notices, and what was delivered",
+        group=GROUP,
+    ),
+    *action(
+        "notify test",
+        function="notify",
+        help="send a test message to the channels of notices",
+        group=GROUP,
+        options=(text("--channel", name="channel", help="only to this channel", metavar="NAME"),),
+        handler=notify_test,
     ),
     *action(
         "tasks",

@@ -26,7 +26,7 @@ OWN: dict[str, set[str]] = {
 # what the old command line accepted and asked for nothing: services are never forced
 WITHOUT_MEANING = {"force"}
 # the command attaches to the session by itself; the tag is for reactions
-NOT_OFFERED = {"tmux": {"attach"}, "nodes": {"host_keys"}, "wake": {"tag"}}
+NOT_OFFERED = {"tmux": {"attach"}, "nodes": {"host_keys"}, "wake": {"tag"}, "notify": {"test"}}
 
 
 def functions() -> Iterator[tuple[str, inspect.Signature, str]]:
