@@ -83,7 +83,10 @@ OWN = (
     flag("--no-color", name="no_color", help="show no colours"),
     flag("--json", name="json", help="write what was returned, as one JSON document"),
     Option(
-        ("-v", "--verbose"), "verbose", "show Salt's log; -vv: debug level", {"action": "count"}
+        ("-v", "--verbose"),
+        "verbose",
+        "show Salt's log, and a plan in detail; -vv: debug level",
+        {"action": "count"},
     ),
     text(
         "-c", "--config-dir", name="config_dir", help="Salt's configuration folder", metavar="DIR"

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from saltext_mip.conditions import OFF
 from saltext_mip.console.screens.nodes import disabled, drained, observed
-from saltext_mip.console.screens.plan import plan
+from saltext_mip.console.screens.plan import service_plan
 from saltext_mip.console.screens.refresh import GRAVE
 from saltext_mip.console.screens.text import Screen, Style
 from saltext_mip.results import (
@@ -36,7 +36,7 @@ def service_changes(screen: Screen, value: ServicesResult) -> None:
     """What was done on each node, then the services as they are."""
     _nodes(screen, value)
     if value.dry_run:
-        plan(screen, value.plan)
+        service_plan(screen, value.plan)
         return
     services(screen, value.services)
     screen.gap()

@@ -32,6 +32,9 @@ Line = tuple[Part, ...]
 #: How texts name commands where they are shown: as they are written, unless the caller sets it.
 spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
 
+#: Whether a plan has its details: with ``-v``; none where no such option is.
+details: ContextVar[bool | None] = ContextVar("details", default=None)
+
 
 @contextmanager
 def spelled(spell: Callable[[str], str]) -> Iterator[None]:
@@ -41,6 +44,16 @@ def spelled(spell: Callable[[str], str]) -> Iterator[None]:
         yield
     finally:
         spelling.reset(token)
+
+
+@contextmanager
+def detailed(*, whole: bool) -> Iterator[None]:
+    """Within the block plans are shown with their details, or without."""
+    token = details.set(whole)
+    try:
+        yield
+    finally:
+        details.reset(token)
 
 
 class Screen:

@@ -116,3 +116,30 @@ def test_wherever_a_node_is_an_option_it_may_stand_alone(name: str) -> None:
         assert given["node"] == "wk1"
     with pytest.raises(UsageError, match="one node, not two"):
         parse([*name.split(), "wk1", "--node", "wk2"], pusher=True)
+
+
+# what changes nothing on any node and in no record, or is itself no more than a request
+LOOKS = {
+    *("nodes", "status", "history", "show", "diff", "export", "events", "logs", "codebook"),
+    *("wake", "check_nodes", "tmux"),
+}
+
+
+def test_whatever_changes_something_has_a_dry_run() -> None:
+    """As the manual promises: an action, and the function that it calls."""
+    without = {
+        action.name: action.function
+        for action in ACTIONS
+        if action.function and "dry_run" not in action.takes
+    }
+    assert set(without.values()) <= LOOKS, without
+    assert not {action.function for action in ACTIONS if "dry_run" in action.takes} & LOOKS
+
+
+def test_every_page_that_has_a_dry_run_typed_has_one_that_is_accepted() -> None:
+    typed = [line for line in manual.documented() if "--dry-run" in line.words]
+    assert len({line.does for line in typed}) > 8
+    for line in typed:
+        action, _, given = parse(line.words, pusher=line.host == "pusher")
+        assert given["dry_run"] is True, line.text
+        assert "dry_run" in action.takes, line.text

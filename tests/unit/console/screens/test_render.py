@@ -10,7 +10,7 @@ from msgspec import structs
 
 from saltext_mip import results
 from saltext_mip.console.screens.render import LOCAL_SCREENS, SCREENS, render
-from saltext_mip.console.screens.text import cells
+from saltext_mip.console.screens.text import cells, detailed
 from saltext_mip.problems import Problem
 from saltext_mip.results import ReportedProblem
 from saltext_mip.text import shown
@@ -93,3 +93,23 @@ def test_very_many_problems_are_counted_and_the_worst_are_shown() -> None:
     assert "and 45 more" in text
     assert text.count("(UnknownColumn)") + text.count("(NoRows)") == 20
     assert "and 2000 problems more: --out=json has them all" in text
+
+
+DIFFERENCES = ("image differs: a:1 -> a:2", "env PASSWORD4 differs", "env A is missing")
+
+
+def test_how_services_differ_is_shown_with_the_details_only() -> None:
+    command, found = value("deploy-plan")
+    with detailed(whole=False):
+        plain = str(render(command, found, width=120))
+    with detailed(whole=True):
+        whole = str(render(command, found, width=120))
+    assert [each in plain for each in DIFFERENCES] == [False] * 3
+    assert [each in whole for each in DIFFERENCES] == [True] * 3
+    assert "-v shows how they differ." in plain
+    assert "-v shows" not in whole
+    assert "--out=json shows how they differ." in str(render(command, found))
+    # what a person has to do is no difference
+    assert all("ALTER ROLE portal" in text for text in (plain, whole))
+    assert "create 2 services" in plain
+    assert "create fed1-ms_keystore on fed1-ms" in whole
