@@ -76,7 +76,7 @@ class Worker:
 
     def _is_known(self, master: str) -> bool:
         try:
-            answer = ask(master, PREFIX + "HEALTH_CHECK", [], port=PORT)
+            answer = ask(master, PREFIX + "HEALTH_CHECK", [], port=PORT, timeout=SILENCE)
         except (OSError, ValueError):
             return False
         active = answer.get("active_nodes", "") if isinstance(answer, dict) else ""
