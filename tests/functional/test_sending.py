@@ -51,7 +51,7 @@ def test_a_channel_that_hangs_is_ended_and_another_gets_its_notice(
         settings = WatchSettings("fed1", 3600.0, {"default": 0.0}, 86400.0, (dead, mail))
         outbox.take_in(state, HELD, time.time(), settings)
         observer = Observer(state)
-        observer.declare(settings, engine._Begin(federation))
+        observer.declare(settings, engine._Begin(federation, {}))
         began = time.monotonic()
         observer.tick(began, time.time(), began)
         works = dict(observer._works)
@@ -81,7 +81,7 @@ def test_a_library_that_takes_all_memory_ends_its_own_process_alone(
     channel = Channel("mail", Secret("smtp://127.0.0.1/?from=a@b.example&to=c@d.example"))
     settings = WatchSettings("fed1", 60.0, {"default": 0.0}, 86400.0, (channel,))
     outbox.take_in(state, HELD, time.time(), settings)
-    work: Any = engine._Begin(federation).deliver(channel)
+    work: Any = engine._Begin(federation, {}).deliver(channel)
     work.join()
     assert work.exitcode == 0
     assert outbox.record_of(state, "mail").error == "no memory"

@@ -7,6 +7,7 @@ still runs.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,6 +66,8 @@ class Controller:
         self._first = True
         self._held: int | None = None
         self._declared: Declared | None = None
+        #: How the refreshes ended that this process saw end, counted by their kind.
+        self.outcomes: Counter[str] = Counter()
 
     def declare(self, declared: Declared) -> None:
         """What the controller needs of the declaration is this from now on."""
@@ -114,6 +117,8 @@ class Controller:
             storage_state.write_state(
                 self._state / storage_state.CONTROLLER, decision.state.value()
             )
+        if ended is not None and state.running == "refresh":
+            self.outcomes[ended.kind] += 1
         self._first = False
         self._requests.take(decision.take)
         if decision.action != "nothing":

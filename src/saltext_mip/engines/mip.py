@@ -40,7 +40,7 @@ from saltext_mip.pusher import control, refresh, roles
 from saltext_mip.pusher.services import drain
 from saltext_mip.pusher.status import report
 from saltext_mip.storage.lock import release_in_fork
-from saltext_mip.watch import channels, observation, outbox
+from saltext_mip.watch import channels, metrics, observation, outbox
 from saltext_mip.watch.observer import Observer
 from saltext_mip.watch.settings import WatchSettings
 
@@ -128,7 +128,9 @@ def _declare(before, observing):
         controllers[name] = before.get(name) or _controller(name, state)
         controllers[name].declare(Declared.of(federation))
         observers[name] = observing.get(name) or Observer(state)
-        observers[name].declare(WatchSettings.of(federation), _Begin(federation))
+        observers[name].declare(
+            WatchSettings.of(federation), _Begin(federation, controllers[name].outcomes)
+        )
     for name in before.keys() - controllers.keys():
         before[name].release()
     return controllers, observers
@@ -186,11 +188,12 @@ def _work(name, state, action, run, asked):
 class _Begin:
     """Starts the observer's processes for the federation as it is declared now."""
 
-    def __init__(self, federation):
+    def __init__(self, federation, outcomes):
         self._federation = federation
+        self._outcomes = outcomes  # of the controller's refreshes
 
     def observe(self, failing):
-        return _process(_observe, self._federation, failing)
+        return _process(_observe, self._federation, failing, dict(self._outcomes))
 
     def deliver(self, channel):
         state = self._federation.state(Path(__opts__["root_dir"]))
@@ -245,7 +248,7 @@ def _beat(name, heartbeat):
         raise SystemExit(1) from None
 
 
-def _observe(federation, failing):
+def _observe(federation, failing, outcomes):
     """One observation, in a process of its own. Its error is logged unless the last one failed."""
     _become(f"observation of {federation.name}", LONGEST)
     settings = WatchSettings.of(federation)
@@ -258,6 +261,7 @@ def _observe(federation, failing):
             status, changes = observation.record(
                 quiet.state, found, at=at, seconds=seconds, every=settings.every
             )
+            _write_metrics(settings, quiet.state, status, outcomes)
             if settings.channels:
                 outbox.take_in(quiet.state, status, time.time(), settings)
             for change in changes:
@@ -272,3 +276,14 @@ def _observe(federation, failing):
             text,
         )
         raise SystemExit(1) from None
+
+
+def _write_metrics(settings, state, status, outcomes):
+    """The metrics' file, where it is configured. That it cannot be written stops nothing else."""
+    if settings.metrics is None:
+        return
+    names = [each.name for each in settings.channels]
+    try:
+        metrics.write(settings.metrics, state, status, names, outcomes)
+    except OSError as exc:
+        log.warning("mip: the metrics of %s: %s", status.federation, os_error_text(exc))

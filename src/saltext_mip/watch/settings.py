@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from saltext_mip.arguments import duration
@@ -50,6 +51,7 @@ class WatchSettings:
 
     ``after``: seconds for which a condition is bad until it is notified, by type and for all others
     (``default``); ``remind``: seconds between two notices about what remains bad.
+    ``metrics``: the file for node_exporter.
     """
 
     federation: str
@@ -58,6 +60,7 @@ class WatchSettings:
     remind: float = 86400.0
     channels: tuple[Channel, ...] = ()
     heartbeat: Heartbeat | None = None
+    metrics: Path | None = None
 
     @classmethod
     def of(cls, federation: Federation) -> WatchSettings:
@@ -75,6 +78,7 @@ class WatchSettings:
                 for name, declared in federation.settings.get("notify", {}).items()
             ),
             Heartbeat(Secret(beat["url"]), float(beat.get("every", 300))) if beat else None,
+            Path(watch["metrics"]) if "metrics" in watch else None,
         )
 
     def delay(self, kind: str) -> float:
