@@ -198,8 +198,10 @@ class Condition:
 
     @property
     def good(self) -> bool:
-        """Whether it needs no attention. Work that is going on needs none."""
-        return self.type == "Reconciling" or severity(self.type, self.status, self.reason) == "good"
+        """Whether it needs no attention. Work in progress needs none; a retry follows a failure."""
+        if self.type == "Reconciling":
+            return self.reason != "Retrying"
+        return severity(self.type, self.status, self.reason) == "good"
 
     @classmethod
     def from_value(cls, value: Mapping[str, Any]) -> Condition:
@@ -220,8 +222,11 @@ def settled(
     return tuple(sorted(out, key=lambda condition: TYPES.index(condition.type)))
 
 
-def ready(conditions: Iterable[Condition]) -> Condition:
-    """The summary of the others: the first that is not good, by the order of the types."""
+def ready(conditions: Iterable[Condition], but: str = "") -> Condition:
+    """The summary of the others: the first that is not good, by the order of the types.
+
+    ``but``: what does not work although all is as declared.
+    """
     others = sorted(
         (condition for condition in conditions if condition.type != "Ready"),
         key=lambda condition: TYPES.index(condition.type),
@@ -229,9 +234,8 @@ def ready(conditions: Iterable[Condition]) -> Condition:
     wrong = [condition for condition in others if not condition.good]
     first = next((c for c in wrong if c.status == "False"), wrong[0] if wrong else None)
     if first is None:
-        return Condition(
-            "Ready", "True", "AsDeclared", "all services match the declaration and are serving"
-        )
+        text = "all services match the declaration and are serving"
+        return Condition("Ready", "True", "AsDeclared", "; ".join(filter(None, (text, but))))
     status: Status = "Unknown" if first.status == "Unknown" else "False"
     return Condition("Ready", status, first.reason, f"{first.type}: {first.message}")
 

@@ -21,6 +21,7 @@ from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.holds.guard import Guard, send_held_files
 from saltext_mip.pusher.questions.label_review import asked_once
 from saltext_mip.pusher.questions.removals import Confirmation
+from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.survey import (
     Options,
     Survey,
@@ -104,6 +105,7 @@ def _apply(
         held=list(guard.held),
         removals=list(guard.made),
         problems=[*done.problems, *pusher.report(failed.values())],
+        todo=(deploy_failures.first_steps(pusher) if number else []) or UNSET,
         retcode=1 if guard.undecided or failed else UNSET,
     )
 

@@ -104,9 +104,12 @@ from saltext_mip.results.services import (
     MemberInfo,
     Observed,
     PathologyStatus,
+    PortalPart,
     ServiceInfo,
     ServicesResult,
     StatusResult,
+    Usability,
+    Usable,
 )
 
 __all__ = [
@@ -166,6 +169,7 @@ __all__ = [
     "PathologyResult",
     "PathologyStatus",
     "Planned",
+    "PortalPart",
     "RefreshResult",
     "RefusedItem",
     "ReportedChange",
@@ -191,6 +195,8 @@ __all__ = [
     "TmuxWindow",
     "UnavailableDataset",
     "UnavailableNode",
+    "Usability",
+    "Usable",
     "VersionsResult",
     "WaitResult",
     "WakeResult",

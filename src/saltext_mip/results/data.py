@@ -61,6 +61,7 @@ class ConsolidateResult(Planned, kw_only=True, frozen=True):
     ] = UNSET
     problems: list[ReportedProblem]
     notes: Absent[list[str]] = UNSET
+    todo: Annotated[Absent[list[str]], Meta(description="next steps")] = UNSET
 
 
 class CodebookResult(Result, kw_only=True, frozen=True):

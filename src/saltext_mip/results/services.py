@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import UNSET, Meta
 
@@ -17,6 +17,7 @@ from saltext_mip.results.common import (
     ReportedProblem,
     Result,
 )
+from saltext_mip.results.data import ListedDataset
 from saltext_mip.results.nodes import NodeInfo
 
 
@@ -40,6 +41,9 @@ class ServiceInfo(Facts, kw_only=True, frozen=True):
         Absent[bool], Meta(description="a job that ends, such as create_dbs, and ended well")
     ] = UNSET
     undeclared: Absent[bool] = UNSET
+    switched_off: Annotated[
+        Absent[bool], Meta(description="the pillar switches it off: it is not deployed")
+    ] = UNSET
 
 
 class DeployedNode(Facts, kw_only=True, frozen=True):
@@ -87,6 +91,27 @@ class Observed(Facts, kw_only=True, frozen=True):
     next: Annotated[Moment, Meta(description="when the next one is due")]
 
 
+Usable: TypeAlias = Literal["yes", "in part", "no", "unknown"]
+
+
+class PortalPart(Facts, kw_only=True, frozen=True):
+    """A service of the portal, and whether it answers at its port."""
+
+    service: str
+    address: Annotated[Absent[str], Meta(description="for the browser")] = UNSET
+    answers: Annotated[bool | None, Meta(description="null: not known")]
+    reason: Annotated[Absent[str], Meta(description="why it does not respond")] = UNSET
+
+
+class Usability(Facts, kw_only=True, frozen=True):
+    """Whether researchers can use the federation."""
+
+    answer: Annotated[Usable, Meta(description="`in part`: some datasets are not available")]
+    portal: PortalPart
+    backend: PortalPart
+    datasets: Annotated[list[ListedDataset], Meta(description="of the last generation")]
+
+
 class StatusResult(Result, kw_only=True, frozen=True):
     """What ``mip.status`` returns."""
 
@@ -99,6 +124,8 @@ class StatusResult(Result, kw_only=True, frozen=True):
     nodes: dict[str, MemberInfo]
     services: dict[str, ServiceInfo]
     pathologies: dict[str, PathologyStatus]
+    usable: Absent[Usability] = UNSET
+    todo: Annotated[Absent[list[str]], Meta(description="next steps, the first one first")] = UNSET
     problems: list[ReportedProblem]
     resolved: Annotated[
         Absent[list[ReportedProblem]],

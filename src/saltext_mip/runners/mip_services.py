@@ -203,6 +203,7 @@ def status(federation=None, check=False, timeout=120):
     ``Progressing``, ``Degraded``, ``Suspended``, ``Unknown``), ``conditions`` ``[{"type", "status",
     "reason", "message", "hint", "since", "generation"}]``, ``nodes``, ``services`` as
     ``mip.deploy``, ``pathologies`` ``{name: {"datasets", "compiled", "stale", "served"}}``,
+    ``usable`` (whether researchers can use it: ``portal``, ``backend``, ``datasets``), ``todo``,
     ``generation`` and ``problems``.
 
     CLI Example:

@@ -96,6 +96,34 @@ def desired_services(
     return tuple(made)
 
 
+def switched_off(federation: Federation) -> dict[str, tuple[Node, str]]:
+    """The services that the pillar switches off, by name: their node and short name."""
+    declared = federation.settings["services"]
+    ui = (federation.ui,) if federation.ui else ()
+    return {
+        _name(node, row.short): (node, row.short)
+        for node in (federation.master, *federation.workers, *ui)
+        for row in _rows(federation, node)
+        if False in (declared.get(row.short), declared.get(_name(node, row.short)))
+    }
+
+
+def portal_address(federation: Federation) -> str | None:
+    """Where researchers open the portal; ``None`` without a ui, or where its service is off."""
+    frontend = federation.settings["services"].get("frontend")
+    if federation.ui is None or frontend is False:
+        return None
+    env = (frontend or {}).get("env", {})
+    host = env.get("PUBLIC_MIP_HOST") or federation.ui.address
+    return f"{env.get('PUBLIC_MIP_PROTOCOL') or 'https'}://{host}/"
+
+
+def image_of(federation: Federation, short: str) -> str:
+    """The image that a service of that short name would run; empty: none is declared."""
+    key = {"exareme-keystore": "keystore", "exareme-master": "exareme"}.get(short, short)
+    return str(federation.settings["images"].get(key, IMAGES.get(key, "")))
+
+
 def _name(node: Node, short: str) -> str:
     """The ui's services have the names by which installations until now know them."""
     return short if node.role == "ui" else f"{node.hostname}_{short}"

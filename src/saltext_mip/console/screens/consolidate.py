@@ -90,6 +90,8 @@ def _outcome(screen: Screen, value: ConsolidateResult) -> None:
     else:
         text = f"No change: generation {generation} remains in use."
     screen.text(text + also, style="warn" if problems else "good")
+    for step in value_or(value.todo, []):
+        screen.text(step, hang=3, first="-> ", style="warn")
 
 
 def export(screen: Screen, value: Sequence[ExportedPathology]) -> None:

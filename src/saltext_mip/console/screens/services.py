@@ -9,14 +9,17 @@ from msgspec import UNSET
 from saltext_mip.conditions import OFF
 from saltext_mip.console.screens.nodes import disabled, drained, observed
 from saltext_mip.console.screens.plan import service_plan
-from saltext_mip.console.screens.refresh import GRAVE
+from saltext_mip.console.screens.refresh import GRAVE, counted_datasets, datasets
 from saltext_mip.console.screens.text import Screen, Style
 from saltext_mip.results import (
+    PortalPart,
     ReportedCondition,
     ReportedProblem,
     ServiceInfo,
     ServicesResult,
     StatusResult,
+    Usability,
+    Usable,
     value_or,
 )
 from saltext_mip.text import first_of, when
@@ -27,6 +30,7 @@ SERVES: Mapping[str, Style] = {
     "serving": "good",
     "completed": "good",
     "stopped": "warn",
+    "off": "warn",
     "unknown": "warn",
     "not serving": "bad",
 }
@@ -52,13 +56,71 @@ def status(screen: Screen, value: StatusResult) -> None:
     """The summary first, then each condition, the services, the nodes and the pathologies."""
     _news(screen, value)
     screen.gap()
-    screen.title(f"{value.health}, {value.sync}", style="good" if value.ok else "bad")
+    usable = value_or(value.usable, None)
+    title: Style = "bad" if not value.ok else "warn" if _is_not_used(usable) else "good"
+    screen.title(f"{value.health}, {value.sync}", style=title)
     for each in value.conditions:
         if each.type != "Ready":
             _condition(screen, each)
     services(screen, value.services)
     _members(screen, value)
     _pathologies(screen, value)
+    if usable is not None:
+        _usable(screen, usable)
+    for step in value_or(value.todo, []):
+        screen.gap()
+        screen.text(step, hang=3, first="-> ", style="warn")
+
+
+USABLE: Mapping[Usable, tuple[str, Style]] = {
+    "yes": ("Researchers can use it", "good"),
+    "in part": ("Researchers can use it in part", "warn"),
+    "no": ("Researchers cannot use it", "bad"),
+    "unknown": ("Not known whether researchers can use it", "warn"),
+}
+
+
+def _is_not_used(found: Usability | None) -> bool:
+    return found is not None and found.answer != "yes"
+
+
+def _usable(screen: Screen, found: Usability) -> None:
+    """In one block: the portal, its backend, the datasets; the answer is the last line."""
+    screen.gap()
+    screen.title("Can researchers use it?")
+    rows: list[tuple[str, ...]] = []
+    styles: list[Style] = []
+    for what, part in (("portal", found.portal), ("backend", found.backend)):
+        text, style = ANSWERS[part.answers]
+        where = value_or(part.address, "") or part.service
+        rows.append((what, where, f"{text}{_because(part)}"))
+        styles.append(style)
+    screen.table(rows, indent=2, styles=styles)
+    datasets(screen, found.datasets)
+    screen.gap()
+    text, style = USABLE[found.answer]
+    reasons = [
+        f"the {what} does not respond{_because(part)}"
+        for what, part in (("portal", found.portal), ("backend", found.backend))
+        if part.answers is False
+    ]
+    if found.datasets:
+        reasons.append(counted_datasets(found.datasets))
+    else:
+        reasons.append("there are no datasets yet")
+    screen.text(f"{text}: {'; '.join(reasons)}.", style=style)
+
+
+ANSWERS: Mapping[bool | None, tuple[str, Style]] = {
+    True: ("responds", "plain"),
+    False: ("does not respond", "bad"),
+    None: ("not known", "warn"),
+}
+
+
+def _because(part: PortalPart) -> str:
+    reason = value_or(part.reason, "")
+    return f" ({reason})" if reason else ""
 
 
 def _news(screen: Screen, value: StatusResult) -> None:
@@ -91,10 +153,10 @@ def services(screen: Screen, found: Mapping[str, ServiceInfo]) -> None:
         screen.table(
             [
                 (
-                    f"{'-' if each.completed else each.replicas:3}",
+                    f"{'-' if each.completed or each.switched_off else each.replicas:3}",
                     f"{name:26}",
                     f"{serves:14}",
-                    each.image,
+                    "switched off in the pillar" if each.switched_off else each.image,
                 )
             ],
             indent=2,
@@ -107,6 +169,8 @@ def services(screen: Screen, found: Mapping[str, ServiceInfo]) -> None:
 
 
 def _serves(each: ServiceInfo) -> str:
+    if each.switched_off:
+        return "off"
     if each.stopped:
         return "stopped"
     if each.completed:

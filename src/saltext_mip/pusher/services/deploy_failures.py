@@ -11,11 +11,17 @@ from contextlib import contextmanager
 
 from saltext_mip.errors import MipError
 from saltext_mip.federation import Node
+from saltext_mip.generations.event_log import EventLog
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import ServicesResult
-from saltext_mip.storage.state import DEPLOY_FAILED, decode_state, read_state, write_state
+from saltext_mip.storage.state import DEPLOY_FAILED, SERVED, decode_state, read_state, write_state
 
+# before the first deployment no node has the beacons
+FIRST = (
+    "Nothing has been deployed yet: run mip.deploy. It starts the services, and installs the"
+    " watchers that notice changed data; until then run mip.consolidate after each change."
+)
 WHOLE = ""  # the key of an error that ended a deployment of all nodes
 
 
@@ -63,3 +69,12 @@ def _read(pusher: Pusher) -> dict[str, str]:
 def _write(pusher: Pusher, found: Mapping[str, str]) -> None:
     if found or _read(pusher):
         write_state(pusher.state / DEPLOY_FAILED, dict(found))
+
+
+def first_steps(pusher: Pusher) -> list[str]:
+    """What is left to do where nothing was ever deployed from this pusher; else nothing."""
+    if read_state(pusher.state / SERVED) is not None:
+        return []
+    events = EventLog(pusher.state).events()
+    cut = bool(events) and events[0].number > 1  # it may have held the deployment
+    return [] if cut or any(event.what == "deployed" for event in events) else [FIRST]

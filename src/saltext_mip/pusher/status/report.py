@@ -22,16 +22,15 @@ from saltext_mip.pusher.answers import reason_of, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.reachability import UNCERTAIN, Reason
 from saltext_mip.pusher.services import deploy_failures
-from saltext_mip.pusher.services.result import service_info
 from saltext_mip.pusher.status import notify
 from saltext_mip.pusher.status import services as status_services
 from saltext_mip.pusher.status.pusher_state import Recording, pusher_conditions
 from saltext_mip.pusher.status.snapshot import SentData, SentStatus, Snapshot, take_snapshot
+from saltext_mip.pusher.status.usable import not_usable, todo, usability
 from saltext_mip.results import (
     MemberInfo,
     PathologyStatus,
     ReportedCondition,
-    ServiceInfo,
     StatusResult,
 )
 from saltext_mip.rules import RULES
@@ -60,7 +59,9 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> St
         *control.conditions(pusher),
         *forgeries.conditions(pusher.state, pusher.now()),
     ]
-    settled = _since(pusher, [conditions.ready(found), *found], snapshot.generation, recording)
+    usable = usability(pusher, snapshot)
+    summary = conditions.ready(found, not_usable(usable))
+    settled = _since(pusher, [summary, *found], snapshot.generation, recording)
     sync, health = conditions.axes(settled)
     ready = next(condition for condition in settled if condition.type == "Ready")
     ok = ready.status == "True"
@@ -75,8 +76,10 @@ def status(pusher: Pusher, *, check: bool = False, timeout: float = 120.0) -> St
         conditions=list(map(ReportedCondition.of, settled)),
         generation=snapshot.generation.number if snapshot.generation else None,
         nodes=_nodes(pusher, snapshot),
-        services=_services(snapshot),
+        services=status_services.service_infos(pusher, snapshot),
         pathologies=_pathologies(pusher, snapshot),
+        usable=usable,
+        todo=todo(pusher, snapshot) or UNSET,
         problems=problems,
         resolved=UNSET if resolved is None else resolved,
         retcode=1 if check and not ok else UNSET,
@@ -335,25 +338,6 @@ def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:
             facts |= {"up": up, "age": 0, "asked": pusher.now().isoformat(timespec="seconds")}
             facts |= {} if up == info.up else {"since": None}
         found[node_id] = MemberInfo(**facts, swarm=swarm)
-    return found
-
-
-def _services(snapshot: Snapshot) -> dict[str, ServiceInfo]:
-    if snapshot.services is None:
-        return {}
-    unsure = status_services.unsure(snapshot)
-    found = {}
-    for name, of in snapshot.services.services.items():
-        found[name] = service_info(of)
-        if name in unsure:
-            desired = of.replicas.partition("/")[2]
-            found[name] = structs.replace(
-                found[name],
-                replicas=f"0/{desired}",
-                serving=False,
-                since=None,
-                error=unsure[name],
-            )
     return found
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import structs
+
 from saltext_mip import conditions
 from saltext_mip.conditions import Condition
 from saltext_mip.generations.generation import Generation
@@ -12,7 +14,10 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client, deploy_failures
 from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.drain import why_drained
+from saltext_mip.pusher.services.result import service_info
 from saltext_mip.pusher.status.snapshot import Snapshot
+from saltext_mip.results import ServiceInfo
+from saltext_mip.swarm.desired import image_of, switched_off
 from saltext_mip.swarm.engines.interface import Datasets, differences, expected
 from saltext_mip.swarm.observed import NODE_DOWN
 from saltext_mip.swarm.plan import DRAINED
@@ -181,3 +186,39 @@ def unsure(snapshot: Snapshot) -> dict[str, str]:
         for name, of in snapshot.services.services.items()
         if of.node in snapshot.unreachable and of.up and hosts.get(of.node) not in active
     }
+
+
+def service_infos(pusher: Pusher, snapshot: Snapshot) -> dict[str, ServiceInfo]:
+    """The services as they are, and those that the pillar switches off."""
+    found: dict[str, ServiceInfo] = {}
+    if snapshot.services is not None:
+        found = _observed_services(snapshot)
+    for name, (node, short) in switched_off(pusher.federation).items():
+        if name not in found:
+            found[name] = ServiceInfo(
+                node=node.id,
+                image=image_of(pusher.federation, short),
+                replicas="0/0",
+                serving=None,
+                switched_off=True,
+            )
+    return found
+
+
+def _observed_services(snapshot: Snapshot) -> dict[str, ServiceInfo]:
+    if snapshot.services is None:
+        return {}
+    doubtful = unsure(snapshot)
+    found = {}
+    for name, of in snapshot.services.services.items():
+        found[name] = service_info(of)
+        if name in doubtful:
+            desired = of.replicas.partition("/")[2]
+            found[name] = structs.replace(
+                found[name],
+                replicas=f"0/{desired}",
+                serving=False,
+                since=None,
+                error=doubtful[name],
+            )
+    return found

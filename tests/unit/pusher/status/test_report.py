@@ -17,6 +17,8 @@ from msgspec import UNSET, convert, to_builtins
 from saltext_mip import results, schemas
 from saltext_mip.console.cli.views import describe_node
 from saltext_mip.console.screens.render import render
+from saltext_mip.controller import outcome as outcomes
+from saltext_mip.controller.outcome import Outcome
 from saltext_mip.data.csvfile import open_files
 from saltext_mip.errors import Refused
 from saltext_mip.generations.overrides import Override
@@ -34,6 +36,7 @@ from saltext_mip.storage.state import CONTROLLER_LOCK
 from tests.support.commands import compile_federation, consolidate, disable, enable, status
 from tests.support.folders import Folders
 from tests.support.mounts import broken_disk, own_disk
+from tests.support.returns import text_of
 from tests.unit.pusher.conftest import cde, rows
 
 HOSTS = ("fed1-wk-h1", "fed1-wk-h2")
@@ -738,3 +741,111 @@ def test_a_federation_without_data_is_unknown_before_and_after_a_consolidation(
             assert "mip data consolidate" in found[name]["hint"]
         assert fed.status()["sync"] != "Synced"
         consolidate(fed.pusher, Options())
+
+
+def portal(fed: WithServices, **more: Any) -> None:
+    fed.services["services"] |= {
+        "frontend": service("fed1-ui", "frontend", **more),
+        "portalbackend": service("fed1-ui", "portalbackend"),
+    }
+
+
+def last_line(fed: WithServices) -> str:
+    return text_of("status", fed.status()).splitlines()[-1]
+
+
+def test_researchers_can_use_it_where_portal_backend_and_all_datasets_answer(
+    fed: WithServices,
+) -> None:
+    portal(fed)
+    found = fed.status()["usable"]
+    assert found["answer"] == "yes"
+    assert found["portal"]["address"] == f"https://{fed.pusher.federation.ui.address}/"
+    assert [(each["dataset"], each["available"]) for each in found["datasets"]] == [
+        ("edsd", True),
+        ("ppmi", True),
+    ]
+    assert last_line(fed) == "Researchers can use it: all 2 datasets are available."
+
+
+def test_the_portal_s_address_is_the_one_of_the_pillar(fed: WithServices) -> None:
+    env = {"PUBLIC_MIP_HOST": "mip.example.org", "PUBLIC_MIP_PROTOCOL": "http"}
+    fed.declared["services"] = {"frontend": {"env": env}}
+    assert fed.status()["usable"]["portal"]["address"] == "http://mip.example.org/"
+
+
+@pytest.mark.parametrize("off", ["frontend", "portalbackend"])
+def test_what_the_pillar_switches_off_is_listed_and_nobody_can_use_it(
+    fed: WithServices, off: str
+) -> None:
+    """It is as declared, so it is ready: but no line tells that all is well."""
+    portal(fed)
+    del fed.services["services"][off]
+    fed.declared["services"] = {off: False}
+    value = fed.status()
+    assert (value["ok"], value["services"][off]["switched_off"]) == (True, True)
+    assert value["usable"]["answer"] == "no"
+    ready = next(each for each in value["conditions"] if each["type"] == "Ready")
+    assert f"researchers cannot use it: {off} is switched off in the pillar" in ready["message"]
+    shown = text_of("status", value)
+    assert any(off in line and "switched off in the pillar" in line for line in shown.splitlines())
+    assert shown.splitlines()[-2].startswith("Researchers cannot use it: ")
+
+
+def test_a_portal_that_does_not_answer_is_named_with_the_reason(fed: WithServices) -> None:
+    portal(fed, serving=False, port_error="port 80 of 10.0.0.2 refuses connections")
+    found = fed.status()["usable"]
+    assert (found["answer"], found["portal"]["answers"]) == ("no", False)
+    assert "refuses connections" in found["portal"]["reason"]
+    portal(fed, serving=None, port_error="port 80 of 10.0.0.2 gave no answer within 3 s")
+    found = fed.status()["usable"]
+    assert (found["answer"], found["portal"]["answers"]) == ("unknown", None)
+
+
+def test_a_dataset_whose_node_is_away_is_not_available_and_why(fed: WithServices) -> None:
+    portal(fed)
+    fed.down = {HOSTS[1]}
+    fed.services["served"]["datasets"] = {"dementia": {"edsd": [HOSTS[0]]}}
+    fed.services["served"]["active"] = [HOSTS[0]]
+    found = fed.status()["usable"]
+    lacking = [each for each in found["datasets"] if not each["available"]]
+    assert (found["answer"], [each["dataset"] for each in lacking]) == ("in part", ["ppmi"])
+    assert "does not answer" in lacking[0]["reason"]
+    assert last_line(fed) == "Researchers can use it in part: 1 of 2 datasets is available."
+
+
+def test_an_engine_that_answers_in_another_way_makes_it_unknown(fed: WithServices) -> None:
+    portal(fed)
+    fed.services["served"] = {
+        "active": None,
+        "datasets": None,
+        "error": "a proxy's page",
+        "unknown": True,
+    }
+    for each in HOSTS:
+        fed.services["services"][f"{each}_exareme"]["serving"] = None
+    found = fed.status()["usable"]
+    assert found["answer"] == "unknown"
+    assert {each["available"] for each in found["datasets"]} == {None}
+
+
+def test_before_the_first_deployment_it_is_the_next_step(fed: WithServices) -> None:
+    fed.services |= {"swarm": "inactive", "cluster": "", "services": {}, "served": SILENT}
+    (step,) = fed.status()["todo"]
+    assert "mip.deploy" in step
+    assert "watchers" in step
+    assert "-> Nothing has been deployed yet" in text_of("status", fed.status())
+    fed.pusher.record("deployed")
+    assert "todo" not in fed.status()
+
+
+def test_after_a_refresh_that_failed_it_is_not_ready(fed: WithServices) -> None:
+    portal(fed)
+    assert fed.status()["ok"] is True
+    outcomes.save(fed.pusher.state, Outcome("temporary", reason="NotCompiled", message="why"))
+    value = fed.status()
+    assert value["ok"] is False
+    assert "why" in value["conditions"][0]["message"]
+
+
+SILENT = {"active": None, "datasets": None, "error": "no Swarm", "unknown": False}
