@@ -113,6 +113,24 @@ def test_what_is_not_a_text_in_the_environment_is_to_be_quoted(value: Any) -> No
     assert made(services={"exareme": {"env": {"LIMIT": "0123"}}})
 
 
+@pytest.mark.parametrize(
+    "address", ["fe80::1%eth0", "FE80::1", "febf::2", "fd00::1%3", "10.0.0.1%e"]
+)
+def test_an_address_that_is_valid_on_one_link_only_is_refused(address: str) -> None:
+    declared = declare()
+    declared["nodes"]["fed1-ms"]["address"] = address
+    message = refused(fed1=declared)
+    assert "fed1-ms:address: must match" in message
+    assert "valid on one link only" in message
+
+
+@pytest.mark.parametrize("address", ["fd00::1", "10.0.0.1", "fed.example", "fe80.example", "fec0"])
+def test_an_address_that_all_nodes_reach_or_a_name_is_taken(address: str) -> None:
+    declared = declare()
+    declared["nodes"]["fed1-ms"]["address"] = address
+    assert Federation.from_pillar("fed1", declared).master.address == address
+
+
 def test_there_is_one_master() -> None:
     declared = declare()
     del declared["nodes"]["fed1-ms"]

@@ -71,6 +71,7 @@ SERVICES_REMINDER = "services-watched.json"  # the state of services that the be
 ASKED = "asked.jsonl"  # the CDEs that it was asked to verify files against, and by which job
 SERVICE_OVERRIDES = "stopped.json"  # on the master: services stopped, removed, drained
 SERVICES_LOCK = "services.lock"
+DATABASE_PASSWORDS = "database-passwords.json"  # digests of those that it was started with
 ENGINE_RESTARTS = "restarts.json"  # the last automatic restart of each engine, and its cause
 MASTER_REGISTERED = "registered.json"  # of the master's task: since when, and whom it reached
 

@@ -8,7 +8,7 @@ such a thing has a name or a port of ours, :func:`plan` raises
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
@@ -34,13 +34,19 @@ _IDENTITY = {"name", "short", "node", "hostname", "once"}
 _LATER = {"log"}
 DATABASE = "portalbackend_db"
 # passwords that the database keeps in its folder: the role's variable, and its default
-_KEPT_PASSWORDS = {
+KEPT_PASSWORDS = {
     (DATABASE, "POSTGRES_PASSWORD"): ("POSTGRES_USER", "postgres"),
     ("create_dbs", "PASSWORD4"): ("USER4", "portal"),
 }
 AS_DECLARED = "it matches the declaration"
 DRAINED = "drained"  # the override of a node whose engine is stopped
 _STOPPED = "an operator stopped it"
+#: Whether a service that is not there was made with another value of that variable before.
+Changed = Callable[[Service, str], bool]
+
+
+def _nothing_known(_service: Service, _name: str) -> bool:
+    return False
 
 
 class ServiceItem(PlanItem, frozen=True):
@@ -87,11 +93,14 @@ def plan(
     *,
     overrides: Mapping[str, str] | None = None,
     nodes: Collection[str] | None = None,
+    changed: Changed = _nothing_known,
 ) -> tuple[ServiceItem, ...]:
     """What makes the observed services the desired ones; :class:`NotOurs` on a conflict.
 
     ``overrides`` are operators' decisions by minion id: ``stopped``, ``removed``, or ``drained``
-    (its engine is stopped). ``nodes`` are the minion ids to which the plan is confined.
+    (its engine is stopped). ``nodes`` are the minion ids to which the plan is confined. ``changed``
+    tells of passwords that the database keeps whether they are others than when its service was
+    there.
     """
     overrides = overrides or {}
     wanted = {}
@@ -105,7 +114,13 @@ def plan(
     for name, service in wanted.items():
         running = observed.services.get(name)
         if running is None:
-            items.append(ServiceItem("create", name, "it does not exist", service.node, service))
+            notes = (
+                f"{_alter_role(service, kept)}, if its data folder is still there"
+                for kept in _kept(service)
+                if changed(service, kept)
+            )
+            reason = "; ".join([*notes, "it does not exist"])
+            items.append(ServiceItem("create", name, reason, service.node, service))
         elif reasons := differences(service, running.service):
             if is_drained(service, overrides.get(service.node)):
                 reasons = ["an operator drained its node" if r == _STOPPED else r for r in reasons]
@@ -142,14 +157,24 @@ def _rank(item: ServiceItem) -> tuple[int, int]:
 def _kept_passwords(service: Service, was: Service) -> Iterator[str]:
     """What to do by hand about a new password: the database reads the variable only when new."""
     want, have = dict(service.env), dict(was.env)
-    for (short, name), (role_name, default) in _KEPT_PASSWORDS.items():
-        if short == service.short and name in have and want.get(name) != have[name]:
-            role = want.get(role_name, default)
-            yield (
-                f"the database keeps the old password of {role}. On its node: docker exec -it "
-                f"$(docker ps -qf label={SERVICE_LABEL}={DATABASE}) psql -p 5433 -U postgres, "
-                f"there: ALTER ROLE {role} PASSWORD '<new>';"
-            )
+    for name in _kept(service):
+        if name in have and want.get(name) != have[name]:
+            yield _alter_role(service, name)
+
+
+def _kept(service: Service) -> Iterator[str]:
+    """The service's variables with passwords that the database keeps in its folder."""
+    return (name for short, name in KEPT_PASSWORDS if short == service.short)
+
+
+def _alter_role(service: Service, name: str) -> str:
+    role_name, default = KEPT_PASSWORDS[service.short, name]
+    role = dict(service.env).get(role_name, default)
+    return (
+        f"the database keeps the old password of {role}. On its node: docker exec -it "
+        f"$(docker ps -qf label={SERVICE_LABEL}={DATABASE}) psql -p 5433 -U postgres, "
+        f"there: ALTER ROLE {role} PASSWORD '<new>';"
+    )
 
 
 def refuse_conflicts(desired: Iterable[Service], observed: Observed) -> None:

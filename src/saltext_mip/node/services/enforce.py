@@ -21,6 +21,7 @@ from saltext_mip.node.services.overrides import (
     updated_overrides,
     write_overrides,
 )
+from saltext_mip.node.services.passwords import DatabasePasswords
 from saltext_mip.storage.lock import lock
 from saltext_mip.storage.state import SERVICES_LOCK
 from saltext_mip.swarm import local_node, membership
@@ -71,6 +72,7 @@ def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> 
         record_restarts(context, restarts, observed)
         unregister(context, client, (i.service for i in services if i.service and i.replaces_task))
         delete_worker_keys(context, client, apply(client, services, ids, wait))
+        DatabasePasswords(context).record(services)
         return {"changed": bool(plan), "plan": plan, "already": list(already)}
 
 
@@ -87,7 +89,8 @@ def make_plan(
     left = membership.membership(
         context.federation, observed, request.swarm_ids, whole=nodes is None
     )
-    services = plans.plan(desired, observed, overrides=overrides, nodes=nodes)
+    changed = DatabasePasswords(context).changed
+    services = plans.plan(desired, observed, overrides=overrides, nodes=nodes, changed=changed)
     if request.restores_only:
         members = membership.entries(context.federation, observed, request.swarm_ids)
         services = plans.only_restoring(services, members)

@@ -13,6 +13,7 @@ from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.services.engines import EnginesView, observe_engines
 from saltext_mip.node.services.overrides import kinds, read_overrides
+from saltext_mip.node.services.passwords import DatabasePasswords
 from saltext_mip.node.services.ports import PortsView, observe_ports
 from saltext_mip.swarm import local_node, membership
 from saltext_mip.swarm import plan as plans
@@ -96,7 +97,8 @@ def view(
         network = plans.network_plan(
             plans.desired_network(context.federation.settings["swarm"]), observed
         )
-        services = plans.plan(desired, observed, overrides=kinds(overrides))
+        changed = DatabasePasswords(context).changed
+        services = plans.plan(desired, observed, overrides=kinds(overrides), changed=changed)
         left = membership.membership(context.federation, observed, swarm_ids)
         value["plan"] = to_builtins(plans.plan_items(left, network, services))
     except Refused as exc:

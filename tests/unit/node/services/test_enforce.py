@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from saltext_mip.node.services import enforce as services
 from saltext_mip.node.services import status
 from saltext_mip.node.services.overrides import kinds, read_overrides
 from saltext_mip.storage.lock import lock
-from saltext_mip.storage.state import SERVICES_LOCK
+from saltext_mip.storage.state import DATABASE_PASSWORDS, SERVICES_LOCK
 from saltext_mip.swarm.errors import NetworkInUse, NotInSwarm, NotOurs
 from saltext_mip.swarm.request import ServiceRequest, Target
 from tests.support.docker_sdk import Docker
@@ -77,6 +78,51 @@ def test_no_secret_is_in_a_plan(deployed: Docker, master: NodeContext) -> None:
     (item,) = services.enforce(master, SECRETS, ServiceRequest("enforce", dry_run=True))["plan"]
     assert (item["action"], item["thing"]) == ("update", "portalbackend")
     assert "canary" not in str(item)
+
+
+def test_a_password_that_changed_while_its_service_was_away_is_in_the_plan(
+    deployed: Docker, master: NodeContext
+) -> None:
+    new = {
+        **SECRETS,
+        "portalbackend_db": {"POSTGRES_PASSWORD": "canary new"},
+        "create_dbs": {**SECRETS["create_dbs"], "PASSWORD4": "canary newer"},
+    }
+    enforce(master, ServiceRequest.on_nodes("remove", ["fed1-ui"], actor="anna"))
+    start = ServiceRequest.on_nodes("start", ["fed1-ui"], dry_run=True)
+    there = services.enforce(master, SECRETS, start)["plan"]
+    assert "ALTER ROLE" not in str(there)
+    reasons = {
+        item["thing"]: item["reason"] for item in services.enforce(master, new, start)["plan"]
+    }
+    assert "ALTER ROLE postgres PASSWORD" in reasons["portalbackend_db"]
+    assert reasons["portalbackend_db"].endswith(
+        "if its data folder is still there; it does not exist"
+    )
+    assert "ALTER ROLE portal PASSWORD" in reasons["create_dbs"]
+    assert "canary" not in str(reasons)
+    services.enforce(master, new, ServiceRequest.on_nodes("start", ["fed1-ui"]))
+    enforce_again = services.enforce(master, new, ServiceRequest("enforce", dry_run=True))
+    assert "ALTER ROLE" not in str(enforce_again["plan"])
+
+
+def test_of_passwords_only_salted_digests_are_kept_and_a_file_of_another_is_no_reason(
+    deployed: Docker, master: NodeContext
+) -> None:
+    path = master.state / DATABASE_PASSWORDS
+    kept = path.read_text()
+    assert path.stat().st_mode & 0o077 == 0
+    assert "canary" not in kept
+    assert not any(value in kept for env in SECRETS.values() for value in env.values())
+    digests = [each["digest"] for each in json.loads(kept).values()]
+    assert len(digests) == len(set(digests)) == 2
+    enforce(master)
+    assert path.read_text() == kept, "nothing changed, nothing is written"
+    for content in ("no JSON", '["x"]', '{"portalbackend_db:POSTGRES_PASSWORD": 7}'):
+        path.write_text(content)
+        del deployed.services_["portalbackend_db"]
+        assert services.enforce(master, SECRETS, ENFORCE)["changed"]
+        assert json.loads(path.read_text()).keys() == json.loads(kept).keys()
 
 
 def test_a_log_limit_comes_with_the_next_replacement_and_replaces_nothing(
