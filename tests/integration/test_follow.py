@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
@@ -202,3 +205,34 @@ def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Followi
     assert not following.fed.state(federation="..").joinpath("requests").exists()
     log = following.fed.hosts[PUSHER].output.read_text()
     assert "1337" not in log
+
+
+def test_an_upload_that_pauses_is_no_news_until_its_writer_closes_it(following: Following) -> None:
+    """A new file, and a new version of one that is served: half of their rows, and still open."""
+    folder = following.fed.data_path("fed1-wk-h2") / "dementia"
+    contents = {name: rows(name, 40).encode().splitlines(keepends=True) for name in ("new", "lasi")}
+    with ExitStack() as open_files:
+        files = {
+            name: open_files.enter_context((folder / f"{name}.csv").open("wb")) for name in contents
+        }
+        for name, lines in contents.items():
+            files[name].writelines(lines[:20])
+            files[name].flush()
+        # other files of the same folder and of another node are followed meanwhile
+        for node, dataset in (("fed1-wk-h2", "beside"), ("fed1-wk-h1", "elsewhere")):
+            write(following, node, dataset)
+            following.settled(lambda dataset=dataset: dataset in following.offered["dementia"])
+        assert "new" not in following.offered["dementia"]
+        assert "lasi" in following.offered["dementia"]
+        assert following.compiled("fed1-wk-h2")["dementia"]["current"]
+        assert datasets_in(folder)["lasi"] == 12
+        for name, lines in contents.items():
+            files[name].writelines(lines[20:])
+    following.settled(lambda: "new" in following.offered["dementia"])
+    following.settled(lambda: datasets_in(folder) | {"new": 40, "lasi": 40} == datasets_in(folder))
+
+
+def datasets_in(folder: Path) -> dict[str, int]:
+    """The rows of each dataset that the folder's database has."""
+    with closing(sqlite3.connect(f"{folder.as_uri()}/datasets.db?mode=ro", uri=True)) as database:
+        return dict(database.execute("SELECT dataset, count(*) FROM DATA GROUP BY dataset"))

@@ -10,6 +10,7 @@ import functools
 import inspect
 import logging
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ import salt.exceptions
 
 from saltext_mip import results
 from saltext_mip.bridge.execution import os_error_text
+from saltext_mip.bridge.progress import NOISE
 from saltext_mip.errors import MipError, Unexpected
 from saltext_mip.text import shown, with_salt_run
 
@@ -38,6 +40,8 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> dict[str, Any]:
+        if function.__globals__.get("__opts__", {}).get("__cli") == "salt-run":
+            _quiet_terminal()
         given = {key: value for key, value in kwargs.items() if not key.startswith("__")}
         try:
             bound = signature.bind(*args, **given)
@@ -68,6 +72,20 @@ def command(function: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     # Salt would inspect the wrapped function and refuse unknown arguments with exit code 0.
     del call.__wrapped__
     return call
+
+
+def _quiet_terminal() -> None:
+    """Keep Salt's records about objects of its own from the terminal; log files have them still.
+
+    Some come when the process ends: after Salt's own handler is gone, by Python's last resort.
+    """
+    for handler in (*logging.getLogger().handlers, logging.lastResort):
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stderr:
+            handler.addFilter(_is_for_people)
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    return not NOISE.search(record.getMessage())
 
 
 def _check_switch(name: str, argument: str, value: Any) -> None:
