@@ -35,8 +35,12 @@ def state_problems(opts: Mapping[str, Any]) -> tuple[MasterProblem, ...]:
     try:
         probe(root)
     except OSError as exc:
-        fix = f"make {root} writable for {_me()}: df {root}; mount; ls -ld {root}"
-        message = f"{root} cannot be written: {exc.strerror}"
+        if root.exists():
+            fix = f"make {root} writable for {_me()}: df {root}; mount; ls -ld {root}"
+            message = f"{root} cannot be written: {exc.strerror}"
+        else:  # Salt's packages have a master of its own user, which makes nothing in /var/lib
+            fix = f"as root: install -d -m 0700 -o {_me()} {root}"
+            message = f"{root} does not exist, and {_me()} cannot make it: {exc.strerror}"
         found.append(MasterProblem("StateNotWritable", fix, message))
     known = sorted(path for path in root.glob("*") if (path / DECLARED).is_file())
     without = [path.name for path in known if not is_controlled(path)]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import salt.pillar
+from salt.modules import saltutil
 
 from saltext_mip.bridge.master import has_controller, master_problems, state_problems
+from saltext_mip.bridge.pillar import compile_pillar
 from saltext_mip.bridge.setup import pusher as setup
 from saltext_mip.storage import lock
 from tests.support.mounts import broken_disk
@@ -119,6 +125,48 @@ def test_a_state_folder_that_cannot_be_written_is_named(opts: dict[str, Any], fa
     assert problem.name == "StateNotWritable"
     assert str(state) in problem.message
     assert str(state) in problem.fix
+
+
+@as_root
+def test_a_master_of_its_own_user_gets_its_state_folder_by_the_command_that_is_printed(
+    opts: dict[str, Any],
+) -> None:
+    """As after a fresh installation of Salt's packages: nothing of ours is there."""
+    state = Path(opts["root_dir"]) / "var/lib/mip"
+    shutil.rmtree(state)
+    salted = {**opts, "user": "nobody"}
+    ((name, fix),) = as_nobody(lambda: [(p.name, p.fix) for p in state_problems(salted)])
+    assert (name, fix) == (
+        "StateNotWritable",
+        f"as root: install -d -m 0700 -o nobody {state}",
+    )
+    subprocess.run(fix.removeprefix("as root: ").split(), check=True)
+    assert (
+        as_nobody(lambda: [p.name for p in (*state_problems(salted), *master_problems(salted))])
+        == []
+    )
+
+
+def test_the_pillar_is_fetched_past_the_masters_cache(
+    opts: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``pillar_cache`` hands out an old one, to whoever does not ask for another."""
+    asked: list[dict[str, Any]] = []
+
+    class Compiler:
+        def compile_pillar(self) -> dict[str, Any]:
+            return {"mip": {}}
+
+    def get_pillar(*_: Any, **more: Any) -> Compiler:
+        asked.append(more)
+        return Compiler()
+
+    monkeypatch.setattr(salt.pillar, "get_pillar", get_pillar)
+    assert compile_pillar({**opts, "id": "fed1-ms"}, {}) == {"mip": {}}
+    assert asked == [{"clean_cache": True}]
+    # a node's copy in memory is refreshed by Salt's own function, which asks so by itself
+    refreshes = inspect.signature(saltutil.refresh_pillar).parameters
+    assert refreshes["clean_cache"].default is True
 
 
 @pytest.fixture
