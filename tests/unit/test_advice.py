@@ -88,11 +88,17 @@ def test_such_advice_would_be_found(text: str) -> None:
 
 
 def test_nobody_is_told_to_leave_a_swarm_by_force() -> None:
+    force = re.compile(r"swarm leave\b.*(?:--force|\s-f\b)")
     found = [
         f"{path.relative_to(ROOT)}:{line}"
         for path in SOURCES
         for line, text in texts(path.read_text(encoding="utf-8"))
-        if "leave --force" in text
+        if force.search(text)
+    ]
+    found += [
+        str(path.relative_to(ROOT))
+        for path in (*PAGES, *SLS)
+        if force.search(" ".join(path.read_text(encoding="utf-8").split()).replace(". ", ".\n"))
     ]
     assert found == []
 

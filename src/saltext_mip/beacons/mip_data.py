@@ -7,7 +7,8 @@ pillar, ``reactor``), ``salt/beacon/<id>/mip_data/<federation>`` wakes the contr
 again at growing intervals until the pusher has looked. Our own changes are not reported, nor is a
 file that a program has open for writing. A process of its own looks at the files, and only stats:
 a disk that does not respond delays nothing, and is reported as a change. The beacon's state is on
-disk.
+disk. With the beacon, the minion's main process has in memory what jobs of the pusher import, and a
+job takes little more than ``test.ping``.
 
 The states ``mip.worker`` and ``mip.master`` install it. By hand:
 

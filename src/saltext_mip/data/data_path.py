@@ -211,11 +211,17 @@ def is_enrolled(data_path: Path, state: Path) -> bool:
     return _remembered(state) == str(data_path)
 
 
+def enrolled_path(state: Path) -> Path | None:
+    """The data path that is enrolled."""
+    path = _remembered(state)
+    return None if path is None else Path(path)
+
+
 def enrolled_pathologies(state: Path) -> tuple[str, ...]:
     """The pathologies of the data path that is enrolled; none where it cannot be read."""
-    path = _remembered(state)
+    path = enrolled_path(state)
     try:
-        return pathologies(Path(path)).names if path else ()
+        return pathologies(path).names if path else ()
     except OSError:
         return ()
 

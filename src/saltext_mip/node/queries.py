@@ -251,6 +251,8 @@ def allow(root: Path, pathology: str, federation: str | None) -> AskedHistory:
 
 
 def _pathologies(state: Path, trials: Trials) -> list[str]:
+    if path := data_path.enrolled_path(state):
+        data_disk.require_path(path)
     asked_about = {each.pathology for each in trials.history()}
     return sorted(asked_about.union(data_path.enrolled_pathologies(state)))
 

@@ -14,7 +14,7 @@ from saltext_mip import wire
 from saltext_mip.data.database import compiler
 from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import MipError, NodeError
-from saltext_mip.federation import CDE_FILE, ENROLLED_FILE
+from saltext_mip.federation import CDE_FILE, ENROLLED_FILE, STATE_ROOT
 from saltext_mip.node import data_disk, databases, jobs, preflight, queries
 from saltext_mip.node.context import NodeContext
 from saltext_mip.rules import RULES
@@ -118,6 +118,18 @@ def test_a_step_that_needs_the_disk_ends_with_the_reason(
     disk.fault(hang=True)
     with pytest.raises(NodeError, match="does not respond"):
         step(context)
+    disk.fault()
+
+
+def test_what_was_asked_is_not_told_without_end_where_the_disk_hangs(
+    context: NodeContext, disk: FuseDisk, tmp_path: Path
+) -> None:
+    state = tmp_path / STATE_ROOT / "fed1"
+    write_state(state / ENROLMENT, {"data_path": str(disk.path)})
+    assert list(queries.asked(tmp_path, None).left) == ["dementia"]
+    disk.fault(hang=True)
+    with pytest.raises(NodeError, match="does not respond"):
+        queries.asked(tmp_path, None)
     disk.fault()
 
 
