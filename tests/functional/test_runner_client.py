@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,17 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.terminal import SEQUENCE, Terminal
+
+QUESTION = "Sure? [no] (Enter: no) "
+
 PROBE = """
 import os
 import signal
 import sys
 from pathlib import Path
 
-from saltext_mip.bridge.progress import progress
+from saltext_mip.bridge.progress import progress, terminal
 from saltext_mip.bridge.runner import command
 
 __virtualname__ = "probe"
@@ -39,6 +44,12 @@ def report(text, retcode=0):
 
 def fail():
     raise RuntimeError("no")
+
+def asks():
+    progress(__opts__)("before")
+    answer = terminal(__opts__)("Sure? [no] (Enter: no) ")
+    progress(__opts__)("after")
+    return {"answer": answer}
 
 @command
 def signalled(number, marker):
@@ -93,6 +104,18 @@ def call(config: Path, function: str, **arguments: object) -> dict[str, Any]:
     assert ran.stderr == ""
     outcome: dict[str, Any] = json.loads(ran.stdout)  # one document, whatever was printed
     return outcome
+
+
+# the command mip at a terminal, with its progress bar
+ASKED = """
+import json, sys
+import encodings.ascii, encodings.idna, encodings.latin_1, salt.master
+from saltext_mip.bridge.runner_client import RunnerClient
+from saltext_mip.console.cli.terminal import Display
+with Display().progress("asking") as progress:
+    returned = RunnerClient(sys.argv[1]).run("probe.asks", {}, progress)
+print("returned", json.dumps(returned))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +224,24 @@ def test_what_needs_no_salt_does_not_import_it(line: list[str]) -> None:
     loaded = set(ran.stderr.splitlines()[-1].split())
     assert "saltext_mip" in loaded
     assert not loaded & {"salt", "docker", "polars", "libtmux", "keycloak"}
+
+
+@pytest.mark.parametrize("whose", ["config", "of_another_user"])
+def test_a_question_shares_no_line_with_the_progress_bar(
+    whose: str, request: pytest.FixtureRequest
+) -> None:
+    """Also where another process asks: that of the Salt master's user."""
+    found: Path = request.getfixturevalue(whose)
+    folder = found if whose == "config" else found / CONFIG
+    with Terminal([sys.executable, "-c", ASKED, str(folder)], dict(os.environ)) as terminal:
+        terminal.until(QUESTION)
+        before, _, after = terminal.came.partition(QUESTION)
+        assert "asking: before" in before  # the bar was there
+        line = before.rpartition("\n")[2].rpartition("\x1b[2K")[2]
+        assert SEQUENCE.sub("", line).strip() == ""  # and is gone from the question's line
+        time.sleep(1)  # a bar is drawn ten times a second
+        assert terminal.came.partition(QUESTION)[2].strip() == after.strip() == ""
+        terminal.type("yes\n")
+        assert terminal.ends() == 0
+        assert 'returned [0, {"answer": "yes"}]' in terminal.text
+        assert terminal.restored
