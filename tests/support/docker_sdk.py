@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from collections.abc import Mapping
+import socket
+import struct
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,32 +28,50 @@ TOKEN = "SWMTKN-1-canary"
 class Container:
     """A container in which commands can be run: ``consul kv`` on a dict."""
 
+    id = "keystore"
+
     def __init__(self, keys: dict[str, str]) -> None:
         self.keys = keys
         self.fails = ""
+        self.hangs: Callable[[], bool] = lambda: False  # it writes nothing, and does not end
 
-    def exec_run(self, command: list[str], *, demux: bool = False) -> tuple[int, Any]:
+    def run(self, command: list[str]) -> tuple[int, bytes, bytes]:
+        """The exit code, and what is written to both streams."""
         if command[-1] == "export":
-            assert demux
             entries = [
                 {"key": key, "flags": 0, "value": base64.b64encode(value.encode()).decode()}
                 for key, value in self.keys.items()
             ]
-            return (1, (None, self.fails.encode())) if self.fails else (0, (_json(entries), b""))
+            return (1, b"", self.fails.encode()) if self.fails else (0, _json(entries), b"")
         *_, action, key = [part for part in command if not part.startswith("-")]
         if self.fails and action == "delete":
-            return 1, f"first line\n{self.fails}\n".encode()
+            return 1, b"", f"first line\n{self.fails}\n".encode()
         found = [name for name in self.keys if name == key or "-recurse" in command]
         found = [name for name in found if name.startswith(key)]
         if action == "delete":
             for name in found:
                 del self.keys[name]
-            return 0, b"Success!"
-        return (0, b"value") if found else (1, b"Error! No key exists")
+            return 0, b"Success!", b""
+        return (0, b"value", b"") if found else (1, b"", b"Error! No key exists")
 
 
 def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
+
+
+def _exec_stream(
+    container: Container, command: list[str], codes: dict[str, int], id_: str
+) -> socket.socket:
+    """Docker's end has written the frames of a command's output, and closes when it has ended."""
+    ours, dockers = socket.socketpair()
+    if container.hangs():
+        dockers.detach()  # for as long as the test's process
+        return ours
+    codes[id_], *streams = container.run(command)
+    for number, data in enumerate(streams, 1):
+        dockers.sendall(struct.pack(">BxxxL", number, len(data)) + data)
+    dockers.close()
+    return ours
 
 
 class Docker:
@@ -82,6 +102,9 @@ class Docker:
         self.closed = 0
         self.api = self
         self.api_version = "1.41"
+        self.timeout = 60.0
+        self._execs: list[list[str]] = []
+        self._codes: dict[str, int] = {}
         self.swarm = self
         self.attrs: dict[str, Any] = {
             "JoinTokens": {"Worker": TOKEN},
@@ -120,6 +143,12 @@ class Docker:
         for task in self.tasks_:
             if task["ServiceID"] == self.services_[name]["ID"]:
                 task["CreatedAt"] = task["UpdatedAt"] = moment
+
+    def replace_tasks(self, name: str) -> None:
+        """The service's tasks have ended, and others run."""
+        for task in self.tasks_:
+            if task["ServiceID"] == self.services_[name]["ID"]:
+                task["ID"] = self._id("task")
 
     def names(self, call: str) -> list[Any]:
         return [about for name, about in self.calls if name == call]
@@ -272,6 +301,18 @@ class Docker:
     def service_logs(self, id_: str, **options: Any) -> list[bytes]:
         assert options["tail"] > 0
         return [f"line of {self._service(id_)['Spec']['Name']}\n".encode(), b"\x1b[2Jlast\n"]
+
+    def exec_create(self, container: str, command: list[str]) -> dict[str, Any]:
+        assert container == self.keystore.id
+        self._execs.append(command)
+        return {"Id": str(len(self._execs) - 1)}
+
+    def exec_start(self, id_: str, *, socket: bool) -> Any:
+        assert socket
+        return _exec_stream(self.keystore, self._execs[int(id_)], self._codes, id_)
+
+    def exec_inspect(self, id_: str) -> dict[str, Any]:
+        return {"ExitCode": self._codes[id_]}
 
     @property
     def containers(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,12 @@ from msgspec import to_builtins
 
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
-from saltext_mip.node.services.engines import observe_engines, only_due, record_restarts
+from saltext_mip.node.services.engines import (
+    observe_engines,
+    only_due,
+    record_restarts,
+    running_engines,
+)
 from saltext_mip.node.services.keystore import delete_worker_keys, unregister
 from saltext_mip.node.services.overrides import (
     kinds,
@@ -37,6 +42,8 @@ from saltext_mip.swarm.rollout import Restart
 
 LOCK_WAIT = 300.0  # seconds for another request on this node
 POLL = 0.5  # seconds between two observations of a service that was restarted
+LOOKS = 3  # at engines whose tasks change each time, as those do that end at once
+ENGINES = frozenset({MASTER, WORKER})
 
 
 def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> dict[str, Any]:
@@ -45,35 +52,85 @@ def enforce(context: NodeContext, secrets: Secrets, request: ServiceRequest) -> 
 
     :class:`~saltext_mip.swarm.errors.NotInSwarm` where this node manages no Swarm; ``Refused``
     where something that is not ours, or the network in use, does not allow it.
+
+    Under the lock only Docker is asked. Which engines are registered is asked before it is taken,
+    and counts while their tasks are those of then; otherwise it is asked again.
     """
-    with _lock(context), docker.connected() as client:
-        desired = desired_services(context.federation, secrets)
-        local_node.observe_loaded(client)
-        observed = observe(
-            client, context.federation.name, secret_names(desired), now=datetime.now(UTC)
-        )
-        if not observed.manager:
-            raise NotInSwarm(observed.state, error=observed.error)
-        overrides = updated_overrides(context, request)
-        restarts, already = _restarts(context, request, desired, observed)
-        left, network, services = make_plan(
-            context, desired, observed, request, kinds(overrides), restarts
-        )
-        plan = to_builtins(plans.plan_items(left, network, services))
-        if request.dry_run:
-            return {"changed": False, "plan": plan, "already": list(already)}
-        if overrides != read_overrides(context):
-            write_overrides(context, overrides)
-        membership.keep(client, context.federation.name, left)
-        ids = {name: each.id for name, each in observed.networks.items()}
-        ids[network.network.name] = membership.keep_network(client, network)
+    registered, looks = _Registered(), 0
+    while True:
+        with _lock(context), docker.connected() as client:
+            done = _enforce(context, client, secrets, request, registered, last=looks == LOOKS)
+        if done is not None:
+            return done
+        registered, looks = _registered(context), looks + 1
+
+
+@dataclass(frozen=True)
+class _Registered:
+    """The tasks of the engines, by service, and the hostnames of the engines that are registered
+    (``None``: it is not known)."""
+
+    tasks: Mapping[str, str] | None = None
+    active: frozenset[str] | None = None
+
+
+def _registered(context: NodeContext) -> _Registered:
+    with docker.connected() as client:
+        observed = observe(client, context.federation.name, now=datetime.now(UTC))
         active = observe_engines(context, client, observed).served.active
-        wait = _wait_until_back(context, client, active)
-        record_restarts(context, restarts, observed)
-        unregister(context, client, (i.service for i in services if i.service and i.replaces_task))
-        delete_worker_keys(context, client, apply(client, services, ids, wait))
-        DatabasePasswords(context).record(services)
-        return {"changed": bool(plan), "plan": plan, "already": list(already)}
+        return _Registered(_engine_tasks(observed), None if active is None else frozenset(active))
+
+
+def _engine_tasks(observed: Observed) -> dict[str, str]:
+    engines = running_engines(observed)
+    found = (engines.keystore, engines.master, *engines.workers)
+    return {each.service: each.task for each in found if each is not None}
+
+
+def _enforce(
+    context: NodeContext,
+    client: Any,
+    secrets: Secrets,
+    request: ServiceRequest,
+    registered: _Registered,
+    *,
+    last: bool,
+) -> dict[str, Any] | None:
+    """Do it under the lock; ``None``, with nothing done, where an engine is to be replaced and its
+    task is not one of ``registered``. The ``last`` time, those count as they are."""
+    desired = desired_services(context.federation, secrets)
+    local_node.observe_loaded(client)
+    observed = observe(
+        client, context.federation.name, secret_names(desired), now=datetime.now(UTC)
+    )
+    if not observed.manager:
+        raise NotInSwarm(observed.state, error=observed.error)
+    overrides = updated_overrides(context, request)
+    restarts, already = _restarts(context, request, desired, observed)
+    left, network, services = make_plan(
+        context, desired, observed, request, kinds(overrides), restarts
+    )
+    plan = to_builtins(plans.plan_items(left, network, services))
+    if request.dry_run:
+        return {"changed": False, "plan": plan, "already": list(already)}
+    known = last or registered.tasks == _engine_tasks(observed)
+    if not known and any(map(_replaces_engine, services)):
+        return None
+    if overrides != read_overrides(context):
+        write_overrides(context, overrides)
+    membership.keep(client, context.federation.name, left)
+    ids = {name: each.id for name, each in observed.networks.items()}
+    ids[network.network.name] = membership.keep_network(client, network)
+    wait = _wait_until_back(context, client, registered.active)
+    record_restarts(context, restarts, observed)
+    unregister(context, client, (i.service for i in services if i.service and i.replaces_task))
+    delete_worker_keys(context, client, apply(client, services, ids, wait))
+    DatabasePasswords(context).record(services)
+    return {"changed": bool(plan), "plan": plan, "already": list(already)}
+
+
+def _replaces_engine(item: plans.ServiceItem) -> bool:
+    return item.replaces_task and item.service is not None and item.service.short in ENGINES
 
 
 def make_plan(

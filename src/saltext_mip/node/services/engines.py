@@ -17,6 +17,7 @@ from saltext_mip.storage.state import ENGINE_RESTARTS, MASTER_REGISTERED, read_s
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.engines import ENGINE
 from saltext_mip.swarm.engines.interface import Health, Served
+from saltext_mip.swarm.errors import NotServing
 from saltext_mip.swarm.observed import Observed
 from saltext_mip.swarm.rollout import (
     Engines,
@@ -45,7 +46,10 @@ def observe_engines(
     engines = running_engines(observed)
     if engines.keystore is None:
         return EnginesView(Served(error="the keystore does not run"))
-    keys = keystore.read_keys(context, client)
+    try:
+        keys = keystore.read_keys(context, client)
+    except NotServing as exc:
+        return EnginesView(Served(error=f"the keystore: {exc}", unknown=True))
     if keys is None:
         return EnginesView(Served(error="the keystore does not respond"))
     health = ENGINE.health()
@@ -76,7 +80,10 @@ def engines_due(
     engines = running_engines(observed)
     if not engines.may_have_lost:
         return ()
-    keys = keystore.read_keys(context, client)
+    try:
+        keys = keystore.read_keys(context, client)
+    except NotServing:  # no evidence that an engine is lost
+        return ()
     if keys is None:
         return ()
     followers = _followers(context, engines, keys, ENGINE.health(timeout=timeout), overridden)

@@ -2,14 +2,19 @@
 
 The keystore keeps everything in memory. An engine registers when it starts, so one that is older
 than the keystore is unknown to it until it restarts. Keys outlive the engines that wrote them.
+
+Whoever reaches the federation's network may write keys. So what it answers is limited in size and
+time, and has a type.
 """
 
 from __future__ import annotations
 
 import base64
-import json
+import binascii
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+import msgspec
 
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
@@ -19,19 +24,33 @@ from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.plan import ServiceItem
 from saltext_mip.text import shown
 
+MAX_SIZE = 16 << 20  # bytes of all keys and values
+_MESSAGE = 64 << 10  # bytes of any other answer
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """One key as it is exported; its value is in base64."""
+
+    key: str
+    value: str | None = None
+
 
 def read_keys(context: NodeContext, client: Any) -> dict[str, str] | None:
-    """The keystore's keys and values; ``None`` where it does not run here or does not answer."""
+    """The keystore's keys and values; ``None`` where it does not run here or refuses.
+
+    :class:`NotServing` where there is no whole answer in time.
+    """
     for container in _containers(context, client)[:1]:
-        code, (output, _) = container.exec_run(["consul", "kv", "export"], demux=True)
+        command = ["consul", "kv", "export"]
+        code, output = docker.run(client, container, command, max_size=MAX_SIZE)
         if code:
             return None
         try:
             return {
-                entry["key"]: base64.b64decode(entry["value"] or "").decode("utf-8", "replace")
-                for entry in json.loads(output or b"[]")
+                entry.key: base64.b64decode(entry.value or "").decode("utf-8", "replace")
+                for entry in msgspec.json.decode(output or b"[]", type=list[_Entry])
             }
-        except (ValueError, KeyError, TypeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error):
             return None
     return None
 
@@ -47,7 +66,10 @@ def unregister(context: NodeContext, client: Any, services: Iterable[Service]) -
             keys.append(f"active_workers/{service.hostname}")
     for container in _containers(context, client)[:1]:
         for key in keys:
-            container.exec_run(["consul", "kv", "delete", key])
+            try:
+                _consul(client, container, "delete", key)
+            except NotServing:
+                return  # a keystore that hangs must not keep what would replace it from starting
 
 
 def delete_keys(context: NodeContext, keys: Sequence[str]) -> list[str]:
@@ -59,10 +81,10 @@ def delete_keys(context: NodeContext, keys: Sequence[str]) -> list[str]:
         container = found[0]
         deleted = []
         for key in keys:
-            code, _ = container.exec_run(["consul", "kv", "get", key])
+            code, _ = _consul(client, container, "get", key)
             if code:
                 continue
-            _delete(container, key)
+            _delete(client, container, key)
             deleted.append(key)
         return deleted
 
@@ -73,13 +95,17 @@ def delete_worker_keys(context: NodeContext, client: Any, done: Sequence[Service
     prefixes = [f"data/{each.hostname}/" for each in removed if each.short == WORKER]
     for container in _containers(context, client)[:1] if prefixes else ():
         for prefix in prefixes:
-            _delete(container, prefix, "-recurse")
+            _delete(client, container, prefix, "-recurse")
 
 
-def _delete(container: Any, key: str, *options: str) -> None:
-    code, output = container.exec_run(["consul", "kv", "delete", *options, key])
+def _delete(client: Any, container: Any, key: str, *options: str) -> None:
+    code, output = _consul(client, container, "delete", *options, key)
     if code:
         raise NotServing(f"the keystore did not delete {shown(key)}: {_last_line(output)}")
+
+
+def _consul(client: Any, container: Any, *arguments: str) -> tuple[int, bytes]:
+    return docker.run(client, container, ["consul", "kv", *arguments], max_size=_MESSAGE)
 
 
 def _containers(context: NodeContext, client: Any) -> list[Any]:

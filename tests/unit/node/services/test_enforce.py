@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -10,12 +13,15 @@ import pytest
 from saltext_mip.errors import Busy, DeclarationError
 from saltext_mip.node.context import NodeContext
 from saltext_mip.node.services import enforce as services
-from saltext_mip.node.services import status
+from saltext_mip.node.services import engines, status
 from saltext_mip.node.services.overrides import kinds, read_overrides
 from saltext_mip.storage.lock import lock
 from saltext_mip.storage.state import DATABASE_PASSWORDS, SERVICES_LOCK
+from saltext_mip.swarm.engines import ENGINE
+from saltext_mip.swarm.engines.interface import Health
 from saltext_mip.swarm.errors import NetworkInUse, NotInSwarm, NotOurs
 from saltext_mip.swarm.request import ServiceRequest, Target
+from tests.support.bad_server import HEAD, Server
 from tests.support.docker_sdk import Docker
 from tests.unit.swarm.declared import SECRETS
 
@@ -311,3 +317,118 @@ def test_one_run_at_a_time(
     with held, pytest.raises(Busy, match="a deployment"):
         enforce(master)
     assert sdk.calls == []
+
+
+# -- what is asked over the network is asked while no lock is held
+
+
+class Slow:
+    """The engine answers a byte now and then, for ever: ``asked`` once it was, until ``close``."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked = threading.Event()
+        self._server = Server(self._drip)
+        health = ENGINE.health
+        slow = lambda **_: health(port=self._server.port, timeout=3600)  # noqa: E731
+        monkeypatch.setattr(engines.ENGINE, "health", slow)
+        self.close = self._server.close
+
+    def _drip(self, sock: socket.socket) -> None:
+        self.asked.set()
+        self._server.drip(sock, HEAD + b"Content-Length: 100000000\r\n\r\n", b" ")
+
+
+def _registered(deployed: Docker, master: NodeContext) -> None:
+    deployed.keystore.keys = {
+        key: "10.0.0.2"
+        for node in master.federation.nodes
+        for key in (f"active_workers/{node.hostname}", f"master/{node.hostname}")
+    }
+    for service in (CHUV, B):  # two, of which the second waits for the first
+        spec = deployed.services_[service]["Spec"]["TaskTemplate"]["ContainerSpec"]
+        spec["Image"] = "by-hand:1"
+
+
+def test_an_engine_that_answers_without_end_delays_no_other_request(
+    deployed: Docker, master: NodeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _registered(deployed, master)
+    slow = Slow(monkeypatch)
+    stop = ServiceRequest.on_nodes("stop", ["fed1-ui"], actor="anna")
+    done: list[Any] = []
+    first = threading.Thread(target=lambda: done.append(enforce(master)))
+    try:
+        first.start()
+        assert slow.asked.wait(60)
+        with lock(master.state / SERVICES_LOCK, federation="fed1", holder="", wait=0.0):
+            pass  # nobody holds it
+        assert {thing for _, thing in enforce(master, stop)} == UI
+        assert not done
+    finally:
+        slow.close()
+        first.join(60)
+    # and the first one did its part, without what was stopped meanwhile
+    assert done == [[("update", CHUV), ("update", B)]]
+    assert kinds(read_overrides(master)) == {"fed1-ui": "stopped"}
+
+
+def test_a_keystore_that_does_not_answer_delays_no_other_request(
+    deployed: Docker, master: NodeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _registered(deployed, master)
+    path = master.state / SERVICES_LOCK
+    free = []
+
+    def hangs() -> bool:
+        with suppress(Busy), lock(path, federation="fed1", holder="", wait=0.0):
+            free.append(True)
+        return True
+
+    deployed.keystore.hangs = hangs
+    deployed.timeout = 0.2
+    assert enforce(master) == [("update", CHUV), ("update", B)]
+    assert free[0]  # the first question; to delete keys, it is asked under the lock
+
+
+def test_engines_that_changed_since_they_were_asked_are_asked_again(
+    deployed: Docker, master: NodeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _registered(deployed, master)
+    looks = []
+
+    def health(**_: Any) -> Health:
+        looks.append(True)
+        if len(looks) == 1:
+            deployed.replace_tasks(CHUV)
+        return Health(error="connection refused")
+
+    monkeypatch.setattr(engines.ENGINE, "health", health)
+    assert enforce(master) == [("update", CHUV), ("update", B)]
+    assert len(looks) == 2
+
+
+def test_engines_that_change_all_the_time_are_replaced_at_last(
+    deployed: Docker, master: NodeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _registered(deployed, master)
+    looks = []
+
+    def health(**_: Any) -> Health:
+        looks.append(True)
+        deployed.replace_tasks(CHUV)
+        return Health(error="connection refused")
+
+    monkeypatch.setattr(engines.ENGINE, "health", health)
+    assert enforce(master) == [("update", CHUV), ("update", B)]
+    assert len(looks) == services.LOOKS
+
+
+def test_what_replaces_no_engine_asks_none(
+    deployed: Docker, master: NodeContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def health(**_: Any) -> Health:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(engines.ENGINE, "health", health)
+    assert enforce(master) == []
+    assert enforce(master, ServiceRequest.on_nodes("stop", ["fed1-wk-chuv"])) == [("update", CHUV)]
