@@ -1,4 +1,4 @@
-"""Settings of the Salt master, and rights of its user, with which the program cannot work.
+"""Settings of the Salt master, and rights of its user, with which the program cannot work safely.
 
 Each has what to do about it: for ``mip.setup``, ``mip check-required`` and the status.
 """
@@ -48,6 +48,17 @@ def state_problems(opts: Mapping[str, Any]) -> tuple[MasterProblem, ...]:
         message = f"no controller runs for {', '.join(without)}"
         found.append(MasterProblem("ControllerDown", "systemctl restart salt-master", message))
     return tuple(found)
+
+
+def recommendations(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:
+    """Settings with which the program works, and by which it is less safe."""
+    if not opts.get("sign_pub_messages", True):
+        conf = opts.get("conf_file", "the master's configuration")
+        yield MasterProblem(
+            "PublicationsUnsigned",
+            f"set sign_pub_messages: True in {conf}, and restart salt-master",
+            "sign_pub_messages is off: minions do not verify that a job comes from this master",
+        )
 
 
 def job_cache_problems(opts: Mapping[str, Any]) -> Iterator[MasterProblem]:

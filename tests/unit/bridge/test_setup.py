@@ -75,6 +75,18 @@ def reactors(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setattr(sls, "root", lambda: root)
 
 
+@pytest.mark.parametrize(
+    ("setting", "recommended"), [({}, False), ({"sign_pub_messages": False}, True)]
+)
+def test_signed_publications_are_recommended_where_they_are_off(
+    pusher: Pusher, setting: dict[str, Any], recommended: bool
+) -> None:
+    pusher.write("master", **setting)
+    todo = [item for item in pusher.plan("fed1") if "sign_pub_messages: True" in item.thing]
+    assert bool(todo) is recommended
+    assert all(str(pusher.folder / "master") in item.thing for item in todo)
+
+
 def test_a_fresh_pusher_gets_a_drop_in_that_salt_reads(pusher: Pusher) -> None:
     result = pusher.run()
     assert result["changed"] is True

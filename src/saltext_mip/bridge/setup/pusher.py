@@ -27,7 +27,7 @@ import yaml
 from msgspec import UNSET
 
 from saltext_mip.bridge import sls
-from saltext_mip.bridge.master import master_problems, state_problems
+from saltext_mip.bridge.master import master_problems, recommendations, state_problems
 from saltext_mip.errors import Refused
 from saltext_mip.plans import PlanItem
 from saltext_mip.pusher.context import MasterProblem
@@ -161,7 +161,7 @@ def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] | None = 
         reactors={
             name: content.decode() for name, content in _contents(sls.root() / "reactor").items()
         },
-        problems=(*master_problems(opts), *state_problems(opts)),
+        problems=(*master_problems(opts), *state_problems(opts), *recommendations(opts)),
     )
 
 

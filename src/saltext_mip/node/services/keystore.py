@@ -3,7 +3,7 @@
 The keystore keeps everything in memory. An engine registers when it starts, so one that is older
 than the keystore is unknown to it until it restarts. Keys outlive the engines that wrote them.
 
-Whoever reaches the federation's network may write keys. So what it answers is limited in size and
+Every machine in the federation's network may write keys. So what it answers is limited in size and
 time, and has a type.
 """
 
