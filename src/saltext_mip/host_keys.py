@@ -27,6 +27,7 @@ KEY_TYPES = frozenset(
 
 
 MOST_KEYS = 8
+LONGEST = 8192  # characters of a line with a key
 
 
 def checked_keys(value: Any) -> tuple[str, ...]:
@@ -37,7 +38,9 @@ def checked_keys(value: Any) -> tuple[str, ...]:
 
 
 def _checked(line: Any) -> str:
-    kind, _, rest = line.partition(" ") if isinstance(line, str) else ("", "", "")
+    if not isinstance(line, str) or len(line) > LONGEST:
+        raise ValueError("not a host key")
+    kind, _, rest = line.partition(" ")
     blob = rest.partition(" ")[0]
     try:
         inside = base64.b64decode(blob, validate=True)

@@ -28,7 +28,7 @@ MASKED = re.compile(r"[<>](0|[1-9][0-9]{0,18})")
 _TEXT, _LINES, _LARGEST = 2_000, 100, (1 << 63) - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One rule violated at one place.
 

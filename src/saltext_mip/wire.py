@@ -30,7 +30,7 @@ MOST_PAGES = -(-PACKED // PAGE)
 ARGUMENTS = 512 * MEGABYTE  # of an argument, which comes from the pusher
 
 # what a value of JSON takes in memory, at most, by the character without which there is none of it
-_BYTES_OF = ((b"{", 240), (b"[", 72), (b",", 64), (b":", 40))
+_BYTES_OF = ((b"{", 320), (b"[", 72), (b",", 64), (b":", 40))
 # first bytes of characters in UTF-8
 _BEYOND_16_BITS = re.compile(rb"[\xf0-\xf4]")
 _BEYOND_LATIN_1 = re.compile(rb"[\xc4-\xef]")
@@ -87,8 +87,9 @@ def inflate(text: str, *, limit: int = LIMIT, memory: int | None = MEMORY) -> An
             raise Damaged("it has too many values")
         if b"\\u" in data and _HALF.search(data):
             raise Damaged("half of a character")
-        data.decode("utf-8")
-        return json.loads(data, parse_constant=_no_constant)
+        decoded = data.decode("utf-8")
+        del data  # as large as what it is decoded to
+        return json.loads(decoded, parse_constant=_no_constant)
     except (ValueError, zlib.error, RecursionError) as exc:
         raise Damaged(str(exc)) from exc
 

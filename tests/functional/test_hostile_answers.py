@@ -22,7 +22,7 @@ from saltext_mip import wire
 from tests.support.answer_reader import READERS
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST = 120  # megabytes that an answer may take while it is read
+MOST = 100  # megabytes that an answer may take while it is read
 
 
 class Reader:
@@ -40,7 +40,7 @@ class Reader:
         self._file.write_text(text, encoding="utf-8")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{kind} {self._file}\n")
+        self._process.stdin.write(f"{kind}\t{self._file}\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         assert line, f"the reader ended with {self._process.wait()}"
@@ -122,7 +122,7 @@ HOSTILE: Mapping[str, tuple[str, str]] = {
     "problems everywhere": (
         "inventory",
         of_json(
-            inventory(pathologies=[pathology(n, [], problems=[PROBLEM] * 1000) for n in range(220)])
+            inventory(pathologies=[pathology(n, [], problems=[PROBLEM] * 1000) for n in range(205)])
         ),
     ),
     "files": (
@@ -154,6 +154,16 @@ HOSTILE: Mapping[str, tuple[str, str]] = {
         "applied",
         of_json({"states": [{"result": True, "comment": "", "changes": {"a": ["b"]}}] * 80_000}),
     ),
+    "lines of a log": (
+        "log",
+        of_json({"component": "exareme", "lines": [[1.5, "x"]] * 300_000}),
+    ),
+    "a line of a log": (
+        "log",
+        of_json({"component": "exareme", "lines": [[1.5, "x" * (30 << 20)]]}),
+    ),
+    "host keys": ("host keys", of_json(["ssh-rsa " + "A" * 1_000_000] * 8)),
+    "a host key": ("host keys", of_json(["ssh-rsa " + "A" * (30 << 20)])),
     "lists in lists": ("inventory", packed(b"[" * 900 + b"]" * 900)),
     "more lists in lists": ("inventory", packed(b"[" * 900_000)),
     "many lists": ("inventory", packed(b"[" + b"[]," * 600_000 + b"1]")),

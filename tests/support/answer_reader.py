@@ -1,8 +1,8 @@
 """Reads answers as the pusher does, in a process of its own, and measures what they cost.
 
-``python -m tests.support.answer_reader``: a line of standard input is ``KIND NAME-OF-A-FILE``, and
-the file has an answer as it is sent (base 85); a line of standard output is a JSON document: what
-it came to, and what it cost. An answer that costs far too much ends the process.
+``python -m tests.support.answer_reader``: a line of standard input is ``KIND<TAB>NAME-OF-A-FILE``,
+and the file has an answer as it is sent (base 85); a line of standard output is a JSON document:
+what it came to, and what it cost. An answer that costs far too much ends the process.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from saltext_mip import wire
+from saltext_mip import host_keys, wire
 from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.errors import BadAnswer
 from saltext_mip.pusher.compile import SentDatabases, SentStates
+from saltext_mip.pusher.logs import SentLog
+from saltext_mip.pusher.nodes import SentEnrolment
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.deploy import SentApplied, SentMembership, SentReady
 from saltext_mip.pusher.status.snapshot import SentStatus
@@ -31,6 +33,13 @@ def _of(kind: Any) -> Callable[[Any], Any]:
     return lambda value: decode(kind, value, node=NODE)
 
 
+def _host_keys(value: Any) -> Any:
+    try:
+        return host_keys.checked_keys(value)
+    except ValueError as error:
+        raise BadAnswer(str(error), node=NODE) from None
+
+
 READERS: Mapping[str, Callable[[Any], Any]] = {
     "inventory": lambda value: Inventory.from_wire(NODE, "fed1", value),
     "services": lambda value: client.decode_services(NODE, value),
@@ -41,6 +50,9 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "enforced": _of(client.Enforced),
     "databases": _of(SentStates),
     "compiled": _of(SentDatabases),
+    "log": _of(SentLog),
+    "enrolment": _of(SentEnrolment),
+    "host keys": _host_keys,
 }
 
 
@@ -71,7 +83,7 @@ def main() -> None:
     read("inventory", "")  # what is imported late
     _limit_memory()
     for line in sys.stdin:
-        kind, name = line.split()
+        kind, name = line.strip().split("\t")
         text = Path(name).read_text("utf-8")
         Path("/proc/self/clear_refs").write_text("5")  # the peak from here on
         before = _status("VmRSS")

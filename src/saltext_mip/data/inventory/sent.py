@@ -29,7 +29,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Count: TypeAlias = Whole | Annotated[str, Meta(pattern=r"^[<>](0|[1-9][0-9]{0,18})$(?!\n)")]
 
 
-class SentProblem(Struct, frozen=True, forbid_unknown_fields=True):
+class SentProblem(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A problem as a node sends it: only what is set."""
 
     rule: Annotated[str, Meta(max_length=64)]
