@@ -112,6 +112,8 @@ REASONS: Mapping[str, str] = {
     "NothingDeclared": "Put CDEs on the master and data files on the workers; then run"
     " mip data consolidate.",
     "DataChanged": "Run mip refresh, or wait for the controller.",
+    "LabelsDiffer": "Run mip refresh, or wait for the controller; mip data consolidate --dry-run "
+    "shows the plan.",
     "NotDistributed": "Run mip data consolidate to send what is missing.",
     "DatabasesStale": "Run mip data compile, or wait for the controller.",
     "CompileFailed": "See the problems, and mip-report-<pathology>.txt on the node.",

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from saltext_mip.data.consolidation.labels import Replaced
 from saltext_mip.data.consolidation.manifest import Manifest, Previous, ServedFile
 from saltext_mip.storage.state import decode_state
 
@@ -25,7 +26,8 @@ class Generation:
     ``pathologies`` has for each its datasets' codes, and who has them; ``cdes`` and
     ``pathologies_json`` are SHA-256 of what was distributed; ``other_cdes`` those of pathologies
     without datasets, as they were. ``wrote`` is what was sent: (node, kind, pathology); ``pending``
-    the nodes that had not got it when the record was written.
+    the nodes that had not got it when the record was written. ``replaced_labels`` are those that
+    the pillar's labels replaced.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Generation:
     pending: tuple[str, ...] = ()
     note: str | None = None
     other_cdes: Mapping[str, str] = field(default_factory=dict)
+    replaced_labels: Replaced = field(default_factory=dict)
 
     @classmethod
     def of_plan(
@@ -66,6 +69,7 @@ class Generation:
             wrote=wrote(plan.writes),
             problems=tuple({**problem.wire(), "node": problem.node} for problem in plan.problems),
             other_cdes=dict(plan.other_cdes),
+            replaced_labels=plan.replaced_labels,
         )
 
     @property
@@ -82,6 +86,8 @@ class Generation:
             pathologies=tuple(self.pathologies),
             cdes=self.cdes,
             labels=self.labels,
+            replaced_labels=self.replaced_labels,
+            pathologies_json=self.pathologies_json,
         )
 
     def value(self) -> dict[str, Any]:
@@ -105,6 +111,10 @@ class Generation:
             "pathologies_json": self.pathologies_json,
             "structure": self.structure,
             "labels": dict(self.labels),
+            "replaced_labels": {
+                name: {code: list(pair) for code, pair in of.items()}
+                for name, of in self.replaced_labels.items()
+            },
             "workers": dict(self.workers),
             "wrote": [list(item) for item in self.wrote],
             "problems": [dict(problem) for problem in self.problems],

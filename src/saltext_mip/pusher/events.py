@@ -34,6 +34,34 @@ def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> Non
         pusher.record("labels", message=text, generation=generation.number)
 
 
+def membership_note(
+    pusher: Pusher, last: Generation | None, pathologies: Mapping[str, Any]
+) -> str | None:
+    """Who disabled or enabled the nodes whose datasets leave the listing, or return, with it."""
+    before = _listed_nodes(last.pathologies) if last else set()
+    after = _listed_nodes(pathologies)
+    notes = [
+        f"without {node}: disabled by {each.actor}{f': {each.reason}' if each.reason else ''}"
+        for node, each in pusher.store.disabled().items()
+        if node in before - after
+    ]
+    enabled = {
+        each.about: each.actor
+        for each in pusher.store.event_log.events()
+        if each.what == "enabled" and last is not None and each.when >= last.when
+    }
+    notes += [
+        f"with {node}: enabled by {actor}"
+        for node, actor in enabled.items()
+        if node in after - before
+    ]
+    return "; ".join(notes) or None
+
+
+def _listed_nodes(pathologies: Mapping[str, Mapping[str, Sequence[str]]]) -> set[str]:
+    return {node for codes in pathologies.values() for nodes in codes.values() for node in nodes}
+
+
 def record_files(
     pusher: Pusher, problems: Iterable[Problem], inventories: Mapping[str, Inventory]
 ) -> dict[Place, str]:
@@ -80,7 +108,7 @@ def _relabelled(pusher: Pusher, generation: Generation, before: Generation | Non
     """The labels that differ from the generation before, of what both list."""
     if before is None or generation.pathologies_json == before.pathologies_json:
         return []
-    then, now = _labels(pusher, before), _labels(pusher, generation)
+    then, now = listed_labels(pusher, before), listed_labels(pusher, generation)
     return [
         f"{'/'.join(filter(None, place))}: '{then[place]}' -> '{label}'"
         for place, label in now.items()
@@ -88,7 +116,7 @@ def _relabelled(pusher: Pusher, generation: Generation, before: Generation | Non
     ]
 
 
-def _labels(pusher: Pusher, generation: Generation) -> dict[tuple[str, str], str]:
+def listed_labels(pusher: Pusher, generation: Generation) -> dict[tuple[str, str], str]:
     """The labels of a generation by pathology and dataset, as ``pathologies.json`` has them."""
     try:
         listed = json.loads(pusher.store.blob(generation.pathologies_json))

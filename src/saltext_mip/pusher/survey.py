@@ -18,6 +18,7 @@ from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import MissingWorker
 from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
+from saltext_mip.pusher import events
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, OnlineCdes, gather
 from saltext_mip.pusher.questions.label_review import ask_labels
@@ -74,13 +75,14 @@ class Survey:
         """The generation that the plan makes once committed; ``None`` if nothing changed."""
         if not self.changed:
             return None
-        return Generation.of_plan(
+        made = Generation.of_plan(
             self.plan,
             number=pusher.store.next_number(),
             when=pusher.now().isoformat(timespec="seconds"),
             actor=pusher.actor,
             labels=self.labels.pathologies,
         )
+        return replace(made, note=events.membership_note(pusher, self.last, made.pathologies))
 
     def replaced(self) -> dict[str, bytes]:
         """The master's CDEs that are replaced; the pusher keeps them, they may be hand-edited."""

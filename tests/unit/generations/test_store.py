@@ -90,6 +90,7 @@ def test_the_next_plan_sees_what_was_served(store: Store):
         pathologies=("dementia",),
         cdes=FIRST.cdes,
         labels=FIRST.labels,
+        pathologies_json=FIRST.pathologies_json,
     )
 
 

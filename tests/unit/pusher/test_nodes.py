@@ -16,6 +16,7 @@ from saltext_mip.pusher import nodes
 from saltext_mip.pusher.answers import Answers
 from saltext_mip.pusher.availability import record_availability
 from saltext_mip.pusher.consolidate import Options
+from saltext_mip.pusher.generations.history import history
 from tests.support.commands import consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import rows
@@ -173,6 +174,25 @@ def test_enable_enrols_the_data_path_once(fed: Folders) -> None:
     assert first["nodes"]["fed1-wk-h1"]["enabled"] is True
     again = enable(fed, "wk1")
     assert (again["changed"], len(again["plan"])) == (False, 1)
+
+
+def test_the_history_names_who_disabled_and_enabled_a_node(fed: Folders) -> None:
+    """Also where the controller consolidates, whose own decision it is not."""
+    consolidate(fed.pusher, Options())
+    controller = replace(fed.pusher, actor="controller")
+    disable(fed, "wk2", "it moves")
+    consolidate(controller, Options())
+    enable(fed, "wk2")
+    consolidate(controller, Options())
+    fed.write("fed1-wk-h1", "dementia", "new.csv", rows("new"))
+    consolidate(controller, Options())
+    found = to_builtins(history(fed.pusher, None, 0))["generations"]
+    assert [(each["actor"], each["note"]) for each in found] == [
+        ("controller", None),
+        ("controller", "with fed1-wk-h2: enabled by operator"),
+        ("controller", "without fed1-wk-h2: disabled by operator: it moves"),
+        ("operator", None),
+    ]
 
 
 def test_the_ui_has_no_data_path_to_enrol(fed: Folders) -> None:

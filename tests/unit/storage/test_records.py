@@ -68,4 +68,4 @@ def test_a_generation_of_an_earlier_version_is_read() -> None:
     assert generation.files["wk1"]["dementia"][0].kept
     assert generation.wrote[1] == ("ui", "pathologies", None)
     del value["of a later version"]
-    assert generation.value() == {**value, "other_cdes": {}}
+    assert generation.value() == {**value, "other_cdes": {}, "replaced_labels": {}}

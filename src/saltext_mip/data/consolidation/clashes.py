@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from saltext_mip.data.cde.model import CdeFound
 from saltext_mip.problems import Problem
 from saltext_mip.text import appearance
 
@@ -71,3 +72,14 @@ def shared(offered: Offered) -> Iterator[Problem]:
         if len(names) > 1:
             about = f"'{code}' in {', '.join(names)}"
             yield Problem("SharedCode", pathology=names[0], count=len(names), about=about)
+
+
+def suspects(offered: Offered, online: Mapping[str, CdeFound]) -> Iterator[Problem]:
+    """What is allowed and probably not meant. ``online``: the CDEs, if the catalogue was asked."""
+    for name in offered:
+        if name in online and online[name].source == "master":
+            yield Problem("CatalogueNone", pathology=name, about=online[name].about)
+    yield from duplicates(offered)
+    yield from ambiguous(offered)
+    yield from shared(offered)
+    yield from alike_folders(offered)

@@ -76,7 +76,8 @@ def _order(size: Size) -> str:
 class Previous:
     """The last generation, as far as the next one depends on it.
 
-    ``pathologies`` are those that were listed, ``cdes`` the SHA-256 of their CDEs.
+    ``pathologies`` are those that were listed, ``cdes`` the SHA-256 of their CDEs,
+    ``pathologies_json`` that of the list; ``replaced_labels`` are those that the pillar's replaced.
     """
 
     number: int
@@ -84,6 +85,8 @@ class Previous:
     pathologies: tuple[str, ...]
     cdes: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    replaced_labels: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    pathologies_json: str = ""
 
     def served(self, node: str, pathology: str) -> tuple[ServedFile, ...]:
         return self.files.get(node, {}).get(pathology, ())

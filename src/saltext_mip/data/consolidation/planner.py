@@ -30,7 +30,7 @@ from saltext_mip.data.consolidation import (
 from saltext_mip.data.consolidation import pathologies_json as pathologies_
 from saltext_mip.data.consolidation import writes as distribution
 from saltext_mip.data.consolidation.base_cdes import CdeGone
-from saltext_mip.data.consolidation.labels import Labels
+from saltext_mip.data.consolidation.labels import Labels, Replaced, relabelled, replaced
 from saltext_mip.data.consolidation.manifest import FileNames, Manifest, Previous, ServedFile
 from saltext_mip.data.consolidation.participants import Presence
 from saltext_mip.data.consolidation.writes import Write
@@ -101,6 +101,7 @@ class Plan:
     pathologies_json: str
     changed: bool
     other_cdes: Mapping[str, str] = field(default_factory=dict)
+    replaced_labels: Replaced = field(default_factory=dict)
 
 
 def unverified(
@@ -201,12 +202,14 @@ def plan(
     offered = {
         name: owners for name in based if (owners := manifest.owners(files, presence.workers, name))
     }
-    problems += _suspect(offered, cdes if online_cdes else {})
+    problems += clashes.suspects(offered, cdes if online_cdes else {})
     problems += unservable.of_cdes(based, offered, dropped)
     if strict:
         _refuse(problems)
 
-    labels = Labels.declared(federation).over(labels or Labels())
+    declared, reviewed = Labels.declared(federation), labels or Labels()
+    replaced_labels = previous.replaced_labels if previous else {}
+    labels = declared.over(reviewed).with_replaced(replaced_labels, based)
     left = [name for name in before if name not in offered and name in based]
     final = {
         name: based[name]
@@ -225,11 +228,17 @@ def plan(
         _entry(labels, final[name], owners, unservable.hidden(final[name], dropped))
         for name, owners in offered.items()
     ]
+    given = reviewed.pathologies
+    own = {name: given.get(name, pathologies_.label(name, based[name])) for name in offered}
+    edited = {name: cde for name, cde in final.items() if name not in last}
+    now_replaced = replaced(declared, replaced_labels, based, edited, own)
     content = pathologies_.make(entries)
     sha256 = _sha256(content)
     writes = (
         *distribution.of_cdes(presence, based, final, others, cdes),
-        *distribution.of_pathologies(presence, sha256, ui_sha256),
+        *distribution.of_pathologies(
+            presence, sha256, ui_sha256, relabelled(replaced_labels, now_replaced)
+        ),
     )
     listed = manifest.only(files, offered)
     unlisted = {name: final[name].content for name in left} | {
@@ -257,13 +266,16 @@ def plan(
         workers=_workers(presence, offered),
         cdes={entry.name: entry.cde.sha256 for entry in entries},
         pathologies_json=sha256,
-        changed=bool(writes) or previous is None or not _same(previous, listed, before),
+        changed=bool(writes) or previous is None or not _same(previous, listed, before, sha256),
         other_cdes={name: _sha256(each) for name, each in unlisted.items()},
+        replaced_labels=now_replaced,
     )
 
 
-def _same(previous: Previous, listed: Manifest, before: Iterable[str]) -> bool:
-    """Whether the files that are served are those of the last generation."""
+def _same(previous: Previous, listed: Manifest, before: Iterable[str], content: str) -> bool:
+    """Whether what is served, and the list of it, are those of the last generation."""
+    if previous.pathologies_json not in ("", content):
+        return False
     return manifest.rekeyed(manifest.only(previous.files, before), listed) == listed
 
 
@@ -310,17 +322,6 @@ def _served(
             own[name] = files
             problems += found
     return served
-
-
-def _suspect(offered: clashes.Offered, online: Mapping[str, CdeFound]) -> Iterator[Problem]:
-    """What is allowed and probably not meant. ``online``: the CDEs, if the catalogue was asked."""
-    for name in offered:
-        if name in online and online[name].source == "master":
-            yield Problem("CatalogueNone", pathology=name, about=online[name].about)
-    yield from clashes.duplicates(offered)
-    yield from clashes.ambiguous(offered)
-    yield from clashes.shared(offered)
-    yield from clashes.alike_folders(offered)
 
 
 def _final(

@@ -5,7 +5,7 @@ A write names a node, a thing and the reason; what it would not change is not in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,10 +87,14 @@ def of_cdes(
                 yield Write(node, "cde", name, final[name].sha256, reason, own)
 
 
-def of_pathologies(presence: Presence, wanted: str, have: str | None) -> Iterator[Write]:
+def of_pathologies(
+    presence: Presence, wanted: str, have: str | None, relabelled: Iterable[str] = ()
+) -> Iterator[Write]:
     """``pathologies.json`` for the ui, if there is one and what it has differs."""
     if presence.ui and have != wanted:
-        yield Write(presence.ui, "pathologies", None, wanted, _differs(have, wanted))
+        labels = ", ".join(relabelled)
+        reason = f"relabels {labels}" if labels and have else _differs(have, wanted)
+        yield Write(presence.ui, "pathologies", None, wanted, reason)
 
 
 def _reason(have: str | None, new: Cde, old: Cde | None) -> str:
@@ -100,7 +104,11 @@ def _reason(have: str | None, new: Cde, old: Cde | None) -> str:
     changes = {
         "adds": [code for code in is_ if code not in was],
         "removes": [code for code in was if code not in is_],
-        "relabels": [code for code in is_ if was.get(code, is_[code]) != is_[code]],
+        "relabels": [
+            f"{code} ('{was[code]}' -> '{label}')"
+            for code, label in is_.items()
+            if was.get(code, label) != label
+        ],
     }
     words = [f"{word} {', '.join(codes)}" for word, codes in changes.items() if codes]
     return f"dataset enumeration {'; '.join(words)}" if words else _differs(have, new.sha256)

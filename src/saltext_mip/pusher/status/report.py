@@ -22,7 +22,7 @@ from saltext_mip.pusher.answers import reason_of, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.reachability import UNCERTAIN, Reason
 from saltext_mip.pusher.services import deploy_failures
-from saltext_mip.pusher.status import notify
+from saltext_mip.pusher.status import labels, notify
 from saltext_mip.pusher.status import services as status_services
 from saltext_mip.pusher.status.pusher_state import Recording, pusher_conditions
 from saltext_mip.pusher.status.snapshot import SentData, SentStatus, Snapshot, take_snapshot
@@ -155,6 +155,8 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
         changed += [f"{node.id}: {what}" for what in _changed(node, sent, generation)]
     if changed:
         return Condition("Consolidated", "False", "DataChanged", first_of(changed, 5, "; "))
+    if relabelled := list(labels.differing(pusher, generation)):
+        return Condition("Consolidated", "False", "LabelsDiffer", first_of(relabelled, 5, "; "))
     pending = [node for node in generation.pending if node in pusher.federation.ids]
     if pending:
         message = f"{', '.join(pending)} did not receive it yet"
