@@ -9,11 +9,18 @@ from msgspec import structs, to_builtins
 from saltext_mip.conditions import severity
 from saltext_mip.console.cli.terminal import width
 from saltext_mip.console.screens.fallback import key_values
+from saltext_mip.console.screens.nodes import state
 from saltext_mip.console.screens.problems import problem_list
 from saltext_mip.console.screens.refresh import conditions
 from saltext_mip.console.screens.text import Screen
 from saltext_mip.results import ReportedCondition, StatusResult
 from saltext_mip.text import when
+
+# what the title and the line `state` of a node have
+IN_STATE = (
+    *("role", "short", "enabled", "up", "asked", "age", "uptime", "reason"),
+    *("disabled", "drained"),
+)
 
 
 def describe_node(status: StatusResult, node: str) -> Screen:
@@ -24,8 +31,9 @@ def describe_node(status: StatusResult, node: str) -> Screen:
     listed = {
         key: when(str(value)) if key == "since" else value
         for key, value in to_builtins(facts).items()
-        if key not in ("role", "short") and value is not None
+        if key not in IN_STATE and value is not None
     }
+    listed["state"] = state(facts)
     key_values(screen, listed, indent=2)
     screen.gap()
     screen.title("services")

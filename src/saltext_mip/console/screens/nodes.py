@@ -37,7 +37,7 @@ def nodes(screen: Screen, value: NodesResult | CheckNodesResult | MembershipResu
     screen.gap()
     screen.table(
         [
-            (each.short, node, each.role, each.address, _state(each))
+            (each.short, node, each.role, each.address, state(each))
             for node, each in value.nodes.items()
         ],
         styles=[_style(each) for each in value.nodes.values()],
@@ -78,7 +78,8 @@ def _style(each: NodeInfo) -> Style:
     return "bad" if each.up is False else "plain"
 
 
-def _state(each: NodeInfo) -> str:
+def state(each: NodeInfo) -> str:
+    """Who disabled or drained the node, if anybody, and what was observed of it last."""
     return "; ".join(filter(None, (disabled(each), drained(each), observed(each))))
 
 

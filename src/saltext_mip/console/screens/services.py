@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import UNSET
 
 from saltext_mip.conditions import OFF
-from saltext_mip.console.screens.nodes import disabled, drained, observed
+from saltext_mip.console.screens.nodes import disabled, state
 from saltext_mip.console.screens.plan import service_plan
 from saltext_mip.console.screens.refresh import GRAVE, counted_datasets, datasets
 from saltext_mip.console.screens.text import Screen, Style
@@ -220,8 +220,8 @@ def _members(screen: Screen, value: StatusResult) -> None:
     rows: list[tuple[str, ...]] = []
     styles: list[Style] = []
     for node, each in value.nodes.items():
-        state = disabled(each) or "; ".join(filter(None, (drained(each), observed(each))))
-        rows.append((each.short, node, f"Swarm: {each.swarm or 'not a member'}", state))
+        of = disabled(each) or state(each)
+        rows.append((each.short, node, f"Swarm: {each.swarm or 'not a member'}", of))
         styles.append("bad" if each.enabled and not each.up else "plain")
     screen.table(rows, indent=2, styles=styles)
 

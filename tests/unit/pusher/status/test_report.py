@@ -380,6 +380,9 @@ def test_a_drained_node_is_named_with_its_end_and_is_no_fault(fed: WithServices)
     screen = str(render("status", convert(value, StatusResult), width=100))
     assert "Served            off  Drained" in screen
     assert "new memory" in described(value, HOSTS[0])
+    fed.pusher.store.remember_drained({HOSTS[0]: Override("anna", until, "new memory")})
+    lines = " ".join(described(fed.status(), HOSTS[0]).split())
+    assert "state: drained by anna since 2027-01-01 14:00 UTC: new memory; answers, " in lines
     fed.services["words"]["fed1-ms"] = {"word": "stopped", "actor": "anna", "when": "now"}
     both = {each["type"]: each for each in fed.status()["conditions"]}["Served"]
     assert both["reason"] == "Stopped"
