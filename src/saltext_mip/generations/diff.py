@@ -118,7 +118,7 @@ def _view(generation: Generation | None) -> dict[str, Any]:
         }
         for node, below in value["files"].items()
     }
-    compared = ("pathologies", "cdes", "pathologies_json", "labels", "files")
+    compared = ("pathologies", "cdes", "pathologies_json", "files")
     return {key: value[key] for key in compared}
 
 

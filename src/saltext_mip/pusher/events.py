@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from saltext_mip.arguments import limit_or_all
@@ -116,10 +117,16 @@ def _relabelled(pusher: Pusher, generation: Generation, before: Generation | Non
     ]
 
 
-def listed_labels(pusher: Pusher, generation: Generation) -> dict[tuple[str, str], str]:
-    """The labels of a generation by pathology and dataset, as ``pathologies.json`` has them."""
+def listed_labels(
+    pusher: Pusher, generation: Generation, contents: Mapping[str, bytes] = MappingProxyType({})
+) -> dict[tuple[str, str], str]:
+    """The labels of a generation by pathology and dataset, as ``pathologies.json`` has them.
+
+    ``contents`` are those of a plan, by SHA-256, which are not stored yet.
+    """
+    sha256 = generation.pathologies_json
     try:
-        listed = json.loads(pusher.store.blob(generation.pathologies_json))
+        listed = json.loads(contents.get(sha256) or pusher.store.blob(sha256))
     except (BlobDamaged, ValueError):
         return {}
     found: dict[tuple[str, str], str] = {}

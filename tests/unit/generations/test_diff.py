@@ -57,7 +57,6 @@ def test_against_nothing_everything_is_added_by_its_name():
     assert [change.field for change in compare(None, FIRST)] == [
         ("cdes", "dementia"),
         ("files", "fed1-wk-chuv", "dementia", "edsd.csv"),
-        ("labels", "dementia"),
         ("pathologies", "dementia", "edsd"),
         ("pathologies", "dementia", "few"),
         ("pathologies_json",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.events import listed_labels
 from saltext_mip.pusher.gather import Gathered
 from saltext_mip.pusher.survey import Options, survey
 from saltext_mip.results import (
@@ -77,12 +78,13 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
     old: Generation | None
     new: Generation | None
     differing: Sequence[tuple[str, str, str, str | None]] = ()
+    contents: Mapping[str, bytes] = {}
     if a is None and b is not None:
         raise Misuse("b needs a: the generation to compare it with.")
     if a is None:
         found = survey(pusher, Options(missing_worker="keep"))
         old = found.last
-        new = found.generation(pusher) or old
+        new, contents = found.generation(pusher) or old, found.plan.blobs
         names: tuple[Any, Any] = (found.number, NOW)
         differing = list(difference.on_nodes(old, *facts(pusher, found.gathered))) if old else []
     else:
@@ -91,6 +93,7 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
         names = (old.number, new.number)
     changes = [
         *difference.compare(old, new),
+        *_relabelled(pusher, old, new, contents),
         *(
             difference.Change("change" if theirs else "remove", ("nodes", node, file), ours, theirs)
             for node, file, ours, theirs in differing
@@ -112,6 +115,19 @@ def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
             for change in changes
         ],
     )
+
+
+def _relabelled(
+    pusher: Pusher, old: Generation | None, new: Generation | None, contents: Mapping[str, bytes]
+) -> Iterator[difference.Change]:
+    """The labels that differ of what both list; the digests of files do not tell which."""
+    if old is None or new is None or old.pathologies_json == new.pathologies_json:
+        return
+    then = listed_labels(pusher, old)
+    for (name, code), label in sorted(listed_labels(pusher, new, contents).items()):
+        if (before := then.get((name, code), label)) != label:
+            field = ("labels", name, code) if code else ("labels", name)
+            yield difference.Change("change", field, before, label)
 
 
 def facts(

@@ -70,6 +70,27 @@ def test_differences_of_two_generations_and_of_now(twice: Folders) -> None:
         commands.diff(twice.pusher, "last", None)  # type: ignore[arg-type]
 
 
+def test_a_difference_of_labels_is_named(twice: Folders) -> None:
+    twice.declared["labels"] = {
+        "pathologies": {"dementia": "Memory"},
+        "datasets": {"dementia": {"edsd": "The EDSD"}},
+    }
+    wanted = [
+        ("labels/dementia", "Dementia", "Memory"),
+        ("labels/dementia/edsd", "EDSD", "The EDSD"),
+    ]
+
+    def named(a: int | None, b: int | None) -> list[tuple[Any, ...]]:
+        changes = commands.diff(twice.pusher, a, b)["changes"]
+        found = [each for each in changes if each["field"][0] == "labels"]
+        return [(each["thing"], each["old"], each["new"]) for each in found]
+
+    assert named(None, None) == wanted
+    run(twice)
+    assert named(1, 3) == wanted
+    assert named(1, 2) == []
+
+
 def test_a_rollback_puts_the_files_back_as_a_new_generation_and_suspends(twice: Folders) -> None:
     before = {
         name: content for name, (content, _) in twice.files().items() if name.endswith(".json")
