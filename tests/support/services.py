@@ -21,8 +21,8 @@ from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import MASTER, WORKER
 from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.plan import DRAINED, is_drained
-from saltext_mip.swarm.request import ALL_SERVICES, ServiceRequest
+from saltext_mip.swarm.plan import is_drained
+from saltext_mip.swarm.request import ALL_SERVICES, DRAINED, ServiceRequest
 from tests.support.folders import Folders
 from tests.unit.swarm.declared import SECRETS
 

@@ -62,7 +62,8 @@ def services_down(context: NodeContext) -> tuple[str, ...]:
 
 def _is_off(service: Service, override: str | None) -> bool:
     """Whether an operator switched it off."""
-    from saltext_mip.swarm.plan import DRAINED, is_drained
+    from saltext_mip.swarm.plan import is_drained
+    from saltext_mip.swarm.request import DRAINED
 
     return override is not None and (override != DRAINED or is_drained(service, override))
 

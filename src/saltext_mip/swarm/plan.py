@@ -20,6 +20,7 @@ from saltext_mip.swarm.components import KEYSTORE, MASTER, SERVICE_LABEL, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import ALIVE, COMING, Network, Observed, Running, Task
+from saltext_mip.swarm.request import DRAINED
 
 # the keystore forgets engines when it restarts, so they come after it; workers one at a time
 ORDER = (KEYSTORE, MASTER, WORKER, "portalbackend_db", "create_dbs")
@@ -39,7 +40,6 @@ KEPT_PASSWORDS = {
     ("create_dbs", "PASSWORD4"): ("USER4", "portal"),
 }
 AS_DECLARED = "it matches the declaration"
-DRAINED = "drained"  # the override of a node whose engine is stopped
 _STOPPED = "an operator stopped it"
 #: Whether a service that is not there was made with another value of that variable before.
 Changed = Callable[[Service, str], bool]

@@ -16,6 +16,7 @@ Action = Literal[
 ]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 ALL_SERVICES = "*"
+DRAINED = "drained"  # the override of a node whose engine is stopped
 
 
 class InvalidRequest(Misuse):

@@ -30,7 +30,7 @@ _CALL = re.compile(
     r"|(?<![\w./-])(?P<bare>limit=0|(?:dry_run|force|guard|prune|strict|yes)=True"
     r"|missing_worker=(?:fail|keep|skip)|keep=<number>)(?![\w/])"
     # an argument that is named, as errors do
-    r"|(?<![\w./-])(?P<named>at|duration|limit|lines|node|pathology|since|timeout)=(?=[\s.,;])"
+    r"|(?<![\w./-])(?P<named>at|duration|limit|lines|node|pathology|since|timeout|until)=(?=[\s.,;])"
 )
 _ARGUMENT = re.compile(r"([a-z_]+)=(" + _VALUE + r")")
 

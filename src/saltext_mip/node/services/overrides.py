@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 
 from saltext_mip.node.context import NodeContext
 from saltext_mip.storage.state import SERVICE_OVERRIDES, read_state, write_state
-from saltext_mip.swarm.plan import DRAINED
-from saltext_mip.swarm.request import ServiceRequest
+from saltext_mip.swarm.request import DRAINED, ServiceRequest
 
 #: By minion id: ``{"word": "stopped"|"removed"|"drained", "actor", "when"}``; of a drained node
 #: also ``reason`` and ``until``.

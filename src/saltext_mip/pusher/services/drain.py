@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, structs
 
@@ -22,14 +22,13 @@ from saltext_mip.pusher import nodes as members
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.generations import listed
-from saltext_mip.pusher.services import client
-from saltext_mip.pusher.services.client import ServicesView
-from saltext_mip.pusher.services.wait import JobProgress, wait_up
 from saltext_mip.results import MembershipResult, Override
 from saltext_mip.swarm.components import MASTER, WORKER
-from saltext_mip.swarm.plan import DRAINED
-from saltext_mip.swarm.request import ServiceRequest
+from saltext_mip.swarm.request import DRAINED, ServiceRequest
 from saltext_mip.text import when
+
+if TYPE_CHECKING:
+    from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 
 ENGINES = (MASTER, WORKER)
 REASON = 500  # characters of a reason
@@ -45,6 +44,9 @@ def drain(
     timeout: float = 300.0,
 ) -> MembershipResult:
     """Stop a node's engine until a moment, or until :func:`undrain`; its datasets remain listed."""
+    from saltext_mip.pusher.services import client
+    from saltext_mip.pusher.services.wait import JobProgress, wait_up
+
     node = _engine_node(pusher.federation, name, "drain")
     end = arguments.future(until, pusher.now())
     reason = (reason or "")[:REASON]
@@ -88,6 +90,9 @@ def undrain(
     pusher: Pusher, name: str | None, *, dry_run: bool = False, timeout: float = 300.0
 ) -> MembershipResult:
     """Start the engine of a drained node, and wait until it serves."""
+    from saltext_mip.pusher.services import client
+    from saltext_mip.pusher.services.wait import wait_up
+
     node = _engine_node(pusher.federation, name, "undrain")
     with pusher.locked("undrain", timeout):
         deadline = time.monotonic() + timeout
@@ -119,6 +124,8 @@ def end_expired(pusher: Pusher) -> list[str]:
 
     The lock is held. A disabled node remains as it is.
     """
+    from saltext_mip.pusher.services import client
+
     ended = []
     for node, override in expired(pusher.store, pusher.now()).items():
         if node not in pusher.federation.ids:
@@ -160,7 +167,7 @@ def remember(pusher: Pusher, view: ServicesView) -> None:
     pusher.store.remember_drained(found)
 
 
-def why_drained(override: Override | client.ServiceOverride) -> str:
+def why_drained(override: Override | ServiceOverride) -> str:
     """Why a drained node serves nothing: by whom, until when, for what reason."""
     until = f" until {when(override.until)}" if override.until else ""
     why = f": {sanitize(override.reason)}" if override.reason else ""
@@ -168,6 +175,9 @@ def why_drained(override: Override | client.ServiceOverride) -> str:
 
 
 def _start(pusher: Pusher, node: str) -> None:
+    from saltext_mip.pusher.services import client
+    from saltext_mip.pusher.services.wait import JobProgress
+
     request = ServiceRequest.on_nodes("undrain", [node], actor=pusher.actor)
     client.enforce(pusher, request, progress=JobProgress(pusher))
 

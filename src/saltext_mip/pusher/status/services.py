@@ -20,7 +20,7 @@ from saltext_mip.results import ServiceInfo
 from saltext_mip.swarm.desired import image_of, switched_off
 from saltext_mip.swarm.engines.interface import Datasets, differences, expected
 from saltext_mip.swarm.observed import NODE_DOWN
-from saltext_mip.swarm.plan import DRAINED
+from saltext_mip.swarm.request import DRAINED
 from saltext_mip.text import when
 
 # the reason for what the master node's Docker reports of its Swarm
