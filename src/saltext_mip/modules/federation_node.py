@@ -190,8 +190,7 @@ def host_keys(federation, declaration):
 
     Called by ``mip.check_nodes``.
     """
-    up = minion_uptime(__opts__)
-    return _step(lambda here: {"keys": jobs.host_keys(here), "uptime": up}, federation, declaration)
+    return _step(jobs.host_keys, federation, declaration)
 
 
 @_signed
@@ -363,7 +362,7 @@ def status(federation, declaration):
     def step(context):
         master = context.node.role == "master"
         secrets = pillar.service_secrets(_compiled(), federation) if master else {}
-        return jobs.node_status(context, secrets, minion_uptime(__opts__))
+        return jobs.node_status(context, secrets)
 
     return _step(step, federation, declaration)
 
@@ -395,5 +394,6 @@ def _step(step, federation, declaration, compiled=None, **arguments):
         __opts__["id"],
         Path(__opts__["root_dir"]),
         declaration,
+        minion_uptime(__opts__),
     )
     return {"stale_pillar": True} if context is None else step(context, **arguments)

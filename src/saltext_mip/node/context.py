@@ -13,11 +13,15 @@ from saltext_mip.federation import Federation, Node, federations, pick
 
 @dataclass(frozen=True)
 class NodeContext:
-    """A federation, this node of it, and the folder of its state."""
+    """A federation, this node of it, and the folder of its state.
+
+    ``uptime``: seconds since this node's minion started, for answers to the pusher.
+    """
 
     federation: Federation
     node: Node
     state: Path
+    uptime: float | None = None
 
     @classmethod
     def from_pillar(
@@ -29,7 +33,13 @@ class NodeContext:
 
     @classmethod
     def as_declared(
-        cls, pillar: Mapping[str, Any], name: str, node_id: str, root: Path, declaration: str
+        cls,
+        pillar: Mapping[str, Any],
+        name: str,
+        node_id: str,
+        root: Path,
+        declaration: str,
+        uptime: float | None = None,
     ) -> NodeContext | None:
         """For the pusher, which validated it; ``None`` where this node's pillar differs."""
         try:
@@ -39,7 +49,7 @@ class NodeContext:
             return None
         if federation.digest != declaration:
             return None
-        return cls(federation, federation.by_id(node_id), federation.state(root))
+        return cls(federation, federation.by_id(node_id), federation.state(root), uptime)
 
     @classmethod
     def all(cls, pillar: Mapping[str, Any], opts: Mapping[str, Any]) -> Iterator[NodeContext]:

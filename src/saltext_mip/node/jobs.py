@@ -60,16 +60,16 @@ def inventory(
     ``{"settling": true}`` where files changed within the last ``settle`` seconds.
     """
     if not context.has_data:
-        return packed(
-            context, {"pathologies_sha256": _file_sha256(context.federation.pathologies_path)}
-        )
+        sha256 = _file_sha256(context.federation.pathologies_path)
+        return packed(context, {"pathologies_sha256": sha256, "uptime": context.uptime})
     before = data_disk.look(context.data_path, context.state) if follow else None
     if before and watch_data.settling(context.state, before, settle, time.time()):
-        return packed(context, {"settling": True})
+        return packed(context, {"settling": True, "uptime": context.uptime})
     found = collect_inventory(context)
     if before:
         watch_data.acknowledge(context.state, before)
     answer: dict[str, Any] = {"inventory": found.wire(context.federation.min_count)}
+    answer["uptime"] = context.uptime
     if context.node.role == "master":
         contents = {}
         home = Folder.at(context.data_path)
@@ -198,11 +198,12 @@ def participant_place(context: NodeContext) -> participant.Place:
     )
 
 
-def host_keys(context: NodeContext) -> list[str]:  # noqa: ARG001 - every step gets its context
-    """The public host keys of this machine's sshd, ``type base64`` each."""
+def host_keys(context: NodeContext) -> dict[str, Any]:
+    """``{"keys": the public host keys of this machine's sshd, "type base64" each, "uptime"}``."""
     from saltext_mip import host_keys as ssh_host_keys
 
-    return ssh_host_keys.own_keys(ssh_host_keys.HOST_KEYS)
+    keys = ssh_host_keys.own_keys(ssh_host_keys.HOST_KEYS)
+    return {"keys": keys, "uptime": context.uptime}
 
 
 def component_logs(
@@ -259,13 +260,11 @@ def overview(context: NodeContext) -> dict[str, Any]:
     return value
 
 
-def node_status(
-    context: NodeContext, secrets: Mapping[str, Any], uptime: float | None = None
-) -> Any:
+def node_status(context: NodeContext, secrets: Mapping[str, Any]) -> Any:
     """:func:`overview`, the minion's ``uptime`` in seconds, the place in the Swarm, and of the
     master the services. A packed value."""
     value = overview(context)
-    value["uptime"] = uptime
+    value["uptime"] = context.uptime
     value["swarm"] = swarm_or_error(context)
     if context.node.role == "master":
         from saltext_mip.node.services import status

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from saltext_mip.pusher.answers import Answers
@@ -71,7 +70,7 @@ def _started(before: str | None, uptime: float, now: datetime) -> str | None:
     """When a minion of that age started; as before where it is the same process."""
     try:
         found = now - timedelta(seconds=uptime)
-    except OverflowError:  # a node may send any number
+    except (OverflowError, ValueError):  # a node may send any number
         return before
     if before and abs(datetime.fromisoformat(before) - found) <= SAME_START:
         return before
@@ -86,18 +85,21 @@ def last_heard(state: Path) -> dict[str, datetime]:
         return {}
 
 
-def record_availability(
-    pusher: Pusher,
-    answers: Answers,
-    asked: Sequence[str],
-    uptimes: Mapping[str, float | None] = MappingProxyType({}),
-) -> None:
+def record_availability(pusher: Pusher, answers: Answers, asked: Sequence[str]) -> None:
     """Record which of the nodes that were ``asked`` answered; an error is an answer, too.
 
-    ``uptimes``: seconds for which their minions run, as they reported. Nothing is recorded of a
-    node of which it is not known whether it is up.
+    Where an answer has the ``uptime`` of its minion, also since when that runs. Nothing is recorded
+    of a node of which it is not known whether it is up.
     """
     unknown = {node for node, reason in answers.reasons.items() if reason.rule in UNCERTAIN}
     ups = {node: node not in answers.missing for node in asked if node not in unknown}
-    for node, up in Availability(pusher.state).update(ups, pusher.now(), uptimes).items():
+    uptimes = {node: _uptime(value) for node, value in answers.values.items()}
+    changed = Availability(pusher.state).update(ups, pusher.now(), uptimes)
+    for node, up in changed.items():
         pusher.record("back" if up else "missing", about=node, actor="")
+
+
+def _uptime(value: Any) -> float | None:
+    """That of an answer, decoded or not; none of a node of an earlier version."""
+    found = value.get("uptime") if isinstance(value, Mapping) else getattr(value, "uptime", None)
+    return float(found) if isinstance(found, float | int) else None

@@ -83,7 +83,7 @@ def _never_asked(pusher: Pusher) -> dict[str, str]:
         return {}
     pusher.progress(f"checking the connection to {', '.join(asked)}")
     answers = pusher.ask_within("host_keys", asked, NEVER_ASKED).decoded(SentHostKeys | list)
-    record_availability(pusher, answers, asked, _uptimes(answers))
+    record_availability(pusher, answers, asked)
     return reasons(answers)
 
 
@@ -91,7 +91,7 @@ def check_nodes(pusher: Pusher, name: str | None) -> CheckNodesResult:
     """Check the connection to all nodes, or to one; disabled nodes too, which stay disabled."""
     nodes = _targets(pusher.federation, name)
     answers = _ask_host_keys(pusher, [node.id for node in nodes])
-    record_availability(pusher, answers, [node.id for node in nodes], _uptimes(answers))
+    record_availability(pusher, answers, [node.id for node in nodes])
     availability = Availability(pusher.state)
     refused = _record_host_keys(pusher, answers)
     down = [node for node in answers.missing if node not in pusher.store.disabled()]
@@ -154,12 +154,6 @@ def _known_hosts(pusher: Pusher) -> str:
 
 def _ask_host_keys(pusher: Pusher, nodes: Sequence[str]) -> Answers:
     return pusher.ask("host_keys", nodes).decoded(SentHostKeys | list)
-
-
-def _uptimes(answers: Answers) -> dict[str, float | None]:
-    """Of a node of an earlier version, whose answer is the list of keys alone, it is not known."""
-    found = answers.values.items()
-    return {node: of.uptime for node, of in found if isinstance(of, SentHostKeys)}
 
 
 def _record_host_keys(pusher: Pusher, answers: Answers) -> dict[str, str]:

@@ -97,7 +97,7 @@ def test_a_gather_that_follows_acknowledges_what_it_saw(worker: NodeContext) -> 
 
 def test_a_gather_that_follows_waits_for_files_that_change(worker: NodeContext) -> None:
     answer = whole(worker, jobs.inventory(worker, follow=True, settle=3600.0))
-    assert answer == {"settling": True}
+    assert answer == {"settling": True, "uptime": None}
     assert "inventory" in whole(worker, jobs.inventory(worker, settle=3600.0))
 
 

@@ -89,10 +89,10 @@ def test_up_since_is_the_minions_own_start(fed: Folders) -> None:
     noon = datetime(2027, 1, 1, 12, tzinfo=UTC)
     node = "fed1-wk-h2"
 
-    def seen(minutes: int, up: bool = True, uptime: float | None = None) -> dict[str, Any]:
+    def seen(minutes: int, up: bool = True, uptime: Any = None) -> dict[str, Any]:
         pusher = replace(fed.pusher, now=lambda: noon + timedelta(minutes=minutes))
-        answers = Answers({node: None} if up else {}, {} if up else {node: "no response"})
-        record_availability(pusher, answers, [node], {node: uptime})
+        answers = Answers({node: {"uptime": uptime}} if up else {}, {} if up else {node: "away"})
+        record_availability(pusher, answers, [node])
         found = to_builtins(nodes.list_nodes(pusher, ask=False))["nodes"][node]
         return {key: found.get(key) for key in ("up", "since", "uptime")}
 
@@ -105,7 +105,7 @@ def test_up_since_is_the_minions_own_start(fed: Folders) -> None:
     assert down == {"up": False, "since": "2027-01-01T12:03:00+00:00", "uptime": None}
     back = seen(5, uptime=60.0)
     assert back == {"up": True, "since": "2027-01-01T12:04:00+00:00", "uptime": 60}
-    for nonsense in (-5.0, 1e300):
+    for nonsense in (-5.0, 1e300, float("nan"), float("inf"), "long", None):
         assert seen(6, uptime=nonsense)["since"] == back["since"]
 
 

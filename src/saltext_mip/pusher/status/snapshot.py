@@ -103,8 +103,7 @@ def take_snapshot(pusher: Pusher, timeout: float, recording: Recording) -> Snaps
     asked = tuple(node for node in pusher.federation.nodes if node.id not in disabled)
     answers = pusher.ask_within("status", [node.id for node in asked], timeout).decoded(SentStatus)
     with recording.attempt():
-        uptimes = {node: sent.uptime for node, sent in answers.values.items()}
-        record_availability(pusher, answers, [node.id for node in asked], uptimes)
+        record_availability(pusher, answers, [node.id for node in asked])
     master = pusher.federation.master.id
     found, why = None, reasons(answers).get(master, "it is disabled")
     status: SentStatus | None = answers.values.get(master)
