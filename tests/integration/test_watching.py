@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from email import message_from_bytes
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,10 +83,14 @@ def inbox() -> Iterator[Inbox]:
     server.stop()
 
 
-def own_jobs(watched: Following) -> int:
-    """How many jobs of ours Salt's job cache has."""
-    loads = (watched.fed.root / PUSHER).rglob("jobs/*/*/.load.p")
-    return sum(b"federation_node" in path.read_bytes() for path in loads)
+def own_jobs(watched: Following) -> set[Path]:
+    """The jobs of ours that Salt's job cache has."""
+    found = set()
+    for path in (watched.fed.root / PUSHER).rglob("jobs/*/*/.load.p"):
+        with suppress(FileNotFoundError):  # it is removed just now
+            if b"federation_node" in path.read_bytes():
+                found.add(path)
+    return found
 
 
 def test_it_observes_again_and_again_without_the_lock(watched: Following) -> None:
@@ -93,7 +99,9 @@ def test_it_observes_again_and_again_without_the_lock(watched: Following) -> Non
     assert first["at"] < first["next"]
     until(lambda: observed(watched)["observed"]["at"] > first["next"])
     assert observed(watched)["nodes"].keys() == set(watched.fed.nodes())
-    until(lambda: own_jobs(watched) == 0)
+    # what runs now, and late answers, are removed by later observations
+    there = own_jobs(watched)
+    until(lambda: not there & own_jobs(watched))
 
 
 def test_a_minion_that_stops_is_one_change_and_one_notice_and_so_is_its_return(
@@ -121,9 +129,8 @@ def test_a_minion_that_stops_is_one_change_and_one_notice_and_so_is_its_return(
     new = changes(watched, "WorkersReachable")[len(before) :]
     assert new[-1].startswith("True AllAnswer, was ")
     assert [each.startswith("True") for each in new] == [False] * (len(new) - 1) + [True]
-    assert [each["rule"] for each in observed(watched)["resolved"] if each["node"] == WORKER] == [
-        problem["rule"]
-    ]
+    resolved = [each["rule"] for each in observed(watched)["resolved"] if each["node"] == WORKER]
+    assert problem["rule"] in resolved
 
     until(lambda: len(inbox.mails) == 2)
     assert [subject.partition(":")[0] for subject, _ in inbox.mails] == ["fed1 PROBLEM", "fed1 OK"]
@@ -134,7 +141,7 @@ def test_a_minion_that_stops_is_one_change_and_one_notice_and_so_is_its_return(
     assert dead["waiting"] > 0
     tested = fed.run("mip.notify", FED, "test=True", "channel=oncall")
     assert tested.json["channels"]["oncall"]["sent"] is True
-    assert inbox.mails[2][1] == "fed1-0"
+    assert inbox.mails[-1][1] == "fed1-0"
 
 
 def test_it_goes_on_after_its_master_was_killed(watched: Following) -> None:

@@ -35,7 +35,7 @@ from saltext_mip.storage.state import LATE_JOBS
 log = logging.getLogger(__name__)
 
 WRITTEN = 2.0  # seconds until a return that was announced is in the job cache
-SETTLED = 60.0  # seconds after which the folder of a job with late answers is removed
+SETTLED = 10.0  # seconds after which the folder of a job with late answers is removed
 LATE = 3600.0  # seconds for which late answers to a job are looked for
 PAGES_WITHIN = 60.0  # seconds that all further pages of an answer have at least, of 8 MB at most
 

@@ -23,6 +23,7 @@ HOUR = 3600.0  # seconds in which they are counted, and for which nothing is sen
 #: Of a condition that is Unknown: nobody has to act, or another condition names the cause.
 INCONCLUSIVE = frozenset(
     {"NoAnswer", "NotAsked", "NothingDeclared", "NeverConsolidated", "MasterDisabled"}
+    | {"NodeBusy", "NotYetAnswered"}  # slow is not missing
 )
 #: What a node that is missing brings about: notified with it, not before.
 CONSEQUENCES = frozenset({"DataValid", "Consolidated", "Compiled", "Deployed", "Served"})

@@ -140,6 +140,14 @@ def test_what_cannot_be_told_is_neither_bad_nor_good() -> None:
     assert watch.notified() == [[("bad", "Served")]]
 
 
+def test_a_node_that_is_busy_is_no_notice() -> None:
+    watch = Watch()
+    for _ in range(5):
+        watch.observe(replaced(condition("WorkersReachable", "Unknown", "NodeBusy")), 900)
+        watch.observe(good(), 60)
+    assert watch.sent == []
+
+
 def test_what_an_operator_stopped_is_no_notice() -> None:
     watch = Watch()
     watch.observe(replaced(condition("Served", "True", "Stopped")), 3600)
