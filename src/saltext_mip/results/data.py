@@ -333,6 +333,10 @@ class RollbackResult(Planned, kw_only=True, frozen=True):
         Absent[list[UnavailableDataset]],
         Meta(description="datasets that are listed again, and whose data are not there"),
     ] = UNSET
+    datasets: Annotated[
+        Absent[list[ListedDataset]],
+        Meta(description="of the restored generation; absent: what is served is not known"),
+    ] = UNSET
     differences: Annotated[
         Absent[list[str]], Meta(description="of files on nodes, then of what engines serve")
     ] = UNSET

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
+from saltext_mip.console.screens.refresh import counted_datasets, datasets
 from saltext_mip.console.screens.text import Screen, Style, number
 from saltext_mip.results import (
     CleanResult,
@@ -194,7 +195,15 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
         screen.table(list(value.nodes.items()), indent=2)
     if value.compile is not UNSET:
         databases(screen, value.compile)
+    found = value_or(value.datasets, [])
+    datasets(screen, [each for each in found if each.available])
     _unavailable(screen, value, "are listed")
+    names = {(each.pathology, each.dataset, each.node) for each in value_or(value.unavailable, [])}
+    lacking = [each for each in found if not each.available]
+    datasets(
+        screen,
+        [each for each in lacking if (each.pathology, each.dataset, each.node) not in names],
+    )
     differences = value_or(value.differences, [])
     if differences:
         screen.gap()
@@ -205,13 +214,23 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
     if value.changed:
         done = f"Generation {value.restored} is restored as generation {value.generation}"
     else:
-        done = f"No change: all files are as in generation {value.restored}"
-    left = " See the differences above." if differences else ""
+        done = f"All files are as in generation {value.restored}"
     screen.text(
-        f"{done}. Automatic refreshes are suspended: mip.resume resumes them, and the next one"
-        f" replaces it.{left}",
-        style="bad" if value.retcode is not UNSET else "good",
+        "Automatic refreshes are suspended: mip.resume resumes them, and the next one replaces it.",
+        style="warn",
     )
+    texts = [f"{done}{f': {counted_datasets(found)}' if found else ''}."]
+    if not value.changed:
+        texts.insert(0, "No change.")
+    if value.served is False or differences:
+        texts.append("See the differences above.")
+    elif value.served is None:
+        texts.append("What is served is not known.")
+    if by_name := len(value_or(value.unavailable, [])):
+        texts.append(f"Only the name of {number(by_name, 'dataset')} came back.")
+    good = value.retcode is UNSET and not by_name and all(each.available for each in found)
+    style: Style = "good" if good else "warn" if value.retcode is UNSET else "bad"
+    screen.text(" ".join(texts), style=style)
 
 
 def _unavailable(screen: Screen, value: RollbackResult, listed: str) -> None:

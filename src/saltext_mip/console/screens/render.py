@@ -27,6 +27,7 @@ from saltext_mip.console.screens.text import Screen
 from saltext_mip.results import (
     CompileResult,
     Databases,
+    DecisionResult,
     DiffResult,
     RefreshResult,
     ReportedProblem,
@@ -94,8 +95,9 @@ def render(command: str | None, value: Any, *, width: int = 80) -> Screen:
         federation = _fact(value, "federation", "")
         if federation:
             screen.title(_title(command, value), f"federation {federation}")
-        problem_list(screen, _problems(value), federation=federation, in_use=_in_use(value))
-        for note in _fact(value, "notes", ()):
+        inner = value.refresh if isinstance(value, DecisionResult) and value.refresh else value
+        problem_list(screen, _problems(inner), federation=federation, in_use=_in_use(inner))
+        for note in _fact(inner, "notes", ()):
             screen.gap()
             screen.text(note, style="warn")
         SCREENS[command](screen, value)

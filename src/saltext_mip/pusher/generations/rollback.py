@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -22,10 +22,11 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Gathered, gather
 from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.generations.history import facts
-from saltext_mip.pusher.services import rollout
+from saltext_mip.pusher.services import availability, rollout
 from saltext_mip.pusher.transfer import Sender, recover
 from saltext_mip.results import (
     CompileResult,
+    ListedDataset,
     Override,
     RollbackResult,
     UnavailableDataset,
@@ -95,22 +96,43 @@ def rollback(
             },
         )
         differing = _differing(pusher)
-        failed = compiled.retcode or served.proven is False or differing
+        failed = compiled.retcode or served.proven is False or served.unknown or differing
+        unknown = [f"What is served is unknown: {served.unknown}"] if served.unknown else []
         return structs.replace(
             result,
             compile=compiled.nodes,
             restarted=list(served.restarted),
             served=served.proven,
             differences=[*differing, *served.differences],
+            datasets=_datasets(planned, served.datasets) or UNSET,
             problems=compiled.problems,
             notes=[
                 *([recovered] if recovered else []),
                 *value_or(result.notes, []),
                 *served.notes,
+                *unknown,
                 *_notes(unlisted),
             ],
             retcode=1 if failed else UNSET,
         )
+
+
+def _datasets(planned: _Planned, served: Sequence[ListedDataset]) -> list[ListedDataset]:
+    """Those that were waited for, then those of which only the names came back."""
+    found = availability.with_nodes(served, planned.gathered.absent)
+    lacking = [
+        ListedDataset(
+            pathology=each.pathology,
+            dataset=each.dataset,
+            node=each.node,
+            available=False,
+            reason=each.reason,
+        )
+        for each in planned.unavailable
+    ]
+    names = {(each.pathology, each.dataset, each.node) for each in lacking}
+    there = [each for each in found if (each.pathology, each.dataset, each.node) not in names]
+    return [*there, *lacking] if found else []
 
 
 @dataclass(frozen=True)

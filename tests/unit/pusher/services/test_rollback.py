@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 from saltext_mip.pusher.compile import compile_federation
 from saltext_mip.pusher.refresh import refresh
-from saltext_mip.pusher.services import deploy, wait
+from saltext_mip.pusher.services import deploy, rollout, wait
 from saltext_mip.pusher.survey import Options
 from tests.support import commands
+from tests.support.returns import text_of
 from tests.support.services import Services
 from tests.unit.pusher.conftest import rows, with_data
 
@@ -78,3 +80,29 @@ def test_a_dataset_that_comes_back_as_a_name_only_is_not_waited_for(twice: Servi
     ]
     assert (done.get("retcode"), done["served"], done["differences"]) == (None, True, [])
     assert "ppmi" not in twice.serving["datasets"]["dementia"]
+    assert [(each["dataset"], each["available"]) for each in done["datasets"]] == [
+        ("edsd", True),
+        ("ppmi", False),
+    ]
+    shown = text_of("rollback", done)
+    assert shown.endswith(
+        "Generation 1 is restored as generation 3: 1 of 2 datasets is available. Only the\n"
+        "name of 1 dataset came back."
+    )
+
+
+def test_what_is_served_and_not_known_is_no_success(
+    twice: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout, "serve", partial(rollout.serve, within=0.0))
+    observed = twice._services
+
+    def proxied(*arguments: Any, **keywords: Any) -> Any:
+        value = observed(*arguments, **keywords)
+        served = {"active": None, "datasets": None, "error": "a proxy's page", "unknown": True}
+        return value | {"served": served}
+
+    twice._services = proxied  # type: ignore[method-assign]
+    done = back(twice)
+    assert (done["served"], done["retcode"]) == (None, 1)
+    assert "What is served is unknown: a proxy's page" in done["notes"]
