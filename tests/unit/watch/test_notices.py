@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from saltext_mip import schemas
 from saltext_mip.conditions import ALWAYS, OPTIONAL, TYPES, WHILE_TRUE, Condition
+from saltext_mip.errors import DeclarationError
+from saltext_mip.federation import Federation
 from saltext_mip.results import ReportedCondition
 from saltext_mip.text import shown
 from saltext_mip.watch import message
@@ -202,6 +206,33 @@ def test_the_pillar_names_each_type_that_can_be_notified() -> None:
     assert set(after) == {"default"} | NOTIFIED - {"Ready"}
     assert set(asked) == NOTIFIED == set(TYPES) - {"Reconciling"}
     assert set(WHILE_TRUE) - NOTIFIED == {"Reconciling"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "key"),
+    [
+        ({"watch": {"remind": "99999d"}}, ""),
+        ({"watch": {"remind": "100000d"}}, "watch:remind"),
+        ({"watch": {"remind": "0h"}}, "watch:remind"),
+        ({"watch": {"after": {"Served": 5}}}, ""),
+        ({"watch": {"after": {"Severed": 5}}}, "watch:after"),
+        ({"notify": {"a": {"url": "https://x.example/t"}}}, ""),
+        ({"notify": {"a": {"url": "no address"}}}, "notify:a:url"),
+        ({"heartbeat": {"every": 5}}, "heartbeat"),
+        ({"watch": {"metrics": "/var/x.prom"}}, ""),
+        ({"watch": {"metrics": "x.prom"}}, "watch:metrics"),
+    ],
+)
+def test_what_the_pillar_accepts_can_be_used(declared: dict[str, Any], key: str) -> None:
+    nodes = {"fed1-ms": {"role": "master", "address": "10.0.0.1"}}
+    if not key:
+        made = WatchSettings.of(Federation.from_pillar("fed1", {"nodes": nodes, **declared}))
+        assert made.remind > 0
+        return
+    with pytest.raises(DeclarationError) as refused:
+        Federation.from_pillar("fed1", {"nodes": nodes, **declared})
+    assert f"fed1:{key}" in str(refused.value)
+    assert "no address" not in str(refused.value)
 
 
 names = st.text(alphabet="abcdefgh-.", min_size=1, max_size=255)
