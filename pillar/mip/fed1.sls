@@ -36,4 +36,5 @@ mip:
       #   data_path_port: 4789
       #   network: {name: mip-federation, subnet: 10.20.30.0/24, gateway: 10.20.30.254, encrypted: true, mtu: 1500}
       # reactor: {settle: 30, missing_worker: keep, max_removed: 1, resync: 900}
+      # watch: {every: 60, after: {default: 60, WorkersReachable: 300}, remind: 24h}
       # ssh: {user: mipadmin, port: 22}
