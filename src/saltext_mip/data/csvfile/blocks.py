@@ -83,7 +83,7 @@ class Block:
             extra_columns="raise",
             missing_columns="raise",
         )
-        return (frame.slice(1) if guarded else frame).select(*types)
+        return (frame.slice(1) if guarded else frame)[list(types)]
 
     def texts(self, *columns: str) -> pl.DataFrame:
         """Those columns as they are written."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _HALF = 32  # bits: sums of halves do not overflow
 _MASK = (1 << _HALF) - 1
+_FEW = 500  # rows for which polars takes longer to begin than Python to add
 
 
 @dataclass(frozen=True)
@@ -55,4 +56,9 @@ def _hashes(
 
 
 def _halves(hashes: Sequence[pl.Series]) -> list[int]:
+    if hashes[0].len() < _FEW:
+        few = [of.to_list() for of in hashes]
+        return [
+            sum(half) for of in few for half in ([h & _MASK for h in of], [h >> _HALF for h in of])
+        ]
     return [int((part).sum()) for of in hashes for part in (of & _MASK, of // (1 << _HALF))]

@@ -108,19 +108,37 @@ def in_passes(paths: Sequence[Path], *, at_once: int = _PASS) -> Iterator[pl.Dat
     rows = [path.stat().st_size // _BYTES - 1 for path in paths]  # without the checksum
     passes = -(-sum(rows) // at_once)
     for number in range(passes):
-        parts = []
-        for at, path in enumerate(paths):
-            begin = 0
-            with path.open("rb") as file:
-                while begin < rows[at]:
-                    hashes = array("Q")
-                    hashes.fromfile(file, min(at_once, rows[at] - begin))
-                    frame = pl.DataFrame({"hash": pl.Series(hashes, dtype=pl.UInt64)})
-                    mine = (pl.col("hash") % passes == number) & (pl.col("hash") != 0)
-                    of = pl.lit(at, dtype=pl.UInt32).alias("file")
-                    parts.append(frame.with_row_index("row", begin).filter(mine).with_columns(of))
-                    begin += len(hashes)
-        yield pl.concat(parts)
+        mine = (pl.col("hash") % passes == number) & (pl.col("hash") != 0)
+        yield pl.concat([piece.filter(mine) for piece in _pieces(paths, rows, at_once)])
+
+
+def _pieces(paths: Sequence[Path], rows: Sequence[int], at_once: int) -> Iterator[pl.DataFrame]:
+    """All of these files, ``at_once`` rows at a time; many small ones together."""
+    hashes, parts = array("Q"), []
+    for at, path in enumerate(paths):
+        begin = 0
+        with path.open("rb") as file:
+            while begin < rows[at]:
+                count = min(at_once - len(hashes), rows[at] - begin)
+                hashes.fromfile(file, count)
+                parts.append((at, begin, begin + count))
+                begin += count
+                if len(hashes) == at_once:
+                    yield _frame(hashes, parts)
+                    hashes, parts = array("Q"), []
+    if parts:
+        yield _frame(hashes, parts)
+
+
+def _frame(hashes: array[int], parts: Sequence[tuple[int, int, int]]) -> pl.DataFrame:
+    """Those hashes, of which each part is the file's number and its rows from one to before one."""
+    import polars as pl
+
+    spans = pl.DataFrame(parts, schema=["file", "begin", "end"], orient="row")
+    places = spans.select(
+        pl.col("file").cast(pl.UInt32), row=pl.int_ranges("begin", "end", dtype=pl.UInt32)
+    ).explode("row")
+    return places.with_columns(hash=pl.Series(hashes, dtype=pl.UInt64))
 
 
 def _is_whole(path: Path) -> bool:
