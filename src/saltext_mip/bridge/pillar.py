@@ -13,7 +13,6 @@ import salt.pillar
 import salt.utils.event
 
 from saltext_mip import schemas
-from saltext_mip.bridge.master import pillar_file_problems
 from saltext_mip.errors import DeclarationError
 from saltext_mip.federation import Federation, federations
 from saltext_mip.secret import Secret
@@ -36,6 +35,8 @@ def declared(opts: Mapping[str, Any]) -> dict[str, Federation]:
         {**opts, "pillar_safe_render_error": False}, {}, opts["id"], "base"
     ).compile_pillar()
     if errors := compiled.get("_errors"):
+        from saltext_mip.bridge.master import pillar_file_problems  # spares a minion its imports
+
         fixes = [f"To do: {each.fix}" for each in pillar_file_problems(opts)]
         raise DeclarationError(
             "(rendering)", "; ".join([*(_without_source(str(error)) for error in errors), *fixes])

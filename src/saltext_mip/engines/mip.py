@@ -38,7 +38,6 @@ from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher import control, refresh, roles
 from saltext_mip.pusher.services import drain
-from saltext_mip.pusher.status import report
 from saltext_mip.storage.lock import release_in_fork
 from saltext_mip.watch import channels, metrics, observation, outbox
 from saltext_mip.watch.observer import Observer
@@ -250,6 +249,8 @@ def _beat(name, heartbeat):
 
 def _observe(federation, failing, outcomes):
     """One observation, in a process of its own. Its error is logged unless the last one failed."""
+    from saltext_mip.pusher.status import report  # loads Docker's SDK, which the engine spares
+
     _become(f"observation of {federation.name}", LONGEST)
     settings = WatchSettings.of(federation)
     try:
