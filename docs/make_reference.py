@@ -184,7 +184,7 @@ LOOK_AT: Mapping[str, tuple[str, str]] = {
     "RolesSynced": ("mip sync-roles --dry-run", "[Keycloak](keycloak.md)"),
     "NoticesSent": ("mip notify list", "[Watching](watching.md#notices)"),
     "Reconciling": ("mip events", "[Following the data](refreshing.md)"),
-    "Suspended": ("mip status", "[Hands off for a while](day.md#hands-off-for-a-while)"),
+    "Suspended": ("mip status", "[Pause automatic refreshes](day.md#pause-automatic-refreshes)"),
     "Held": ("mip diff", "[Something is held](day.md#something-is-held)"),
     "Stalled": ("mip events", "[Following the data](refreshing.md)"),
     "ForgedAnswer": ("mip events", "[Security](security.md#who-answered)"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 # letters of other alphabets that look like Latin ones
@@ -48,6 +49,23 @@ def appearance(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
+def distinct(*names: str) -> tuple[str, ...]:
+    """The names in quotes; those that look the same in ASCII, so that the difference is seen.
+
+    >>> distinct("edsd", "ppmi")
+    ("'edsd'", "'ppmi'")
+    """
+    looks = Counter(map(appearance, names))
+    return tuple(
+        f"'{ascii(name)[1:-1] if looks[appearance(name)] > 1 else shown(name)}'" for name in names
+    )
+
+
+def has_other_letters(name: str) -> bool:
+    """Whether it has letters of other alphabets that look like Latin ones."""
+    return name.translate(_LATIN) != name
+
+
 def first_of(texts: Sequence[str], most: int, separator: str = ", ") -> str:
     """The first ``most`` of them, and how many more there are: ``a, b and 3 more``."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
@@ -82,6 +100,15 @@ def _escaped(char: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def duration(seconds: float) -> str:
+    """``20 s``, ``5 min``, ``3 h``, ``2 days``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds // 60:.0f} min"
+    return f"{seconds // 3600:.0f} h" if seconds < 172_800 else f"{seconds // 86_400:.0f} days"
 
 
 def when(iso: str) -> str:

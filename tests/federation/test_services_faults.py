@@ -247,7 +247,7 @@ def test_a_port_that_a_firewall_took_is_named(fed: Deployed) -> None:
     with firewall(fed, "DROP"):
         served = conditions(fed)["Served"]
         assert (served["status"], served["reason"]) == ("Unknown", "PortSilent")
-        assert f"port 80 of {address} gave no answer" in served["message"]
+        assert f"port 80 of {address} gave no response" in served["message"]
         # nobody waits for what a firewall on the way may have taken
         assert fed.mip("deploy").code == 0
     assert conditions(fed)["Served"]["status"] == "True"

@@ -124,7 +124,7 @@ def test_the_state_compiles_what_is_stale_and_again_changes_nothing(fed: LocalFe
     [
         (["node=wk1"], "pathology="),
         (["node=wk9", "pathology=tbi"], "no node 'wk9'"),
-        (["pathology=tb"], "No node has a pathology 'tb'."),
+        (["pathology=tb"], "No node has a pathology 'tb'"),
         (["patology=tbi"], "patology"),
     ],
 )

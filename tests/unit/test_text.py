@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from saltext_mip.text import ranges, size
+from saltext_mip.text import distinct, ranges, size
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,20 @@ def test_runs_of_three_and_more_are_shortened(numbers: list[int], text: str) -> 
 )
 def test_a_size_has_the_unit_that_fits(count: int, text: str) -> None:
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "seen"),
+    [
+        (("edsd", "ppmi"), ("'edsd'", "'ppmi'")),
+        (("caffè", "ppmi"), ("'caffè'", "'ppmi'")),
+        (("edsd", "\u0435dsd"), ("'edsd'", "'\\u0435dsd'")),
+        (("caff\u00e8", "caffe\u0300"), ("'caff\\xe8'", "'caffe\\u0300'")),
+        (("a b", "a\u00a0b"), ("'a b'", "'a\\xa0b'")),
+        (("age", "age\u200b"), ("'age'", "'age\\u200b'")),
+    ],
+)
+def test_names_that_look_the_same_are_seen_to_differ(
+    names: tuple[str, str], seen: tuple[str, str]
+) -> None:
+    assert distinct(*names) == seen

@@ -31,7 +31,7 @@ from saltext_mip.keycloak.rights import (
     group_prefix,
 )
 from saltext_mip.problems import Problem
-from saltext_mip.text import shown
+from saltext_mip.text import distinct, shown
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,8 @@ def desired_rights(structure: Sequence[Mapping[str, Any]], client_id: str) -> De
             else:
                 good.append(name)
         for first, second in _alike(good):
-            problems.append(
-                names[second].at(
-                    rule="RightsAlike", about=f"{kinds} {shown(first)} and {shown(second)}"
-                )
-            )
+            both = " and ".join(distinct(first, second))
+            problems.append(names[second].at(rule="RightsAlike", about=f"{kinds} {both}"))
         return good
 
     group_room = MAX_NAME - len(prefix)

@@ -11,6 +11,7 @@ CLI Example:
     salt-run mip.consolidate federation=fed1 --out=mip
 """
 
+import os
 import shutil
 import sys
 
@@ -20,7 +21,7 @@ import salt.utils.color
 from saltext_mip import results
 from saltext_mip.console.cli.spelling import as_runner
 from saltext_mip.console.screens.render import render
-from saltext_mip.console.screens.text import spelled
+from saltext_mip.console.screens.text import marks, marks_of, spelled
 
 __virtualname__ = "mip"
 
@@ -37,7 +38,11 @@ def output(data, **_):
     """
     The text of ``data``, which a function of the runner ``mip`` returned.
     """
-    return "\n".join(map(_screen, _returns(data)))
+    before = marks.set(marks_of(sys.stdout.encoding or "", os.environ))
+    try:
+        return "\n".join(map(_screen, _returns(data)))
+    finally:
+        marks.reset(before)
 
 
 def _screen(returned):

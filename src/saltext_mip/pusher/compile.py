@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal
 
@@ -65,10 +66,10 @@ def compile_federation(
     names = pathologies(pathology)
     nodes = _nodes(pusher, node)
     if dry_run:
-        return _checked_names(pathology, plan_compile(pusher, nodes, names))
+        return _checked_names(pusher, pathology, plan_compile(pusher, nodes, names))
     with pusher.locked("compile", timeout):
         return _checked_names(
-            pathology, compile_databases(pusher, nodes, names, force=force, strict=strict)
+            pusher, pathology, compile_databases(pusher, nodes, names, force=force, strict=strict)
         )
 
 
@@ -191,23 +192,34 @@ def _decoded(node: Node, value: Any) -> tuple[dict[str, DatabaseResult], bool]:
     return out, any(of.changed for of in sent.values())
 
 
-def _checked_names(given: Any, result: CompileResult) -> CompileResult:
+def _checked_names(pusher: Pusher, given: Any, result: CompileResult) -> CompileResult:
     """The result; :class:`Misuse` if no node has a pathology that was named.
 
-    Not if a node did not answer: it may have that pathology.
+    Where a node did not respond, it may have that pathology: then its name is a note, unless the
+    last generation has it.
     """
     have = {item.thing for item in result.plan or ()}
     have |= {name for of in result.nodes.values() for name in of}
     names = pathologies(given)
-    if names is None or result.problems:
+    if names is None:
         return result
-    if isinstance(given, str) and len(names) > 1 and given in have:
+    last = pusher.store.last()
+    known = have | set(last.pathologies if last else ())
+    there = known if result.problems else have
+    if isinstance(given, str) and len(names) > 1 and given in there:
         return result  # a name with a comma in it
     wanted = names[1:] if isinstance(given, str) and len(names) > 1 else names
-    unknown = [name for name in wanted if name not in have]
+    unknown = [name for name in wanted if name not in there]
     if not unknown:
         return result
-    message = f"No node has a pathology {', '.join(repr(shown(name)) for name in unknown)}."
-    if len(unknown) == len(wanted):
+    who = "No node that responded has" if result.problems else "No node has"
+    message = f"{who} a pathology {', '.join(_hinted(name, known) for name in unknown)}."
+    if len(unknown) == len(wanted) and not result.problems:
         raise Misuse(message)
     return structs.replace(result, notes=[message], retcode=1)
+
+
+def _hinted(name: str, known: Collection[str]) -> str:
+    """The name, and the one that was probably meant."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"'{shown(name)}'" + (f" (did you mean '{shown(near[0])}'?)" if near else "")

@@ -550,7 +550,7 @@ RULES: dict[str, Rule] = by_name(
         "CdeBoundsCrossed",
         "warning",
         False,
-        "a variable's minimum is above its maximum: every value is out of bounds",
+        "a variable's minimum is above its maximum: its bounds are not applied",
         "Correct the variable's minimum and maximum.",
     ),
     Rule(

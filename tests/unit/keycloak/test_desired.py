@@ -119,15 +119,15 @@ def test_codes_that_the_portal_cannot_tell_apart_keep_their_roles_and_are_a_prob
     found = desired_rights(structure("edsd", other), "fed1")
     assert {"RESEARCH_DATASET_edsd", f"RESEARCH_DATASET_{other}"} <= set(found.rights.roles)
     assert [(problem.rule, problem.about) for problem in found.problems] == [
-        ("RightsAlike", f"datasets edsd and {other}")
+        ("RightsAlike", f"datasets 'edsd' and '{other}'")
     ]
 
 
 def test_pathologies_and_nodes_that_differ_in_case_alone_are_problems():
     data = [*structure("a", pathology="TBI", node="WK"), *structure("a", pathology="tbi")]
     assert rules(data) == [
-        ("RightsAlike", "pathologies TBI and tbi"),
-        ("RightsAlike", "nodes WK and wk"),
+        ("RightsAlike", "pathologies 'TBI' and 'tbi'"),
+        ("RightsAlike", "nodes 'WK' and 'wk'"),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from functools import partial
 from os import mkfifo
@@ -252,12 +253,28 @@ def test_a_database_is_compared_with_its_sources_cell_by_cell(consolidated: Fold
 
 def test_a_misspelt_pathology_among_others_is_told(consolidated: Folders) -> None:
     result = run(consolidated, pathology="dementia,dementa")
-    assert result["notes"] == ["No node has a pathology 'dementa'."]
+    assert result["notes"] == ["No node has a pathology 'dementa' (did you mean 'dementia'?)."]
     assert result["retcode"] == 1
     assert statuses(result)["fed1-wk-h1"] == {"dementia": "compiled"}
     assert "retcode" not in run(consolidated, pathology="dementia, dementia")
     with pytest.raises(Misuse, match="'dementa'"):
         run(consolidated, pathology="dementa", dry_run=True)
+
+
+def test_a_misspelt_pathology_is_told_also_where_a_worker_is_missing(consolidated: Folders) -> None:
+    consolidated.down = {"fed1-wk-h2"}
+    result = run(consolidated, pathology="demntia")
+    message = "No node that responded has a pathology 'demntia' (did you mean 'dementia'?)."
+    assert (result["notes"], result["retcode"]) == ([message], 1)
+    planned = run(consolidated, pathology="demntia", dry_run=True)
+    assert planned["notes"] == [message]
+
+
+def test_a_pathology_of_a_missing_worker_is_not_told_to_be_misspelt(consolidated: Folders) -> None:
+    shutil.rmtree(consolidated.data("fed1-ms", "dementia"))
+    shutil.rmtree(consolidated.data("fed1-wk-h1", "dementia"))
+    consolidated.down = {"fed1-wk-h2"}
+    assert "notes" not in run(consolidated, pathology="dementia")
 
 
 def test_a_pathology_with_a_comma_or_of_digits_can_be_named(consolidated: Folders) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
+import shutil
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -17,12 +19,15 @@ from saltext_mip.console.cli.action import OPTIONAL, Action, Handler, Option, fl
 from saltext_mip.console.cli.commands import ACTIONS, NODE_ACTIONS, actions
 
 CODES = """\
-Exit codes: 0 done (diff: no difference; problems of data may be listed); 1 failed, or done in part
-(diff: a difference; wait: timed out; status --check: not healthy); 2 usage error (diff: the
-comparison failed); 130 interrupted."""
+Exit codes:
+  0    done (diff: no difference); problems of data may be listed
+  1    failed, or done in part (diff: a difference; wait: timed out;
+       status --check: not healthy)
+  2    usage error (diff: the comparison failed)
+  130  interrupted"""
 NODES = """\
-A NODE is a minion id, a short name (ms, ui, wk1), a hospital or an address, compared whole.
---federation may be left out if only one is declared."""
+A NODE is a minion id, a short name (ms, ui, wk1), a hospital or an address,
+compared whole. --federation may be left out if only one is declared."""
 
 
 class UsageError(Exception):
@@ -85,7 +90,7 @@ OWN = (
     Option(
         ("-v", "--verbose"),
         "verbose",
-        "show Salt's log, and a plan in detail; -vv: debug level",
+        "show moments in UTC, Salt's log, and a plan in detail; -vv: debug level",
         {"action": "count"},
     ),
     text(
@@ -232,6 +237,9 @@ def _add(parser: Any, option: Option, *, hide: bool = False) -> None:
     parser.add_argument(*option.flags, **named, help=shown, **option.more)
 
 
+NAMES = 30  # cells of the names of an action
+
+
 def summary(actions: Iterable[Action], *, pusher: bool) -> str:
     """All actions by group."""
     where = "operate a federation from its pusher" if pusher else "operate this node"
@@ -250,4 +258,12 @@ def _listed(actions: Iterable[Action]) -> str:
     for action in actions:
         key = (action.handler, action.function, action.help)
         rows.setdefault(key, []).append(action.name)
-    return "\n".join(f"  {', '.join(names):30} {key[2]}" for key, names in rows.items())
+    width = max(60, min(shutil.get_terminal_size((80, 24)).columns, 120))
+    lines = []
+    for (*_, text_), names in rows.items():
+        lead = f"  {', '.join(names):{NAMES}} "
+        after = " " * len(lead)
+        lines += textwrap.wrap(
+            text_, width, initial_indent=lead, subsequent_indent=after, break_on_hyphens=False
+        )
+    return "\n".join(lines)

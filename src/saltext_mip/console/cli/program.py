@@ -12,7 +12,7 @@ from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.parser import UsageError, parse
 from saltext_mip.console.cli.salt import Salt, config_dir, ignore, is_pusher
 from saltext_mip.console.cli.spelling import as_mip
-from saltext_mip.console.cli.terminal import Display
+from saltext_mip.console.cli.terminal import Display, adapted
 from saltext_mip.console.screens.text import detailed, spelled
 from saltext_mip.errors import MipError
 
@@ -62,5 +62,6 @@ def _run(arguments: Sequence[str]) -> int:
         verbose=options.verbose,
         pusher=pusher,
     )
-    with spelled(as_mip), detailed(whole=options.verbose > 0):
+    verbose = bool(options.verbose)
+    with spelled(as_mip), detailed(whole=verbose), adapted(verbose=verbose):
         return action.handler(context, given)

@@ -6,6 +6,7 @@ to make, so a pipe gets its plain text without it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import select
@@ -14,12 +15,24 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from saltext_mip import results
 from saltext_mip.bridge.progress import paused_by
 from saltext_mip.console.screens.render import render
-from saltext_mip.console.screens.text import Line, Part, Screen, Style, first_page, spelling
+from saltext_mip.console.screens.text import (
+    Line,
+    Part,
+    Screen,
+    Style,
+    clock,
+    first_page,
+    marks,
+    marks_of,
+    spelling,
+    wrapped,
+)
 from saltext_mip.errors import MipError
 from saltext_mip.text import shown
 
@@ -72,8 +85,11 @@ class Display:
 
     def error(self, text: str) -> None:
         """Write an error to standard error."""
-        lines = spelling.get()(text).splitlines() or [""]
-        self._write([(Part(shown(line), "bad"),) for line in lines], sys.stderr)
+        lines = [shown(line) for line in spelling.get()(text).splitlines() or [""]]
+        if _is_terminal(sys.stderr):
+            columns = shutil.get_terminal_size((80, 24)).columns
+            lines = [part for line in lines for part in wrapped(line, columns)]
+        self._write([(Part(line, "bad"),) for line in lines], sys.stderr)
 
     def _write(self, lines: Iterable[Line], out: IO[str]) -> None:
         if not _is_terminal(out):
@@ -133,6 +149,26 @@ def _is_terminal(out: IO[str]) -> bool:
     """Whether rich may find a terminal there: a pipe can be declared one by these variables."""
     declared = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
     return out.isatty() or declared
+
+
+@contextmanager
+def adapted(*, verbose: bool) -> Iterator[None]:
+    """Within the block screens have marks that standard output can show, and on a terminal how
+    long ago things were; with ``verbose`` the moments themselves.
+
+    What the encoding of standard output lacks is escaped.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    before_marks = marks.set(marks_of(sys.stdout.encoding, os.environ))
+    has_clock = sys.stdout.isatty() and not verbose
+    before_clock = clock.set((lambda: datetime.now(UTC)) if has_clock else None)
+    try:
+        yield
+    finally:
+        clock.reset(before_clock)
+        marks.reset(before_marks)
 
 
 def pause(seconds: float) -> None:

@@ -3,54 +3,57 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from msgspec import structs, to_builtins
+from msgspec import structs
 
 from saltext_mip.conditions import severity
 from saltext_mip.console.cli.terminal import width
-from saltext_mip.console.screens.fallback import key_values
-from saltext_mip.console.screens.nodes import state
+from saltext_mip.console.screens.nodes import state, state_style
 from saltext_mip.console.screens.problems import problem_list
 from saltext_mip.console.screens.refresh import conditions
+from saltext_mip.console.screens.services import services
 from saltext_mip.console.screens.text import Screen
-from saltext_mip.results import ReportedCondition, StatusResult
-from saltext_mip.text import when
-
-# what the title and the line `state` of a node have
-IN_STATE = (
-    *("role", "short", "enabled", "up", "asked", "age", "uptime", "reason"),
-    *("disabled", "drained"),
-)
+from saltext_mip.results import MemberInfo, ReportedCondition, StatusResult, value_or
 
 
 def describe_node(status: StatusResult, node: str) -> Screen:
-    """The screen of one node: its facts, services and problems."""
+    """The screen of one node: its state, its problems, its facts and its services."""
     screen = Screen(width())
     facts = status.nodes[node]
     screen.title(node, f"{facts.role}, {facts.short}")
-    listed = {
-        key: when(str(value)) if key == "since" else value
-        for key, value in to_builtins(facts).items()
-        if key not in IN_STATE and value is not None
-    }
-    listed["state"] = state(facts)
-    key_values(screen, listed, indent=2)
-    screen.gap()
-    screen.title("services")
-    services = {name: each for name, each in status.services.items() if each.node == node}
-    key_values(screen, to_builtins(services) or "none", indent=2)
+    screen.outcome(state(facts), style=state_style(facts))
+    if not facts.up and (why := value_or(facts.reason, "")):
+        screen.text(why, indent=2)
     unhealthy = [each for each in status.conditions if not is_normal(each)]
     theirs = [each for each in unhealthy if _concerns(each, status, node)]
     conditions(screen, theirs)
     problems = [problem for problem in status.problems if problem.node == node]
     problem_list(screen, problems, federation=status.federation)
+    screen.gap()
+    rows = [(title, value) for title, value in _facts(facts) if value]
+    screen.table(rows, indent=2)
+    found = {name: each for name, each in status.services.items() if each.node == node}
+    services(screen, found)
+    screen.gap()
+    if not found:
+        screen.text("No services on this node.", indent=2)
     if not problems and not theirs:
-        screen.gap()
         if facts.up:
-            screen.text("No problems.", style="good")
+            screen.outcome("No problems.", style="good")
         else:
-            screen.text("It was not observed: whether it has problems is unknown.", style="warn")
+            text = "The node was not observed: whether it has problems is unknown."
+            screen.outcome(text, style="warn")
     return screen
+
+
+def _facts(facts: MemberInfo) -> Iterator[tuple[str, str]]:
+    """What is declared of a node, and its state in the Swarm."""
+    yield "address", facts.address
+    yield "hospital", value_or(facts.hospital, None) or ""
+    yield "contact", value_or(facts.contact, None) or ""
+    yield "data path", value_or(facts.data_path, None) or ""
+    yield "Swarm", facts.swarm or "not a member"
 
 
 def _concerns(condition: ReportedCondition, status: StatusResult, node: str) -> bool:
@@ -102,13 +105,13 @@ def only_problems(status: StatusResult, at: str) -> Screen:
     for each in unhealthy:
         bad = severity(each.type, each.status, each.reason) == "bad"
         text = f"{each.type}: {each.reason}. {each.message}".rstrip()
-        screen.text(text, hang=2, style="bad" if bad else "warn")
+        screen.outcome(text, style="bad" if bad else "warn")
         if each.hint:
             screen.text(each.hint, indent=2, hang=3, first="-> ")
     problems = [problem for problem in status.problems if problem.severity != "note"]
     problem_list(screen, problems, federation=status.federation)
     if not unhealthy and not problems:
-        screen.text("No problems.", style="good")
+        screen.outcome("No problems.", style="good")
     return screen
 
 

@@ -7,32 +7,33 @@ from collections.abc import Mapping, Sequence
 from msgspec import UnsetType
 
 from saltext_mip.console.screens.text import Screen, Style, number
-from saltext_mip.data.inventory.report import Entry, file_lines
+from saltext_mip.data.inventory.report import Detail, Entry, file_lines
 from saltext_mip.results import CheckResult, CodebookResult, FoundProblem, value_or
 
 
 def check(screen: Screen, value: CheckResult) -> None:
     screen.title(value.folder, f"CDE: {value.cde}" if value.cde else "no CDE")
     accepted = value_or(value.accepted, {})
+    detail = Detail()
     for name in ("", *value.checked):
         problems = value.files.get(name, [])
         if not name and not problems:
             continue
         screen.gap()
-        screen.title(name or "(the folder)", style=_style(problems))
+        screen.title(name or "(the folder)", style=_style(problems), marked=True)
         good = accepted.get(name)
         rows, counts = (good.rows, list(good.datasets.items())) if good else (None, [])
-        for step, text in file_lines(list(map(_entry, problems)), rows, counts):
+        for step, text in file_lines(list(map(_entry, problems)), rows, counts, detail):
             screen.text(text, indent=2 * step, hang=2)
     rest = value.files.keys() - {"", *value.checked}
     for name in sorted(rest):
         screen.gap()
-        screen.title(name, style=_style(value.files[name]))
-        for step, text in file_lines(list(map(_entry, value.files[name])), None, ()):
+        screen.title(name, style=_style(value.files[name]), marked=True)
+        for step, text in file_lines(list(map(_entry, value.files[name])), None, (), Detail()):
             screen.text(text, indent=2 * step, hang=2)
     _later(screen, value.refused_later)
     screen.gap()
-    screen.text(_summary(value), style="bad" if value.refused else "good")
+    screen.outcome(_summary(value), style="bad" if value.refused else "good")
 
 
 def _later(screen: Screen, notes: Mapping[str, Sequence[FoundProblem]]) -> None:

@@ -61,6 +61,7 @@ def _pathology(screen: Screen, name: str, found: PathologyResult, updated: str) 
     screen.table(
         [(f"{sign} {code}", where) for sign, code, where in rows],
         indent=2,
+        header=("  DATASET", "WORKERS") if screen.wide else (),
         styles=[STYLES[sign] for sign, _, _ in rows],
     )
     news = [node for node, state in found.nodes.items() if state == "updated"]
@@ -75,7 +76,7 @@ def _workers(screen: Screen, workers: Mapping[str, WorkerResult]) -> None:
     there = sum(each.status == "ok" for each in workers.values())
     screen.text(f"{there} of {number(len(workers), 'worker')} took part.")
     absent = [(node, each.status) for node, each in workers.items() if each.status != "ok"]
-    screen.table(absent, indent=2, styles=["warn"] * len(absent))
+    screen.table(absent, indent=2, styles=["warn"] * len(absent), marked=True)
 
 
 def _outcome(screen: Screen, value: ConsolidateResult) -> None:
@@ -89,9 +90,12 @@ def _outcome(screen: Screen, value: ConsolidateResult) -> None:
         text = "No change: nothing has been consolidated yet."
     else:
         text = f"No change: generation {generation} remains in use."
-    screen.text(text + also, style="warn" if problems else "good")
+    screen.outcome(text + also, style="warn" if problems else "good")
     for step in value_or(value.todo, []):
         screen.text(step, hang=3, first="-> ", style="warn")
+    if value.changed:
+        screen.gap()
+        screen.text("Next: mip.refresh compiles the generation and has it served.", hang=2)
 
 
 def export(screen: Screen, value: Sequence[ExportedPathology]) -> None:

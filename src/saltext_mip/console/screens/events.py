@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from saltext_mip.console.screens.text import Screen, Style
+from saltext_mip.console.screens.text import Screen, Style, moment
 from saltext_mip.results import Event, EventsResult
-from saltext_mip.text import when
 
 STYLES: Mapping[str, Style] = {
     "failed": "bad",
@@ -17,13 +16,14 @@ STYLES: Mapping[str, Style] = {
     "suspended": "warn",
     "stopped": "warn",
 }
+HEADER = ("WHEN", "EVENT", "ABOUT")
 TYPE = 12  # cells of the longest type of event
 
 
 def events(screen: Screen, value: EventsResult) -> None:
     """When, what, and of whom or what."""
     screen.gap()
-    lines(screen, value.events)
+    lines(screen, value.events, HEADER)
     if not value.events:
         screen.text("No events yet.")
     if len(value.events) < value.of:
@@ -31,10 +31,11 @@ def events(screen: Screen, value: EventsResult) -> None:
         screen.text(f"the last {len(value.events)} of {value.of}: limit=0 shows all")
 
 
-def lines(screen: Screen, found: Sequence[Event]) -> None:
+def lines(screen: Screen, found: Sequence[Event], header: Sequence[str] = ()) -> None:
     """Those lines alone."""
-    rows = [(when(each.when), f"{each.what:{TYPE}}", _text(each)) for each in found]
-    screen.table(rows, styles=[STYLES.get(each.what, "plain") for each in found])
+    rows = [(moment(each.when), f"{each.what:{TYPE}}", _text(each)) for each in found]
+    styles = [STYLES.get(each.what, "plain") for each in found]
+    screen.table(rows, header=header, styles=styles, marked=True)
 
 
 def _text(event: Event) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -10,7 +10,7 @@ from msgspec import UNSET
 from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
 from saltext_mip.console.screens.refresh import counted_datasets, datasets
-from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.console.screens.text import Screen, Style, mark, moment, number, since
 from saltext_mip.results import (
     CleanResult,
     DiffResult,
@@ -22,6 +22,7 @@ from saltext_mip.results import (
 )
 from saltext_mip.text import ranges, size, when
 
+UNKNOWN = "changes not known: the generation before was removed"
 OPS: Mapping[str, tuple[str, Style]] = {
     "add": ("+", "good"),
     "remove": ("-", "bad"),
@@ -37,7 +38,9 @@ def history(screen: Screen, value: HistoryResult) -> None:
             screen.text("Nothing has been consolidated yet.")
         else:
             screen.text(f"No generation added, removed or changed dataset '{value.dataset}'.")
-    for each in value.generations:
+    if screen.wide and value.generations:
+        _table(screen, value.generations)
+    for each in value.generations if not screen.wide else ():
         _generation(screen, each)
     listed = len(value.generations)
     if value.of is not UNSET and listed < value.of:
@@ -48,13 +51,43 @@ def history(screen: Screen, value: HistoryResult) -> None:
         screen.text(f"{number(value.removed, 'generation')} removed to limit disk use: mip.clean")
 
 
+def _table(screen: Screen, found: Sequence[GenerationSummary]) -> None:
+    """Generations on a wide terminal."""
+    screen.gap()
+    screen.table(
+        [
+            (str(each.generation), moment(each.when), each.actor, "; ".join(_facts(each)))
+            for each in found
+        ],
+        header=("GENERATION", "WHEN", "BY", "CHANGES"),
+        styles=["warn" if each.pending or each.problems else "plain" for each in found],
+        marked=True,
+    )
+
+
+def _facts(each: GenerationSummary) -> Iterator[str]:
+    if each.note:
+        yield each.note
+    if each.before_removed:
+        yield UNKNOWN
+    for sign, pairs in (("+", each.added), ("-", each.removed)):
+        if pairs:
+            yield f"{sign} " + ", ".join("/".join(pair) for pair in pairs)
+    if each.wrote:
+        yield f"wrote on {', '.join(each.wrote)}"
+    if each.pending:
+        yield f"not yet on {', '.join(each.pending)}"
+    if each.problems:
+        yield number(each.problems, "problem")
+
+
 def _generation(screen: Screen, each: GenerationSummary) -> None:
     screen.gap()
-    screen.title(f"{each.generation}  {when(each.when)}", f"by {each.actor}")
+    screen.title(f"{each.generation}  {moment(each.when)}", f"by {each.actor}")
     if each.note:
         screen.text(each.note, indent=4, hang=2)
     if each.before_removed:
-        screen.text("changes not known: the generation before was removed", indent=4, hang=2)
+        screen.text(UNKNOWN, indent=4, hang=2)
     for op, pairs in (("add", each.added), ("remove", each.removed)):
         if pairs:
             sign, style = OPS[op]
@@ -63,16 +96,22 @@ def _generation(screen: Screen, each: GenerationSummary) -> None:
     if each.wrote:
         screen.text(f"wrote on {', '.join(each.wrote)}", indent=4, hang=2)
     if each.pending:
-        screen.text(f"not yet on {', '.join(each.pending)}", indent=4, hang=2, style="warn")
+        screen.text(
+            f"not yet on {', '.join(each.pending)}",
+            indent=4,
+            first=f"{mark('warn')} ",
+            style="warn",
+        )
     if each.problems:
-        screen.text(number(each.problems, "problem"), indent=4, style="warn")
+        text = number(each.problems, "problem")
+        screen.text(text, indent=4, first=f"{mark('warn')} ", style="warn")
 
 
 def diff(screen: Screen, value: DiffResult) -> None:
     """One line a difference."""
     screen.gap()
     if not value.changes:
-        screen.text("No differences.", style="good")
+        screen.outcome("No differences.", style="good")
     for change in value.changes:
         sign, style = OPS[change.op]
         old, new = _brief(change.old), _brief(change.new)
@@ -98,8 +137,9 @@ def _brief(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = str(value)
-    digest = len(text) == 64 and set(text) <= set("0123456789abcdef")
-    return text[:12] if digest else text
+    digits = text.removeprefix("hmac:")
+    digest = len(digits) == 64 and set(digits) <= set("0123456789abcdef")
+    return digits[:12] if digest else text
 
 
 def show(screen: Screen, value: ShowResult) -> None:
@@ -136,7 +176,7 @@ def show(screen: Screen, value: ShowResult) -> None:
     else:
         screen.text("No file was changed.")
     if value.pending:
-        screen.text(f"not yet on {', '.join(value.pending)}", hang=2, style="warn")
+        screen.outcome(f"not yet on {', '.join(value.pending)}", style="warn")
 
 
 def _then(screen: Screen, value: ShowResult) -> None:
@@ -147,18 +187,18 @@ def _then(screen: Screen, value: ShowResult) -> None:
     known = value_or(value.events_since, "")
     if not known or known > value.at:
         begin = f"the event log begins at {when(known)}" if known else "there are no events"
-        screen.text(f"Which nodes were available then is not known: {begin}.", style="warn")
+        screen.outcome(f"Which nodes were available then is not known: {begin}.", style="warn")
         return
     out = value_or(value.unavailable, [])
     if not out:
-        screen.text("No node was known to be unavailable then.", style="good")
+        screen.outcome("No node was known to be unavailable then.", style="good")
     for each in out:
-        text = f"{each.node or 'all nodes'}: {each.reason}, since {when(each.since)}"
-        screen.text(text, hang=2, style="warn")
+        text = f"{each.node or 'all nodes'}: {each.reason}, {since(each.since)}"
+        screen.outcome(text, style="warn")
     if value.suspended is not UNSET:
         why = f": {value.suspended.message}" if value.suspended.message else ""
         text = f"Automatic refreshes were suspended by {value.suspended.actor}{why}"
-        screen.text(text, hang=2, style="warn")
+        screen.outcome(text, style="warn")
 
 
 def _shown_datasets(screen: Screen, value: ShowResult) -> None:
@@ -207,7 +247,7 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
     differences = value_or(value.differences, [])
     if differences:
         screen.gap()
-        screen.title("Not as in the restored generation:", style="bad")
+        screen.title("Not as in the restored generation:", style="bad", marked=True)
         for each in differences:
             screen.text(each, indent=2, hang=2, style="bad")
     screen.gap()
@@ -215,7 +255,7 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
         done = f"Generation {value.restored} is restored as generation {value.generation}"
     else:
         done = f"All files are as in generation {value.restored}"
-    screen.text(
+    screen.outcome(
         "Automatic refreshes are suspended: mip.resume resumes them, and the next one replaces it.",
         style="warn",
     )
@@ -230,7 +270,7 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
         texts.append(f"Only the name of {number(by_name, 'dataset')} came back.")
     good = value.retcode is UNSET and not by_name and all(each.available for each in found)
     style: Style = "good" if good else "warn" if value.retcode is UNSET else "bad"
-    screen.text(" ".join(texts), style=style)
+    screen.outcome(" ".join(texts), style=style)
 
 
 def _unavailable(screen: Screen, value: RollbackResult, listed: str) -> None:
@@ -239,7 +279,7 @@ def _unavailable(screen: Screen, value: RollbackResult, listed: str) -> None:
     if not lacking:
         return
     screen.gap()
-    screen.title(f"These {listed} by name only, and are not available:", style="warn")
+    screen.title(f"These {listed} by name only, and are not available:", style="warn", marked=True)
     rows = [(f"{each.pathology}: {each.dataset}", each.node, each.reason) for each in lacking]
     screen.table(rows, indent=2, styles=["warn"] * len(rows))
 
@@ -253,13 +293,13 @@ def clean(screen: Screen, value: CleanResult) -> None:
     else:
         screen.gap()
         if not value.changed:
-            screen.text("No change: nothing to remove.", style="good")
+            screen.outcome("No change: nothing to remove.", style="good")
         else:
             if value.removed:
                 screen.text(f"removed generations {ranges(value.removed)}", hang=2)
             if value.contents:
                 screen.text(f"removed {number(value.contents, 'content')}")
-            screen.text(f"{size(value.freed)} freed", style="good")
+            screen.outcome(f"{size(value.freed)} freed", style="good")
     screen.gap()
     screen.text(f"generations kept: {ranges(value.kept) or 'none'}", hang=2)
     for each in value.needed:

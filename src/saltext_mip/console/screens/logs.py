@@ -37,7 +37,7 @@ def logs(screen: Screen, value: LogsResult) -> None:
     """A line as it is, not wrapped, with where it comes from before it."""
     for node, each in value.nodes.items():
         if each.reason is not UNSET:
-            screen.text(f"{node}: {each.reason}", style="bad")
+            screen.outcome(f"{node}: {each.reason}", style="bad")
     screen.gap()
     width = max((len(each.short) for each in value.nodes.values()), default=0)
     for line in value.lines:
@@ -53,7 +53,7 @@ def requirements(screen: Screen, value: RequirementsResult) -> None:
     """One line a thing; below it what to do."""
     for each in value.needs:
         style: Style = "good" if each.ok else "bad"
-        screen.table([("ok" if each.ok else "--", f"{each.thing:14}", each.found)], styles=[style])
+        screen.table([(f"{each.thing:14}", each.found)], styles=[style], marked=True)
         if hint := value_or(each.hint, ""):
             screen.text(hint, indent=4, first="-> ")
 
@@ -89,4 +89,4 @@ def _row(each: ContainerInfo) -> Sequence[str]:
 
 def wait(screen: Screen, value: WaitResult) -> None:
     """That the condition is met."""
-    screen.text(f"{value.condition}={value.status}", style="good" if value.met else "bad")
+    screen.outcome(f"{value.condition}={value.status}", style="good" if value.met else "bad")

@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import UNSET
 
 from saltext_mip.console.screens.plan import plan
-from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.console.screens.text import NOW, Screen, Style, number, since
 from saltext_mip.plans import PlanItem
 from saltext_mip.results import (
     CheckNodesResult,
@@ -22,7 +22,7 @@ from saltext_mip.results import (
     is_built,
     value_or,
 )
-from saltext_mip.text import when
+from saltext_mip.text import duration, when
 
 COMPILED_STYLES: Mapping[str, Style] = {
     "compiled": "good",
@@ -33,14 +33,20 @@ COMPILED_STYLES: Mapping[str, Style] = {
 
 
 def nodes(screen: Screen, value: NodesResult | CheckNodesResult | MembershipResult) -> None:
-    """One line a node."""
+    """One line a node; of those that do not respond the reasons, first."""
+    for node, each in value.nodes.items():
+        if each.enabled and each.up is False and value_or(each.reason, ""):
+            screen.gap()
+            screen.outcome(f"{node}: {each.reason}", style="bad")
     screen.gap()
     screen.table(
         [
             (each.short, node, each.role, each.address, state(each))
             for node, each in value.nodes.items()
         ],
-        styles=[_style(each) for each in value.nodes.values()],
+        header=("NODE", "MINION", "ROLE", "ADDRESS", "STATE"),
+        styles=[state_style(each) for each in value.nodes.values()],
+        marked=True,
     )
 
 
@@ -52,7 +58,7 @@ def membership(screen: Screen, value: MembershipResult) -> None:
         return
     screen.gap()
     if not value.changed:
-        screen.text("No change.", style="good")
+        screen.outcome("No change.", style="good")
     for item in value.plan if value.changed else ():
         screen.text(_done(item), hang=2)
 
@@ -72,10 +78,11 @@ def _done(item: PlanItem) -> str:
     return f"{item.thing}: {done.replace('{reason}', item.reason)}"
 
 
-def _style(each: NodeInfo) -> Style:
+def state_style(each: NodeInfo) -> Style:
+    """Of an enabled node whether it responds; nothing of one that was never asked."""
     if not each.enabled or (each.up and each.drained is not UNSET):
         return "warn"
-    return "bad" if each.up is False else "plain"
+    return "plain" if each.up is None else "good" if each.up else "bad"
 
 
 def state(each: NodeInfo) -> str:
@@ -87,13 +94,13 @@ def observed(each: NodeInfo) -> str:
     """What was observed of a node, and how long ago."""
     if each.up is None:
         return "never checked"
-    ago = "" if each.age is UNSET else f", {_duration(each.age)} ago"
+    age = value_or(each.age, 0)
+    ago = f"{duration(age)} ago" if age >= NOW else ""
     if each.up:
-        running = "" if each.uptime is UNSET else f"; up for {_duration(each.uptime)}"
-        return f"answers{ago}{running}"
-    since = f" since {when(each.since)}" if each.since else ""
-    why = value_or(each.reason, "")
-    return f"no response{since}{f' ({why})' if why else ''}{ago.replace(',', ', checked')}"
+        running = "" if each.uptime is UNSET else f"; up for {duration(each.uptime)}"
+        return ", ".join(filter(None, ("responds", ago))) + running
+    begin = f" {since(each.since)}" if each.since else ""
+    return ", checked ".join(filter(None, (f"no response{begin}", ago)))
 
 
 def disabled(each: NodeInfo) -> str:
@@ -103,7 +110,7 @@ def disabled(each: NodeInfo) -> str:
     if each.disabled is UNSET:
         return "disabled"
     why = f": {each.disabled.reason}" if each.disabled.reason else ""
-    return f"disabled by {each.disabled.actor} since {when(each.disabled.when)}{why}"
+    return f"disabled by {each.disabled.actor} {since(each.disabled.when)}{why}"
 
 
 def drained(each: NodeInfo) -> str:
@@ -113,16 +120,7 @@ def drained(each: NodeInfo) -> str:
     of = each.drained
     until = f" until {when(of.until)}" if of.until else ""
     why = f": {of.reason}" if of.reason else ""
-    return f"drained by {of.actor} since {when(of.when)}{until}{why}"
-
-
-def _duration(seconds: int) -> str:
-    """``20 s``, ``5 min``, ``3 h``, ``2 days``."""
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 7200:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h" if seconds < 172_800 else f"{seconds // 86_400} days"
+    return f"drained by {of.actor} {since(of.when)}{until}{why}"
 
 
 def compiled(screen: Screen, value: CompileResult) -> None:
@@ -143,18 +141,20 @@ def databases(screen: Screen, found: Databases) -> None:
     unbuilt = sum(not is_built(each) for each in every)
     without = [each for each in every if is_built(each) and each.status == "failed"]
     if made:
-        screen.text(f"{number(made, 'database')} compiled.", style="good")
+        screen.outcome(f"{number(made, 'database')} compiled.", style="good")
     if without:
         files = Counter(state for each in without for state in value_or(each.files, {}).values())
         about = [f"{number(files[key], 'file')} {what}" for key, what in REFUSED if files[key]]
         about = about or ["see the problems above"]
         text = f"{number(len(without), 'database')} without all files: {', '.join(about)}."
-        screen.text(text, style="warn", hang=2)
+        screen.outcome(text, style="warn")
     if unbuilt:
         text = f"{number(unbuilt, 'database')} could not be built: see the problems above."
-        screen.text(text, style="bad")
-    if not (made or without or unbuilt):
-        screen.text("No change: all databases are current.", style="good")
+        screen.outcome(text, style="bad")
+    if not every:
+        screen.outcome("No database was compiled.", style="warn")
+    elif not (made or without or unbuilt):
+        screen.outcome("No change: all databases are current.", style="good")
 
 
 REFUSED: Sequence[tuple[Literal["out", "kept"], str]] = (
@@ -169,7 +169,7 @@ def _by_node(screen: Screen, found: Databases) -> None:
         screen.title(node)
         rows = [(name, _status(each), _made(each)) for name, each in pathologies.items()]
         styles = [COMPILED_STYLES[state] for _, state, _ in rows]
-        screen.table(rows, indent=2, styles=styles)
+        screen.table(rows, indent=2, styles=styles, marked=True)
         if not rows:
             screen.text("no pathologies", indent=2)
 

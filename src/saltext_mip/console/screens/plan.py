@@ -48,7 +48,7 @@ def _doing(screen: Screen, items: Absent[list[PlanItem]]) -> list[PlanItem]:
     if doing:
         screen.title("Plan (dry run, nothing was changed):")
     else:
-        screen.text("No change: nothing to do.", style="good")
+        screen.outcome("No change: nothing to do.", style="good")
     return doing
 
 
@@ -138,11 +138,11 @@ def setup(screen: Screen, value: SetupResult) -> None:
             if item.action != "todo":
                 screen.text(f"{item.action} {item.thing}: {item.reason}", indent=2, hang=2)
     elif value.changed:
-        screen.title("Written:", style="good")
+        screen.title("Written:", style="good", marked=True)
         for path in value.wrote:
             screen.text(path, indent=2)
     else:
-        screen.text("No change.", style="good")
+        screen.outcome("No change.", style="good")
     _steps(screen, "Remaining steps:", value.todo, style="warn")
     _steps(screen, "Optional:", value_or(value.offers, []), style="plain")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.console.screens.text import Screen, Style, mark, number
 from saltext_mip.federation import CDE_FILE
 from saltext_mip.results import ReportedProblem as Problem
 from saltext_mip.rules import RULES
@@ -110,7 +110,8 @@ def _group(screen: Screen, group: Sequence[Problem], kept: Mapping[Place, str]) 
     screen.text(
         f"{severity}: {fault.message} ({fault.rule})",
         indent=2,
-        hang=2,
+        hang=4,
+        first=f"{mark(STYLE[severity])} ",
         style=STYLE[severity],
     )
     for problem in group[:PLACES]:

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from saltext_mip.console.screens.consolidate import removals
 from saltext_mip.console.screens.nodes import databases
 from saltext_mip.console.screens.plan import plan
-from saltext_mip.console.screens.text import Screen, Style, number
+from saltext_mip.console.screens.text import Screen, Style, number, since
 from saltext_mip.results import (
     ControllerResult,
     DecisionResult,
@@ -22,16 +22,17 @@ from saltext_mip.results import (
     is_built,
     value_or,
 )
-from saltext_mip.text import first_of, when
+from saltext_mip.text import first_of
 
 GRAVE = ("Held", "Stalled")
+ACTIONS = {"forget": "remove keystore entry"}
 
 
 def refresh(screen: Screen, value: RefreshResult) -> None:
     """What came of it: what is held, what changed, what was restarted, whether it is served."""
     if value.requested:
         screen.gap()
-        screen.text("A refresh was requested from the controller.", style="good")
+        screen.outcome("A refresh was requested from the controller.", style="good")
     elif value.dry_run:
         plan(screen, value.plan)
     else:
@@ -51,7 +52,7 @@ def controlled(screen: Screen, value: ControllerResult | WakeResult) -> None:
     else:
         screen.gap()
         outcome = "Done." if value.changed else "No change: already set."
-        screen.text(outcome, style="good")
+        screen.outcome(outcome, style="good")
     conditions(screen, value_or(value.conditions, []))
 
 
@@ -59,9 +60,9 @@ def conditions(screen: Screen, found: Sequence[ReportedCondition]) -> None:
     """Those that are there only while they are true, and what to do about each."""
     for each in found:
         screen.gap()
-        since = f"since {when(each.since)}" if each.since else ""
+        begin = since(each.since) if each.since else ""
         style: Style = "bad" if each.type in GRAVE else "warn"
-        screen.title(f"{each.type}: {each.reason}", since, style=style)
+        screen.title(f"{each.type}: {each.reason}", begin, style=style, marked=True)
         if each.message:
             screen.text(each.message, indent=2)
         if each.hint:
@@ -77,7 +78,7 @@ def decided(screen: Screen, value: DecisionResult) -> None:
     screen.gap()
     for each in value.decided:
         did = each.decided.decision if isinstance(each.decided, HoldDecision) else "done"
-        screen.text(f"{each.thing} on {each.node}: {did}", style="good")
+        screen.outcome(f"{each.thing} on {each.node}: {did}", style="good")
     if value.refresh is not None:
         refresh(screen, value.refresh)
         return
@@ -90,14 +91,14 @@ def held(screen: Screen, changes: Sequence[Held]) -> None:
     if not changes:
         return
     screen.gap()
-    screen.title("Held: not changed until a decision; all else was done", style="bad")
+    screen.title("Held: not changed until a decision; all else was done", style="bad", marked=True)
     for each in changes:
         about = each.why
         if isinstance(each.decided, HoldDecision):
             reason = f": {each.decided.reason}" if each.decided.reason else ""
             about = f"{each.decided.decision} by {each.decided.actor}{reason}"
         screen.text(f"{each.thing} on {each.node}", indent=2, hang=2, first="- ", style="bad")
-        screen.text(f"{about}, since {when(each.since)}", indent=4, hang=2)
+        screen.text(f"{about}, {since(each.since)}", indent=4, hang=2)
         if not each.available:
             screen.text("not available: its folder on the node is gone", indent=4, hang=2)
         elif each.dataset:
@@ -119,12 +120,12 @@ def _done(screen: Screen, value: RefreshResult) -> None:
         screen.gap()
         screen.title("Restarted:")
         for item in value.restarted:
-            did = "" if item.action == "restart" else f"{item.action} "
+            did = "" if item.action == "restart" else f"{ACTIONS.get(item.action, item.action)} "
             thing = f"{did}{item.thing} on {item.node}"
             screen.text(f"{thing}: {item.reason}", indent=2, hang=2)
     if value.served is False:
         screen.gap()
-        screen.title("Not served as consolidated:", style="bad")
+        screen.title("Not served as consolidated:", style="bad", marked=True)
         for text in value_or(value.differences, []):
             screen.text(text, indent=2, hang=2)
     datasets(screen, value_or(value.datasets, []))
@@ -134,7 +135,7 @@ def datasets(screen: Screen, found: Sequence[ListedDataset]) -> None:
     """What of the generation is available, by node; then what is not, and why."""
     if there := [each for each in found if each.available]:
         screen.gap()
-        screen.title("Available:")
+        screen.title("Available:", style="good", marked=True)
         by_node: dict[str, dict[str, list[str]]] = {}
         for each in there:
             by_node.setdefault(each.node, {}).setdefault(each.pathology, []).append(each.dataset)
@@ -150,7 +151,7 @@ def datasets(screen: Screen, found: Sequence[ListedDataset]) -> None:
         if not lacking:
             continue
         screen.gap()
-        screen.title(heading, style="bad")
+        screen.title(heading, style="bad", marked=True)
         rows = [
             (f"{each.pathology}: {each.dataset}", each.node, value_or(each.reason, ""))
             for each in lacking
@@ -173,7 +174,7 @@ def _outcome(screen: Screen, value: RefreshResult) -> None:
     text = f"Generation {value_or(value.generation, None)} "
     style: Style = "good" if value.retcode is UNSET else "bad"
     if value.served is None:
-        text += "is current; it is not known what is served"
+        text += "is current; what is served is unknown"
         style = "warn" if style == "good" else style
     elif value.served:
         lacking = any(not each.available for each in found)
@@ -190,4 +191,4 @@ def _outcome(screen: Screen, value: RefreshResult) -> None:
     built = [is_built(each) for below in value.compile.values() for each in below.values()]
     if unbuilt := built.count(False):
         texts.append(f"{number(unbuilt, 'database')} could not be built.")
-    screen.text(" ".join(texts), style=style)
+    screen.outcome(" ".join(texts), style=style)

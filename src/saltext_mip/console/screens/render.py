@@ -99,7 +99,7 @@ def render(command: str | None, value: Any, *, width: int = 80) -> Screen:
         problem_list(screen, _problems(inner), federation=federation, in_use=_in_use(inner))
         for note in _fact(inner, "notes", ()):
             screen.gap()
-            screen.text(note, style="warn")
+            screen.outcome(note, style="warn")
         SCREENS[command](screen, value)
     else:
         key_values(screen, value)

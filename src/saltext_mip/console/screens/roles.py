@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saltext_mip.console.screens.plan import plan
-from saltext_mip.console.screens.text import Screen
+from saltext_mip.console.screens.text import Screen, mark
 from saltext_mip.results import SyncRolesResult
 
 
@@ -15,7 +15,9 @@ def sync_roles(screen: Screen, value: SyncRolesResult) -> None:
         _done(screen, value)
     if value.orphans:
         screen.gap()
-        screen.title("Orphans (prune=True removes them; who is a member is lost):", style="warn")
+        screen.title(
+            "Orphans (prune=True removes them; their members are lost):", style="warn", marked=True
+        )
         for name in value.orphans:
             screen.text(name, indent=2, hang=2)
 
@@ -27,15 +29,15 @@ def _done(screen: Screen, value: SyncRolesResult) -> None:
             screen.text(f"{sign} {name}", indent=2, hang=2)
     for failure in value.failed:
         text = f"{failure.action} {failure.thing}: {failure.message}"
-        screen.text(text, indent=2, hang=2, style="bad")
+        screen.text(text, indent=2, hang=2, first=f"{mark('bad')} ", style="bad")
     unchanged = len(value.unchanged)
     if value.changed:
-        screen.text(
+        screen.outcome(
             f"Roles match generation {value.generation}; {unchanged} unchanged.",
             style="bad" if value.failed else "good",
         )
     elif not value.failed:
-        screen.text(
+        screen.outcome(
             f"No change: roles match generation {value.generation}.",
             style="good",
         )

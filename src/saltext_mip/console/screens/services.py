@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET
 
 from saltext_mip.conditions import OFF
-from saltext_mip.console.screens.nodes import disabled, state
+from saltext_mip.console.screens.nodes import disabled, state, state_style
 from saltext_mip.console.screens.plan import service_plan
 from saltext_mip.console.screens.refresh import GRAVE, counted_datasets, datasets
-from saltext_mip.console.screens.text import Screen, Style
+from saltext_mip.console.screens.text import Screen, Style, mark, since
 from saltext_mip.results import (
     PortalPart,
     ReportedCondition,
@@ -22,10 +22,12 @@ from saltext_mip.results import (
     Usable,
     value_or,
 )
-from saltext_mip.text import first_of, when
+from saltext_mip.text import first_of
 
 LOG_LINES = 3
 NEWS = 5  # problems that a line names
+TYPE = 17  # cells of the longest type of a condition
+WORST: Sequence[Style] = ("bad", "warn", "plain", "good")
 SERVES: Mapping[str, Style] = {
     "serving": "good",
     "completed": "good",
@@ -45,23 +47,28 @@ def service_changes(screen: Screen, value: ServicesResult) -> None:
     services(screen, value.services)
     screen.gap()
     if value.retcode:
-        screen.text("Some services are not serving, or a node failed.", style="bad")
+        screen.outcome("Some services are not serving, or a node failed.", style="bad")
     elif value.changed:
-        screen.text("Done.", style="good")
+        screen.outcome("Done.", style="good")
     else:
-        screen.text("No change: all services match the declaration.", style="good")
+        screen.outcome("No change: all services match the declaration.", style="good")
 
 
 def status(screen: Screen, value: StatusResult) -> None:
-    """The summary first, then each condition, the services, the nodes and the pathologies."""
+    """The summary, the conditions (the worst first), services, nodes and pathologies."""
     _news(screen, value)
     screen.gap()
+    found = [each for each in value.conditions if each.type != "Ready"]
+    found.sort(key=lambda each: WORST.index(_style(each)))
+    worst: Style = next(iter(map(_style, found)), "warn")
     usable = value_or(value.usable, None)
-    title: Style = "bad" if not value.ok else "warn" if _is_not_used(usable) else "good"
-    screen.title(f"{value.health}, {value.sync}", style=title)
-    for each in value.conditions:
-        if each.type != "Ready":
-            _condition(screen, each)
+    good: Style = "warn" if _is_not_used(usable) else "good"
+    style: Style = good if value.ok else "warn" if worst == "good" else worst
+    screen.title(f"{value.health}, {value.sync}", style=style, marked=True)
+    screen.gap()
+    screen.title(f"  {'CONDITION':{TYPE}}  REASON")
+    for each in found:
+        _condition(screen, each)
     services(screen, value.services)
     _members(screen, value)
     _pathologies(screen, value)
@@ -95,7 +102,7 @@ def _usable(screen: Screen, found: Usability) -> None:
         where = value_or(part.address, "") or part.service
         rows.append((what, where, f"{text}{_because(part)}"))
         styles.append(style)
-    screen.table(rows, indent=2, styles=styles)
+    screen.table(rows, indent=2, styles=styles, marked=True)
     datasets(screen, found.datasets)
     screen.gap()
     text, style = USABLE[found.answer]
@@ -108,11 +115,11 @@ def _usable(screen: Screen, found: Usability) -> None:
         reasons.append(counted_datasets(found.datasets))
     else:
         reasons.append("there are no datasets yet")
-    screen.text(f"{text}: {'; '.join(reasons)}.", style=style)
+    screen.outcome(f"{text}: {'; '.join(reasons)}.", style=style)
 
 
 ANSWERS: Mapping[bool | None, tuple[str, Style]] = {
-    True: ("responds", "plain"),
+    True: ("responds", "good"),
     False: ("does not respond", "bad"),
     None: ("not known", "warn"),
 }
@@ -143,29 +150,36 @@ def _place(problem: ReportedProblem, value: StatusResult) -> str:
 
 
 def services(screen: Screen, found: Mapping[str, ServiceInfo]) -> None:
-    """One line a service; below those that do not serve their errors and logs."""
+    """One line a service, the worst first; below them errors and logs of those not serving."""
     if not found:
         return
     screen.gap()
-    screen.title("Services")
-    for name, each in found.items():
-        serves = _serves(each)
-        screen.table(
-            [
-                (
-                    f"{'-' if each.completed or each.switched_off else each.replicas:3}",
-                    f"{name:26}",
-                    f"{serves:14}",
-                    "switched off in the pillar" if each.switched_off else each.image,
-                )
-            ],
-            indent=2,
-            styles=[SERVES[serves]],
+    worst = sorted(found.items(), key=lambda item: WORST.index(SERVES[_serves(item[1])]))
+    screen.table(
+        [
+            (
+                name,
+                "-" if each.completed or each.switched_off else each.replicas,
+                _serves(each),
+                "switched off in the pillar" if each.switched_off else each.image,
+            )
+            for name, each in worst
+        ],
+        header=("SERVICE", "TASKS", "STATE", "IMAGE"),
+        styles=[SERVES[_serves(each)] for _, each in worst],
+        marked=True,
+    )
+    for name, each in worst:
+        error, log = value_or(each.error, ""), value_or(each.log, [])[-LOG_LINES:]
+        if not error and not log:
+            continue
+        screen.gap()
+        style = SERVES[_serves(each)]
+        screen.text(
+            ": ".join(filter(None, (name, error))), first=f"{mark(style)} ", hang=2, style=style
         )
-        if error := value_or(each.error, ""):
-            screen.text(error, indent=8, hang=2, style="bad")
-        for line in value_or(each.log, [])[-LOG_LINES:]:
-            screen.text(line, indent=8, hang=4, first="| ")
+        for line in log:
+            screen.text(line, indent=4, hang=4, first="| ")
 
 
 def _serves(each: ServiceInfo) -> str:
@@ -183,12 +197,12 @@ def _serves(each: ServiceInfo) -> str:
 
 
 def _nodes(screen: Screen, value: ServicesResult) -> None:
-    for node, each in value.nodes.items():
+    for node, each in sorted(value.nodes.items(), key=lambda item: not item[1].failed):
         changes = {} if value.dry_run else each.changes  # the plan shows them
         if not (changes or each.failed or each.findings):
             continue
         screen.gap()
-        screen.title(node, style="bad" if each.failed else "title")
+        screen.title(node, style="bad" if each.failed else "title", marked=each.failed)
         error = value_or(each.error, "")
         if error:
             screen.text(error, indent=2, hang=2, style="bad")
@@ -199,45 +213,53 @@ def _nodes(screen: Screen, value: ServicesResult) -> None:
             screen.text(f"{thing}: {change}", indent=2, hang=2)
 
 
+def _style(each: ReportedCondition) -> Style:
+    if each.status == "False" or each.type in GRAVE:
+        return "bad"
+    return "good" if each.status == "True" and each.reason not in OFF else "warn"
+
+
 def _condition(screen: Screen, each: ReportedCondition) -> None:
-    bad = each.status == "False" or each.type in GRAVE
-    stopped = each.reason in OFF
-    normal = each.status == "True" and not stopped
-    style: Style = "bad" if bad else "plain" if normal else "warn"
-    mark = {"True": "off" if stopped else "yes", "False": "NO", "Unknown": "?"}[each.status]
-    since = f"since {when(each.since)}" if each.since else ""
-    screen.title(f"  {each.type:17} {mark:3}  {each.reason}", since, style=style)
-    if style != "plain":
+    style = _style(each)
+    begin = since(each.since) if each.since else ""
+    screen.title(f"{mark(style)} {each.type:{TYPE}}  {each.reason}", begin, style=style)
+    if style != "good":
         if each.message:
-            screen.text(each.message, indent=8, hang=2)
+            screen.text(each.message, indent=4, hang=2)
         if each.hint:
-            screen.text(each.hint, indent=8, hang=3, first="-> ")
+            screen.text(each.hint, indent=4, hang=3, first="-> ")
 
 
 def _members(screen: Screen, value: StatusResult) -> None:
     screen.gap()
-    screen.title("Nodes")
     rows: list[tuple[str, ...]] = []
-    styles: list[Style] = []
     for node, each in value.nodes.items():
         of = disabled(each) or state(each)
-        rows.append((each.short, node, f"Swarm: {each.swarm or 'not a member'}", of))
-        styles.append("bad" if each.enabled and not each.up else "plain")
-    screen.table(rows, indent=2, styles=styles)
+        rows.append((each.short, node, each.swarm or "not a member", of))
+    screen.table(
+        rows,
+        header=("NODE", "MINION", "SWARM", "STATE"),
+        styles=[state_style(each) for each in value.nodes.values()],
+        marked=True,
+    )
 
 
 def _pathologies(screen: Screen, value: StatusResult) -> None:
     if not value.pathologies:
         return
     screen.gap()
-    screen.title("Pathologies")
+    served = {True: "served", False: "not served as consolidated", None: "unknown"}
+    styles: dict[bool | None, Style] = {True: "good", False: "bad", None: "warn"}
+    screen.table(
+        [
+            (name, served[each.served], ", ".join(each.datasets) or "no datasets")
+            for name, each in value.pathologies.items()
+        ],
+        header=("PATHOLOGY", "STATE", "DATASETS"),
+        styles=[styles[each.served] for each in value.pathologies.values()],
+        marked=True,
+    )
     for name, each in value.pathologies.items():
-        served = {True: "served", False: "not served as consolidated", None: "unknown"}
-        screen.text(
-            f"{name}: {', '.join(each.datasets) or 'no datasets'} ({served[each.served]})",
-            indent=2,
-            hang=2,
-            style="bad" if each.served is False else "plain",
-        )
-        for node, why in each.stale.items():
-            screen.text(f"stale on {node}: {why}", indent=4, hang=2, style="bad")
+        for why in dict.fromkeys(each.stale.values()):
+            nodes = ", ".join(node for node, reason in each.stale.items() if reason == why)
+            screen.outcome(f"{name} is stale on {nodes}: {why}", style="bad")

@@ -8,16 +8,29 @@ known where the screen is written: by rich in the command ``mip``, by Salt's the
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
-from saltext_mip.text import shown
+from saltext_mip.text import duration, shown, when
 
 Style = Literal["title", "bad", "warn", "good", "plain"]
 
 GAP = 2
+WIDE = 100  # cells of a terminal that has room for a table of many columns
+NOW = 5  # up to which age a moment is "just now"
+RECENT = 14 * 86_400.0  # seconds for which a moment is shown as how long ago it was
+#: What a style looks like without colours, and where the terminal does not show UTF-8.
+MARKS: Mapping[Style, str] = {"bad": "✖", "warn": "!", "good": "✔", "plain": "·", "title": " "}
+ASCII_MARKS: Mapping[Style, str] = {
+    "bad": "x",
+    "warn": "!",
+    "good": "*",
+    "plain": ".",
+    "title": " ",
+}
 
 
 class Part(NamedTuple):
@@ -31,6 +44,10 @@ Line = tuple[Part, ...]
 
 #: How texts name commands where they are shown: as they are written, unless the caller sets it.
 spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
+#: The marks of a terminal; those of ASCII where it shows no others.
+marks: ContextVar[Mapping[Style, str]] = ContextVar("marks", default=MARKS)
+#: The present moment, where moments are shown as how long ago they were; else as they are.
+clock: ContextVar[Callable[[], datetime] | None] = ContextVar("clock", default=None)
 
 #: Whether a plan has its details: with ``-v``; none where no such option is.
 details: ContextVar[bool | None] = ContextVar("details", default=None)
@@ -67,6 +84,11 @@ class Screen:
         self._lines: list[Line] = []
 
     @property
+    def wide(self) -> bool:
+        """Whether there is room for a table of many columns."""
+        return self.width >= WIDE
+
+    @property
     def lines(self) -> tuple[Line, ...]:
         """All lines, without a gap at the end."""
         gap = bool(self._lines) and not self._lines[-1]
@@ -80,9 +102,11 @@ class Screen:
         if self._lines and self._lines[-1]:
             self._lines.append(())
 
-    def title(self, text: str, note: str = "", *, style: Style = "title") -> None:
+    def title(
+        self, text: str, note: str = "", *, style: Style = "title", marked: bool = False
+    ) -> None:
         """A heading, with a note at its right where there is room, else below."""
-        text, note = _shown(text), _shown(note)
+        text, note = (f"{mark(style)} " if marked else "") + _shown(text), _shown(note)
         room = self.width - cells(text) - cells(note)
         if note and room < GAP:
             self._add(Part(text, style))
@@ -94,12 +118,15 @@ class Screen:
         self, text: str, *, indent: int = 0, hang: int = 0, first: str = "", style: Style = "plain"
     ) -> None:
         """A paragraph with ``first`` before it; its further lines are ``hang`` further in."""
-        before = " " * indent + first
         after = " " * (indent + hang)
-        lines = wrapped(_shown(text), self.width - max(cells(before), len(after)))
+        lines = wrapped(_shown(text), self.width - max(indent + cells(first), len(after)))
         for nth, line in enumerate(lines):
-            lead = after if nth else before
-            self._add(Part(lead), Part(line, style))
+            lead = (Part(after),) if nth else (Part(" " * indent), Part(first, style))
+            self._add(*lead, Part(line, style))
+
+    def outcome(self, text: str, *, style: Style) -> None:
+        """A paragraph that begins with the mark of its style: how a command ended."""
+        self.text(text, first=f"{mark(style)} ", hang=2, style=style)
 
     def block(self, text: str, *, indent: int = 0) -> None:
         """Lines as they are, such as an example of YAML."""
@@ -107,17 +134,33 @@ class Screen:
             self._add(Part(" " * indent + shown(line)))
 
     def table(
-        self, rows: Sequence[Sequence[str]], *, indent: int = 0, styles: Sequence[Style] = ()
+        self,
+        rows: Sequence[Sequence[str]],
+        *,
+        header: Sequence[str] = (),
+        indent: int = 0,
+        styles: Sequence[Style] = (),
+        marked: bool = False,
     ) -> None:
         """Columns as wide as their widest cell; the last takes the rest of the line, and wraps.
 
-        It goes below the others where that is too little. ``styles`` has one style a row.
+        It goes below the others where that is too little. ``styles`` has one style a row;
+        ``marked``: the mark of its style is before each row.
         """
+        plain: list[Style] = ["plain"] * len(rows)
+        styles = styles or plain
+        if marked:
+            rows = [
+                (f"{mark(style)} {first}", *rest)
+                for style, (first, *rest) in zip(styles, rows, strict=True)
+            ]
+            header = (f"  {header[0]}", *header[1:]) if header else ()
+        if header and rows:
+            rows, styles = [header, *rows], ["title", *styles]
         safe = [[_shown(cell) for cell in row] for row in rows]
         columns = max((len(row) for row in safe), default=0)
         widths = [max(cells(row[n]) for row in safe if len(row) > n) for n in range(columns)]
-        plain: list[Style] = ["plain"] * len(safe)
-        for row, style in zip(safe, styles or plain, strict=True):
+        for row, style in zip(safe, styles, strict=True):
             *head, last = row
             lead = " " * indent + "".join(
                 cell + " " * (widths[n] - cells(cell) + GAP) for n, cell in enumerate(head)
@@ -138,6 +181,57 @@ class Screen:
         if line:
             line[-1] = line[-1]._replace(text=line[-1].text.rstrip())
         self._lines.append(tuple(part for part in line if part.text))
+
+
+def mark(style: Style) -> str:
+    """The mark of a style: what it means is seen without colours too."""
+    return marks.get()[style]
+
+
+def marks_of(encoding: str, env: Mapping[str, str]) -> Mapping[Style, str]:
+    """The marks that a terminal of that encoding and locale shows."""
+    return MARKS if shows_utf8(encoding, env) else ASCII_MARKS
+
+
+def shows_utf8(encoding: str, env: Mapping[str, str]) -> bool:
+    """Whether a terminal shows more than ASCII: Python writes UTF-8 in the locale C too.
+
+    >>> shows_utf8("utf-8", {"LANG": "C", "LC_CTYPE": "C.UTF-8"})
+    False
+    """
+    chosen = env.get("LC_CTYPE", "")  # Python itself sets C.UTF-8 in the locale C
+    chosen = "" if chosen == "C.UTF-8" else chosen
+    locale = env.get("LC_ALL") or chosen or env.get("LANG") or ""
+    return encoding.lower().replace("-", "") == "utf8" and locale not in ("C", "POSIX")
+
+
+def moment(iso: str) -> str:
+    """``3 min ago``, ``just now``; the moment itself where it is long ago or without a clock."""
+    past = _past(iso)
+    if past is None:
+        return when(iso)
+    return f"{duration(past)} ago" if past >= NOW else "just now"
+
+
+def since(iso: str) -> str:
+    """``for 3 min``, or ``since 2026-03-12 04:05 UTC``."""
+    past = _past(iso)
+    if past is None:
+        return f"since {when(iso)}"
+    return f"for {duration(past)}" if past >= NOW else "since just now"
+
+
+def _past(iso: str) -> int | None:
+    """Seconds since a recent moment; ``None`` without a clock, or of any other."""
+    now = clock.get()
+    try:
+        then = datetime.fromisoformat(iso) if now else None
+    except ValueError:
+        return None
+    if now is None or then is None:
+        return None
+    past = (now() - (then if then.tzinfo else then.replace(tzinfo=UTC))).total_seconds()
+    return int(past) if 0 <= past < RECENT else None
 
 
 def _shown(text: str) -> str:

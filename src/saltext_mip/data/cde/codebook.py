@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
-from saltext_mip.data.cde.model import DATASET, Cde, Number, Variable
+from saltext_mip.data.cde.model import DATASET, Cde, Variable
 from saltext_mip.errors import Misuse
 from saltext_mip.text import shown
 
@@ -54,16 +54,10 @@ def _row(variable: Variable) -> list[str]:
         _plain(variable.label),
         kind,
         _plain("; ".join(code if code == label else f"{code} = {label}" for code, label in codes)),
-        _bound(max, variable.min, variable.min_value),
-        _bound(min, variable.max, variable.max_value),
+        *("" if bound is None else str(bound) for bound in variable.limits),
         _plain(str(variable.source.get("units") or "")),
         _plain(str(variable.source.get("description") or "")),
     ]
-
-
-def _bound(closest: Callable[[list[Number]], Number], *bounds: Number | None) -> str:
-    numbers = [bound for bound in bounds if bound is not None]
-    return str(closest(numbers)) if numbers else ""
 
 
 def _plain(text: str) -> str:

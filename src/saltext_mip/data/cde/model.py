@@ -27,7 +27,7 @@ Number = int | float
 
 # Grows when the same file and CDE may have another outcome than before: what was verified by an
 # earlier version is verified again, what was compiled is compiled again.
-RULES_VERSION = 3
+RULES_VERSION = 4
 _RULING = ("min", "max", "minValue", "maxValue", "type")  # keys that values are judged by, too
 
 MAX_VARIABLES = 2000  # columns of a table: SQLite, as it is built everywhere
@@ -89,6 +89,16 @@ class Variable:
     min_value: Number | None = None
     max_value: Number | None = None
     source: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def limits(self) -> tuple[Number | None, Number | None]:
+        """The least and the greatest value that its bounds allow; none where they are crossed.
+
+        Crossed bounds are one problem of the CDE, and none of each value.
+        """
+        low = max((each for each in (self.min, self.min_value) if each is not None), default=None)
+        high = min((each for each in (self.max, self.max_value) if each is not None), default=None)
+        return (None, None) if low is not None and high is not None and low > high else (low, high)
 
 
 @dataclass(frozen=True)

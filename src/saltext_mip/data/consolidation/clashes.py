@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from saltext_mip.data.cde.model import CdeFound
 from saltext_mip.problems import Problem
-from saltext_mip.text import appearance
+from saltext_mip.text import appearance, distinct
 
 #: Pathology to dataset code to the workers that have it.
 Offered = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -47,7 +47,10 @@ def ambiguous(offered: Offered) -> Iterator[Problem]:
                 "AmbiguousCode",
                 pathology=where.pop() if len(where) == 1 else None,
                 count=len(codes),
-                about=", ".join(f"'{code}' of {pathology}" for code, pathology in codes.items()),
+                about=", ".join(
+                    f"{code} of {pathology}"
+                    for code, pathology in zip(distinct(*codes), codes.values(), strict=True)
+                ),
             )
 
 

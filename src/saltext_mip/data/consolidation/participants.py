@@ -105,7 +105,14 @@ class Presence:
             )
         needed = [master, *([ui.id] if ui else []), *(self.workers if mode == "fail" else ())]
         if lacking := [id_ for id_ in needed if id_ in self.absent]:
-            raise NodesMissing(self._why(lacking), nodes=", ".join(lacking))
+            why = self._why(lacking)
+            if not {master, ui.id if ui else None} & set(lacking):
+                theirs = "their" if lacking[1:] else "its"
+                why += (
+                    f" To continue with {theirs} data of the last generation: "
+                    f"mip.consolidate missing_worker=keep."
+                )
+            raise NodesMissing(why, nodes=", ".join(lacking))
         return tuple(self.absent[id_] for id_ in self.workers if id_ in self.absent)
 
     def kept(self, mode: MissingWorker, previous: Previous | None) -> Manifest:

@@ -115,4 +115,4 @@ def _reason(have: str | None, new: Cde, old: Cde | None) -> str:
 
 
 def _differs(have: str | None, wanted: str) -> str:
-    return f"differs: {have[:8]} -> {wanted[:8]}" if have else "is not there"
+    return f"differs: {have[:8]} -> {wanted[:8]}" if have else "it does not exist"

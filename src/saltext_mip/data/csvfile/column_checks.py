@@ -165,11 +165,10 @@ def _bounds(variable: Variable, column: pl.Expr) -> pl.Expr | None:
 
 def _limits(variable: Variable) -> tuple[Number | None, Number | None]:
     """The least and the greatest value that its bounds allow."""
-    low = [bound for bound in (variable.min, variable.min_value) if bound is not None]
-    high = [bound for bound in (variable.max, variable.max_value) if bound is not None]
+    low, high = variable.limits
     return (
-        _bound(max(low), variable, math.ceil) if low else None,
-        _bound(min(high), variable, math.floor) if high else None,
+        None if low is None else _bound(low, variable, math.ceil),
+        None if high is None else _bound(high, variable, math.floor),
     )
 
 

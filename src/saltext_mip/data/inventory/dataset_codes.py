@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from saltext_mip.data.csvfile.diagnosis.layout import same_name
 from saltext_mip.data.csvfile.diagnosis.values import MISSING
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import appearance, shown
+from saltext_mip.text import appearance, distinct, shown
 
 Counts = Iterable[tuple[str, int]]
 
@@ -43,9 +43,9 @@ def _odd(code: str, rows: int, first: str) -> Finding | None:
         )
         return Finding(Problem("DatasetMissing", column="dataset"), advice=advice)
     if first != code:
+        new, old = distinct(code, first)
         advice = (
-            f"The dataset '{shown(code)}' is new; there is '{shown(first)}'. The same? Then write "
-            f"'{shown(first)}' in all its rows."
+            f"The dataset {new} is new; there is {old}. The same? Then write {old} in all its rows."
         )
         return Finding(Problem("DatasetAlike", column="dataset"), advice=advice)
     return None

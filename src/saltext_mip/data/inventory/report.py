@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from saltext_mip.errors import UnsafeName
+from saltext_mip.federation import CDE_FILE
 from saltext_mip.problems import Finding, Problem
 from saltext_mip.rules import Severity
 from saltext_mip.storage import atomic, beneath, paths
@@ -26,6 +27,10 @@ _HEADINGS = (_HEADING.encode(), b"What is wrong with the data of ")
 _NOTE = "This file holds patients' data: keep it here."
 _SEVERITIES = ("error", "warning", "note")
 _DATASETS = 10  # of a good file that are named
+# in detail: columns of a file with the same fault, and problems of a report
+_COLUMNS = 5
+_DETAILED = 60
+_NAMED = 20  # further columns with the same fault
 
 Counts = Sequence[tuple[str, int]]
 Line = tuple[int, str]  # how far in, in steps; the text
@@ -88,11 +93,14 @@ def render(
     if severities <= {"note"}:
         return ""
     lines = [f"{_HEADING}'{shown(pathology)}'", "", _NOTE]
+    detail = Detail()
     for name, of_file in sorted(by_file.items()):
         rows, datasets = (good or {}).get(name, (None, ()))
         lines += ["", shown(name or "(the folder)")]
         listed = list(map(Entry.of, of_file))
-        lines += ["  " * step + text for step, text in file_lines(listed, rows, datasets)]
+        # what is wrong with the CDE is of all files
+        found = file_lines(listed, rows, datasets, Detail() if name in ("", CDE_FILE) else detail)
+        lines += ["  " * step + text for step, text in found]
     return "\n".join(lines) + "\n"
 
 
@@ -126,19 +134,52 @@ class Entry:
         )
 
 
-def file_lines(problems: Sequence[Entry], rows: int | None, datasets: Counts) -> Iterator[Line]:
+class Detail:
+    """How many problems a report still lists in detail: one of very many files stays readable."""
+
+    def __init__(self) -> None:
+        self.left = _DETAILED
+
+
+def file_lines(
+    problems: Sequence[Entry], rows: int | None, datasets: Counts, detail: Detail
+) -> Iterator[Line]:
     """One file's lines: that it is good, or its problems, errors first.
 
-    ``rows`` is ``None`` where the file is refused.
+    ``rows`` is ``None`` where the file is refused. Of columns with the same fault the first few are
+    listed in detail, and of the files after very many problems only what is wrong with them.
     """
     worst = {problem.severity for problem in problems}
     if rows is not None and "error" not in worst:
         word = "accepted, with warnings" if "warning" in worst else "good"
         yield 1, f"{word}: {_counted(rows, 'row')}, {_datasets(datasets)}"
     for severity in _SEVERITIES:
-        for problem in problems:
+        alike: dict[tuple[str, str], list[Entry]] = {}
+        for nth, problem in enumerate(problems):
             if problem.severity == severity:
-                yield from _problem_lines(problem)
+                same = problem.rule if problem.column is not None else f"{nth}"
+                alike.setdefault((problem.rule, same), []).append(problem)
+        for group in alike.values():
+            yield from _group_lines(group, detail)
+
+
+def _group_lines(group: Sequence[Entry], detail: Detail) -> Iterator[Line]:
+    """The problems of one rule in one file."""
+    shown_fully = group[: min(_COLUMNS, max(detail.left, 0))]
+    detail.left -= len(shown_fully)
+    for problem in shown_fully:
+        yield from _problem_lines(problem)
+    if not (rest := group[len(shown_fully) :]):
+        return
+    first = rest[0]
+    columns = [shown(each.column) for each in rest if each.column is not None]
+    named = f"{_counted(len(columns), 'column')}: {first_of(columns, _NAMED)}" if columns else ""
+    if shown_fully:
+        yield 1, f"{first.severity}: the same [{first.rule}] in {named}"
+    else:
+        where = f" in {named}" if named else ""
+        yield 1, f"{first.severity}: {first.message} [{first.rule}]{where}"
+        yield 2, "-> Check this file alone to see what to do."
 
 
 def _datasets(datasets: Counts) -> str:

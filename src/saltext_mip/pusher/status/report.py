@@ -124,7 +124,8 @@ def _data(snapshot: Snapshot) -> Condition:
         problem for problem in _data_problems(snapshot.generation) if problem.severity == "error"
     ]
     if wrong:
-        message = f"{len(wrong)} problems since generation {snapshot.generation.number}"
+        what = "1 problem" if len(wrong) == 1 else f"{len(wrong)} problems"
+        message = f"{what} in generation {snapshot.generation.number}"
         return Condition("DataValid", "False", "DataProblems", message)
     return Condition("DataValid", "True", "NoProblems", "all files match their CDEs")
 

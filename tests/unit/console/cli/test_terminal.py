@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from saltext_mip.console.cli.terminal import Display
+from saltext_mip.console.cli.terminal import Display, adapted
 from saltext_mip.console.screens.render import render
+from saltext_mip.console.screens.text import clock, mark, shows_utf8
 from saltext_mip.results import HistoryResult, Requirement, RequirementsResult, to_json
 
 HISTORY = HistoryResult(federation="fed1", generations=[], of=0)
@@ -56,8 +57,8 @@ def test_what_is_needed_is_one_line_each_with_what_to_do() -> None:
     ]
     screen = render("check-required", RequirementsResult(needs=needs))
     assert str(screen).splitlines() == [
-        "ok  Salt            3008.4",
-        "--  tmux            not found",
+        "✔ Salt            3008.4",
+        "✖ tmux            not found",
         "    -> Install tmux.",
     ]
 
@@ -76,3 +77,56 @@ def test_progress_at_a_terminal_is_a_bar_that_goes_away(monkeypatch: pytest.Monk
     assert "━" in came
     assert "consolidate: staging on \\x1b[2J fed1-ms" in came
     assert came.endswith("\x1b[2K")  # the line is empty again
+
+
+@pytest.mark.parametrize(
+    ("encoding", "env", "utf8"),
+    [
+        ("utf-8", {"LANG": "en_US.UTF-8"}, True),
+        ("UTF8", {}, True),
+        ("utf-8", {"LANG": "C.UTF-8", "LC_CTYPE": "C.UTF-8"}, True),
+        ("utf-8", {"LANG": "C", "LC_CTYPE": "de_DE.UTF-8"}, True),
+        ("utf-8", {"LANG": "C", "LC_CTYPE": "C.UTF-8"}, False),
+        ("utf-8", {"LANG": "en_US.UTF-8", "LC_ALL": "C"}, False),
+        ("utf-8", {"LC_ALL": "POSIX"}, False),
+        ("iso8859-1", {"LANG": "en_US.ISO-8859-1"}, False),
+        ("ascii", {}, False),
+    ],
+)
+def test_what_a_terminal_shows_is_known_from_its_locale(
+    encoding: str, env: dict[str, str], utf8: bool
+) -> None:
+    assert shows_utf8(encoding, env) is utf8
+
+
+@pytest.mark.parametrize(("locale", "shown"), [("C", "x"), ("C.UTF-8", "✖")])
+def test_marks_are_those_that_the_terminal_shows(
+    monkeypatch: pytest.MonkeyPatch, locale: str, shown: str
+) -> None:
+    monkeypatch.setenv("LC_ALL", locale)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    with adapted(verbose=False):
+        assert mark("bad") == shown
+    assert mark("bad") == "✖"
+
+
+def test_what_the_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    with adapted(verbose=False):
+        Display().line("caffè")
+    assert written.getvalue() == b"caff\\xe8\n"
+
+
+@pytest.mark.parametrize(("terminal", "verbose", "has"), [(1, 0, 1), (1, 1, 0), (0, 0, 0)])
+def test_moments_are_relative_on_a_terminal_unless_verbose(
+    monkeypatch: pytest.MonkeyPatch, terminal: int, verbose: int, has: int
+) -> None:
+    class Stream(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return bool(terminal)
+
+    monkeypatch.setattr(sys, "stdout", Stream(io.BytesIO(), encoding="utf-8"))
+    with adapted(verbose=bool(verbose)):
+        assert (clock.get() is not None) == bool(has)
+    assert clock.get() is None

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
 import pytest
 
-from saltext_mip.console.screens.text import Part, Screen, cells, first_page, number, wrapped
+from saltext_mip.console.screens.text import (
+    ASCII_MARKS,
+    MARKS,
+    Part,
+    Screen,
+    cells,
+    clock,
+    first_page,
+    moment,
+    number,
+    since,
+    wrapped,
+)
 
 
 def lines(screen: Screen) -> list[str]:
@@ -103,3 +118,59 @@ def test_a_line_that_a_narrow_terminal_wraps_takes_the_room_of_two() -> None:
         screen.block("x" * 41)
     assert first_page(screen.lines, 9, 40) == screen.lines
     assert len(first_page(screen.lines, 8, 40)) == 3 + 1
+
+
+NOW = datetime(2026, 3, 12, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def with_a_clock() -> Iterator[None]:
+    token = clock.set(lambda: NOW)
+    yield
+    clock.reset(token)
+
+
+@pytest.mark.parametrize(
+    ("iso", "ago", "begin"),
+    [
+        ("2026-03-12T04:04:40+00:00", "20 s ago", "for 20 s"),
+        ("2026-03-12T04:04:59+00:00", "just now", "since just now"),
+        ("2026-03-12T05:02:00+01:00", "3 min ago", "for 3 min"),
+        ("2026-03-11T23:05:00", "5 h ago", "for 5 h"),
+        ("2026-03-09T04:05:00+00:00", "3 days ago", "for 3 days"),
+        ("2026-01-01T04:05:00+00:00", "2026-01-01 04:05 UTC", "since 2026-01-01 04:05 UTC"),
+        ("2026-03-12T04:06:00+00:00", "2026-03-12 04:06 UTC", "since 2026-03-12 04:06 UTC"),
+        ("no moment", "no moment", "since no moment"),
+    ],
+)
+@pytest.mark.usefixtures("with_a_clock")
+def test_a_recent_moment_is_shown_as_how_long_ago_it_was(iso: str, ago: str, begin: str) -> None:
+    assert (moment(iso), since(iso)) == (ago, begin)
+
+
+def test_without_a_clock_a_moment_is_shown_as_it_is() -> None:
+    assert moment("2026-03-12T04:04:40+00:00") == "2026-03-12 04:04 UTC"
+
+
+def test_a_table_has_its_header_and_the_mark_of_each_row() -> None:
+    screen = Screen(60)
+    rows = [("ms", "responds"), ("wk1", "no response")]
+    screen.table(rows, header=("NODE", "STATE"), styles=["good", "bad"], marked=True)
+    assert str(screen).splitlines() == [
+        "  NODE  STATE",
+        "✔ ms    responds",
+        "✖ wk1   no response",
+    ]
+
+
+def test_a_header_of_no_rows_is_not_shown() -> None:
+    screen = Screen(60)
+    screen.table([], header=("NODE", "STATE"), marked=True)
+    assert str(screen) == ""
+
+
+def test_each_style_has_a_mark_of_its_own_also_in_ascii() -> None:
+    for found in (MARKS, ASCII_MARKS):
+        assert len(set(found.values())) == len(found)
+        assert all(len(each) == 1 for each in found.values())
+    assert "".join(ASCII_MARKS.values()).isascii()

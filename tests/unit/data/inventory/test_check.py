@@ -12,6 +12,7 @@ from saltext_mip.data.inventory import report
 from saltext_mip.data.inventory.check import check
 from saltext_mip.data.inventory.collect import collect
 from saltext_mip.node import queries
+from saltext_mip.problems import Finding, Problem
 from tests.support import cdes
 
 CDE = cdes.content(
@@ -113,3 +114,50 @@ def test_what_is_sent_has_neither_values_nor_counts(folder):
     assert "Male" not in sent
     assert "seventy" not in sent
     assert "rows'" not in sent
+
+
+def test_a_report_of_very_many_files_and_columns_stays_readable(tmp_path):
+    names = [f"v{nth}" for nth in range(500)]
+    findings = [
+        Finding(
+            Problem("NotANumber", file=f"f{file:03}.csv", column=name, lines=(2, 3), count=2),
+            advice=f"write the number of {name}",
+            examples=((2, "x"), (3, "y")),
+        )
+        for file in range(200)
+        for name in names
+    ]
+    text = report.render("dementia", findings)
+    assert len(text.splitlines()) < 2000
+    assert all(f"\nf{file:03}.csv\n" in text for file in range(200))
+    first = text.split("\nf000.csv\n")[1].split("\nf001.csv\n")[0]
+    assert [name for name in names if f"write the number of {name}" in first] == names[:5]
+    assert "the same [NotANumber] in 495 columns: v5, v6, " in first
+    last = text.split("\nf199.csv\n")[1]
+    assert "NotANumber] in 500 columns: v0, v1, " in last
+    assert "Check this file alone" in last
+
+
+def test_crossed_bounds_are_one_problem_of_the_cde_and_none_of_a_file(tmp_path):
+    folder = tmp_path / "dementia"
+    folder.mkdir()
+    bounds = {"minValue": 120, "maxValue": 0}
+    (folder / "CDEsMetadata.json").write_bytes(
+        cdes.content(variables=[cdes.variable("age", "int", **bounds)])
+    )
+    for name in ("a.csv", "b.csv"):
+        (folder / name).write_text(f"dataset,age\n{name[0]},61\n{name[0]},-5\n")
+    found = [each.problem for each in check(folder).all_findings]
+    assert [(each.rule, each.file) for each in found if each.severity != "note"] == [
+        ("CdeBoundsCrossed", "CDEsMetadata.json")
+    ]
+
+
+def test_letters_of_another_alphabet_are_shown(tmp_path):
+    folder = tmp_path / "dementia"
+    folder.mkdir()
+    (folder / "CDEsMetadata.json").write_bytes(CDE)
+    (folder / "a.csv").write_text("dataset,\u0430ge,gender\nedsd,61,\u041c\n")
+    text = str(render("check", queries.check(folder, None, values=True)))
+    assert r"Rename the column '\u0430ge' to 'age' (Latin letters)." in text
+    assert r"'\u041c' is another writing of code 'M': write 'M'." in text

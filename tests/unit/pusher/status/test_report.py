@@ -362,8 +362,8 @@ def test_what_an_operator_stopped_is_named_and_is_no_fault(fed: WithServices) ->
     assert (conditions["Ready"]["status"], conditions["Ready"]["reason"]) == ("False", "Stopped")
     assert value["problems"] == []
     screen = str(render("status", convert(value, StatusResult), width=100))
-    assert "Served            off  Stopped" in screen
-    assert "  NO  " not in screen
+    assert "! Served             Stopped" in screen
+    assert "✖" not in screen.partition("Can researchers use it?")[0]
 
 
 def test_a_drained_node_is_named_with_its_end_and_is_no_fault(fed: WithServices) -> None:
@@ -378,11 +378,11 @@ def test_a_drained_node_is_named_with_its_end_and_is_no_fault(fed: WithServices)
     assert (value["sync"], value["health"]) == ("Synced", "Suspended")
     assert value["problems"] == []
     screen = str(render("status", convert(value, StatusResult), width=100))
-    assert "Served            off  Drained" in screen
+    assert "! Served             Drained" in screen
     assert "new memory" in described(value, HOSTS[0])
     fed.pusher.store.remember_drained({HOSTS[0]: Override("anna", until, "new memory")})
     lines = " ".join(described(fed.status(), HOSTS[0]).split())
-    assert "state: drained by anna since 2027-01-01 14:00 UTC: new memory; answers, " in lines
+    assert "! drained by anna since 2027-01-01 14:00 UTC: new memory; responds" in lines
     fed.services["words"]["fed1-ms"] = {"word": "stopped", "actor": "anna", "when": "now"}
     both = {each["type"]: each for each in fed.status()["conditions"]}["Served"]
     assert both["reason"] == "Stopped"
@@ -768,7 +768,7 @@ def test_researchers_can_use_it_where_portal_backend_and_all_datasets_answer(
         ("edsd", True),
         ("ppmi", True),
     ]
-    assert last_line(fed) == "Researchers can use it: all 2 datasets are available."
+    assert last_line(fed) == "✔ Researchers can use it: all 2 datasets are available."
 
 
 def test_the_portal_s_address_is_the_one_of_the_pillar(fed: WithServices) -> None:
@@ -792,7 +792,7 @@ def test_what_the_pillar_switches_off_is_listed_and_nobody_can_use_it(
     assert f"researchers cannot use it: {off} is switched off in the pillar" in ready["message"]
     shown = text_of("status", value)
     assert any(off in line and "switched off in the pillar" in line for line in shown.splitlines())
-    assert shown.splitlines()[-2].startswith("Researchers cannot use it: ")
+    assert shown.splitlines()[-2].startswith("✖ Researchers cannot use it: ")
 
 
 def test_a_portal_that_does_not_answer_is_named_with_the_reason(fed: WithServices) -> None:
@@ -814,7 +814,7 @@ def test_a_dataset_whose_node_is_away_is_not_available_and_why(fed: WithServices
     lacking = [each for each in found["datasets"] if not each["available"]]
     assert (found["answer"], [each["dataset"] for each in lacking]) == ("in part", ["ppmi"])
     assert "does not answer" in lacking[0]["reason"]
-    assert last_line(fed) == "Researchers can use it in part: 1 of 2 datasets is available."
+    assert last_line(fed) == "! Researchers can use it in part: 1 of 2 datasets is available."
 
 
 def test_an_engine_that_answers_in_another_way_makes_it_unknown(fed: WithServices) -> None:

@@ -11,7 +11,7 @@ from saltext_mip.data.cde.model import Cde, Variable
 from saltext_mip.data.csvfile.diagnosis.header import spelling
 from saltext_mip.data.csvfile.diagnosis.layout import same_name
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import first_of, shown
+from saltext_mip.text import appearance, distinct, first_of, shown
 
 SHOWN = 10  # columns that are advised on
 _NAMED = 5  # that leave the node beside the first
@@ -53,21 +53,21 @@ class Resemblance:
         self._labels = _by(cde.variables, lambda variable: variable.label)
 
     def same(self, name: str) -> Variable | None:
-        """The one variable whose name is that, but for capitals, blanks and signs."""
-        return _only(self._names, same_name(name))
+        """The one variable whose name is that, but for capitals, blanks, signs and alphabets."""
+        return _only(self._names, _same(name))
 
     def advice(self, name: str, header: set[str]) -> str:
         """What to do about the column ``name`` of a file with that ``header``."""
         column = f"'{shown(name)}'"
         if (same := self.same(name)) is not None:
+            column, right = distinct(name, same.code)
             if same.code in header:
                 return (
-                    f"The columns {column} and '{shown(same.code)}' are the same variable: keep "
-                    "the one that is right, delete the other."
+                    f"The columns {column} and {right} are the same variable: keep the one that "
+                    "is right, delete the other."
                 )
-            how = spelling(name, same.code)
-            return f"Rename the column {column} to '{shown(same.code)}'{how}."
-        labelled = _only(self._labels, same_name(name))
+            return f"Rename the column {column} to {right}{spelling(name, same.code)}."
+        labelled = _only(self._labels, _same(name))
         if labelled is not None and labelled.code not in header:
             code = shown(labelled.code)
             return (
@@ -88,7 +88,7 @@ class Resemblance:
         return f"The CDE has no variable like {column}: {ADD}, or leave the column out of the file."
 
     def _near(self, name: str, header: set[str]) -> Variable | None:
-        wanted = same_name(name)
+        wanted = _same(name)
         for names in (self._names, self._labels):
             for found in difflib.get_close_matches(wanted, names, n=3, cutoff=_NEAR):
                 variable = _only(names, found)
@@ -102,9 +102,14 @@ def _by(
 ) -> Mapping[str, list[Variable]]:
     found: dict[str, list[Variable]] = defaultdict(list)
     for variable in variables:
-        if key := same_name(of(variable)):
+        if key := _same(of(variable)):
             found[key].append(variable)
     return dict(found)
+
+
+def _same(name: str) -> str:
+    """What a person takes for the same name, also in letters of another alphabet."""
+    return same_name(appearance(name))
 
 
 def _only(names: Mapping[str, list[Variable]], key: str) -> Variable | None:

@@ -13,7 +13,7 @@ from saltext_mip.data.csvfile.diagnosis.encodings import Decoded
 from saltext_mip.data.csvfile.diagnosis.kinds import kind_of
 from saltext_mip.data.csvfile.diagnosis.layout import DATASET, Layout
 from saltext_mip.problems import Finding, Problem
-from saltext_mip.text import shown
+from saltext_mip.text import has_other_letters, shown
 
 HEAD = 256 << 10  # bytes of a file that are looked at
 _NAMES = 5  # that are shown
@@ -121,6 +121,8 @@ def spelling(name: str, right: str) -> str:
         how.append(f"no blank at the {where}")
     if name.strip() != right and name.strip().casefold() == right.casefold():
         how.insert(0, "lower case" if right == right.lower() else "the same capitals")
+    if has_other_letters(name) and not has_other_letters(right):
+        how.append("Latin letters")
     if shown(name) != name:
         how.append("no invisible characters")
     return f" ({', '.join(how)})" if how else ""

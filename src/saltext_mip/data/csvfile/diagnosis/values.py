@@ -18,7 +18,7 @@ from saltext_mip.data.cde.model import Variable
 from saltext_mip.data.csvfile import decimals
 from saltext_mip.data.csvfile.diagnosis.columns import ADD
 from saltext_mip.data.csvfile.diagnosis.layout import same_name
-from saltext_mip.text import first_of, shown
+from saltext_mip.text import appearance, distinct, first_of, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,6 +62,7 @@ ADVISED = frozenset(
 )
 MARKS = (-9, -99, -999, -9999, -99999, 999, 9999, 99999, -2147483648, 2147483647)
 _SHOWN_CODES = 10
+_NAMED = 5  # values with the same advice
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:,\d{3})+")
 _BLANKS = " \u00a0\u2009\u202f'’"  # between thousands
@@ -148,8 +149,8 @@ class Reader:
         return Reading("code", f"{how} code '{shown(code)}': write '{shown(code)}'", code)
 
     def _by(self, value: str, codes: Mapping[str, str], *, labels: bool = False) -> list[str]:
-        """The codes that are (or whose labels are) ``value``, capitals and signs aside."""
-        for same in (str.casefold, same_name):
+        """The codes that are (or whose labels are) ``value``, capitals, signs, alphabets aside."""
+        for same in (str.casefold, same_name, appearance):
             wanted = same(value)
             found = [
                 code for code, label in codes.items() if same(label if labels else code) == wanted
@@ -269,16 +270,16 @@ def advise(variable: Variable, rule: str, examples: Sequence[tuple[int, str]], c
     if rule in _ADVICE:
         return _ADVICE[rule].format(values=", ".join(f"'{shown(text)}'" for text in values[:5]))
     reader = Reader(variable, values)
-    sentences: list[str] = []
+    alike: dict[str, list[str]] = {}
     decimal: list[tuple[str, str]] = []
     for text in values:
         reading = reader.read(text)
         if reading.kind == "decimal comma" and reading.write is not None:
             decimal.append((text, reading.write))
-        elif reading.what:
-            sentences.append(f"'{shown(text)}' {reading.what}.")
         else:
-            sentences.append(f"'{shown(text)}' is not a number: write a number, or leave it empty.")
+            name = distinct(text, reading.write or "")[0]
+            alike.setdefault(reading.what or _NO_NUMBER, []).append(name)
+    sentences = _sentences(alike)
     if decimal:
         text, written = decimal[0]
         sentences.insert(
@@ -289,6 +290,18 @@ def advise(variable: Variable, rule: str, examples: Sequence[tuple[int, str]], c
     if count > len(examples):
         sentences.append(f"And {count - len(examples)} more cells of this column.")
     return " ".join(sentences)
+
+
+_NO_NUMBER = "is not a number: write a number, or leave it empty"
+
+
+def _sentences(alike: Mapping[str, Sequence[str]]) -> list[str]:
+    """What to do about values in quotes; those with the same advice are in one sentence."""
+    found = []
+    for what, values in alike.items():
+        each = f"Each of {first_of(values, _NAMED)}" if values[1:] else values[0]
+        found.append(f"{each} {what}.")
+    return found
 
 
 _ADVICE = {
@@ -317,28 +330,24 @@ def _allowed(variable: Variable, values: Sequence[str]) -> str:
 
 
 def _bounds(variable: Variable, values: Sequence[str]) -> str:
-    low = [bound for bound in (variable.min, variable.min_value) if bound is not None]
-    high = [bound for bound in (variable.max, variable.max_value) if bound is not None]
-    sentences = []
+    low, high = variable.limits
+    alike: dict[str, list[str]] = {}
     for text in values:
         number = decimals.real(text)
         if isinstance(number, str):
             continue
         if number in MARKS or number in (-1, 77, 88, 99, 888, 8888):
-            sentences.append(
-                f"'{shown(text)}' looks like a mark for 'missing': leave the cell empty."
-            )
-        elif number in _SERIALS and (high and max(high) < _SERIALS.start):
-            sentences.append(
-                f"'{shown(text)}' may be the number of a day in Excel: write the value."
-            )
+            what = "looks like a mark for 'missing': leave the cell empty"
+        elif number in _SERIALS and high is not None and high < _SERIALS.start:
+            what = "may be the number of a day in Excel: write the value"
         else:
-            sentences.append(
-                f"'{shown(text)}' is out of bounds: correct it, or leave the cell empty."
-            )
-    between = " to ".join([*(f"{max(low)}" for _ in low[:1]), *(f"{min(high)}" for _ in high[:1])])
-    if not (low and high):
-        between = f"from {max(low)}" if low else f"up to {min(high)}" if high else ""
+            what = "is out of bounds: correct it, or leave the cell empty"
+        alike.setdefault(what, []).append(f"'{shown(text)}'")
+    sentences = _sentences(alike)
+    if low is not None and high is not None:
+        between = f"{low} to {high}"
+    else:
+        between = f"up to {high}" if low is None else f"from {low}"
     sentences.append(f"Allowed: {between}. If the values are right, {_ADD_BOUNDS}.")
     return " ".join(sentences)
 
