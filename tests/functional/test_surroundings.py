@@ -316,7 +316,7 @@ TABLE = (
         "Docker has live-restore",
         outside(H1, live_restore=True),
         "Docker's live-restore is on, with which it joins no Swarm",
-        "systemctl reload docker (containers keep running)",
+        "systemctl reload docker (containers keep running",
     ),
     Row(
         "Docker runs rootless",

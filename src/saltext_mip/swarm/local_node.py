@@ -393,7 +393,8 @@ def unfit(info: Mapping[str, Any]) -> str | None:
         )
     if info.get("LiveRestoreEnabled"):
         return (
-            'Docker\'s live-restore is on, with which it joins no Swarm: remove "live-restore" '
-            "from /etc/docker/daemon.json, then systemctl reload docker (containers keep running)"
+            'Docker\'s live-restore is on, with which it joins no Swarm: set "live-restore": false '
+            "in /etc/docker/daemon.json, then systemctl reload docker (containers keep running; a "
+            "reload does not notice a setting that is removed)"
         )
     return None

@@ -73,7 +73,7 @@ def _configuration(context: Context) -> list[Requirement]:
     if result.error is not None:
         return [_requirement("pillar", False, result.error, "Fix the pillar; see the manual.")]
     setup: SetupResult = result.value
-    todo = [line.partition("\n")[0] for line in setup.todo]
+    todo = [_step(text) for text in setup.todo]
     more = [item for item in setup.plan if item.action not in (NOTHING, "todo")]
     state = "not as mip setup makes it" if more else "as mip setup makes it"
     return [
@@ -84,6 +84,12 @@ def _configuration(context: Context) -> list[Requirement]:
             "Run mip setup --dry-run to see what is missing.",
         )
     ]
+
+
+def _step(text: str) -> str:
+    """A step of ``mip.setup`` and its reason, without the lines between, such as YAML."""
+    first, *rest = text.splitlines()
+    return " ".join([first, *(line for line in rest[-1:] if line.startswith("("))])
 
 
 def versions(context: Context) -> VersionsResult:

@@ -71,11 +71,13 @@ def test_a_machine_without_a_master_is_no_pusher(tmp_path: Path) -> None:
     assert (master.ok, master.found) == (False, f"{tmp_path / 'master'} not found")
 
 
-def test_what_setup_leaves_to_the_operator_is_named_by_its_first_line(config: Path) -> None:
+def test_what_setup_leaves_to_the_operator_is_named_with_its_reason(config: Path) -> None:
     configuration = found(config, example("setup")[1])["configuration"]
     assert not configuration.ok
     assert configuration.found == (
-        "add to 'reactor' in /etc/salt/master:; restart the master: systemctl restart salt-master"
+        "add to 'reactor' in /etc/salt/master: (lets events wake the controller; written by setup, "
+        "it would switch off what is there); restart the master: systemctl restart salt-master "
+        "(it reads /etc/salt/master.d/mip.conf then)"
     )
 
 
