@@ -30,7 +30,7 @@ SHARING = {
 }
 """Files of a followed federation, and which one: one process runs the files of each."""
 
-FIRST = ("test_manual.py", *SHARING, "test_engine_clock.py")
+FIRST = ("test_manual.py", "test_surroundings.py", *SHARING, "test_engine_clock.py")
 """The longest files: the last one to begin decides when the ring ends."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -13,6 +14,13 @@ COMMANDS = (
     *("mip", "salt", "salt-call", "salt-key", "salt-run", "salt-cp"),
     *("salt-master", "salt-minion"),
 )
+
+
+SCRIPTS = {
+    "systemctl": 'exec {python} -I {here}/systemctl.py "$@"',
+    "salt-pip": 'exec {python} -m pip "$@"',
+}
+"""What a host has under another name, as shell."""
 
 
 def free_id() -> int:
@@ -43,6 +51,12 @@ def lay_out(layout: Layout, host: HostSpec, hosts: tuple[HostSpec, ...]) -> None
         link = commands / command
         link.unlink(missing_ok=True)
         link.symlink_to(Path(sys.prefix) / "bin" / command)
+    python = shlex.quote(str(Path(sys.prefix) / "bin/python"))
+    here = shlex.quote(str(Path(__file__).parent))
+    for name, line in SCRIPTS.items():
+        script = commands / name
+        script.write_text(f"#!/bin/sh\n{line.format(python=python, here=here)}\n")
+        script.chmod(0o755)
 
 
 def _users(etc: Path, layout: Layout, host: HostSpec) -> None:
