@@ -18,6 +18,7 @@ from saltext_mip.results import (
     HistoryResult,
     RollbackResult,
     ShowResult,
+    is_built,
     value_or,
 )
 from saltext_mip.text import ranges, size, when
@@ -266,6 +267,9 @@ def rollback(screen: Screen, value: RollbackResult) -> None:
         texts.append("See the differences above.")
     elif value.served is None:
         texts.append("What is served is not known.")
+    built = [is_built(each) for of in value_or(value.compile, {}).values() for each in of.values()]
+    if unbuilt := built.count(False):
+        texts.append(f"{number(unbuilt, 'database')} could not be built.")
     if by_name := len(value_or(value.unavailable, [])):
         texts.append(f"Only the name of {number(by_name, 'dataset')} came back.")
     good = value.retcode is UNSET and not by_name and all(each.available for each in found)

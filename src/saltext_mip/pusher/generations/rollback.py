@@ -90,13 +90,15 @@ def rollback(
         served = rollout.serve(
             pusher,
             absent={*uncompiled, *planned.gathered.absent},
+            lost=availability.unbuilt(pusher.store.last(), compiled),
             unlisted=unlisted,
             without_data={
                 (each.node, each.pathology, each.dataset) for each in planned.unavailable
             },
         )
         differing = _differing(pusher)
-        failed = compiled.retcode or served.proven is False or served.unknown or differing
+        incomplete = compiled.problems or not availability.all_built(compiled)
+        failed = incomplete or served.proven is False or served.unknown or differing
         unknown = [f"What is served is unknown: {served.unknown}"] if served.unknown else []
         return structs.replace(
             result,

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 NOT_SERVED = control.STALLED
 UNKNOWN = "ServedUnknown"
-NO_SERVICES = "No services are deployed: nothing was restarted, and what is served is unknown."
+NO_SERVICES = "No services are deployed: nothing was restarted. Run mip.deploy to serve the data."
 NOTHING_LOST: Mapping[Place, str] = MappingProxyType({})
 LOOK = 15.0  # seconds to wait where it was waited for before and nothing restarted since
 

@@ -106,3 +106,10 @@ def test_what_is_served_and_not_known_is_no_success(
     done = back(twice)
     assert (done["served"], done["retcode"]) == (None, 1)
     assert "What is served is unknown: a proxy's page" in done["notes"]
+
+
+def test_a_file_that_is_left_out_is_no_failure(twice: Services) -> None:
+    twice.write("fed1-wk-h1", "dementia", "bad.csv", "dataset,age\nbad,old\n")
+    done = back(twice)
+    assert ("retcode" in done, done["served"], done["differences"]) == (False, True, [])
+    assert "1 database without all files: 1 file left out." in text_of("rollback", done)
