@@ -84,10 +84,10 @@ def test_a_dataset_that_comes_back_as_a_name_only_is_not_waited_for(twice: Servi
         ("edsd", True),
         ("ppmi", False),
     ]
-    shown = text_of("rollback", done)
+    shown = " ".join(text_of("rollback", done).split())
     assert shown.endswith(
-        "Generation 1 is restored as generation 3: 1 of 2 datasets is available. Only the\n"
-        "name of 1 dataset came back."
+        "Generation 1 is restored as generation 3: 1 of 2 datasets is available. Only the"
+        " name of 1 dataset came back."
     )
 
 
