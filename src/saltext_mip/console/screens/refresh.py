@@ -160,11 +160,16 @@ def datasets(screen: Screen, found: Sequence[ListedDataset]) -> None:
 
 
 def counted_datasets(found: Sequence[ListedDataset]) -> str:
-    """``2 of 3 datasets are available``, or ``all 3 datasets are available``."""
+    """``2 of 3 datasets are available``, or ``all 3 datasets are available``; what is not known is
+    neither."""
     all_, there = len(found), sum(each.available is True for each in found)
+    unknown = sum(each.available is None for each in found)
     if all_ == there:
         return "its dataset is available" if all_ == 1 else f"all {all_} datasets are available"
-    return f"{there} of {number(all_, 'dataset')} {'is' if there == 1 else 'are'} available"
+    if unknown == all_:
+        return f"the availability of {number(all_, 'dataset')} is unknown"
+    text = f"{there} of {number(all_, 'dataset')} {'is' if there == 1 else 'are'} available"
+    return text + (f", the availability of {unknown} is unknown" if unknown else "")
 
 
 def _outcome(screen: Screen, value: RefreshResult) -> None:
