@@ -232,6 +232,6 @@ def test_over_https_without_its_ca_it_is_not_trusted(realm, pillar, certificate)
 
 
 def test_a_ca_file_that_is_not_there_is_said(pillar):
-    assert "no file /no/ca.pem" in str(
+    assert "file /no/ca.pem not found" in str(
         failing(NotTrusted, ONE, {**pillar, "ca_file": "/no/ca.pem"})
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET
 
-from saltext_mip.conditions import OFF
+from saltext_mip.conditions import OFF, WHILE_TRUE
 from saltext_mip.console.screens.nodes import disabled, state, state_style
 from saltext_mip.console.screens.plan import service_plan
 from saltext_mip.console.screens.refresh import GRAVE, counted_datasets, datasets
@@ -216,6 +216,8 @@ def _nodes(screen: Screen, value: ServicesResult) -> None:
 def _style(each: ReportedCondition) -> Style:
     if each.status == "False" or each.type in GRAVE:
         return "bad"
+    if each.type in WHILE_TRUE:
+        return "plain" if each.type == "Reconciling" else "warn"
     return "good" if each.status == "True" and each.reason not in OFF else "warn"
 
 
