@@ -188,12 +188,12 @@ def mark(style: Style) -> str:
     return marks.get()[style]
 
 
-def marks_of(encoding: str, env: Mapping[str, str]) -> Mapping[Style, str]:
+def marks_of(encoding: str | None, env: Mapping[str, str]) -> Mapping[Style, str]:
     """The marks that a terminal of that encoding and locale shows."""
     return MARKS if shows_utf8(encoding, env) else ASCII_MARKS
 
 
-def shows_utf8(encoding: str, env: Mapping[str, str]) -> bool:
+def shows_utf8(encoding: str | None, env: Mapping[str, str]) -> bool:
     """Whether a terminal shows more than ASCII: Python writes UTF-8 in the locale C too.
 
     >>> shows_utf8("utf-8", {"LANG": "C", "LC_CTYPE": "C.UTF-8"})
@@ -202,7 +202,8 @@ def shows_utf8(encoding: str, env: Mapping[str, str]) -> bool:
     chosen = env.get("LC_CTYPE", "")  # Python itself sets C.UTF-8 in the locale C
     chosen = "" if chosen == "C.UTF-8" else chosen
     locale = env.get("LC_ALL") or chosen or env.get("LANG") or ""
-    return encoding.lower().replace("-", "") == "utf8" and locale not in ("C", "POSIX")
+    # None: output that is no file, such as one that is kept in memory
+    return (encoding or "").lower().replace("-", "") == "utf8" and locale not in ("C", "POSIX")
 
 
 def moment(iso: str) -> str:
