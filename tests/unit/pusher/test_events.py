@@ -49,10 +49,12 @@ def test_a_consolidation_says_what_came_and_went_and_nothing_where_nothing_chang
     consolidate(fed.pusher, Options())
     assert words(fed) == [
         ("consolidated", "", "+dementia/edsd, +dementia/ppmi"),
+        ("removing", "fed1-wk-h2", "dementia: ppmi: the last dataset of fed1-wk-h2"),
         ("consolidated", "", "-dementia/ppmi"),
     ]
     assert [(each["generation"], each["actor"]) for each in told(fed)] == [
         (1, "operator"),
+        (None, "operator"),
         (2, "operator"),
     ]
 
