@@ -310,7 +310,7 @@ def test_a_network_follows_the_narrowest_link_once_nothing_uses_it(fed: Deployed
     refused = fed.mip("deploy")
     assert refused.code == 1
     assert "Network mip-federation: mtu differs: 1500 -> 1400" in refused.text
-    assert "First: salt-run mip.remove, then mip.deploy" in refused.text
+    assert "First: salt-run mip.remove, then salt-run mip.deploy" in refused.text
     assert fed.tasks() == tasks
 
     fed.well("remove")

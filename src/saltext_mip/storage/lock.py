@@ -14,6 +14,7 @@ from saltext_mip.errors import Busy
 from saltext_mip.storage.paths import names, private_folder
 from saltext_mip.text import shown
 
+UNNAMED = "another command"  # a holder that did not write who it is
 # what hold() locked in this process
 _held: set[int] = set()
 
@@ -32,8 +33,9 @@ def lock(
     """Hold the lock file ``path``, in which others read ``holder`` meanwhile.
 
     Waits up to ``wait`` seconds for another holder, then raises :class:`Busy`, which names it;
-    ``waiting`` is called with the holder's name at first and whenever it changes. The lock of a
-    process that died is free. An empty ``holder`` is not written.
+    ``waiting`` is called with the holder's name at first and whenever it changes; a holder that
+    wrote none within a second is "another command". The lock of a process that died is free. An
+    empty ``holder`` is not written.
     """
     private_folder(path.parent)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -47,9 +49,11 @@ def lock(
                 raise Busy(
                     "Try again later, or wait longer: timeout=<seconds>.",
                     federation=federation,
-                    holder=who or "another command",
+                    holder=who or UNNAMED,
                     waited=waited,
                 )
+            if not who and waited > 1:
+                who = UNNAMED
             if who and who != reported:
                 waiting(who)
                 reported = who

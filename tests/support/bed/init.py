@@ -44,6 +44,8 @@ class Root:
         shutil.copytree(self.config["skeleton"], upper, symlinks=True, dirs_exist_ok=True)
         layers = f"lowerdir=/,upperdir={upper},workdir={self.base / 'work'}"
         mount("-t", "overlay", "-o", layers, "bed", self.new)
+        # the identity of an engine that once ran on this machine is no host's
+        (self.new / "etc/docker/key.json").unlink(missing_ok=True)
         self._kernel_folders()
         self._own_folders()
         self._shown_folders()

@@ -108,3 +108,15 @@ def test_a_file_that_was_replaced_while_waiting_is_opened_again(tmp_path, monkey
     monkeypatch.setattr(fcntl, "flock", replaced)
     with exclusive(path) as fd:
         assert os.pread(fd, 10, 0) == b"new"
+
+
+def test_a_holder_that_wrote_no_name_is_another_command(tmp_path):
+    path, told, clock = tmp_path / "lock", [], iter(range(100))
+    waiting = {"clock": lambda: next(clock) / 2, "sleep": lambda _: None, "waiting": told.append}
+    with (
+        lock(path, federation="fed1", holder="", wait=0),
+        pytest.raises(Busy),
+        lock(path, federation="fed1", holder="b", wait=6, **waiting),
+    ):
+        pass
+    assert told == ["another command"]
