@@ -46,8 +46,8 @@ def test_nothing_of_it_is_left(told: str) -> None:
 
 
 def test_the_bad_file_stays_out_of_the_database_until_it_is_mended(told: str) -> None:
-    compiled = re.findall(r"dementia +(compiled|failed) +(\d+) rows; beta, gamma", told)
-    assert compiled == [("failed", "200"), ("compiled", "400")]
+    compiled = re.findall(r"dementia +(compiled|incomplete) +(\d+) rows; beta, gamma", told)
+    assert compiled == [("incomplete", "200"), ("compiled", "400")]
 
 
 def test_the_quickstart_can_be_typed_in_the_shell_of_make_try() -> None:
