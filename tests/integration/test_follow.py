@@ -201,7 +201,8 @@ def test_a_storm_of_forged_wakes_costs_some_looks_and_no_more(following: Followi
         following.forge(node, 834 if SOAK else 84, *tags)
     write(following, "fed1-wk-h1", "stormy")
     following.settled(lambda: "stormy" in following.offered["dementia"], 280)
-    assert following.looks() - looks <= 3
+    # hundreds of events: a few looks, and one more for each while that the storm takes
+    assert following.looks() - looks <= 6
     assert not following.fed.state(federation="..").joinpath("requests").exists()
     log = following.fed.hosts[PUSHER].output.read_text()
     assert "1337" not in log
