@@ -20,12 +20,11 @@ from saltext_mip.plans import PlanItem
 from saltext_mip.swarm.components import FEDERATION_LABEL, SERVICE_LABEL, SWARM_SERVICE_LABEL
 from saltext_mip.swarm.errors import NetworkHeld
 from saltext_mip.swarm.model import PLACE_LABEL
-from saltext_mip.swarm.observed import MTU, MTU_OPTION, Observed, SwarmNode
+from saltext_mip.swarm.observed import ENDED, MTU, MTU_OPTION, Observed, SwarmNode
 from saltext_mip.swarm.plan import NetworkItem
 
 NETWORK_WAIT = 60.0  # seconds for tasks to end; Docker kills a container after 10
 POLL_INTERVAL = 0.5
-_ENDED = ("complete", "failed", "shutdown", "rejected", "orphaned", "remove")
 
 
 class EntryItem(PlanItem, frozen=True, kw_only=True):
@@ -231,7 +230,7 @@ def _network_users(client: Any, network: str) -> tuple[list[str], list[str]]:
     users, down = [], []
     for task in client.api.tasks():
         attached = (each["Network"]["ID"] for each in task.get("NetworksAttachments") or ())
-        if network not in attached or task["Status"]["State"] in _ENDED:
+        if network not in attached or task["Status"]["State"] in ENDED:
             continue
         labels = task["Spec"].get("ContainerSpec", {}).get("Labels") or {}
         what = labels.get(SERVICE_LABEL) or labels.get(SWARM_SERVICE_LABEL) or task["ID"]

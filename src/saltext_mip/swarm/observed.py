@@ -20,8 +20,8 @@ MTU_OPTION = "com.docker.network.driver.mtu"  # of the link; Docker takes off wh
 MTU = 1500  # what Docker goes by without it
 NODE_DOWN = "its node is down"
 ALIVE = ("starting", "running")  # states of a task that has a container
-# states of a task that has none yet: Swarm places it, pulls its image, waits until it may start
-COMING = ("new", "allocated", "pending", "assigned", "accepted", "preparing", "ready")
+# of a task that has none any more, and gets none
+ENDED = ("complete", "failed", "shutdown", "rejected", "orphaned", "remove")
 START_PERIOD = 4.0  # seconds that a task must have run; longer than docker_api.RESTART_DELAY
 
 

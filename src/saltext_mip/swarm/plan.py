@@ -19,7 +19,7 @@ from saltext_mip.secret import Secret
 from saltext_mip.swarm.components import KEYSTORE, MASTER, SERVICE_LABEL, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
-from saltext_mip.swarm.observed import ALIVE, COMING, Network, Observed, Running, Task
+from saltext_mip.swarm.observed import ENDED, Network, Observed, Running, Task
 from saltext_mip.swarm.request import DRAINED
 
 # the keystore forgets engines when it restarts, so they come after it; workers one at a time
@@ -323,7 +323,7 @@ def _restores(
         return item.node in members
     if item.running.up:
         return False
-    comes = any(t.current and t.state in (*COMING, *ALIVE) for t in item.running.tasks)
+    comes = any(task.current and task.state not in ENDED for task in item.running.tasks)
     if item.running.service.replicas == 0 or not comes:
         return True
     return any(
