@@ -10,6 +10,7 @@ from collections.abc import Mapping
 KEYSTORE = "exareme-keystore"
 MASTER = "exareme-master"
 WORKER = "exareme"
+ENGINES = (MASTER, WORKER)
 
 #: The component of a node's role whose log is shown unless another is named.
 COMPONENTS: Mapping[str, str] = {"master": MASTER, "ui": "portalbackend", "worker": WORKER}

@@ -16,7 +16,7 @@ from msgspec import structs
 
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.secret import Secret
-from saltext_mip.swarm.components import KEYSTORE, MASTER, SERVICE_LABEL, WORKER
+from saltext_mip.swarm.components import ENGINES, KEYSTORE, MASTER, SERVICE_LABEL, WORKER
 from saltext_mip.swarm.errors import NetworkInUse, NotOurs
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.observed import ENDED, Network, Observed, Running, Task
@@ -26,7 +26,7 @@ from saltext_mip.swarm.request import DRAINED
 ORDER = (KEYSTORE, MASTER, WORKER, "portalbackend_db", "create_dbs")
 # who must register again when a component is replaced
 _FOLLOWERS = (
-    (KEYSTORE, (MASTER, WORKER), "the keystore restarts and loses its keys"),
+    (KEYSTORE, ENGINES, "the keystore restarts and loses its keys"),
     (MASTER, (WORKER,), "it must register with the restarted master"),
 )
 # who and where a service is: compared by name, constraint and label
@@ -143,7 +143,7 @@ def plan(
 
 def is_drained(service: Service, override: str | None) -> bool:
     """Whether the service is an engine that its node's ``override`` keeps stopped."""
-    return override == DRAINED and service.short in (MASTER, WORKER)
+    return override == DRAINED and service.short in ENGINES
 
 
 def _rank(item: ServiceItem) -> tuple[int, int]:

@@ -18,7 +18,14 @@ import msgspec
 
 from saltext_mip.node import docker
 from saltext_mip.node.context import NodeContext
-from saltext_mip.swarm.components import FEDERATION_LABEL, KEYSTORE, MASTER, SERVICE_LABEL, WORKER
+from saltext_mip.swarm.components import (
+    ENGINES,
+    FEDERATION_LABEL,
+    KEYSTORE,
+    MASTER,
+    SERVICE_LABEL,
+    WORKER,
+)
 from saltext_mip.swarm.errors import NotServing
 from saltext_mip.swarm.model import Service
 from saltext_mip.swarm.plan import ServiceItem
@@ -62,7 +69,7 @@ def unregister(context: NodeContext, client: Any, services: Iterable[Service]) -
     for service in services:
         if service.short == MASTER:
             keys.append(f"master/{service.hostname}")
-        if service.short in (MASTER, WORKER):
+        if service.short in ENGINES:
             keys.append(f"active_workers/{service.hostname}")
     for container in _containers(context, client)[:1]:
         for key in keys:

@@ -17,7 +17,7 @@ from saltext_mip.node.services.passwords import DatabasePasswords
 from saltext_mip.node.services.ports import PortsView, observe_ports
 from saltext_mip.swarm import local_node, membership
 from saltext_mip.swarm import plan as plans
-from saltext_mip.swarm.components import MASTER, WORKER
+from saltext_mip.swarm.components import ENGINES, MASTER
 from saltext_mip.swarm.desired import Secrets, desired_services, secret_names
 from saltext_mip.swarm.engines.interface import Served
 from saltext_mip.swarm.errors import DockerFailed, DockerUnavailable
@@ -171,7 +171,7 @@ def _serves(service: Service, served: Served, ports: PortsView | None, *, up: bo
     """``None``: it runs, and whether it serves is not known."""
     if not up:
         return False
-    if service.short not in (MASTER, WORKER):
+    if service.short not in ENGINES:
         return True if ports is None else ports.serving
     if served.active is None:
         return None if served.unknown else False

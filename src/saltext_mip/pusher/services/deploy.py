@@ -20,7 +20,7 @@ from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.join_token import SentMembership
 from saltext_mip.pusher.services.result import services_result
 from saltext_mip.results import DeployedNode, ServicesResult
-from saltext_mip.swarm.components import MASTER, WORKER
+from saltext_mip.swarm.components import ENGINES
 from saltext_mip.swarm.desired import desired_services
 from saltext_mip.swarm.engines.interface import differences, expected
 from saltext_mip.swarm.request import ServiceRequest
@@ -200,9 +200,7 @@ def _summary(plan: Sequence[PlanItem], nodes: Mapping[str, DeployedNode]) -> str
 def _remember_served(pusher: Pusher, made: set[str], now: ServicesView) -> None:
     """If all engines are new, they have read the current data: no refresh needs to restart them."""
     generation = pusher.store.last()
-    engines = {
-        name for name, of in now.services.items() if of.short in (MASTER, WORKER) and of.declared
-    }
+    engines = {name for name, of in now.services.items() if of.short in ENGINES and of.declared}
     if generation is None or not engines or not engines <= made:
         return
     if not differences(expected(pusher.federation, generation), now.served):

@@ -23,14 +23,13 @@ from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.generations import listed
 from saltext_mip.results import MembershipResult, Override
-from saltext_mip.swarm.components import MASTER, WORKER
+from saltext_mip.swarm.components import ENGINES
 from saltext_mip.swarm.request import DRAINED, ServiceRequest
 from saltext_mip.text import when
 
 if TYPE_CHECKING:
     from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 
-ENGINES = (MASTER, WORKER)
 REASON = 500  # characters of a reason
 
 

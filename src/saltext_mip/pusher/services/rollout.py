@@ -38,7 +38,7 @@ from saltext_mip.swarm.engines.interface import (
     sources,
 )
 from saltext_mip.swarm.errors import NotInSwarm
-from saltext_mip.swarm.request import BACK
+from saltext_mip.swarm.request import BACK, DRAINED
 from saltext_mip.swarm.rollout import RestartItem, restarts
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def _without(generation: Generation, lacking: Collection[Place]) -> Generation:
 def _why_stopped(override: ServiceOverride) -> str:
     from saltext_mip.pusher.services.drain import why_drained
 
-    if override.word != "drained":
+    if override.word != DRAINED:
         return availability.STOPPED
     return f"{availability.DRAINED}{why_drained(override)}"
 
