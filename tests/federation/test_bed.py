@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 
@@ -118,6 +119,9 @@ def test_a_host_without_power_loses_its_processes_and_keeps_its_disk(bed: Bed) -
         with pytest.raises(HostOff, match=f"{WORKER} is powered off"):
             bed.run(WORKER, "true")
         assert not reaches(bed, "pusher", WORKER)
+        # its number may be another process's meanwhile
+        (bed.layout.run(WORKER) / "pid").write_text(str(os.getpid()))
+        assert bed.host(WORKER).pid is None
     finally:
         bed.fault(WORKER, "poweron")
     for_docker(lambda: bed.docker(WORKER))

@@ -287,12 +287,18 @@ class Bed:
         with it the controller: whatever is then done by hand is left as it is.
         """
         without = () if master else ("master",)
-        _all_at_once(lambda host: host.blank(without), self._hosts())
-        _all_at_once(lambda host: wait.for_docker(lambda: self.docker(host.name)), self._hosts())
-        if not master:
-            return
-        minions = [spec.name for spec in self.specs if spec.role != "pusher"]
-        wait.for_minions(self.by_name[PUSHER], minions)
+        try:
+            _all_at_once(lambda host: host.blank(without), self._hosts())
+            _all_at_once(
+                lambda host: wait.for_docker(lambda: self.docker(host.name)), self._hosts()
+            )
+            if not master:
+                return
+            minions = [spec.name for spec in self.specs if spec.role != "pusher"]
+            wait.for_minions(self.by_name[PUSHER], minions)
+        except Exception as error:
+            error.add_note(self.last_words())
+            raise
         self.declare()
 
     def _hosts(self) -> list[Host]:

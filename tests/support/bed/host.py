@@ -17,10 +17,10 @@ from tests.support.bed.layout import CHECKOUT, KEPT, PREFIX_LENGTH, HostSpec, La
 from tests.support.bed.network import Network
 from tests.support.bed.processes import (
     PATH,
-    is_alive,
     kill_and_wait,
     marked_environment,
     marked_processes,
+    runs,
 )
 
 ENVIRONMENT = {"PATH": PATH, "LANG": "C.UTF-8", "HOME": "/root", "USER": "root"}
@@ -55,7 +55,7 @@ class Host:
             pid = int((self.layout.run(self.name) / "pid").read_text())
         except FileNotFoundError:
             return None
-        return pid if is_alive(pid) else None
+        return pid if runs(pid, str(self._config)) else None
 
     def write_config(
         self, services: Sequence[Mapping[str, object]], binds: Sequence[tuple[str, str]] = ()
@@ -76,7 +76,12 @@ class Host:
             "environment": ENVIRONMENT,
             "restart_delay": RESTART_DELAY,
         }
-        (self.layout.host(self.name) / "init.json").write_text(json.dumps(config, indent=1))
+        self._config.write_text(json.dumps(config, indent=1))
+
+    @property
+    def _config(self) -> Path:
+        """What init is started with: no other process has it among its arguments."""
+        return self.layout.host(self.name) / "init.json"
 
     def power_on(self, without: Sequence[str] = ()) -> None:
         """Starts the host with what its disk holds; one that runs gets its services back.
@@ -101,7 +106,7 @@ class Host:
                 [
                     *("unshare", "--net", "--uts", "--mount", "--pid", "--fork", "--kill-child"),
                     *(sys.executable, "-I", str(Path(__file__).with_name("init.py"))),
-                    str(self.layout.host(self.name) / "init.json"),
+                    str(self._config),
                 ],
                 env=marked_environment(self.layout.root),
                 stdin=subprocess.DEVNULL,

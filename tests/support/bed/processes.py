@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import time
 from pathlib import Path
@@ -34,26 +35,37 @@ def marked_processes(root: Path) -> list[int]:
     return sorted(found)
 
 
-def is_alive(pid: int) -> bool:
-    """Whether `pid` runs; one that waits to be reaped does not."""
+def runs(pid: int, argument: str) -> bool:
+    """Whether `pid` is a process that was started with `argument`.
+
+    The kernel gives a number that became free to the next process or thread that comes round, which
+    takes two minutes on a busy machine: a number that was written down says nothing by itself.
+    """
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return argument.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state not in "ZX"
 
 
 def kill_and_wait(pids: list[int], seconds: float = 20) -> None:
-    """SIGKILL, and back only when all are gone; TimeoutError names those that are not."""
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    """SIGKILL, and back only when all have ended; TimeoutError names those that have not."""
     deadline = time.monotonic() + seconds
-    while left := [pid for pid in pids if is_alive(pid)]:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"processes {left} survived SIGKILL for {seconds} s")
-        time.sleep(0.01)
-        for pid in left:
-            # one that we started ourselves stays until we ask for its exit code
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+    with contextlib.ExitStack() as opened:
+        running = {}
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(pid)
+                opened.callback(os.close, handle)
+                running[handle] = pid
+        for handle in running:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        while running:
+            ended, _, _ = select.select(list(running), [], [], max(deadline - time.monotonic(), 0))
+            if not ended:
+                left = sorted(running.values())
+                raise TimeoutError(f"processes {left} survived SIGKILL for {seconds} s")
+            for handle in ended:
+                # one that we started ourselves stays until we ask for its exit code
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(running.pop(handle), os.WNOHANG)
