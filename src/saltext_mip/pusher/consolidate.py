@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from msgspec import UNSET, structs
 
@@ -19,7 +20,6 @@ from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import OnlineCdes, gather
 from saltext_mip.pusher.generations import clean
 from saltext_mip.pusher.holds.guard import Guard, send_held_files
-from saltext_mip.pusher.questions.label_review import asked_once
 from saltext_mip.pusher.questions.removals import Confirmation
 from saltext_mip.pusher.services import deploy_failures
 from saltext_mip.pusher.survey import (
@@ -35,6 +35,8 @@ from saltext_mip.results import ConsolidateResult, PathologyResult, WorkerResult
 from saltext_mip.transaction import coordinator
 from saltext_mip.transaction.journal import Journal
 
+T = TypeVar("T")
+
 
 def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
     """Update the federation's CDEs and ``pathologies.json`` to match its data.
@@ -47,7 +49,7 @@ def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
     confirmation = Confirmation(options.confirm)
     if options.dry_run:
         guard = Guard(pusher, automatic=options.guard)
-        found = guard(survey(pusher, options, online))
+        found = guard(_reviewed(options, lambda: survey(pusher, options, online)))
         planned, foreseen = confirmation.foreseen(guard)
         notes = clean.warnings(pusher, found.blobs, found.generation(pusher))
         return structs.replace(
@@ -57,9 +59,15 @@ def consolidate(pusher: Pusher, options: Options) -> ConsolidateResult:
             held=list(guard.held),
             removals=list(guard.made),
         )
-    if options.ask is not None:
-        options = replace(options, ask=asked_once(options.ask))
-    return confirmation.run(lambda: _consolidate(pusher, options, online, confirmation))
+
+    def once() -> ConsolidateResult:
+        return _consolidate(pusher, options, online, confirmation)
+
+    return _reviewed(options, lambda: confirmation.run(once))
+
+
+def _reviewed(options: Options, once: Callable[[], T]) -> T:
+    return once() if options.review is None else options.review.run(once)
 
 
 def _consolidate(

@@ -21,7 +21,7 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher import events
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.gather import Follow, Gathered, OnlineCdes, gather
-from saltext_mip.pusher.questions.label_review import ask_labels
+from saltext_mip.pusher.questions.label_review import LabelReview
 from saltext_mip.swarm.engines import ENGINE
 
 
@@ -29,14 +29,14 @@ from saltext_mip.swarm.engines import ENGINE
 class Options:
     """The options of one consolidation.
 
-    ``ask`` asks for labels. ``guard``: too many removals wait for an approval; else ``confirm``
+    ``review`` asks for labels. ``guard``: too many removals wait for an approval; else ``confirm``
     asks before they are made, and without it they are made.
     """
 
     online_cdes: bool = False
     datacatalogue_protocol: str | None = None
     datacatalogue_host: str | None = None
-    ask: Callable[[str], str] | None = None
+    review: LabelReview | None = None
     missing_worker: MissingWorker | None = None
     strict: bool = False
     guard: bool = False
@@ -148,8 +148,8 @@ def plan_survey(
         )
 
     made = plan(remembered)
-    if options.ask is not None:
-        remembered = ask_labels(made, remembered, options.ask)
+    if options.review is not None:
+        remembered = options.review.labels(made, remembered)
         made = plan(remembered)
     return Survey(last, gathered, made, remembered, lambda held: plan(remembered, held))
 

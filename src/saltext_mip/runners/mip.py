@@ -22,6 +22,7 @@ from saltext_mip.bridge.runner import MipRunnerError, command
 from saltext_mip.bridge.setup import pusher as pusher_setup
 from saltext_mip.pusher import compile as pusher_compile
 from saltext_mip.pusher import consolidate as pusher_consolidate
+from saltext_mip.pusher.questions.label_review import LabelReview
 from saltext_mip.pusher.survey import Options
 
 __virtualname__ = "mip"
@@ -109,7 +110,7 @@ def consolidate(
                 online_cdes=online_cdes,
                 datacatalogue_protocol=datacatalogue_protocol,
                 datacatalogue_host=datacatalogue_host,
-                ask=_asking(review_dataset_labels),
+                review=_review(review_dataset_labels),
                 missing_worker=missing_worker,
                 strict=strict,
                 guard=guard,
@@ -216,10 +217,10 @@ def setup(dry_run=False):
     return pusher_setup.result(items, applied, dry_run=dry_run)
 
 
-def _asking(wanted):
-    """How to ask the operator on the terminal; None if nothing is to be asked."""
+def _review(wanted):
+    """The review of labels by the operator at the terminal; None if it is not wanted."""
     if not wanted:
         return None
     if (ask := terminal(__opts__)) is None:
         raise MipRunnerError("review_dataset_labels asks questions: run it on a terminal.")
-    return ask
+    return LabelReview(ask)

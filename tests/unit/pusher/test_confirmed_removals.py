@@ -9,6 +9,7 @@ import pytest
 
 from saltext_mip.controller import outcome as outcomes
 from saltext_mip.controller.requests import LOOK, OWED, REFRESH, Requests
+from saltext_mip.pusher.questions.label_review import LabelReview
 from saltext_mip.pusher.questions.removals import QUESTION, Confirmation, Declined, Unconfirmed
 from saltext_mip.pusher.refresh import RefreshRequest
 from saltext_mip.pusher.survey import Options
@@ -226,6 +227,6 @@ def test_a_dry_run_tells_which_of_these_would_happen(
 def test_a_review_of_labels_does_not_ask_twice(gone: Folders) -> None:
     labels = Operator(*[""] * 20)
     confirms = Operator("yes")
-    consolidate(gone.pusher, Options(ask=labels, confirm=confirms))
+    consolidate(gone.pusher, Options(review=LabelReview(labels), confirm=confirms))
     assert len(labels.asked) == len(set(labels.asked)) > 0
     assert len(confirms.asked) == 1

@@ -17,6 +17,7 @@ from saltext_mip.data.consolidation.planner import CdeGone
 from saltext_mip.errors import BadAnswer, Busy, Misuse, NodesFailed, NodesMissing, Refused
 from saltext_mip.federation import MissingWorker
 from saltext_mip.pusher.context import LIMITS
+from saltext_mip.pusher.questions.label_review import LabelReview
 from saltext_mip.pusher.survey import Options
 from saltext_mip.transaction.coordinator import CommitUnfinished
 from tests.support import commands
@@ -651,7 +652,7 @@ def test_labels_are_asked_for_and_a_pathologys_is_remembered(fed: Folders) -> No
             prompt, ""
         )
 
-    run(fed, ask=ask)
+    run(fed, review=LabelReview(ask))
     assert prompts == [
         "Relabel pathology 'dementia'? [Dementia] (Enter keeps it) ",
         "Pathology 'dementia': Relabel dataset 'edsd'? [EDSD] (Enter keeps it) ",

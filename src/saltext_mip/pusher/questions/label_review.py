@@ -1,9 +1,13 @@
-"""Ask the operator for the label of each pathology and dataset of a plan."""
+"""Ask the operator for the label of each pathology and dataset of a plan.
+
+No lock is held while the operator types: the command is begun again with what the nodes have by
+then, and asks only for the labels of what is new since.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from saltext_mip.errors import Misuse
 from saltext_mip.text import shown
@@ -11,6 +15,8 @@ from saltext_mip.text import shown
 if TYPE_CHECKING:
     from saltext_mip.data.consolidation.planner import Plan
 from saltext_mip.data.consolidation.labels import Labels
+
+T = TypeVar("T")
 
 EMPTY = "(Enter keeps it)"  # what an empty answer does
 _TRIES = 5  # times that one label is asked for
@@ -44,16 +50,41 @@ def ask_labels(plan: Plan, remembered: Labels, ask: Callable[[str], str]) -> Lab
     return Labels(pathologies, datasets).over(remembered)
 
 
-def asked_once(ask: Callable[[str], str]) -> Callable[[str], str]:
-    """``ask``, which asks each question once: a run that begins again knows the answers."""
-    answers: dict[str, str] = {}
+class Unreviewed(Exception):
+    """The operator was not asked for all labels of this ``plan`` yet."""
 
-    def once(prompt: str) -> str:
-        if prompt not in answers:
-            answers[prompt] = ask(prompt)
-        return answers[prompt]
+    def __init__(self, plan: Plan, remembered: Labels) -> None:
+        super().__init__()
+        self.plan = plan
+        self.remembered = remembered
 
-    return once
+
+class LabelReview:
+    """The answers of one command's operator. Each question is asked once."""
+
+    def __init__(self, ask: Callable[[str], str]) -> None:
+        self._ask = ask
+        self._answers: dict[str, str] = {}
+
+    def run(self, once: Callable[[], T]) -> T:
+        """``once``, which begins again after the operator was asked. :class:`LabelUnfit`."""
+        while True:
+            try:
+                return once()
+            except Unreviewed as missing:
+                ask_labels(missing.plan, missing.remembered, self._asked)
+
+    def labels(self, plan: Plan, remembered: Labels) -> Labels:
+        """``remembered`` overlaid with the answers. :class:`Unreviewed` where one is missing."""
+        try:
+            return ask_labels(plan, remembered, self._answers.__getitem__)
+        except KeyError:
+            raise Unreviewed(plan, remembered) from None
+
+    def _asked(self, prompt: str) -> str:
+        if prompt not in self._answers:
+            self._answers[prompt] = self._ask(prompt)
+        return self._answers[prompt]
 
 
 def _answer(ask: Callable[[str], str], prompt: str) -> str:
