@@ -20,8 +20,8 @@ from saltext_mip.bridge.pillar import declared
 from saltext_mip.bridge.progress import progress
 from saltext_mip.federation import Federation, pick
 from saltext_mip.generations.store import Store
-from saltext_mip.pusher.availability import last_heard
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.nodes_seen import last_heard
 from saltext_mip.secret import Secret
 
 

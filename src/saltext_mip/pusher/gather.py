@@ -17,8 +17,8 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.answers import Answers, invalid, require, sanitize, unanswered
-from saltext_mip.pusher.availability import record_availability
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.nodes_seen import record_availability
 from saltext_mip.text import shown
 
 CONTENT_LIMIT = 64 * 1024 * 1024

@@ -14,9 +14,9 @@ from saltext_mip.errors import Misuse
 from saltext_mip.federation import Federation, Node
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import Answers, hint, reasons, sanitize
-from saltext_mip.pusher.availability import Availability, record_availability
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.generations import listed
+from saltext_mip.pusher.nodes_seen import Availability, record_availability
 from saltext_mip.pusher.services import join_token
 from saltext_mip.results import (
     CheckNodesResult,

@@ -14,9 +14,9 @@ from saltext_mip import host_keys
 from saltext_mip.errors import AmbiguousNode, Misuse, UnknownNode
 from saltext_mip.pusher import nodes
 from saltext_mip.pusher.answers import Answers
-from saltext_mip.pusher.availability import record_availability
 from saltext_mip.pusher.consolidate import Options
 from saltext_mip.pusher.generations.history import history
+from saltext_mip.pusher.nodes_seen import record_availability
 from tests.support.commands import consolidate
 from tests.support.folders import Folders
 from tests.unit.pusher.conftest import rows

@@ -14,9 +14,9 @@ from saltext_mip.federation import Node
 from saltext_mip.generations import open_problems
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.answers import Answers, reasons, sanitize
-from saltext_mip.pusher.availability import record_availability
 from saltext_mip.pusher.compile import SentState
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.nodes_seen import record_availability
 from saltext_mip.pusher.reachability import UNCERTAIN
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView
