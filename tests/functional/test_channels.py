@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -90,14 +91,19 @@ class Posted:
 
 
 @contextmanager
-def https(certificate: tuple[Path, Path] | None, code: int = 204) -> Iterator[Posted]:
-    """A server that answers each request with that status."""
+def https(
+    certificate: tuple[Path, Path] | None,
+    code: int = 204,
+    before: Callable[[], object] = lambda: None,
+) -> Iterator[Posted]:
+    """A server that answers each request with that status; ``before`` is called before it does."""
     posted = Posted()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             posted.requests.append((self.command, self.path, dict(self.headers), content))
+            before()
             self.send_response(code)
             self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
@@ -138,6 +144,18 @@ def test_https_gets_the_notice_as_json_with_its_id(certificate: tuple[Path, Path
         "subject": NOTICE.subject,
         "text": NOTICE.text,
     }
+
+
+def test_no_address_is_logged_even_where_salt_logs_all(
+    certificate: tuple[Path, Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with https(certificate) as posted:
+        channels.send(chat(posted, certificate), NOTICE)
+    with https(None) as beats:
+        channels.beat(Heartbeat(Secret(beats.url), 300.0))
+    assert (len(posted.requests), len(beats.requests)) == (1, 1)
+    assert TOKEN not in caplog.text
 
 
 @pytest.mark.parametrize("code", [500, 404])

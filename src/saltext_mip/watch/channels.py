@@ -6,8 +6,11 @@ memory of the process; this module limits each exchange where it can.
 
 from __future__ import annotations
 
+import logging
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -18,22 +21,39 @@ TIMEOUT = 20.0  # seconds of one exchange
 ANSWER = 64 << 10  # bytes of an answer, which nobody reads
 HEADER = "X-Mip-Notice"
 SUBMISSION = {"smtp": 25, "smtps": 465}
+LOGGERS = ("apprise", "urllib3.connectionpool")  # of libraries that log whole addresses
 
 
 def send(channel: Channel, notice: Notice) -> None:
     """Send it, or raise :class:`SendFailed`."""
-    match channel.kind:
-        case "https":
-            _post(channel, notice)
-        case "smtp" | "smtps":
-            _mail(channel, notice)
-        case _:
-            _apprise(channel, notice)
+    with _unlogged():
+        match channel.kind:
+            case "https":
+                _post(channel, notice)
+            case "smtp" | "smtps":
+                _mail(channel, notice)
+            case _:
+                _apprise(channel, notice)
 
 
 def beat(heartbeat: Heartbeat) -> None:
     """Request the heartbeat's address, or raise :class:`SendFailed`."""
-    _exchange("GET", heartbeat.url.reveal())
+    with _unlogged():
+        _exchange("GET", heartbeat.url.reveal())
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without the log of the libraries that send: at the level debug it has tokens in it."""
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [each.disabled for each in loggers]
+    for each in loggers:
+        each.disabled = True
+    try:
+        yield
+    finally:
+        for each, disabled in zip(loggers, before, strict=True):
+            each.disabled = disabled
 
 
 def _post(channel: Channel, notice: Notice) -> None:
