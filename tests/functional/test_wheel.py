@@ -47,10 +47,10 @@ def test_every_sls_of_the_tree_is_in_the_wheel(carried: set[str], folder: str) -
     assert here <= carried
 
 
-def test_every_module_and_schema_of_the_package_is_in_the_wheel(carried: set[str]) -> None:
+def test_every_file_of_the_package_is_in_the_wheel(carried: set[str]) -> None:
     here = {
         str(path.relative_to(HERE / "src"))
-        for kind in ("*.py", "*.json")
+        for kind in ("*.py", "*.json", "*.html", "*.css", "*.js", "*.svg")
         for path in (HERE / "src" / "saltext_mip").rglob(kind)
     }
     assert here <= carried

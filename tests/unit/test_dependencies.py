@@ -16,6 +16,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[2]
 # Salt is the environment that this is installed into
 GIVEN = {"salt", "saltext_mip"}
+WITH_SALT = {"jinja2", "markupsafe", "tornado"}  # of the status page
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OPTIONAL = {Requirement(each).name for each in PROJECT["optional-dependencies"]["notify"]}
 DECLARED = [Requirement(each) for each in PROJECT["dependencies"]]
@@ -48,10 +49,16 @@ def test_every_import_is_of_a_declared_requirement() -> None:
     known = packages_distributions()
     missing = {
         name: known.get(name)
-        for name in imported() - OPTIONAL
+        for name in imported() - OPTIONAL - WITH_SALT
         if not {one.lower() for one in known.get(name, ())} & declared
     }
     assert missing == {}
+
+
+def test_what_comes_with_salt_is_required_by_it() -> None:
+    of_salt = {Requirement(each).name.lower() for each in requires("salt") or []}
+    of_jinja = {Requirement(each).name.lower() for each in requires("jinja2") or []}
+    assert of_salt | of_jinja >= WITH_SALT
 
 
 def test_a_requirement_is_declared_once_and_has_a_floor_alone() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 from saltext_mip.console.cli.action import (
     DRY_RUN,
@@ -15,6 +16,7 @@ from saltext_mip.console.cli.action import (
     action,
     flag,
     number,
+    text,
     without,
 )
 from saltext_mip.console.cli.context import Context
@@ -22,11 +24,14 @@ from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.console.cli.terminal import pause, width
 from saltext_mip.console.cli.views import of_node, only_problems
 from saltext_mip.console.screens.text import Line, Screen
-from saltext_mip.errors import Misuse
+from saltext_mip.errors import MipError, Misuse
 from saltext_mip.results import to_json
+from saltext_mip.storage import atomic
+from saltext_mip.text import shown, size
 
 GROUP = "Services"
 INTERVAL = 10  # seconds between two observations of --watch
+GENERATIONS = 20  # that a file of --html shows
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
@@ -35,12 +40,36 @@ def status(context: Context, given: Arguments) -> int:
     interval = given.get("interval", INTERVAL)
     if interval < 1:
         raise Misuse("--interval takes a number of seconds, at least 1.")
+    if (file := given.get("html")) is not None:
+        return _write_page(context, given, Path(file))
     if given.get("watch"):
         _watch(context, given, interval)
     result = _status(context, given, bar=True)
     if result.error is not None or context.display.json:
         return context.finish("status", result)
     context.display.show(_screen(context, result, given))
+    return result.code
+
+
+def _write_page(context: Context, given: Arguments, path: Path) -> int:
+    """The status as one HTML file, which replaces an existing one."""
+    from saltext_mip.watch.page import render
+
+    if given.get("watch") or given.get("only_problems") or context.display.json:
+        raise Misuse("--html takes no --watch, --problems and --json.")
+    result = context.run("status", **without(given, "html", "interval", "node"))
+    if result.error is not None:
+        return context.finish("status", result)
+    node = context.find_node(result.value, given["node"]) if "node" in given else ""
+    history = context.run("history", federation=result.value.federation, limit=GENERATIONS)
+    if history.error is not None:
+        return context.finish("history", history)
+    made = render.snapshot(result.value, history.value.generations, datetime.now(UTC), node=node)
+    try:
+        atomic.replace(path, made, mode=0o600)
+    except OSError as error:
+        raise MipError(f"{path} cannot be written: {error.strerror or error}.") from None
+    context.display.line(f"{shown(str(path))}: {size(len(made))}")
     return result.code
 
 
@@ -121,6 +150,12 @@ ACTIONS = (
             ),
             flag("--problems", name="only_problems", help="show problems only"),
             flag("--check", name="check", help="exit with 1 unless the federation is healthy"),
+            text(
+                "--html",
+                name="html",
+                help="write it to an HTML file without scripts, such as for a mail",
+                metavar="FILE",
+            ),
         ),
         handler=status,
     ),

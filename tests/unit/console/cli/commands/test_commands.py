@@ -17,7 +17,16 @@ from saltext_mip.runners import mip, mip_controller, mip_generations, mip_nodes,
 # handled by the command itself, not by the runner function
 OWN: dict[str, set[str]] = {
     "consolidate": {"export", "force"},
-    "status": {"watch", "interval", "only_problems", "node", "name", "condition", "timeout"},
+    "status": {
+        "watch",
+        "interval",
+        "only_problems",
+        "html",
+        "node",
+        "name",
+        "condition",
+        "timeout",
+    },
     "nodes": {"node", "name"},
     "codebook": {"template"},
     "logs": {"follow"},

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from saltext_mip.console.cli.commands import services
 from saltext_mip.console.cli.salt import CommandResult
-from saltext_mip.errors import Misuse, UnknownNode
+from saltext_mip.errors import MipError, Misuse, UnknownNode
+from tests.support.returns import example
 from tests.unit.console.cli.commands.conditions import with_condition
 from tests.unit.console.cli.scripted import Scripted, context
 
@@ -56,3 +58,41 @@ def test_a_status_of_one_node_is_that_node_alone(
 def test_an_interval_below_a_second_is_refused() -> None:
     with pytest.raises(Misuse, match="at least 1"):
         services.status(context(Scripted()), {"watch": True, "interval": 0})
+
+
+def test_a_status_is_written_as_a_page_with_the_last_generations(
+    status: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, history = example("history")
+    salt = Scripted(status, history)
+    path = tmp_path / "status.html"
+    assert services.status(context(salt), {"html": str(path), "check": True}) == 0
+    assert salt.calls == [
+        ("status", {"check": True}),
+        ("history", {"federation": "fed1", "limit": 20}),
+    ]
+    text = path.read_text(encoding="utf-8")
+    assert "Federation fed1" in text
+    assert f"Generation {history['generations'][0]['generation']}" in text
+    assert capsys.readouterr().out.startswith(f"{path}: ")
+
+
+def test_a_page_of_one_node_names_no_other(status: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "status.html"
+    node, *others = status["nodes"]
+    services.status(
+        context(Scripted(status, example("history")[1])), {"html": str(path), "node": node}
+    )
+    text = path.read_text(encoding="utf-8")
+    assert node in text
+    assert [each for each in others if each in text] == []
+
+
+def test_a_page_that_cannot_be_written_is_an_error_with_its_path(
+    status: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "gone" / "status.html"
+    with pytest.raises(MipError, match=f"{path} cannot be written: No such file"):
+        services.status(context(Scripted(status, example("history")[1])), {"html": str(path)})
+    with pytest.raises(Misuse, match="--html"):
+        services.status(context(Scripted()), {"html": str(path), "watch": True})
