@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
 from saltext_mip.errors import Misuse
 from saltext_mip.text import shown
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 LIMIT = 10_000  # log lines
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -39,6 +42,25 @@ def duration(given: Any) -> timedelta:
         return timedelta(seconds=float(match[1]) * UNITS[match[2] or "s"])
     except OverflowError:
         raise Misuse(f"duration= is too long: {given!r:.40}.") from None
+
+
+def daily(given: Any) -> tuple[time, ZoneInfo]:
+    """``"08:00 Europe/Zurich"``: a time of day, and the time zone in which it is meant."""
+    from zoneinfo import ZoneInfo
+
+    clock, _, zone = str(given).partition(" ")
+    try:
+        at = time.fromisoformat(clock)
+    except ValueError:
+        raise Misuse(
+            f"must be such as 08:00 Europe/Zurich, not '{shown(str(given), 40)}'"
+        ) from None
+    try:
+        return at, ZoneInfo(zone)
+    except (LookupError, ValueError, OSError):  # also for a folder of zones, such as Europe
+        raise Misuse(
+            f"time zone '{shown(zone, 40)}' not found; timedatectl list-timezones lists the names"
+        ) from None
 
 
 def moment(given: Any, now: float) -> float | None:

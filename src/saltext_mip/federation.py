@@ -15,7 +15,14 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from saltext_mip import schemas
-from saltext_mip.errors import AmbiguousNode, DeclarationError, UnknownFederation, UnknownNode
+from saltext_mip.arguments import daily
+from saltext_mip.errors import (
+    AmbiguousNode,
+    DeclarationError,
+    Misuse,
+    UnknownFederation,
+    UnknownNode,
+)
 from saltext_mip.text import shown
 
 Role = Literal["master", "ui", "worker"]
@@ -26,6 +33,8 @@ DATABASE_FILE = "datasets.db"
 PATHOLOGIES_FILE = "pathologies.json"
 ENROLLED_FILE = ".mip-data"
 STATE_ROOT = Path("var/lib/mip")
+CONTACTS = "contacts"  # the key of ``notify`` that is no channel
+MAIL = ("smtp://", "smtps://")
 
 DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {
@@ -103,6 +112,8 @@ class Federation:
         if check and (first := schemas.first_error("pillar", declared)):
             where = ":".join([key, *first[0].split(".")]) if first[0] else key
             raise DeclarationError(where, first[1])
+        if check:
+            _check_contacts(f"{key}:notify:{CONTACTS}", declared.get("notify", {}))
         settings = _filled(DEFAULTS, declared)
         data_path = settings.setdefault("data_path", f"/data/{name}")
         nodes = _nodes(key, settings.pop("nodes"), data_path)
@@ -229,6 +240,32 @@ def pick(found: Mapping[str, Federation], name: str | None) -> Federation:
 def _check_name(name: Any) -> None:
     if first := schemas.first_error("name", name):
         raise DeclarationError(f"mip:federations:{name}", f"the federation's name {first[1]}")
+
+
+def _check_contacts(key: str, notify: Mapping[str, Any]) -> None:
+    """The time zone exists, and a channel for mail is there."""
+    if CONTACTS not in notify:
+        return
+    try:
+        daily(notify[CONTACTS]["daily"])
+    except Misuse as exc:
+        raise DeclarationError(f"{key}:daily", str(exc)) from None
+    mail_channel(notify, key)
+
+
+def mail_channel(notify: Mapping[str, Any], key: str = f"notify:{CONTACTS}") -> str:
+    """The channel that sends the mails to contacts: the one in ``via``, or the only one."""
+    channels = {name: each for name, each in notify.items() if name != CONTACTS}
+    mails = [name for name, each in channels.items() if each["url"].lower().startswith(MAIL)]
+    via = notify[CONTACTS].get("via")
+    if via is None and len(mails) == 1:
+        return mails[0]
+    if via in mails:
+        return str(via)
+    declared = f"declared beside it: {', '.join(mails) or 'none'}"
+    raise DeclarationError(
+        f"{key}:via", f"must name a channel with smtp:// or smtps://; {declared}"
+    )
 
 
 def _filled(defaults: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:

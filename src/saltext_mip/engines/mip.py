@@ -283,7 +283,7 @@ def _write_metrics(settings, state, status, outcomes):
     """The metrics' file, where it is configured. That it cannot be written stops nothing else."""
     if settings.metrics is None:
         return
-    names = [each.name for each in settings.channels]
+    names = [each.name for each in settings.senders]
     try:
         metrics.write(settings.metrics, state, status, names, outcomes)
     except OSError as exc:

@@ -251,6 +251,7 @@ class NotifyResult(Result, kw_only=True, frozen=True):
 
     federation: str
     channels: dict[str, ChannelInfo]
+    notes: Absent[list[str]] = UNSET
 
 
 class EventsResult(Result, kw_only=True, frozen=True):

@@ -294,8 +294,9 @@ def notify(federation=None, test=False, channel=None):
         With ``test``: only to this channel.
 
     Returns ``channels`` ``{name: {"kind", "conditions", "waiting", "delivered", "failed",
-    "dropped", "last", "error", "sent"}}``. No address is shown. Exit code 1 if a test message was
-    not sent. An error if no channel is declared for a test, or not this one.
+    "dropped", "last", "error", "sent"}}``, and ``notes`` on nodes whose contact gets no daily mail.
+    No address is shown. Exit code 1 if a test message was not sent. An error if no channel is
+    declared for a test, or not this one.
 
     CLI Example:
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from saltext_mip.watch.outbox import Notice, SendFailed
+from saltext_mip.watch.outbox import ContactRefused, Notice, SendFailed
 from saltext_mip.watch.settings import Channel, Heartbeat
 
 TIMEOUT = 20.0  # seconds of one exchange
@@ -101,6 +101,9 @@ def _mail(channel: Channel, notice: Notice) -> None:
     except (ValueError, KeyError):
         raise SendFailed("its url is not smtp://HOST/?from=ADDRESS&to=ADDRESS") from None
     mail = EmailMessage()
+    if notice.node:
+        mail["Reply-To"] = recipients  # the operators
+        recipients = ",".join(_addresses(channel, notice.node))
     mail["Subject"], mail["From"], mail["To"] = notice.subject, sender, recipients
     mail[HEADER] = notice.id
     mail["Message-ID"] = f"<{notice.id}-{channel.name}@{sender.rpartition('@')[2]}>"
@@ -110,7 +113,7 @@ def _mail(channel: Channel, notice: Notice) -> None:
     try:
         if channel.kind == "smtps":
             with smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=context) as server:
-                _submit(server, url, mail)
+                _submit(server, url, mail, notice.node)
         else:
             with smtplib.SMTP(host, port, timeout=TIMEOUT) as server:
                 server.ehlo()
@@ -118,7 +121,7 @@ def _mail(channel: Channel, notice: Notice) -> None:
                     server.starttls(context=context)
                 elif url.username is not None:
                     raise SendFailed("the server offers no TLS: no password is sent without it")
-                _submit(server, url, mail)
+                _submit(server, url, mail, notice.node)
     except smtplib.SMTPResponseException as error:
         raise SendFailed(f"the mail server refused it with code {error.smtp_code}") from None
     except smtplib.SMTPRecipientsRefused:
@@ -131,10 +134,22 @@ def _mail(channel: Channel, notice: Notice) -> None:
         raise SendFailed(f"no connection to the mail server ({type(error).__name__})") from None
 
 
-def _submit(server: smtplib.SMTP, url: SplitResult, mail: EmailMessage) -> None:
+def _addresses(channel: Channel, node: str) -> tuple[str, ...]:
+    try:
+        return channel.contacts[node]
+    except KeyError:  # since this notice was made
+        raise ContactRefused(f"the contact of {node} has no mail address") from None
+
+
+def _submit(server: smtplib.SMTP, url: SplitResult, mail: EmailMessage, node: str) -> None:
     if url.username is not None:
         server.login(unquote(url.username), unquote(url.password or ""))
-    server.send_message(mail)
+    try:
+        server.send_message(mail)
+    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError):
+        if not node:
+            raise
+        raise ContactRefused(f"the mail server refused the mail to the contact of {node}") from None
 
 
 def _apprise(channel: Channel, notice: Notice) -> None:

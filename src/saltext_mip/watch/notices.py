@@ -49,9 +49,13 @@ class Known(Struct, frozen=True):
 
 
 class Memory(Struct, frozen=True):
-    """What was notified so far; ``next`` is the number of the next notice."""
+    """What was notified so far; ``next`` is the number of the next notice.
+
+    ``daily``: the date of the last daily mails, in their time zone; empty: none are declared.
+    """
 
     next: int = 1
+    daily: str = ""
     conditions: dict[str, Known] = field(default_factory=dict)
 
 

@@ -85,7 +85,7 @@ class Observer:
             return
         self._outbox_due = now + OUTBOX_INTERVAL
         due = outbox.due(self.state, wall)
-        for channel in settings.channels:
+        for channel in settings.senders:
             name = f"channel {channel.name}"
             if channel.name in due and name not in self._works:
                 self._works[name] = begin.deliver(channel)

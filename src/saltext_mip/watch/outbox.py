@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct, structs, to_builtins
 
+from saltext_mip.federation import CONTACTS
 from saltext_mip.results import ReportedProblem, StatusResult
 from saltext_mip.storage.state import (
     CHANNELS,
@@ -24,7 +25,7 @@ from saltext_mip.storage.state import (
     remove_state,
     write_state,
 )
-from saltext_mip.watch import message
+from saltext_mip.watch import daily, message
 from saltext_mip.watch.notices import Item, Memory, decide
 from saltext_mip.watch.settings import WatchSettings
 
@@ -34,7 +35,10 @@ RAREST = 1800.0  # seconds between two attempts at most
 
 
 class Notice(Struct, frozen=True):
-    """One message to one channel. Times are seconds since the epoch."""
+    """One message to one channel. Times are seconds since the epoch.
+
+    ``node``: it is about that node alone, and for its contact.
+    """
 
     number: int
     federation: str
@@ -44,6 +48,7 @@ class Notice(Struct, frozen=True):
     made: float
     attempts: int = 0
     next: float = 0.0
+    node: str = ""
 
     @property
     def id(self) -> str:
@@ -66,6 +71,10 @@ class SendFailed(Exception):
     """A notice was not sent; the text names no address and no secret."""
 
 
+class ContactRefused(SendFailed):
+    """A notice to a node's contact was not sent; those to others may be."""
+
+
 def take_in(state: Path, status: StatusResult, now: float, settings: WatchSettings) -> list[Notice]:
     """Write the notices that follow from an observation; returns them.
 
@@ -73,6 +82,9 @@ def take_in(state: Path, status: StatusResult, now: float, settings: WatchSettin
     the same numbers.
     """
     memory = load_memory(state)
+    for unrecorded in pending(state):
+        if unrecorded.number >= memory.next:
+            remove_state(_path(state, unrecorded))
     after, items = decide(memory, status.conditions, now, settings)
     made: list[Notice] = []
     for channel in settings.channels:
@@ -82,9 +94,13 @@ def take_in(state: Path, status: StatusResult, now: float, settings: WatchSettin
         if theirs:
             number = memory.next + len(made)
             made.append(_notice(status, channel.name, number, theirs, status.problems, now))
+    nodes, day = daily.due(memory.daily, now, settings.contacts)
+    for node in nodes:
+        if node in status.nodes:
+            made.append(_daily(status, node, memory.next + len(made), now))
     for notice in made:
         _write(state, notice)
-    after = structs.replace(after, next=memory.next + len(made))
+    after = structs.replace(after, next=memory.next + len(made), daily=day)
     if after != memory:
         write_state(state / NOTICES, to_builtins(after))
     return made
@@ -105,6 +121,18 @@ def _notice(
         subject=message.subject(status.federation, items),
         text=message.text(status.federation, items, problems),
         made=now,
+    )
+
+
+def _daily(status: StatusResult, node: str, number: int, now: float) -> Notice:
+    return Notice(
+        number=number,
+        federation=status.federation,
+        channel=CONTACTS,
+        subject=daily.subject(status, node),
+        text=daily.text(status, node),
+        made=now,
+        node=node,
     )
 
 
@@ -154,8 +182,9 @@ def deliver(
 ) -> None:
     """Send the notices that wait for the channel, until one fails.
 
-    ``send`` raises :class:`SendFailed`.
+    ``send`` raises :class:`SendFailed`; after a :class:`ContactRefused` the others are sent, too.
     """
+    refused: list[str] = []
     for notice in pending(state, channel):
         now = clock()
         if now - notice.made > KEPT:
@@ -166,11 +195,16 @@ def deliver(
         _write(state, tried)
         try:
             send(tried)
+        except ContactRefused as error:
+            refused.append(str(error))
+            continue
         except SendFailed as error:
             _failed(state, channel, str(error), clock())
             return
         _delivered(state, channel, clock())
         remove_state(_path(state, tried))
+    for text in refused:  # last, so that this is what remains known
+        _failed(state, channel, text, clock())
 
 
 def _drop(state: Path, notice: Notice) -> None:

@@ -21,7 +21,7 @@ Send = Callable[[Channel, Notice], None]
 
 def conditions(pusher: Pusher) -> Iterator[Condition]:
     """``NoticesSent``, where a channel is declared."""
-    declared = WatchSettings.of(pusher.federation).channels
+    declared = WatchSettings.of(pusher.federation).senders
     if not declared:
         return
     failing = [
@@ -37,10 +37,14 @@ def conditions(pusher: Pusher) -> Iterator[Condition]:
 
 def list_channels(pusher: Pusher) -> NotifyResult:
     """The result of ``mip.notify``: the declared channels. Sends nothing."""
-    found = {
-        each.name: _info(pusher, each) for each in WatchSettings.of(pusher.federation).channels
-    }
-    return NotifyResult(federation=pusher.federation.name, channels=found)
+    settings = WatchSettings.of(pusher.federation)
+    found = {each.name: _info(pusher, each) for each in settings.senders}
+    notes: list[str] = []
+    if settings.contacts:
+        reached = settings.contacts.channel.contacts
+        without = [each for each in pusher.federation.ids if each not in reached]
+        notes = [f"No daily mail, no mail address in its contact: {each}" for each in without]
+    return NotifyResult(federation=pusher.federation.name, channels=found, notes=notes or UNSET)
 
 
 def send_test(pusher: Pusher, name: Any = None, send: Send = channels.send) -> NotifyResult:
