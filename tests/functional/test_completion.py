@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from saltext_mip.console.cli import names
+from saltext_mip.console.cli import names, state_folder
 from saltext_mip.console.cli.completion import SHELLS
 from saltext_mip.federation import STATE_ROOT
 from saltext_mip.storage import state
@@ -146,7 +146,7 @@ def test_a_name_is_one_word_and_runs_nothing(shell: str, tmp_path: Path, config:
 
 
 def test_the_files_are_those_of_the_state() -> None:
-    source = inspect.getsource(names)
+    source = inspect.getsource(names) + inspect.getsource(state_folder)
     for name in (state.GENERATIONS, state.DECLARED, state.NODES_SEEN):
         assert f'"{name}"' in source
     assert f'"{STATE_ROOT}"' in source

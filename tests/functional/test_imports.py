@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import saltext_mip
+from saltext_mip import results
+from tests.support.observed import observed
+from tests.support.returns import example
 
 PACKAGE = Path(saltext_mip.__file__).parent
 COSTLY = {"adbc_driver_sqlite", "docker", "keycloak", "libtmux", "polars", "pyarrow"}
@@ -51,6 +57,26 @@ def test_a_runner_waits_for_none_but_dockers_types() -> None:
 
 def test_a_beacon_and_a_job_that_decodes_nothing_do_not_import_msgspec() -> None:
     assert "msgspec" not in loaded_with("beacons", "modules", "states")
+
+
+HEAVY = COSTLY | {"jinja2", "jsonschema", "msgpack", "numpy", "requests", "salt", "tornado", "yaml"}
+
+
+@pytest.mark.parametrize(
+    "words", [["status"], ["describe", "wk1"], ["events"], ["history"], ["__names", "nodes"]]
+)
+def test_what_is_answered_from_the_state_imports_neither_salt_nor_anything_heavy(
+    words: list[str], tmp_path: Path
+) -> None:
+    last = results.parse("status", example("status-trouble")[1])
+    with observed(tmp_path, last) as (config, _):
+        command = [sys.executable, "-X", "importtime", "-m", "saltext_mip.console", *words]
+        env = {**os.environ, "SALT_CONFIG_DIR": str(config)}
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    lines = [line.split("|") for line in ran.stderr.splitlines()]
+    loaded = {line[-1].strip().partition(".")[0] for line in lines}
+    assert {"json", "saltext_mip"} <= loaded
+    assert not loaded & HEAVY
 
 
 BEACON = """

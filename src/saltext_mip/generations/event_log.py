@@ -96,6 +96,14 @@ class EventLog:
             return ()
         return tuple(event for event in _events(content) if event.number > after)
 
+    def newest(self) -> Iterator[Event]:
+        """The newest first."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return
+        yield from _events(content, backwards=True)
+
 
 def _events(content: bytes, *, backwards: bool = False) -> Iterator[Event]:
     """Its lines; one that a power cut broke, or a later version wrote, is left out."""

@@ -12,10 +12,10 @@ from saltext_mip.arguments import pathologies
 from saltext_mip.data.inventory.sent import Count, Name, Problems
 from saltext_mip.errors import BadAnswer, Misuse
 from saltext_mip.federation import Node
+from saltext_mip.generations.listing import abbreviated
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.pusher.answers import invalid, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.events import abbreviated
 from saltext_mip.pusher.holds.guard import send_held_files
 from saltext_mip.results import CompileResult, DatabaseResult, Databases, ReportedProblem
 from saltext_mip.schemas.decoding import decode

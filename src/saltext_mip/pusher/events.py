@@ -7,19 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from saltext_mip.arguments import limit_or_all
 from saltext_mip.data.inventory.model import Inventory
 from saltext_mip.generations import diff as difference
-from saltext_mip.generations import open_problems
+from saltext_mip.generations import listing, open_problems
 from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.listing import LISTED, abbreviated, changes
 from saltext_mip.generations.open_problems import Place
 from saltext_mip.generations.store import BlobDamaged
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.results import Event, EventKind, EventsResult, GenerationSummary
-from saltext_mip.text import first_of
-
-LISTED = 5  # names in a message; further ones are counted
+from saltext_mip.results import EventKind, EventsResult
 
 
 def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> None:
@@ -27,7 +24,7 @@ def record_commit(pusher: Pusher, generation: Generation, note: str = "") -> Non
     before = _before(pusher, generation.number)
     pusher.record(
         "rolledback" if note else "consolidated",
-        message="; ".join(filter(None, (note, _changes(difference.summary(generation, before))))),
+        message="; ".join(filter(None, (note, changes(difference.summary(generation, before))))),
         generation=generation.number,
     )
     if changed := _relabelled(pusher, generation, before):
@@ -137,54 +134,10 @@ def listed_labels(
 
 
 def events(pusher: Pusher, limit: Any = 20) -> EventsResult:
-    """The last ``limit`` events, the oldest first. Asks no node.
-
-    A generation whose commit was not recorded here (it was finished after a crash, or is older
-    than the event log) is taken from the history.
-    """
-    limit = limit_or_all(limit, "events")
-    recorded = pusher.store.event_log.events()
-    known = {event.generation for event in recorded if event.what in ("consolidated", "rolledback")}
-    found = [*_from_history(pusher, known), *recorded]
-    found.sort(key=lambda event: (event.when, event.number))
-    return EventsResult(
-        federation=pusher.federation.name,
-        events=found[-limit:] if limit else found,
-        of=len(found),
-        record=str(pusher.store.event_log.path),
-    )
-
-
-def abbreviated(things: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    return first_of(things, LISTED)
-
-
-def _from_history(pusher: Pusher, known: set[int | None]) -> list[Event]:
-    found = []
-    for generation, before in difference.with_previous(pusher.store.history()):
-        if generation.number not in known:
-            line = difference.summary(generation, before)
-            text = "; ".join(filter(None, (generation.note, _changes(line))))
-            found.append(
-                Event.of(
-                    generation.when,
-                    "consolidated",
-                    generation.actor,
-                    message=text,
-                    generation=generation.number,
-                )
-            )
-    return found
+    """The last ``limit`` events, the oldest first. Asks no node."""
+    return listing.events(pusher.store, pusher.federation.name, limit)
 
 
 def _before(pusher: Pusher, number: int) -> Generation | None:
     older = [other for other in pusher.store.numbers() if other < number]
     return pusher.store.load(older[-1]) if older else None
-
-
-def _changes(line: GenerationSummary) -> str:
-    """The datasets that a generation added and removed."""
-    added = [f"+{'/'.join(pair)}" for pair in line.added]
-    removed = [f"-{'/'.join(pair)}" for pair in line.removed]
-    return "; ".join(filter(None, (abbreviated(added), abbreviated(removed))))

@@ -135,3 +135,8 @@ class StatusResult(Result, kw_only=True, frozen=True):
     observed: Annotated[
         Absent[Observed], Meta(description="of the observer's; not set: observed now")
     ] = UNSET
+
+    @property
+    def observed_at(self) -> str:
+        """When the observer's observation began; empty: observed now."""
+        return "" if self.observed is UNSET else self.observed.at

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 
 def source(name: str) -> bytes:
     """The file of the schema of that name."""
+    from importlib.resources import files  # what needs no schema pays no import
+
     return files(__name__).joinpath(f"{name}.json").read_bytes()
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +12,18 @@ import pytest
 from msgspec import UNSET
 
 from saltext_mip.console.screens.render import render
-from saltext_mip.results import StatusResult
-from saltext_mip.storage.state import OBSERVED
+from saltext_mip.generations.event_log import EventLog
+from saltext_mip.results import Event, EventKind, StatusResult
+from saltext_mip.storage import lock
+from saltext_mip.storage.state import (
+    CONDITIONS,
+    CONTROLLER_LOCK,
+    DEPLOY_FAILED,
+    FEDERATION_LOCK,
+    GENERATIONS,
+    OBSERVED,
+    write_state,
+)
 from saltext_mip.watch import observation
 from tests.support.mounts import fill, own_disk
 from tests.unit.watch.values import condition, problem, replaced, status
@@ -96,3 +108,98 @@ def test_the_screen_names_what_is_new_and_what_is_resolved(tmp_path: Path) -> No
     assert "New since yesterday: MountGone (fed1-wk-h1)" in text
     assert "Resolved since yesterday: Unreadable (fed1-wk-h1)" in text
     assert "yesterday" not in str(render("status", status(problems=[problem()])))
+
+
+def at_work(state: Path) -> int:
+    """A controller runs for the federation of ``state``, until this is released."""
+    held = lock.hold(state / CONTROLLER_LOCK)
+    assert held is not None
+    return held
+
+
+@pytest.fixture
+def fed1(tmp_path: Path) -> Iterator[Path]:
+    state = tmp_path / "fed1"
+    record(state, status(), seconds=4.0)
+    held = at_work(state)
+    yield state
+    lock.release(held)
+
+
+@pytest.mark.parametrize(("age", "is_recent"), [(-1, False), (0, True), (120, True), (121, False)])
+def test_it_is_recent_for_two_intervals(fed1: Path, age: int, is_recent: bool) -> None:
+    found = observation.recent(fed1, NOW + timedelta(seconds=age))
+    assert (found is not None) == is_recent
+
+
+def test_without_its_observer_it_is_not_recent(tmp_path: Path) -> None:
+    state = tmp_path / "fed1"
+    record(state, status())
+    assert observation.recent(state, NOW) is None
+    held = at_work(state)
+    assert observation.recent(state, NOW) is not None
+    lock.release(held)
+    assert observation.recent(state, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "observed", [None, {"at": "2026-99-99T00:00Z"}, {"next": "2026-03-12T::Z"}]
+)
+def test_one_whose_moment_is_unknown_is_not_recent(fed1: Path, observed: dict | None) -> None:
+    value = json.loads((fed1 / OBSERVED).read_text())
+    value["observed"] = value["observed"] | observed if observed else None
+    write_state(fed1 / OBSERVED, {key: each for key, each in value.items() if each is not None})
+    assert observation.recent(fed1, NOW) is None
+
+
+def test_one_of_another_federation_is_not_recent(fed1: Path) -> None:
+    other = fed1.rename(fed1.with_name("fed2"))
+    assert observation.recent(other, NOW) is None
+
+
+def superseded(state: Path) -> bool:
+    found = observation.load(state)
+    assert found is not None
+    assert found.observed is not UNSET
+    return observation.is_superseded(state, found.observed)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "what", "actor", "expected"),
+    [
+        (-1, "suspended", "alice", False),
+        (0, "suspended", "alice", True),  # the observation may have been there already
+        (40, "drained", "alice", True),
+        (40, "consolidated", "controller", True),
+        (2, "missing", "", False),  # found by the observation itself
+        (40, "missing", "", True),
+        (40, "condition", "", False),
+    ],
+)
+def test_what_happened_since_then_supersedes_it(
+    fed1: Path, seconds: int, what: EventKind, actor: str, expected: bool
+) -> None:
+    assert not superseded(fed1)
+    when = (NOW + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+    log = EventLog(fed1)
+    log.append(Event.of(when, what, actor))
+    later = (NOW + timedelta(seconds=50)).isoformat(timespec="seconds")
+    log.append(Event.of(later, "condition"))
+    assert superseded(fed1) == expected
+
+
+@pytest.mark.parametrize("name", [DEPLOY_FAILED, CONDITIONS, GENERATIONS])
+def test_what_a_command_or_a_later_look_recorded_supersedes_it(fed1: Path, name: str) -> None:
+    (fed1 / name).mkdir()
+    for after, expected in ((4.0, False), (30.0, True)):
+        at = (NOW + timedelta(seconds=after)).timestamp()
+        os.utime(fed1 / name, (at, at))
+        assert superseded(fed1) == expected
+
+
+def test_a_command_that_runs_supersedes_it(fed1: Path) -> None:
+    held = lock.hold(fed1 / FEDERATION_LOCK)
+    assert held is not None
+    assert superseded(fed1)
+    lock.release(held)
+    assert not superseded(fed1)

@@ -116,6 +116,7 @@ LOG_OPTIONS = (
     number("--limit", name="lines", help="maximum number of lines (10000)"),
     text("--since", name="since", help="90s, 10m, 2h, 3d ago, or a date", metavar="WHEN"),
 )
+NOW = flag("--now", name="now", help="ask the nodes now, not show the last observation")
 EVENT_LIMIT = number("--limit", name="limit", help="maximum number (20); 0: all")
 
 

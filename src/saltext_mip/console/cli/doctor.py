@@ -13,7 +13,8 @@ from msgspec import UNSET, structs
 
 import saltext_mip
 from saltext_mip.console.cli.context import Context
-from saltext_mip.console.cli.salt import config_dir, executable
+from saltext_mip.console.cli.salt import executable
+from saltext_mip.console.cli.state_folder import config_dir
 from saltext_mip.plans import NOTHING
 from saltext_mip.results import (
     CheckNodesResult,

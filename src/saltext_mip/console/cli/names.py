@@ -8,7 +8,6 @@ Its arguments are kinds (``nodes``, ``pathologies``, ``datasets``, ``generations
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from saltext_mip.console.cli.state_folder import config_dir, state_folders
+
 WORD = "__names"  # the first word of a line that asks for them
 
-_ROOT_DIR = re.compile(r"^root_dir:\s*['\"]?([^'\"\s#]+)", re.MULTILINE)
 _GENERATION = re.compile(r"([0-9]{6,})\.json")
 
 
@@ -36,33 +36,13 @@ def write(arguments: Sequence[str]) -> int:
 
 def names(kinds: Iterable[str], federation: str = "", config: str = "") -> list[str]:
     """All names of these kinds, of one federation or of all that there are."""
-    folder = Path(config or os.environ.get("SALT_CONFIG_DIR") or "/etc/salt")
-    root = _root(folder) / "var/lib/mip"
     found: dict[str, None] = {}
-    for state in _states(root):
+    for state in state_folders(config_dir(config)):
         if federation in ("", state.name):
             for kind in kinds:
                 for name in KINDS[kind](state) if kind in KINDS else ():
                     found[name] = None
     return [name for name in found if name.isprintable() and name]
-
-
-def _root(config: Path) -> Path:
-    """Salt's ``root_dir``; the last one that is set wins, as in Salt."""
-    root = "/"
-    with suppress(OSError):
-        for path in (config / "master", *sorted((config / "master.d").glob("*.conf"))):
-            if path.is_file():
-                for found in _ROOT_DIR.findall(path.read_text(encoding="utf-8", errors="replace")):
-                    root = found
-    return Path(root)
-
-
-def _states(root: Path) -> list[Path]:
-    try:
-        return sorted(path for path in root.iterdir() if path.is_dir())
-    except OSError:
-        return []
 
 
 def _federations(state: Path) -> Iterator[str]:

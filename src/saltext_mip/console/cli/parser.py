@@ -13,6 +13,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NoReturn
 
 from saltext_mip.console.cli.action import OPTIONAL, Action, Handler, Option, flag, number, text
@@ -159,8 +160,12 @@ def build(*, pusher: bool) -> argparse.ArgumentParser:
     return top
 
 
-def _common(accepted: Iterable[str], listed: Iterable[str]) -> _Parser:
-    """The options that stand anywhere; of the ``accepted`` ones the help shows those ``listed``."""
+@cache
+def _common(accepted: tuple[str, ...], listed: tuple[str, ...]) -> _Parser:
+    """The options that stand anywhere; of the ``accepted`` ones the help shows those ``listed``.
+
+    One parser for all actions that list the same: making one for each is most of the parsing.
+    """
     common = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     own = common.add_argument_group("options of all actions")
     for option in OWN:
@@ -175,7 +180,7 @@ def _add_actions(
     parser: argparse.ArgumentParser,
     actions: Sequence[Action],
     before: tuple[str, ...],
-    known: Iterable[str],
+    known: tuple[str, ...],
 ) -> None:
     """Subparsers for the parts of names that may follow ``before``."""
     depth = len(before)
@@ -191,7 +196,7 @@ def _add_actions(
         path = (*before, part)
         exact = next((action for action in actions if action.path == path), None)
         deeper = [action for action in actions if action.path[: depth + 1] == path]
-        listed = [name for name in known if name in ALWAYS or (exact and name in exact.takes)]
+        listed = tuple(name for name in known if name in ALWAYS or (exact and name in exact.takes))
         sub = below.add_parser(
             part,
             prog=f"mip {' '.join(path)}",

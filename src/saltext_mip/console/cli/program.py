@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from saltext_mip.console.cli.action import USAGE_ERROR
 from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.parser import UsageError, parse
-from saltext_mip.console.cli.salt import Salt, config_dir, ignore, is_pusher
+from saltext_mip.console.cli.salt import Salt, ignore, is_pusher
 from saltext_mip.console.cli.spelling import as_mip
+from saltext_mip.console.cli.state_folder import config_dir
 from saltext_mip.console.cli.terminal import Display, adapted
 from saltext_mip.console.screens.text import detailed, spelled
 from saltext_mip.errors import MipError

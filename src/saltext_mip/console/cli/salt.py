@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import subprocess
 import sys
@@ -176,10 +175,6 @@ def executable(name: str) -> str:
     """Salt's command of the environment that this runs in, else of the path."""
     beside = Path(sys.executable).parent / name
     return str(beside) if beside.exists() else (shutil.which(name) or name)
-
-
-def config_dir(given: str | None) -> Path:
-    return Path(given or os.environ.get("SALT_CONFIG_DIR") or "/etc/salt")
 
 
 def is_pusher(config: Path) -> bool:

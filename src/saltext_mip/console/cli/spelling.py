@@ -16,7 +16,16 @@ from saltext_mip.console.cli.parser import COMMON
 from saltext_mip.results import COMMANDS
 from saltext_mip.text import with_salt_run
 
-_OF_MIP_ALONE = {"export", "follow", "html", "interval", "only_problems", "template", "watch"}
+_OF_MIP_ALONE = {
+    "export",
+    "follow",
+    "html",
+    "interval",
+    "now",
+    "only_problems",
+    "template",
+    "watch",
+}
 
 _VALUE = r"(?:'[^']*'|<[^>]*>|[^\s;,()]+)"
 _CALL = re.compile(

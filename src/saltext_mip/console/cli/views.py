@@ -13,7 +13,7 @@ from saltext_mip.console.screens.nodes import state, state_style
 from saltext_mip.console.screens.problems import problem_list
 from saltext_mip.console.screens.refresh import conditions
 from saltext_mip.console.screens.services import services
-from saltext_mip.console.screens.text import Screen
+from saltext_mip.console.screens.text import Screen, observed
 from saltext_mip.results import MemberInfo, ReportedCondition, StatusResult, value_or
 
 
@@ -21,7 +21,8 @@ def describe_node(status: StatusResult, node: str) -> Screen:
     """The screen of one node: its state, its problems, its facts and its services."""
     screen = Screen(width())
     facts = status.nodes[node]
-    screen.title(node, f"{facts.role}, {facts.short}")
+    note = (facts.role, facts.short, observed(status.observed_at))
+    screen.title(node, ", ".join(filter(None, note)))
     screen.outcome(state(facts), style=state_style(facts))
     if not facts.up and (why := value_or(facts.reason, "")):
         screen.text(why, indent=2)

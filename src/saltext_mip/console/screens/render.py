@@ -23,7 +23,7 @@ from saltext_mip.console.screens.problems import problem_list
 from saltext_mip.console.screens.refresh import controlled, decided, refresh
 from saltext_mip.console.screens.roles import sync_roles
 from saltext_mip.console.screens.services import service_changes, status
-from saltext_mip.console.screens.text import Screen
+from saltext_mip.console.screens.text import Screen, observed
 from saltext_mip.results import (
     CompileResult,
     Databases,
@@ -33,6 +33,7 @@ from saltext_mip.results import (
     ReportedProblem,
     Result,
     RollbackResult,
+    StatusResult,
     value_or,
 )
 
@@ -94,7 +95,9 @@ def render(command: str | None, value: Any, *, width: int = 80) -> Screen:
     elif command in SCREENS:
         federation = _fact(value, "federation", "")
         if federation:
-            screen.title(_title(command, value), f"federation {federation}")
+            at = value.observed_at if isinstance(value, StatusResult) else ""
+            note = ", ".join(filter(None, (f"federation {federation}", observed(at))))
+            screen.title(_title(command, value), note)
         inner = value.refresh if isinstance(value, DecisionResult) and value.refresh else value
         problem_list(screen, _problems(inner), federation=federation, in_use=_in_use(inner))
         for note in _fact(inner, "notes", ()):

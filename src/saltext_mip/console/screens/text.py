@@ -214,6 +214,11 @@ def moment(iso: str) -> str:
     return f"{duration(past)} ago" if past >= NOW else "just now"
 
 
+def observed(iso: str) -> str:
+    """``observed 23 s ago``; nothing of what is observed now, which has no moment."""
+    return f"observed {moment(iso)}" if iso else ""
+
+
 def since(iso: str) -> str:
     """``for 3 min``, or ``since 2026-03-12 04:05 UTC``."""
     past = _past(iso)

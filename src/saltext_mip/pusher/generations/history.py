@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from msgspec import UNSET, convert
+from msgspec import convert
 
-from saltext_mip.arguments import generation_number, limit_or_all
+from saltext_mip.arguments import generation_number
 from saltext_mip.data.cde import codebook as codebooks
 from saltext_mip.data.cde.model import parse
-from saltext_mip.data.consolidation.manifest import rekeyed
 from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
+from saltext_mip.generations import listing
 from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import listed_labels
@@ -53,24 +52,7 @@ def codebook(pusher: Pusher, pathology: str, separator: str) -> CodebookResult:
 
 def history(pusher: Pusher, dataset: str | None, limit: int) -> HistoryResult:
     """Generations, the newest first; with ``dataset`` only those known to have changed it."""
-    limit = limit_or_all(limit, "generations")
-    if dataset is not None:
-        dataset = str(dataset)  # on Salt's command line digits are a number
-    lines = []
-    generations = pusher.store.history()
-    for generation, before in difference.with_previous(generations):
-        line = difference.summary(generation, before)
-        if dataset is None or (not line.before_removed and _touches(before, generation, dataset)):
-            lines.append(line)
-    lines.reverse()
-    removed = generations[-1].number - len(generations) if generations else 0
-    return HistoryResult(
-        federation=pusher.federation.name,
-        generations=lines[:limit] if limit else lines,
-        of=len(lines),
-        dataset=UNSET if dataset is None else dataset,
-        removed=removed or UNSET,
-    )
+    return listing.history(pusher.store, pusher.federation.name, dataset, limit)
 
 
 def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:
@@ -142,25 +124,6 @@ def facts(
     there = ui is not None and ui.id not in gathered.disabled
     lists = {ui.id: gathered.ui_sha256} if ui is not None and there else {}
     return cdes, pusher.federation.master.id, lists
-
-
-def _touches(before: Generation | None, generation: Generation, dataset: str) -> bool:
-    """Whether the dataset was added, removed, moved or has other rows than before."""
-
-    def facts(of: Generation | None) -> Any:
-        if of is None:
-            return []
-        return [
-            (node, pathology, file.name, file.sha256)
-            for node, below in sorted(of.files.items())
-            for pathology, files in sorted(below.items())
-            for file in files
-            if any(code == dataset for code, _ in file.datasets)
-        ]
-
-    if before is not None:
-        before = replace(before, files=rekeyed(before.files, generation.files))
-    return bool(facts(before) != facts(generation))
 
 
 def last_generation(pusher: Pusher) -> Generation:

@@ -10,11 +10,11 @@ from msgspec import UNSET, Struct, structs
 
 from saltext_mip.errors import Misuse, NodeError, Refused
 from saltext_mip.federation import Node
+from saltext_mip.generations.listing import abbreviated
 from saltext_mip.plans import NOTHING, PlanItem
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.answers import Answers, require, sanitize, unanswered
 from saltext_mip.pusher.context import Pusher
-from saltext_mip.pusher.events import abbreviated
 from saltext_mip.pusher.services import client, deploy_failures, join_token, rollout, wait
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.services.join_token import SentMembership

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from saltext_mip.console.cli import recorded
 from saltext_mip.console.cli.action import (
     DRY_RUN,
     EVENT_LIMIT,
@@ -28,6 +29,12 @@ def diff(context: Context, given: Arguments) -> int:
     return 0 if result.value.same else 1
 
 
+def history(context: Context, given: Arguments) -> int:
+    """All generations, or those of a dataset."""
+    found = recorded.listed(context, "history", given) or context.run("history", **given)
+    return context.finish("history", found)
+
+
 ACTIONS = (
     *action(
         "history",
@@ -43,6 +50,7 @@ ACTIONS = (
             ),
             EVENT_LIMIT,
         ),
+        handler=history,
     ),
     *action(
         "show",
@@ -102,6 +110,7 @@ ACTIONS = (
         function="history",
         help="list the generations that can be restored",
         group=GROUP,
+        handler=history,
     ),
     *action(
         "backup show",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from saltext_mip.console.cli import recorded
 from saltext_mip.console.cli.action import (
     DRY_RUN,
     NODE,
+    NOW,
     ONE_NODE,
     REASON,
     Arguments,
@@ -38,7 +40,8 @@ def list_nodes(context: Context, given: Arguments) -> int:
 def describe(context: Context, given: Arguments) -> int:
     """The part of ``status`` that concerns the nodes, or one node."""
     name = given.get("node")
-    result = context.run("status", **without(given, "node"))
+    looked = recorded.status(context, given)
+    result = looked or context.run("status", **without(given, "node", "now"))
     if result.error is not None:
         return context.finish("status", result)
     node = None if name is None else context.find_node(result.value, name)
@@ -84,6 +87,7 @@ ACTIONS = (
         help="show the nodes and their problems",
         group=GROUP,
         takes=NODE,
+        options=(NOW,),
         handler=describe,
     ),
     *action(
@@ -138,6 +142,7 @@ ACTIONS = (
         help="show state, services, data and problems of one node",
         group=GROUP,
         takes=ONE_NODE,
+        options=(NOW,),
         handler=describe,
     ),
     *action(

@@ -8,10 +8,12 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from saltext_mip.console.cli import recorded
 from saltext_mip.console.cli.action import (
     DRY_RUN,
     FORCE,
     NODE,
+    NOW,
     Arguments,
     action,
     flag,
@@ -23,7 +25,7 @@ from saltext_mip.console.cli.context import Context
 from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.console.cli.terminal import pause, width
 from saltext_mip.console.cli.views import of_node, only_problems
-from saltext_mip.console.screens.text import Line, Screen
+from saltext_mip.console.screens.text import Line, Screen, observed
 from saltext_mip.errors import MipError, Misuse
 from saltext_mip.results import to_json
 from saltext_mip.storage import atomic
@@ -57,7 +59,7 @@ def _write_page(context: Context, given: Arguments, path: Path) -> int:
 
     if given.get("watch") or given.get("only_problems") or context.display.json:
         raise Misuse("--html takes no --watch, --problems and --json.")
-    result = context.run("status", **without(given, "html", "interval", "node"))
+    result = context.run("status", **without(given, "html", "interval", "node", "now"))
     if result.error is not None:
         return context.finish("status", result)
     node = context.find_node(result.value, given["node"]) if "node" in given else ""
@@ -96,8 +98,11 @@ def _watch(context: Context, given: Arguments, interval: int) -> None:
 
 
 def _status(context: Context, given: Arguments, *, bar: bool) -> CommandResult:
-    arguments = without(given, "watch", "interval", "only_problems", "node")
-    result = context.run("status", **arguments) if bar else context.salt.run("status", arguments)
+    arguments = without(given, "watch", "interval", "only_problems", "node", "now")
+    if bar:
+        result = recorded.status(context, given) or context.run("status", **arguments)
+    else:
+        result = context.salt.run("status", arguments)
     if result.error is None and (name := given.get("node")) is not None:
         value = of_node(result.value, context.find_node(result.value, name))
         return CommandResult(result.code, value)
@@ -110,7 +115,8 @@ def _screen(context: Context, result: CommandResult, given: Arguments) -> Screen
         screen.block(result.error)
         return screen
     if given.get("only_problems"):
-        return only_problems(result.value, f"{datetime.now(UTC):%H:%M} UTC")
+        at = observed(result.value.observed_at) or f"{datetime.now(UTC):%H:%M} UTC"
+        return only_problems(result.value, at)
     return context.display.screen("status", result.value)
 
 
@@ -148,6 +154,7 @@ ACTIONS = (
                 help="time between two updates of --watch (10)",
                 metavar="SECONDS",
             ),
+            NOW,
             flag("--problems", name="only_problems", help="show problems only"),
             flag("--check", name="check", help="exit with 1 unless the federation is healthy"),
             text(

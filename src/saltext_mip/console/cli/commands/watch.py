@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import to_builtins
 
-from saltext_mip.console.cli import follow
+from saltext_mip.console.cli import follow, recorded
 from saltext_mip.console.cli.action import (
     EVENT_LIMIT,
     FORCE,
@@ -88,7 +88,8 @@ def events(context: Context, given: Arguments) -> int:
 
     They are read from the pusher's event log: on Salt's event bus any minion could forge one.
     """
-    result = context.run("events", **without(given, "watch"))
+    arguments = without(given, "watch")
+    result = recorded.listed(context, "events", arguments) or context.run("events", **arguments)
     if result.error is not None or not given.get("watch"):
         return context.finish("events", result)
     found: EventsResult = result.value

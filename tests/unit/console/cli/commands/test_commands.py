@@ -20,6 +20,7 @@ OWN: dict[str, set[str]] = {
     "status": {
         "watch",
         "interval",
+        "now",
         "only_problems",
         "html",
         "node",
