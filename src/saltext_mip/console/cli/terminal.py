@@ -110,7 +110,7 @@ class Display:
             yield lambda _: None
             return
         if not _is_terminal(sys.stderr) or not bar:
-            yield lambda text: print(f"  {shown(text)}", file=sys.stderr, flush=True)  # noqa: T201
+            yield _changes(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
             return
         console = self._console(sys.stderr)
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -143,6 +143,19 @@ class Display:
         from rich.console import Console
 
         return Console(file=out, no_color=not self.colour or None, highlight=False, markup=False)
+
+
+def _changes(write: Callable[[str], None]) -> Callable[[str], None]:
+    """Write each text as a line, unless the last one was the same."""
+    last: str | None = None
+
+    def update(text: str) -> None:
+        nonlocal last
+        if text != last:
+            write(f"  {shown(text)}")
+        last = text
+
+    return update
 
 
 def _is_terminal(out: IO[str]) -> bool:

@@ -10,7 +10,7 @@ from saltext_mip.conditions import OFF, WHILE_TRUE
 from saltext_mip.console.screens.nodes import disabled, state, state_style
 from saltext_mip.console.screens.plan import service_plan
 from saltext_mip.console.screens.refresh import GRAVE, counted_datasets, datasets
-from saltext_mip.console.screens.text import Screen, Style, mark, since
+from saltext_mip.console.screens.text import Screen, Style, clock, mark, moment, since
 from saltext_mip.results import (
     PortalPart,
     ReportedCondition,
@@ -66,9 +66,12 @@ def status(screen: Screen, value: StatusResult) -> None:
     style: Style = good if value.ok else "warn" if worst == "good" else worst
     screen.title(f"{value.health}, {value.sync}", style=style, marked=True)
     screen.gap()
-    screen.title(f"  {'CONDITION':{TYPE}}  REASON")
-    for each in found:
-        _condition(screen, each)
+    if clock.get() is None:
+        screen.title(f"  {'CONDITION':{TYPE}}  REASON")
+        for each in found:
+            _condition(screen, each)
+    else:
+        _conditions(screen, found)
     services(screen, value.services)
     _members(screen, value)
     _pathologies(screen, value)
@@ -230,6 +233,27 @@ def _condition(screen: Screen, each: ReportedCondition) -> None:
             screen.text(each.message, indent=4, hang=2)
         if each.hint:
             screen.text(each.hint, indent=4, hang=3, first="-> ")
+
+
+def _conditions(screen: Screen, found: Sequence[ReportedCondition]) -> None:
+    """A table; where it is narrow, without the messages of what is good."""
+    rows = [(each, _style(each)) for each in found]
+    screen.table(
+        [
+            (
+                each.type,
+                each.status,
+                each.reason,
+                moment(each.since) if each.since else "-",
+                each.message if screen.wide or style != "good" else "",
+            )
+            for each, style in rows
+        ],
+        header=("TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"),
+        styles=[style for _, style in rows],
+        marked=True,
+        hints=["" if style == "good" else each.hint for each, style in rows],
+    )
 
 
 def _members(screen: Screen, value: StatusResult) -> None:

@@ -141,13 +141,16 @@ class Screen:
         indent: int = 0,
         styles: Sequence[Style] = (),
         marked: bool = False,
+        hints: Sequence[str] = (),
     ) -> None:
         """Columns as wide as their widest cell; the last takes the rest of the line, and wraps.
 
         It goes below the others where that is too little. ``styles`` has one style a row;
-        ``marked``: the mark of its style is before each row.
+        ``marked``: the mark of its style is before each row. ``hints`` are what to do about each
+        row, below it; empty: nothing.
         """
         plain: list[Style] = ["plain"] * len(rows)
+        hints = hints or [""] * len(rows)
         styles = styles or plain
         if marked:
             rows = [
@@ -156,11 +159,11 @@ class Screen:
             ]
             header = (f"  {header[0]}", *header[1:]) if header else ()
         if header and rows:
-            rows, styles = [header, *rows], ["title", *styles]
+            rows, styles, hints = [header, *rows], ["title", *styles], ["", *hints]
         safe = [[_shown(cell) for cell in row] for row in rows]
         columns = max((len(row) for row in safe), default=0)
         widths = [max(cells(row[n]) for row in safe if len(row) > n) for n in range(columns)]
-        for row, style in zip(safe, styles, strict=True):
+        for row, style, hint in zip(safe, styles, hints, strict=True):
             *head, last = row
             lead = " " * indent + "".join(
                 cell + " " * (widths[n] - cells(cell) + GAP) for n, cell in enumerate(head)
@@ -172,6 +175,8 @@ class Screen:
             for nth, line in enumerate(wrapped(last, self.width - cells(lead))):
                 before = after if nth else lead
                 self._add(Part(before + line, style))
+            if hint:
+                self.text(hint, indent=indent + 2 * GAP, hang=3, first="-> ")
 
     def _add(self, *parts: Part) -> None:
         """A line, without blanks at its end."""

@@ -63,6 +63,14 @@ def test_what_is_needed_is_one_line_each_with_what_to_do() -> None:
     ]
 
 
+def test_progress_in_a_pipe_is_a_line_for_each_change(capsys: pytest.CaptureFixture[str]) -> None:
+    with Display().progress("wait") as progress:
+        for text in ("False, NodeDown", "False, NodeDown", "Unknown, NoAnswer", "False, NodeDown"):
+            progress(text)
+    expected = ["  False, NodeDown", "  Unknown, NoAnswer", "  False, NodeDown"]
+    assert capsys.readouterr().err.splitlines() == expected
+
+
 def test_progress_at_a_terminal_is_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

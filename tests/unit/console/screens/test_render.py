@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from msgspec import structs
 
 from saltext_mip import results
 from saltext_mip.console.screens.render import LOCAL_SCREENS, SCREENS, render
-from saltext_mip.console.screens.text import cells, detailed
+from saltext_mip.console.screens.text import cells, clock, detailed
 from saltext_mip.problems import Problem
 from saltext_mip.results import ReportedProblem
 from saltext_mip.text import shown
@@ -45,6 +46,39 @@ def test_any_value_of_the_type_is_shown_without_control_characters(command: str)
             assert line == shown(line)
 
     check()
+
+
+TABLE = """\
+  TYPE              STATUS   REASON         SINCE        MESSAGE
+✖ WorkersReachable  False    WorkerMissing  60 min ago   fed1-wk-chuv: it does not respond
+    -> See the problems: each node has its reason and what to do. Call its contact.
+✖ Served            False    NodeDown       59 min ago   fed1-wk-chuv_exareme: its node is down
+    -> The node's Docker does not respond to the Swarm: check its network and dockerd.
+! Consolidated      Unknown  NoAnswer       60 min ago   no answer from fed1-wk-chuv
+    -> The node did not respond: check its network, power and salt-minion.
+✔ DataValid         True     NoProblems     10 days ago  all files match their CDEs
+✔ Compiled          True     UpToDate       10 days ago  all databases are current
+✔ Deployed          True     AsDeclared     10 days ago  all services are as declared
+"""
+
+
+def test_where_the_present_is_known_the_conditions_are_a_table() -> None:
+    command, found = value("status-trouble")
+    before = clock.set(lambda: datetime(2026, 3, 12, 4, 5, tzinfo=UTC))
+    try:
+        wide, narrow = (str(render(command, found, width=width)) for width in (120, 80))
+        for width in (60, 80, 100, 120):
+            lines = str(render(command, found, width=width)).splitlines()
+            assert max(map(cells, lines)) <= width
+    finally:
+        clock.reset(before)
+    assert TABLE in wide
+    assert "\n✔ DataValid         True     NoProblems     10 days ago\n" in narrow
+    assert "10 days ago\n    -> " not in narrow
+    for text in (wide, narrow):  # problems come before, the other blocks after
+        places = [text.index(part) for part in ("Problems: 2", "TYPE", "SERVICE", "PATHOLOGY")]
+        assert places == sorted(places)
+        assert text.splitlines()[-1] == screen("status-trouble").splitlines()[-1]
 
 
 def with_problems(problems: list[ReportedProblem]) -> results.ConsolidateResult:
