@@ -55,6 +55,20 @@ PANELS: Sequence[tuple[str, str, int, str, Sequence[tuple[str, str]]]] = (
         [(f"time() - mip_condition_since_seconds{OF}", "{{federation}} {{type}}")],
     ),
     ("Nodes", "state-timeline", HALF, "none", [(f"mip_node_up{OF}", "{{node}}")]),
+    (
+        "Versions by node",
+        "table",
+        HALF,
+        "none",
+        [(f"mip_node_info{OF}", "{{node}}: {{mip}}, Salt {{salt}}, Docker {{docker}}")],
+    ),
+    (
+        "Free space by node",
+        "timeseries",
+        HALF,
+        "bytes",
+        [(f"mip_node_free_bytes{OF}", "{{node}}")],
+    ),
     ("Services", "state-timeline", WHOLE, "none", [(f"mip_service_serving{OF}", "{{service}}")]),
     (
         "Datasets by pathology",

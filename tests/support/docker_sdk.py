@@ -163,6 +163,7 @@ class Docker:
         loaded = state == "active"
         return {
             "DockerRootDir": self.root,
+            "ServerVersion": "28.0.4",
             "LiveRestoreEnabled": self.live_restore,
             "SecurityOptions": self.security,
             "Swarm": {

@@ -395,5 +395,6 @@ def _step(step, federation, declaration, compiled=None, **arguments):
         Path(__opts__["root_dir"]),
         declaration,
         minion_uptime(__opts__),
+        __grains__.get("saltversion"),
     )
     return {"stale_pillar": True} if context is None else step(context, **arguments)

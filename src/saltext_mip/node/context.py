@@ -15,13 +15,15 @@ from saltext_mip.federation import Federation, Node, federations, pick
 class NodeContext:
     """A federation, this node of it, and the folder of its state.
 
-    ``uptime``: seconds since this node's minion started, for answers to the pusher.
+    ``uptime``: seconds since this node's minion started, for answers to the pusher; ``salt``: the
+    version of its Salt, for the same.
     """
 
     federation: Federation
     node: Node
     state: Path
     uptime: float | None = None
+    salt: str | None = None
 
     @classmethod
     def from_pillar(
@@ -40,6 +42,7 @@ class NodeContext:
         root: Path,
         declaration: str,
         uptime: float | None = None,
+        salt: str | None = None,
     ) -> NodeContext | None:
         """For the pusher, which validated it; ``None`` where this node's pillar differs."""
         try:
@@ -49,7 +52,7 @@ class NodeContext:
             return None
         if federation.digest != declaration:
             return None
-        return cls(federation, federation.by_id(node_id), federation.state(root), uptime)
+        return cls(federation, federation.by_id(node_id), federation.state(root), uptime, salt)
 
     @classmethod
     def all(cls, pillar: Mapping[str, Any], opts: Mapping[str, Any]) -> Iterator[NodeContext]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -261,10 +262,13 @@ def overview(context: NodeContext) -> dict[str, Any]:
 
 
 def node_status(context: NodeContext, secrets: Mapping[str, Any]) -> Any:
-    """:func:`overview`, the minion's ``uptime`` in seconds, the place in the Swarm, and of the
-    master the services. A packed value."""
+    """:func:`overview`, the minion's ``uptime`` in seconds, Salt's version (``salt``), the ``free``
+    bytes, the place in the Swarm, and of the master the services. A packed value."""
     value = overview(context)
     value["uptime"] = context.uptime
+    value["salt"] = context.salt
+    usable = value["data"] is None or value["data"]["status"] == "ok"
+    value["free"] = _free_space(context) if usable else None
     value["swarm"] = swarm_or_error(context)
     if context.node.role == "master":
         from saltext_mip.node.services import status
@@ -274,6 +278,15 @@ def node_status(context: NodeContext, secrets: Mapping[str, Any]) -> Any:
         except MipError as exc:
             value["services_error"] = str(exc)
     return packed(context, value)
+
+
+def _free_space(context: NodeContext) -> int | None:
+    """The bytes that are free at the data path, or at the ui's path; ``None``: it is not there."""
+    path = context.data_path if context.has_data else context.federation.ui_path
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return None
 
 
 def swarm_or_error(context: NodeContext, public_key: bytes | None = None) -> dict[str, Any]:

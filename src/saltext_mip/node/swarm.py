@@ -17,17 +17,20 @@ Token = Callable[[], Secret | None]
 
 
 def observe_membership(context: NodeContext, public_key: bytes | None = None) -> dict[str, Any]:
-    """``{"state", "id", "cluster", "error"}``; the manager with ``sealed``: the join token.
+    """``{"state", "id", "cluster", "error", "docker"}``, the last one being Docker's version; the
+    manager with ``sealed``: the join token.
 
     ``public_key`` is the pusher's, for which the token is sealed.
     """
     with docker.connected() as client:
-        now = local_node.from_info(client.info())
+        info = client.info()
+        now = local_node.from_info(info)
         value = {
             "state": now.summary,
             "id": now.id,
             "cluster": now.cluster,
             "error": now.error,
+            "docker": info.get("ServerVersion"),
         }
         if context.node.role == "master" and value["cluster"] and public_key is not None:
             value["sealed"] = _sealed_token(context, client, public_key)

@@ -110,6 +110,7 @@ from saltext_mip.results.services import (
     StatusResult,
     Usability,
     Usable,
+    Versions,
 )
 
 __all__ = [
@@ -197,6 +198,7 @@ __all__ = [
     "UnavailableNode",
     "Usability",
     "Usable",
+    "Versions",
     "VersionsResult",
     "WaitResult",
     "WakeResult",

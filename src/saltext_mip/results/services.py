@@ -12,6 +12,7 @@ from saltext_mip.results.common import (
     Datasets,
     Facts,
     Moment,
+    Natural,
     Planned,
     ReportedCondition,
     ReportedProblem,
@@ -67,10 +68,23 @@ class ServicesResult(Planned, kw_only=True, frozen=True):
     notes: Absent[list[str]] = UNSET
 
 
+class Versions(Facts, kw_only=True, frozen=True):
+    """What runs on a node: ``unknown`` where it did not report a valid version."""
+
+    mip: Annotated[str, Meta(description="of the extension")]
+    salt: str
+    docker: str
+
+
 class MemberInfo(NodeInfo, kw_only=True, frozen=True):
-    """One node in the status: with its state in the Swarm."""
+    """One node in the status: with its state in the Swarm, and what it reported."""
 
     swarm: Annotated[str | None, Meta(description="null: it is not in the Swarm")]
+    versions: Annotated[Absent[Versions], Meta(description="where it answered")] = UNSET
+    free: Annotated[
+        Absent[Natural],
+        Meta(description="bytes that are free at its data path, or at the ui's `ui_path`"),
+    ] = UNSET
 
 
 class PathologyStatus(Facts, kw_only=True, frozen=True):

@@ -1,8 +1,9 @@
 """The metrics of one observation, as a text file for Prometheus' node_exporter.
 
 There are no counts of rows and no text of a node in them: labels are names that the pillar
-declares, types of ours, and names of pathologies and services. No sample has a timestamp: the file
-stays what it is while nobody observes, and ``mip_observed_timestamp_seconds`` shows that.
+declares, types of ours, names of pathologies and services, and versions, which were validated. No
+sample has a timestamp: the file stays what it is while nobody observes, and
+``mip_observed_timestamp_seconds`` shows that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from saltext_mip.results import StatusResult, value_or
 from saltext_mip.storage import atomic
@@ -27,6 +28,8 @@ GAUGES: Mapping[str, tuple[tuple[str, ...], str]] = {
     "mip_condition": (("type", "status"), "1 for the status that the condition has, 0 for others"),
     "mip_condition_since_seconds": (("type",), "since when the condition has its status"),
     "mip_node_up": (("node",), "1 if the node answered; nodes that are disabled are left out"),
+    "mip_node_info": (("node", "mip", "salt", "docker"), "1, with the versions that it reported"),
+    "mip_node_free_bytes": (("node",), "bytes that are free at a node's data path"),
     "mip_service_serving": (("service",), "1 if the service serves, 0 if not, absent: unknown"),
     "mip_datasets": (("pathology", "node"), "how many datasets a node has in the last generation"),
     "mip_problems": (("node", "severity"), "how many places have a problem"),
@@ -64,6 +67,11 @@ def text(
     return found
 
 
+class _Set(Protocol):
+    def __call__(self, name: str, value: float, *labels: str) -> None:
+        """Set the metric of that name, with these labels after ``federation``."""
+
+
 def _gauges(registry: CollectorRegistry, status: StatusResult) -> None:
     from prometheus_client import Gauge
 
@@ -82,9 +90,7 @@ def _gauges(registry: CollectorRegistry, status: StatusResult) -> None:
             set_("mip_condition", each.status == name, each.type, name)
         if each.since:
             set_("mip_condition_since_seconds", _seconds(each.since), each.type)
-    for node, info in status.nodes.items():
-        if info.enabled and info.up is not None:
-            set_("mip_node_up", info.up, node)
+    _nodes(set_, status)
     for service, of in status.services.items():
         if of.serving is not None and not of.completed:
             set_("mip_service_serving", of.serving, service)
@@ -99,6 +105,16 @@ def _gauges(registry: CollectorRegistry, status: StatusResult) -> None:
         for severity in SEVERITIES:
             set_("mip_problems", problems[node, severity], node, severity)
     set_("mip_generation", status.generation or 0)
+
+
+def _nodes(set_: _Set, status: StatusResult) -> None:
+    for node, info in status.nodes.items():
+        if info.enabled and info.up is not None:
+            set_("mip_node_up", info.up, node)
+        if versions := value_or(info.versions, None):
+            set_("mip_node_info", 1, node, versions.mip, versions.salt, versions.docker)
+        if (free := value_or(info.free, None)) is not None:
+            set_("mip_node_free_bytes", free, node)
 
 
 def _counters(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -135,10 +137,24 @@ def test_the_status_has_an_error_of_docker_beside_the_rest(
     assert "socket not found" in value["swarm"]["error"]
     assert value["databases"]["dementia"]["current"] is False
     assert set(value["data"]["pathologies"]["dementia"]["files"]) == {"edsd.csv"}
+    assert value["free"] > 0
     master = context_of("fed1-ms")
     master.data_path.mkdir()
     value = whole(master, jobs.node_status(master, {}))
     assert "socket not found" in value["services_error"]
+
+
+def test_the_status_has_versions_and_no_free_space_of_what_is_not_there(
+    sdk: Docker, worker: NodeContext, context_of: Contexts
+) -> None:
+    value = whole(worker, jobs.node_status(replace(worker, salt="3008.2"), {}))
+    assert (value["salt"], value["swarm"]["docker"]) == ("3008.2", "28.0.4")
+    shutil.rmtree(worker.data_path)
+    assert whole(worker, jobs.node_status(worker, {}))["free"] is None
+    ui = context_of("fed1-ui")
+    assert whole(ui, jobs.node_status(ui, {}))["free"] is None
+    ui.federation.ui_path.mkdir(parents=True)
+    assert whole(ui, jobs.node_status(ui, {}))["free"] > 0
 
 
 def test_the_preflight_has_the_issues_and_the_place_in_the_swarm(

@@ -163,6 +163,7 @@ def test_the_master_seals_the_token_for_the_pusher_alone(sdk: Docker, context_of
         "id": "id-ms",
         "cluster": "cluster1",
         "error": "",
+        "docker": "28.0.4",
         "sealed": "",
     }
     assert TOKEN not in value["sealed"]

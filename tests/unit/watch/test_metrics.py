@@ -15,7 +15,14 @@ import yaml
 from msgspec import structs
 from prometheus_client.parser import text_string_to_metric_families
 
-from saltext_mip.results import MemberInfo, Observed, PathologyStatus, ServiceInfo, StatusResult
+from saltext_mip.results import (
+    MemberInfo,
+    Observed,
+    PathologyStatus,
+    ServiceInfo,
+    StatusResult,
+    Versions,
+)
 from saltext_mip.watch import metrics
 from saltext_mip.watch.outbox import ChannelRecord
 from tests.unit.watch.values import condition, problem, replaced, status
@@ -26,6 +33,8 @@ ODD = 'a"b\\c\nd<script>'
 
 
 def member(node: str, *, up: bool, enabled: bool = True) -> MemberInfo:
+    """Those that are up have reported their versions and free space."""
+    reported = {"versions": Versions(mip="0.2.1", salt="3008.2", docker="unknown"), "free": 7 << 30}
     return MemberInfo(
         role="worker",
         short="wk1",
@@ -34,6 +43,7 @@ def member(node: str, *, up: bool, enabled: bool = True) -> MemberInfo:
         up=up,
         since=None,
         swarm=None,
+        **(reported if up else {}),
     )
 
 
@@ -96,6 +106,10 @@ def test_it_has_what_was_observed(text: bytes) -> None:
     assert found["mip_condition_since_seconds", "Held"] == 1_773_288_000.0
     nodes = {key[1]: value for key, value in found.items() if key[0] == "mip_node_up"}
     assert nodes == {"fed1-wk-h1": 1.0, "fed1-wk-h2": 0.0}
+    info = {key[1:]: value for key, value in found.items() if key[0] == "mip_node_info"}
+    assert info == {("unknown", "0.2.1", "fed1-wk-h1", "3008.2"): 1.0}  # docker, mip, node, salt
+    free = {key[1]: value for key, value in found.items() if key[0] == "mip_node_free_bytes"}
+    assert free == {"fed1-wk-h1": 7.0 * 2**30}
     services = {key[1]: value for key, value in found.items() if key[0] == "mip_service_serving"}
     assert services == {"a": 1.0, "b": 0.0}
     assert found["mip_datasets", "fed1-wk-h1", ODD] == 2.0

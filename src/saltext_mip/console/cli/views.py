@@ -15,6 +15,7 @@ from saltext_mip.console.screens.refresh import conditions
 from saltext_mip.console.screens.services import services
 from saltext_mip.console.screens.text import Screen, observed
 from saltext_mip.results import MemberInfo, ReportedCondition, StatusResult, value_or
+from saltext_mip.text import size
 
 
 def describe_node(status: StatusResult, node: str) -> Screen:
@@ -55,6 +56,11 @@ def _facts(facts: MemberInfo) -> Iterator[tuple[str, str]]:
     yield "contact", value_or(facts.contact, None) or ""
     yield "data path", value_or(facts.data_path, None) or ""
     yield "Swarm", facts.swarm or "not a member"
+    if versions := value_or(facts.versions, None):
+        named = {"saltext-mip": versions.mip, "Salt": versions.salt, "Docker": versions.docker}
+        yield "versions", ", ".join(f"{name} {version}" for name, version in named.items())
+    if (free := value_or(facts.free, None)) is not None:
+        yield "free space", size(free)
 
 
 def _concerns(condition: ReportedCondition, status: StatusResult, node: str) -> bool:

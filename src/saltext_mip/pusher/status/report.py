@@ -6,6 +6,7 @@ down. A fact that cannot be observed is ``Unknown``, never guessed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from msgspec import UNSET, structs, to_builtins
@@ -32,6 +33,7 @@ from saltext_mip.results import (
     PathologyStatus,
     ReportedCondition,
     StatusResult,
+    Versions,
 )
 from saltext_mip.rules import RULES
 from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
@@ -169,6 +171,8 @@ def _consolidated(pusher: Pusher, snapshot: Snapshot) -> Condition:
     return Condition("Consolidated", "True", "UpToDate", f"generation {generation.number}")
 
 
+VERSION_LENGTH = 40  # characters
+_VERSION = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6}){1,3}(?:[.+~-]?[a-z0-9]{1,12}){0,3}")
 NOTHING = "nothing declared yet: no node has a pathology"
 
 
@@ -340,8 +344,25 @@ def _nodes(pusher: Pusher, snapshot: Snapshot) -> dict[str, MemberInfo]:
         if up is not None and (up != info.up or info.age):  # it could not be recorded
             facts |= {"up": up, "age": 0, "asked": pusher.now().isoformat(timespec="seconds")}
             facts |= {} if up == info.up else {"since": None}
+        if (sent := snapshot.answers.values.get(node_id)) is not None:
+            facts |= {"versions": _versions(snapshot, node_id, sent)}
+            facts |= {} if sent.free is None else {"free": sent.free}
         found[node_id] = MemberInfo(**facts, swarm=swarm)
     return found
+
+
+def _versions(snapshot: Snapshot, node: str, sent: SentStatus) -> Versions:
+    """They become labels of metrics: what is not a version is left out."""
+    return Versions(
+        mip=_version(snapshot.answers.versions.get(node)),
+        salt=_version(sent.salt),
+        docker=_version(sent.swarm.docker),
+    )
+
+
+def _version(text: str | None) -> str:
+    valid = text is not None and len(text) <= VERSION_LENGTH and _VERSION.fullmatch(text)
+    return text if text is not None and valid else "unknown"
 
 
 def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, PathologyStatus]:

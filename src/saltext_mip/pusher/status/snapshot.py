@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from saltext_mip.data.inventory.model import Status
 from saltext_mip.errors import BadAnswer
@@ -21,6 +21,8 @@ from saltext_mip.pusher.reachability import UNCERTAIN
 from saltext_mip.pusher.services import client
 from saltext_mip.pusher.services.client import ServicesView
 from saltext_mip.pusher.status.pusher_state import Recording
+
+Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class SentPathology(Struct, frozen=True):
@@ -48,10 +50,17 @@ class SentData(Struct, frozen=True):
     open: dict[str, list[str]] = field(default_factory=dict)
 
 
+class SentSwarm(Struct, frozen=True):
+    """Of a node's place in the Swarm: the version of its ``docker``."""
+
+    docker: str | None = None
+
+
 class SentStatus(Struct, frozen=True):
     """What one node answers for the status; ``services`` is the master's, decoded by itself.
 
-    ``uptime``: seconds since its minion started; ``None`` of a node of an earlier version.
+    ``uptime``: seconds since its minion started; ``salt``: the version of its Salt; ``free``: bytes
+    at its data path, or at the ui's path, where that is there. ``None`` of an earlier version.
     """
 
     data: SentData | None = None
@@ -60,6 +69,9 @@ class SentStatus(Struct, frozen=True):
     services: Any = None
     services_error: str | None = None
     uptime: float | None = None
+    salt: str | None = None
+    free: Bytes | None = None
+    swarm: SentSwarm = SentSwarm()
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,9 @@ class WithServices(Folders):
                 values[node]["services"] = self.services
         values |= self.forged
         return Answers(
-            values, {node: "it does not answer" for node in targets if node in self.down}
+            values,
+            {node: "it does not answer" for node in targets if node in self.down},
+            versions=self.versions,
         )
 
     def status(self) -> dict[str, Any]:
@@ -852,3 +854,52 @@ def test_after_a_refresh_that_failed_it_is_not_ready(fed: WithServices) -> None:
 
 
 SILENT = {"active": None, "datasets": None, "error": "no Swarm", "unknown": False}
+
+
+def test_a_node_s_versions_and_free_space_are_reported(fed: WithServices) -> None:
+    fed.versions = {HOSTS[0]: "0.2.1"}
+    fed.forged = {
+        HOSTS[0]: {"salt": "3008.0rc1", "free": 5 << 30, "swarm": {"docker": "26.1.5+dfsg1"}}
+    }
+    nodes = fed.status()["nodes"]
+    assert nodes[HOSTS[0]]["versions"] == {
+        "mip": "0.2.1",
+        "salt": "3008.0rc1",
+        "docker": "26.1.5+dfsg1",
+    }
+    assert nodes[HOSTS[0]]["free"] == 5 << 30
+    assert set(nodes[HOSTS[1]]["versions"].values()) == {"unknown"}  # of an earlier version
+    assert "free" not in nodes[HOSTS[1]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "3",
+        "3008.2\n",
+        "1.2<script>",
+        "1.2 O'Hara",
+        "1." + "2" * 10_000,
+        "٣.٤",
+        "v1.2",
+        "\ud800",
+    ],
+)
+def test_what_is_no_version_is_unknown(fed: WithServices, text: str) -> None:
+    fed.forged = {HOSTS[0]: {"salt": text, "swarm": {"docker": text}}}
+    assert set(fed.status()["nodes"][HOSTS[0]]["versions"].values()) == {"unknown"}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"free": -1}, {"free": 1 << 80}, {"free": "1"}, {"salt": 1}, {"swarm": {"docker": []}}],
+)
+def test_an_answer_with_other_types_is_no_answer(fed: WithServices, forged: Any) -> None:
+    fed.forged = {HOSTS[0]: forged}
+    found = fed.status()
+    assert "versions" not in found["nodes"][HOSTS[0]]
+    assert (
+        next(each for each in found["conditions"] if each["type"] == "WorkersReachable")["status"]
+        == "False"
+    )

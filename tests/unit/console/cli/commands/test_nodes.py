@@ -11,6 +11,7 @@ import pytest
 from saltext_mip.console.cli.commands import nodes
 from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.errors import UnknownNode
+from saltext_mip.text import size
 from tests.support.returns import example
 from tests.unit.console.cli.scripted import Scripted, context
 
@@ -76,6 +77,17 @@ def test_a_node_without_problems_is_described_as_such(
 ) -> None:
     assert nodes.describe(context(Scripted(status), ("describe",)), {"node": "ms"}) == 0
     assert capsys.readouterr().out.endswith("No problems.\n")
+
+
+def test_a_description_has_what_the_node_reported(
+    status: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    reported = {"mip": "0.2.1", "salt": "3008.2", "docker": "unknown"}
+    status["nodes"]["fed1-ms"] |= {"versions": reported, "free": 7 << 30}
+    assert nodes.describe(context(Scripted(status), ("describe",)), {"node": "ms"}) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"versions +saltext-mip 0\.2\.1, Salt 3008\.2, Docker unknown\n", out)
+    assert re.search(rf"free space +{re.escape(size(7 << 30))}\n", out)
 
 
 def test_a_program_gets_the_status_without_the_other_nodes(
