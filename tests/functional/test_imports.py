@@ -59,7 +59,17 @@ def test_a_beacon_and_a_job_that_decodes_nothing_do_not_import_msgspec() -> None
     assert "msgspec" not in loaded_with("beacons", "modules", "states")
 
 
-HEAVY = COSTLY | {"jinja2", "jsonschema", "msgpack", "numpy", "requests", "salt", "tornado", "yaml"}
+HEAVY = COSTLY | {
+    "jinja2",
+    "jsonschema",
+    "msgpack",
+    "numpy",
+    "requests",
+    "rich",
+    "salt",
+    "tornado",
+    "yaml",
+}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +81,8 @@ def test_what_is_answered_from_the_state_imports_neither_salt_nor_anything_heavy
     last = results.parse("status", example("status-trouble")[1])
     with observed(tmp_path, last) as (config, _):
         command = [sys.executable, "-X", "importtime", "-m", "saltext_mip.console", *words]
-        env = {**os.environ, "SALT_CONFIG_DIR": str(config)}
+        # as on a terminal, whose colours need no more
+        env = {**os.environ, "SALT_CONFIG_DIR": str(config), "FORCE_COLOR": "1"}
         ran = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     lines = [line.split("|") for line in ran.stderr.splitlines()]
     loaded = {line[-1].strip().partition(".")[0] for line in lines}

@@ -1,7 +1,7 @@
 """Writes results, errors and progress: for a terminal, a pipe, or a program (JSON).
 
-rich writes colours and progress bars at a terminal. It takes longer to import than a screen takes
-to make, so a pipe gets its plain text without it.
+rich writes progress bars at a terminal. It takes longer to import than a screen takes to make, so
+the few colours of a screen are written without it.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ COLOURS: Mapping[Style, str] = {
     "good": "green",
     "plain": "",
 }
+#: The parameters of the terminal's sequence for each word of those.
+SEQUENCES = {"bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,10 @@ class Display:
         self._write([(Part(line, "bad"),) for line in lines], sys.stderr)
 
     def _write(self, lines: Iterable[Line], out: IO[str]) -> None:
-        if not _is_terminal(out):
-            out.writelines("".join(part.text for part in line) + "\n" for line in lines)
-            out.flush()
-            return
-        from rich.text import Text
-
-        console = self._console(out)
+        begins = self._sequences(out)
         for line in lines:
-            parts = ((part.text, COLOURS[part.style]) for part in line)
-            console.print(Text.assemble(*parts), soft_wrap=True)
+            out.write("".join(_coloured(part, begins) for part in line) + "\n")
+        out.flush()
 
     @contextmanager
     def progress(self, what: str, *, bar: bool = True) -> Iterator[Callable[[str], None]]:
@@ -138,6 +134,20 @@ class Display:
             with paused_by(pause):
                 yield update
 
+    def _sequences(self, out: IO[str]) -> Mapping[Style, str]:
+        """What begins each style on that output; without colours only what is bold."""
+        env = os.environ
+        if not _is_terminal(out) or env.get("TERM", "").lower() in ("dumb", "unknown"):
+            return {}
+        known = (
+            SEQUENCES if self.colour and not env.get("NO_COLOR") else {"bold": SEQUENCES["bold"]}
+        )
+        found: dict[Style, str] = {}
+        for style, words in COLOURS.items():
+            if numbers := [known[word] for word in words.split() if word in known]:
+                found[style] = f"\x1b[{';'.join(numbers)}m"
+        return found
+
     def _console(self, out: IO[str]) -> Console:
         """rich knows terminals, pipes and NO_COLOR."""
         from rich.console import Console
@@ -158,10 +168,15 @@ def _changes(write: Callable[[str], None]) -> Callable[[str], None]:
     return update
 
 
+def _coloured(part: Part, begins: Mapping[Style, str]) -> str:
+    return f"{begins[part.style]}{part.text}\x1b[0m" if part.style in begins else part.text
+
+
 def _is_terminal(out: IO[str]) -> bool:
-    """Whether rich may find a terminal there: a pipe can be declared one by these variables."""
-    declared = any(os.environ.get(name) for name in ("FORCE_COLOR", "TTY_COMPATIBLE"))
-    return out.isatty() or declared
+    """Whether a terminal is there, as rich finds it: these variables can declare it of a pipe."""
+    if (declared := os.environ.get("TTY_COMPATIBLE")) in ("0", "1"):
+        return declared == "1"
+    return bool(os.environ.get("FORCE_COLOR")) or out.isatty()
 
 
 @contextmanager

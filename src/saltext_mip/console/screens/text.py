@@ -2,7 +2,7 @@
 
 Everything that is put on a :class:`Screen` may come from a minion, so each text is escaped here, in
 one place, and cannot steer the terminal, forge a line or reorder one. Which colour a style has is
-known where the screen is written: by rich in the command ``mip``, by Salt's theme in its outputter.
+known where the screen is written: in the command ``mip``, and by Salt's theme in its outputter.
 """
 
 from __future__ import annotations

@@ -7,10 +7,12 @@ import json
 import sys
 
 import pytest
+from rich.console import Console
+from rich.text import Text
 
-from saltext_mip.console.cli.terminal import Display, adapted
+from saltext_mip.console.cli.terminal import COLOURS, Display, adapted
 from saltext_mip.console.screens.render import render
-from saltext_mip.console.screens.text import clock, mark, shows_utf8
+from saltext_mip.console.screens.text import Screen, clock, mark, shows_utf8
 from saltext_mip.results import HistoryResult, Requirement, RequirementsResult, to_json
 
 HISTORY = HistoryResult(federation="fed1", generations=[], of=0)
@@ -37,6 +39,45 @@ def test_a_terminal_gets_colours_unless_it_wants_none(monkeypatch: pytest.Monkey
     Display(colour=False).value("history", HISTORY, out=plain)
     assert "\x1b[36m" in coloured.getvalue()
     assert "\x1b[36m" not in plain.getvalue()
+
+
+@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"TERM": "xterm-256color"},
+        {"TERM": "xterm", "NO_COLOR": "1"},
+        {"TERM": "dumb"},
+        {"TERM": "xterm", "FORCE_COLOR": "1"},
+        {"TERM": "dumb", "FORCE_COLOR": "1"},
+        {"TERM": "linux", "TTY_COMPATIBLE": "1"},
+        {"TERM": "linux", "TTY_COMPATIBLE": "0", "FORCE_COLOR": "1"},
+    ],
+    ids=str,
+)
+def test_its_colours_are_those_that_rich_would_write(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], terminal: bool, colour: bool
+) -> None:
+    class Stream(io.StringIO):
+        def isatty(self) -> bool:
+            return terminal
+
+    for name in ("TERM", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    screen = Screen(80)
+    for style in COLOURS:
+        screen.outcome("a line [b]that[/b] is 1 of :smile:", style=style)
+        screen.gap()
+    ours, theirs = Stream(), Stream()
+    Display(colour=colour).show(screen, out=ours)
+    console = Console(file=theirs, no_color=not colour or None, highlight=False, markup=False)
+    for line in screen.lines:
+        parts = ((part.text, COLOURS[part.style]) for part in line)
+        console.print(Text.assemble(*parts), soft_wrap=True)
+    assert ours.getvalue() == theirs.getvalue()
 
 
 def test_progress_in_a_pipe_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
