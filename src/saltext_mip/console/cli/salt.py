@@ -1,15 +1,14 @@
 """Calls Salt: runner functions in this process, execution functions of this node by ``salt-call``.
 
 The runner functions are the one implementation; the command line is another way to call them. Salt
-is imported with the first call only: help, completion and usage errors do not wait for it.
+is imported with the first call only: help, completion, usage errors and what is answered without it
+do not wait for it.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -23,9 +22,9 @@ from saltext_mip.errors import BadAnswer
 from saltext_mip.schemas.decoding import decode
 
 if TYPE_CHECKING:
-    from saltext_mip.bridge.runner_client import RunnerClient
+    import subprocess
 
-LEVELS = (None, logging.INFO, logging.DEBUG)
+    from saltext_mip.bridge.runner_client import RunnerClient
 
 LineHandler = Callable[[str], None]
 
@@ -62,13 +61,15 @@ class Salt:
     ) -> CommandResult:
         """Call a function of the runner ``mip`` (or another, by its whole name)."""
         if self._client is None:
+            import logging
+
             try:
                 from saltext_mip.bridge.runner_client import RunnerClient
             except ModuleNotFoundError as exc:
                 if exc.name and exc.name.partition(".")[0] == "salt":
                     return CommandResult(1, error="Salt is not installed in this environment.")
                 raise
-            level = LEVELS[min(self._verbose, len(LEVELS) - 1)]
+            level = (None, logging.INFO, logging.DEBUG)[min(self._verbose, 2)]
             self._client = RunnerClient(self._config, level=level, log=self._log)
         name = function if "." in function else f"mip.{function}"
         return _typed(name, as_result(*self._client.run(name, arguments, progress)))
@@ -84,6 +85,8 @@ class Salt:
         return result
 
     def _salt_call(self, function: str, arguments: Mapping[str, Any]) -> CommandResult:
+        import subprocess
+
         config = ["-c", self._config] if self._config else []
         level = ("error", "info", "debug")[min(self._verbose, 2)]
         stated = [f"{key}={argument(value)}" for key, value in arguments.items()]

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from saltext_mip.data.cde.model import Cde
-from saltext_mip.federation import Federation
+if TYPE_CHECKING:  # the history of generations needs no CDE
+    from saltext_mip.data.cde.model import Cde
+    from saltext_mip.federation import Federation
 
 #: By pathology and dataset (empty: the pathology itself): the label that the pillar's replaced, and
 #: the pillar's.

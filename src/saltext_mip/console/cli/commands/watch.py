@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import to_builtins
 
-from saltext_mip.console.cli import follow, recorded
+from saltext_mip.console.cli import recorded
 from saltext_mip.console.cli.action import (
     EVENT_LIMIT,
     FORCE,
@@ -65,6 +65,8 @@ def logs(context: Context, given: Arguments) -> int:
     result = context.run("nodes", host_keys=given.get("node", True), **federation)
     if result.error is not None:
         return context.finish("nodes", result)
+    from saltext_mip.console.cli import follow
+
     found: NodesResult = result.value
     for note in value_or(found.notes, []):
         context.display.error(note)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import to_builtins
 
+from saltext_mip.console.cli import follow as follow_logs
 from saltext_mip.console.cli.commands import watch
 from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.console.tmux import server
@@ -60,7 +61,7 @@ def test_followed_logs_go_to_enabled_nodes_only_by_the_names_that_people_use(
         followed.update(logins=logins, roles=roles, **options)
         return 1
 
-    monkeypatch.setattr(watch.follow, "follow", follow)
+    monkeypatch.setattr(follow_logs, "follow", follow)
     assert watch.logs(context(Scripted(nodes), ("logs",)), {"follow": True, "since": "1h"}) == 1
     enabled = {each["short"] for each in nodes["nodes"].values() if each["enabled"]}
     assert set(followed["logins"]) == set(followed["roles"]) == enabled
@@ -73,7 +74,7 @@ def test_logs_of_one_node_are_followed_from_further_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     followed: dict[str, Any] = {}
-    monkeypatch.setattr(watch.follow, "follow", lambda logins, roles, **more: followed.update(more))
+    monkeypatch.setattr(follow_logs, "follow", lambda logins, roles, **more: followed.update(more))
     salt = Scripted(example("nodes")[1])
     watch.logs(context(salt, ("logs",)), {"follow": True, "node": "wk1"})
     assert followed["lines"] == 10_000
@@ -111,7 +112,7 @@ def test_the_session_is_made_here_and_not_attached_where_there_is_no_terminal(
 def test_host_keys_that_are_missing_are_asked_for_before_logs_are_followed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(watch.follow, "follow", lambda *_, **__: 1)
+    monkeypatch.setattr(follow_logs, "follow", lambda *_, **__: 1)
     noted = example("nodes")[1] | {"notes": ["fed1-wk-chuv: no keys"]}
     salt = Scripted(noted, noted)
     watch.logs(context(salt, ("logs",)), {"follow": True})
