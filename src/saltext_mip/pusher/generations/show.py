@@ -121,7 +121,8 @@ class _Then:
     suspended: Decision | None = None
     out: dict[str, UnavailableNode] = field(default_factory=dict)
     disabled: dict[str, UnavailableNode] = field(default_factory=dict)
-    stopped: dict[str, UnavailableNode] = field(default_factory=dict)
+    ended: dict[str, tuple[str, UnavailableNode]] = field(default_factory=dict)
+    """By node, or ``""`` for all: the kind of the event that ended its services, and it."""
 
     @classmethod
     def at(cls, events: Sequence[Event], moment: str) -> _Then:
@@ -145,31 +146,40 @@ class _Then:
             case "enabled":
                 self.disabled.pop(event.about, None)
             case "stopped" | "removed":
-                self._out(self.stopped, event, f"services {event.what}{by}")
+                self._end(event, f"services {event.what}{by}")
             case "drained":
-                self._out(self.stopped, event, f"drained{by}")
-            case "started" | "deployed" | "undrained":
+                self._end(event, f"drained{by}")
+            case "started" | "undrained":
                 self._running(event.about)
+            case "deployed":  # what is stopped or drained remains so
+                self._keep("stopped", "drained")
             case "suspended" | "rolledback":
                 self.suspended = who
             case "resumed":
                 self.suspended = None
 
     def _out(self, kind: dict[str, UnavailableNode], event: Event, why: str) -> None:
-        message = f": {event.message}" if event.message else ""
-        kind[event.about] = UnavailableNode(
-            node=event.about, reason=f"{why}{message}", since=event.when
-        )
+        kind[event.about] = _unavailable(event, why)
+
+    def _end(self, event: Event, why: str) -> None:
+        """A worker that is drained remains so when all services are stopped."""
+        if not event.about:
+            self._keep(*(("drained",) if event.what == "stopped" else ()))
+        self.ended[event.about] = event.what, _unavailable(event, why)
 
     def _running(self, about: str) -> None:
-        if about in self.stopped:
-            del self.stopped[about]
-        elif not about:
-            self.stopped.clear()
+        """A drained node remains so when all services are started."""
+        if about:
+            self.ended.pop(about, None)
+        else:
+            self._keep("drained")
+
+    def _keep(self, *kinds: str) -> None:
+        self.ended = {about: each for about, each in self.ended.items() if each[0] in kinds}
 
     def why(self, node: str) -> str | None:
         """Why a node was not available then."""
-        for kind in (self.disabled, self.out, self.stopped):
+        for kind in (self.disabled, self.out, self._without_services()):
             for about in (node, ""):
                 if about in kind:
                     return f"{kind[about].reason}, since {when(kind[about].since)}"
@@ -178,8 +188,17 @@ class _Then:
     def nodes(self, pusher: Pusher) -> Iterator[UnavailableNode]:
         """The nodes that were out, in the pillar's order; others after them."""
         order = {node: nth for nth, node in enumerate(pusher.federation.ids)}
-        found = [*self.disabled.values(), *self.out.values(), *self.stopped.values()]
+        ended = self._without_services()
+        found = [*self.disabled.values(), *self.out.values(), *ended.values()]
         yield from sorted(found, key=lambda each: order.get(each.node, len(order)))
+
+    def _without_services(self) -> dict[str, UnavailableNode]:
+        return {about: each for about, (_, each) in self.ended.items()}
+
+
+def _unavailable(event: Event, why: str) -> UnavailableNode:
+    message = f": {event.message}" if event.message else ""
+    return UnavailableNode(node=event.about, reason=f"{why}{message}", since=event.when)
 
 
 def _datasets(generation: Generation, then: _Then | None) -> Iterator[ShownDataset]:

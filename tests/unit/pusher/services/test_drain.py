@@ -153,3 +153,38 @@ def test_show_tells_of_it(fed: Services) -> None:
     (out,) = then["unavailable"]
     assert out["node"] == NODE
     assert out["reason"].startswith("drained by operator: until 2027-01-01 14:00 UTC")
+
+
+@pytest.mark.parametrize("how", ["deploy", "start", "stop"])
+def test_show_tells_of_it_until_it_ends(fed: Services, how: str) -> None:
+    def unavailable() -> dict[str, str]:
+        later = replace(fed.pusher, now=lambda: NOON + timedelta(days=1))
+        then = to_builtins(show(later, at="1h"))
+        return {each["node"]: each["reason"] for each in then["unavailable"]}
+
+    run(at(fed))
+    lifecycle.stop(at(fed), node="h2")
+    match how:
+        case "deploy":
+            deploy(at(fed), node=None, dry_run=False, timeout=300)
+            assert unavailable()["fed1-wk-h2"] == "services stopped by operator"
+        case "start":
+            lifecycle.start(at(fed))
+            assert "fed1-wk-h2" not in unavailable()
+        case "stop":
+            lifecycle.stop(at(fed))
+            assert unavailable()[""] == "services stopped by operator"
+            lifecycle.start(at(fed))
+    assert unavailable()[NODE] == "drained by operator: until mip.undrain"
+    lifecycle.start(at(fed), node="h1")
+    assert NODE not in unavailable()
+
+
+def test_show_tells_of_removed_services_until_they_are_deployed(fed: Services) -> None:
+    later = replace(fed.pusher, now=lambda: NOON + timedelta(days=1))
+    run(at(fed))
+    lifecycle.remove(at(fed))
+    (out,) = to_builtins(show(later, at="1h"))["unavailable"]
+    assert (out["node"], out["reason"]) == ("", "services removed by operator")
+    deploy(at(fed), node=None, dry_run=False, timeout=300)
+    assert to_builtins(show(later, at="1h"))["unavailable"] == []
