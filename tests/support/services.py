@@ -131,6 +131,11 @@ class Services(Folders):
         last = super().pusher.store.last()
         node = self.desired[name].node
         loaded = {} if last is None else last.pathologies
+        before = self.tasks.get(name)
+        if before is not None and node in super().pusher.store.disabled():
+            # its database is as it was, and its engine announces what is in it
+            self.tasks[name] = Task(f"task {self._started}", self.slow, before.loaded)
+            return
         self.tasks[name] = Task(
             f"task {self._started}",
             self.slow,

@@ -9,6 +9,7 @@ from msgspec import UNSET, structs
 from saltext_mip.federation import Federation
 from saltext_mip.generations.generation import Generation
 from saltext_mip.problems import Problem
+from saltext_mip.pusher.context import Pusher
 from saltext_mip.results import (
     CompileResult,
     DatabaseResult,
@@ -26,6 +27,13 @@ STOPPED = "its services are stopped"
 DRAINED = "its node is "
 DECIDED = (STOPPED, DRAINED)  # how a reason begins that is an operator's decision
 NOT_SERVED = "the engine does not serve it"
+
+
+def disabled_hosts(pusher: Pusher) -> set[str]:
+    """The hostnames of the nodes that an operator disabled: what their engines serve
+    does not count."""
+    disabled = pusher.store.disabled()
+    return {node.hostname for node in pusher.federation.nodes if node.id in disabled}
 
 
 def listed_datasets(

@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from saltext_mip.problems import Problem
 from saltext_mip.pusher.context import Pusher
+from saltext_mip.pusher.services.availability import disabled_hosts
 from saltext_mip.pusher.services.client import ServiceState, ServicesView
 from saltext_mip.results import Absent, DeployedNode, ServiceInfo, ServicesResult
 from saltext_mip.swarm.engines.interface import differences, expected
@@ -30,7 +31,8 @@ def services_result(
     generation = pusher.store.last()
     notes: Absent[list[str]] = UNSET
     if now.swarm and now.served.datasets is not None and generation is not None:
-        wrong = differences(expected(pusher.federation, generation), now.served)
+        wanted = expected(pusher.federation, generation)
+        wrong = differences(wanted, now.served, apart_from=disabled_hosts(pusher))
         if wrong and not waiting and not now.overrides:
             notes = [f"{text}: salt-run mip.refresh" for text in wrong[:5]]
     not_serving = [

@@ -221,21 +221,33 @@ def _deployed(pusher: Pusher) -> ServicesView | None:
 
 
 def remember(pusher: Pusher, generation: Generation, *, absent: Collection[str] = ()) -> None:
-    """The engines have started with what that generation has; not those that are absent."""
+    """The engines have started with what that generation has; not those that are absent.
+
+    Of a disabled node, what the generation does not list was removed from the keystore.
+    """
     after = _sources(pusher, generation)
     before = _seen(pusher)
-    if before is not None:
-        kept = {node: below for node, below in before.datasets.items() if node in absent}
-        rest = {node: below for node, below in after.datasets.items() if node not in absent}
-        after = replace(after, datasets={**rest, **kept})
-    write_state(pusher.state / SERVED, after.value())
+    seen = {} if before is None else before.datasets
+    kept = {node: below for node, below in seen.items() if node in absent}
+    for node in pusher.store.disabled():
+        listed = after.datasets.get(node, {})
+        kept[node] = {name: of for name, of in seen.get(node, {}).items() if name in listed}
+    rest = {
+        node: below
+        for node, below in after.datasets.items()
+        if before is None or node not in absent
+    }
+    write_state(pusher.state / SERVED, replace(after, datasets={**rest, **kept}).value())
 
 
 def _items(
     pusher: Pusher, generation: Generation, absent: Collection[str]
 ) -> tuple[RestartItem, ...]:
+    """What restarts for that generation. Absent and disabled nodes are left as they are: their
+    databases do not follow it."""
     items = restarts(ENGINE, pusher.federation, _seen(pusher), _sources(pusher, generation))
-    return tuple(item for item in items if item.node not in absent)
+    out = {*absent, *pusher.store.disabled()}
+    return tuple(item for item in items if item.node not in out)
 
 
 def _seen(pusher: Pusher) -> Sources | None:

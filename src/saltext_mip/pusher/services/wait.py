@@ -14,6 +14,7 @@ from dataclasses import replace
 from saltext_mip.errors import MipError, NodesMissing
 from saltext_mip.pusher.context import Pusher, Waiting
 from saltext_mip.pusher.services import client
+from saltext_mip.pusher.services.availability import disabled_hosts
 from saltext_mip.pusher.services.client import ServiceState, ServicesView, condition_reason
 from saltext_mip.swarm.components import KEYSTORE, MASTER, WORKER
 from saltext_mip.swarm.engines.interface import NO_DATASETS, Datasets, Served, differences
@@ -198,23 +199,27 @@ def wait_served(
 
     Returns the differences left at the end of ``timeout``, and what is proven. ``again`` is called
     every :data:`RETRY_INTERVAL` while it waits. Nodes that are ``absent`` and down in the Swarm too
-    are not waited for: what they served comes back with them. ``unlisted`` datasets may be served.
+    are not waited for: what they served comes back with them. Nor are disabled nodes, whose engines
+    may serve what they have. ``unlisted`` datasets may be served.
     ``first`` is an earlier view, where nothing restarted since.
     """
     hosts = {node.id: node.hostname for node in pusher.federation.nodes if node.id in absent}
+    disabled = disabled_hosts(pusher)
     deadline = time.monotonic() + timeout
     observer = Observer(pusher, deadline)
     next_retry = time.monotonic() + RETRY_INTERVAL
     report = _Report(pusher)
-    if first is not None and differences(wanted, first.served, unlisted=unlisted):
+    if first is not None and differences(
+        wanted, first.served, apart_from=disabled, unlisted=unlisted
+    ):
         first = None
     steady = Steady(first)
     while True:
         view = observer.observe()
         served = view.served
-        down = {host for node, host in hosts.items() if view.down(node)}
-        now = differences(wanted, served, apart_from=down, unlisted=unlisted)
-        waiting = {} if now else steady.lacking(view, _engines(pusher, view, wanted, down))
+        out = disabled | {host for node, host in hosts.items() if view.down(node)}
+        now = differences(wanted, served, apart_from=out, unlisted=unlisted)
+        waiting = {} if now else steady.lacking(view, _engines(pusher, view, wanted, out))
         if _to_confirm(waiting):
             time.sleep(POLL_INTERVAL)
             continue

@@ -23,6 +23,7 @@ from saltext_mip.pusher.answers import reason_of, sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.reachability import UNCERTAIN, Reason
 from saltext_mip.pusher.services import deploy_failures
+from saltext_mip.pusher.services.availability import disabled_hosts
 from saltext_mip.pusher.status import labels, notify
 from saltext_mip.pusher.status import services as status_services
 from saltext_mip.pusher.status.pusher_state import Recording, pusher_conditions
@@ -37,7 +38,7 @@ from saltext_mip.results import (
 )
 from saltext_mip.rules import RULES
 from saltext_mip.storage.state import CONDITIONS, StateBroken, read_state, write_state
-from saltext_mip.swarm.engines.interface import expected
+from saltext_mip.swarm.engines.interface import expected, without
 from saltext_mip.text import first_of
 from saltext_mip.watch import observation
 
@@ -372,11 +373,12 @@ def _pathologies(pusher: Pusher, snapshot: Snapshot) -> dict[str, PathologyStatu
     names = set(generation.pathologies if generation else ())
     databases = {node.id: sent.databases for node, sent in snapshot.answered() if node.role != "ui"}
     names |= {name for of in databases.values() for name in of}
-    wanted = expected(pusher.federation, generation)
+    disabled = disabled_hosts(pusher)
+    wanted = without(expected(pusher.federation, generation), disabled)
     for name in sorted(names):
         served = None
         if snapshot.services is not None and snapshot.services.served.datasets is not None:
-            have = snapshot.services.served.datasets.get(name, {})
+            have = without(snapshot.services.served.datasets, disabled).get(name, {})
             served = bool(generation) and have == wanted.get(name, {})
         datasets = generation.pathologies.get(name, {}) if generation else {}
         found[sanitize(name)] = PathologyStatus(

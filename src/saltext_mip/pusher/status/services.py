@@ -12,6 +12,7 @@ from saltext_mip.generations.generation import Generation
 from saltext_mip.pusher.answers import sanitize
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.services import client, deploy_failures
+from saltext_mip.pusher.services.availability import disabled_hosts
 from saltext_mip.pusher.services.client import ServiceOverride, ServicesView
 from saltext_mip.pusher.services.drain import why_drained
 from saltext_mip.pusher.services.result import service_info
@@ -136,10 +137,11 @@ def _reason_down(snapshot: Snapshot, services: ServicesView, down: Mapping[str, 
 
 
 def _not_served(pusher: Pusher, snapshot: Snapshot, services: ServicesView) -> tuple[str, ...]:
-    """What is not served as consolidated, apart from nodes that an operator stopped."""
+    """What is not served as consolidated, apart from nodes that an operator stopped or disabled."""
     if snapshot.generation is None:
         return ()
     off = {node.hostname for node in pusher.federation.nodes if node.id in services.overrides}
+    off |= disabled_hosts(pusher)
     wanted = expected(pusher.federation, snapshot.generation)
     unlisted = _unlisted(snapshot, snapshot.generation, services.served.datasets or {})
     return differences(wanted, services.served, apart_from=off, unlisted=unlisted)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from saltext_mip.errors import NodesFailed
 from saltext_mip.pusher.services import lifecycle, rollout
 from saltext_mip.pusher.survey import Options
+from tests.support import commands
 from tests.support.commands import consolidate
 from tests.support.services import Services
 from tests.unit.pusher.conftest import rows
@@ -67,6 +69,24 @@ def test_a_worker_that_an_operator_stopped_stays_stopped(fed: Services) -> None:
     serve(fed)
     assert ENGINE not in fed.running()
     assert fed.overrides["fed1-wk-h1"]["word"] == "stopped"
+
+
+def test_a_disabled_worker_leaves_the_listing_and_its_engine_keeps_running(fed: Services) -> None:
+    commands.disable(fed.pusher, "wk1", "it moves", dry_run=False)
+    consolidate(fed.pusher, Options())
+    planned = rollout.planned(fed.pusher, fed.pusher.store.last())
+    done, replaced = serve(fed)
+    assert "edsd" in fed.serving["datasets"]["dementia"]
+    assert (done.proven, done.differences, replaced) == (True, (), set())
+    key = "data/fed1-wk-h1/dementia"
+    assert fed.deleted_keys == [key]
+    assert [item.thing for item in done.restarted] == [item.thing for item in planned] == [key]
+    assert serve(fed)[0].restarted == ()
+    assert lifecycle.start(fed.pusher).notes is UNSET
+    commands.enable(fed.pusher, "wk1", dry_run=False)
+    consolidate(fed.pusher, Options())
+    done, replaced = serve(fed)
+    assert (done.proven, replaced) == (True, {ENGINE})
 
 
 def test_where_the_master_is_stopped_it_is_not_known_what_is_served(fed: Services) -> None:

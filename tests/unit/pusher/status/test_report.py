@@ -457,6 +457,17 @@ def test_only_a_node_that_was_observed_is_without_problems(fed: WithServices) ->
     assert "No problems" not in described(fed.status(), HOSTS[0])
 
 
+def test_what_the_engine_of_a_disabled_node_serves_is_no_difference(fed: WithServices) -> None:
+    disable(fed.pusher, "wk2", None, dry_run=False)
+    consolidate(fed.pusher, Options())
+    compile_federation(fed.pusher)
+    value = fed.status()
+    assert HOSTS[1] in str(fed.services["served"]["datasets"])
+    assert value["pathologies"]["dementia"]["datasets"].keys() == {"edsd"}
+    assert value["pathologies"]["dementia"]["served"] is True
+    assert wrong(value) == {}
+
+
 def test_a_master_that_is_disabled_or_has_no_docker_is_not_one_that_does_not_respond(
     fed: WithServices,
 ) -> None:
