@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import salt.version
 from aiosmtpd.controller import Controller
 
+import saltext_mip
 from tests.support import salthost
 from tests.support.following import Following
 from tests.support.local import PUSHER, LocalFederation
@@ -98,7 +100,12 @@ def test_it_observes_again_and_again_without_the_lock(watched: Following) -> Non
     first = observed(watched)["observed"]
     assert first["at"] < first["next"]
     until(lambda: observed(watched)["observed"]["at"] > first["next"])
-    assert observed(watched)["nodes"].keys() == set(watched.fed.nodes())
+    nodes = observed(watched)["nodes"]
+    assert nodes.keys() == set(watched.fed.nodes())
+    for node in ("fed1-ms", WORKER):
+        assert nodes[node]["versions"]["salt"] == salt.version.__version__
+        assert nodes[node]["versions"]["mip"] == saltext_mip.__version__
+        assert nodes[node]["free"] > 0
     # what runs now, and late answers, are removed by later observations
     there = own_jobs(watched)
     until(lambda: not there & own_jobs(watched))
