@@ -82,9 +82,9 @@ def take_in(state: Path, status: StatusResult, now: float, settings: WatchSettin
     the same numbers.
     """
     memory = load_memory(state)
-    for unrecorded in pending(state):
-        if unrecorded.number >= memory.next:
-            remove_state(_path(state, unrecorded))
+    for waiting in pending(state) if (state / NOTICES).exists() else ():
+        if waiting.number >= memory.next:  # of an observation that was interrupted
+            remove_state(_path(state, waiting))
     after, items = decide(memory, status.conditions, now, settings)
     made: list[Notice] = []
     for channel in settings.channels:

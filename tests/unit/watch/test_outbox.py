@@ -120,6 +120,13 @@ def test_interrupted_before_the_numbers_are_recorded_the_same_numbers_are_writte
     assert [each.number for each in outbox.pending(tmp_path)] == [1, 2]
 
 
+def test_what_waits_is_kept_where_what_was_notified_is_gone(tmp_path: Path) -> None:
+    outbox.take_in(tmp_path, HELD, NOW, SETTINGS)
+    (tmp_path / NOTICES).unlink()
+    assert outbox.take_in(tmp_path, status(), NOW + 60, SETTINGS) == []
+    assert [each.channel for each in outbox.pending(tmp_path)] == ["oncall", "chat"]
+
+
 def test_a_clock_that_is_set_back_stops_nothing(tmp_path: Path) -> None:
     outbox.take_in(tmp_path, HELD, NOW, SETTINGS)
     outbox.deliver(tmp_path, "chat", never, lambda: NOW + 30 * 86400)
