@@ -43,10 +43,11 @@ def _root(config: Path) -> Path:
 
 def is_certain(config: Path) -> bool:
     """Whether Salt finds the state in the same place, as far as its configuration tells."""
-    if "SALT_MASTER_CONFIG" in os.environ or not (config / "master").is_file():
+    if "SALT_MASTER_CONFIG" in os.environ:
         return False
     try:
-        return not any(map(_OTHERWISE.search, _texts(config)))
+        found = (config / "master").is_file()
+        return found and not any(map(_OTHERWISE.search, _texts(config)))
     except OSError:
         return False
 

@@ -61,3 +61,18 @@ def test_another_file_or_none_is_not_certain(config: Path, monkeypatch: pytest.M
     write(config, "user: root\n")
     monkeypatch.setenv("SALT_MASTER_CONFIG", "/somewhere/else")
     assert not is_certain(config)
+
+
+def test_a_configuration_that_may_not_be_read_is_not_certain(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(config, "user: root\n")
+    assert is_certain(config)
+
+    def refused(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    for name in ("read_text", "is_file"):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, name, refused)
+            assert not is_certain(config)
