@@ -1,6 +1,6 @@
 """The manual as a site: ``make site`` builds it with Sphinx, MyST and furo; warnings are errors.
 
-The build reads this folder only. It needs no network: diagrams are drawn by the reader's browser.
+The build reads this folder only. Neither it nor its reader needs a network.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ except metadata.PackageNotFoundError:  # built from the folder alone
     release = ""
 html_title = f"saltext-mip {release}".rstrip()
 
-extensions = ["myst_parser", "sphinxcontrib.mermaid"]
-myst_fence_as_directive = ["mermaid"]
+extensions = ["myst_parser"]
 myst_heading_anchors = 4
-mermaid_output_format = "raw"
 nitpicky = True
 
 html_theme = "furo"

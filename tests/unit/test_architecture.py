@@ -24,8 +24,8 @@ def layers() -> list[list[str]]:
 
 
 def test_the_diagram_has_the_layers_of_the_contract() -> None:
-    diagram = PAGE.partition("```mermaid")[2].partition("```")[0]
-    assert [text.split(", ") for text in re.findall(r'\["(.*?)"\]', diagram)] == layers()
+    diagram = PAGE.partition("```text\n")[2].partition("\n```")[0]
+    assert [text.split(", ") for text in diagram.split("\n  │\n")] == layers()
 
 
 def test_each_package_has_a_row_in_the_order_of_the_layers() -> None:

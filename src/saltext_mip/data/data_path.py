@@ -121,6 +121,13 @@ def named(path: Path) -> File:
     return opened(path.parent) / path.name
 
 
+def one_file(name: str) -> Listing:
+    """That file, also one that a consolidation would not read: a problem tells why."""
+    advice = why_ignored(name)
+    ignored = Problem("IgnoredFile", file=shown(name), about=shown(advice)) if advice else None
+    return Listing((name,), problems=(ignored,) if ignored else ())
+
+
 def system_folders(data_path: AnyFolder) -> tuple[str, ...]:
     """Folders that are no pathology's, and that an engine reads as if they were."""
     with beneath.folder(data_path).scan() as entries:

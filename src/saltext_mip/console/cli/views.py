@@ -115,9 +115,9 @@ def only_problems(status: StatusResult, at: str) -> Screen:
         screen.outcome(text, style="bad" if bad else "warn")
         if each.hint:
             screen.text(each.hint, indent=2, hang=3, first="-> ")
-    problems = [problem for problem in status.problems if problem.severity != "note"]
-    problem_list(screen, problems, federation=status.federation)
-    if not unhealthy and not problems:
+    # the notes tell of which refused files the previous version is in use
+    problem_list(screen, status.problems, federation=status.federation, notes=False)
+    if not unhealthy and all(each.severity == "note" for each in status.problems):
         screen.outcome("No problems.", style="good")
     return screen
 

@@ -26,17 +26,23 @@ def problem_list(
     *,
     federation: str,
     in_use: Collection[Place] = (),
+    notes: bool = True,
 ) -> None:
     """All ``problems`` places; places with the same fault together.
 
     Of a file that is refused each line tells whether it is left out, or its previous version is in
-    use: no note repeats that. ``in_use``: further files whose previous version is.
+    use: no note repeats that. ``in_use``: further files whose previous version is. Without
+    ``notes`` only errors and warnings are listed.
     """
     kept = dict.fromkeys(in_use, "") | {
         _file(each): each.about or "" for each in problems if each.rule == KEPT
     }
     refused = {_file(each) for each in problems if _is_refused(each)}
-    problems = [each for each in problems if each.rule != KEPT or _file(each) not in refused]
+    problems = [
+        each
+        for each in problems
+        if (each.rule != KEPT or _file(each) not in refused) and (notes or each.severity != "note")
+    ]
     if not problems:
         return
     screen.gap()

@@ -82,7 +82,7 @@ def check(target: Path, cde: Path | None = None, *, subjectcode: bool = False) -
         folder = data_path.opened(where)
     except OSError as error:
         raise DataError(f"{shown(str(where))} cannot be opened: {os_message(error)}") from error
-    listing = data_path.Listing((name,)) if name else data_path.csv_files(folder)
+    listing = data_path.one_file(name) if name else data_path.csv_files(folder)
     found = [Finding(problem) for problem in listing.problems]
     parsed, used, of_cde = _cde(folder, cde, subjectcode=subjectcode)
     found += of_cde
@@ -144,8 +144,8 @@ def _cde(
         if cde is None and not (folder / CDE_FILE).exists():
             advice = (
                 f"There is no {CDE_FILE} in {shown(str(folder))}: only the form of the files was "
-                "checked. Name the CDE of the pathology: cde=/data/<federation>/<pathology>/"
-                f"{CDE_FILE}."
+                "checked. Name the CDE of the pathology: --cde /data/<federation>/<pathology>/"
+                f"{CDE_FILE} (with salt-call: cde=…)."
             )
             return None, None, [Finding(Problem("NotChecked"), advice=advice)]
         pathology = path.resolve().parent.name

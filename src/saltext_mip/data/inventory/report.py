@@ -201,8 +201,9 @@ def _problem_lines(problem: Entry) -> Iterator[Line]:
         where.append(f"and {rest} more" if lines else f"{problem.count} in all")
     if where:
         yield 2, " ".join([", ".join(where[:2]), *where[2:]])
+    placed = lines or problem.column is None  # of a column as a whole no line is known
     for line, value in problem.examples:
-        yield 2, f"line {line}: {shown(value)}"
+        yield 2, f"line {line}: {shown(value)}" if placed else f"value: {shown(value)}"
     yield 2, f"-> {problem.what_to_do}"
 
 

@@ -56,6 +56,20 @@ def test_the_report_and_the_check_say_the_same_of_each_file(tmp_path, folder):
     assert "line 2: seventy" in text.split("\nragged.csv\n")[1].split("\nrefused.csv\n")[0]
 
 
+def test_one_file_whose_name_keeps_it_from_being_read_is_a_warning(folder):
+    """Else it would be accepted here, and never be read where it is copied to."""
+    (folder / "good.csv.txt").write_text(FILES["good.csv"])
+    text = str(render("check", queries.check(folder / "good.csv.txt", None, values=True)))
+    assert "accepted, with warnings: 2 rows, dataset edsd (2)" in text
+    assert "rename it to 'good.csv'" in " ".join(text.split())
+
+
+def test_a_code_of_which_no_line_is_known_has_none(folder):
+    (folder / "total.csv").write_text("dataset,age\nedsd,61\nedsd,62\nTotal,100\n")
+    text = str(render("check", queries.check(folder / "total.csv", None, values=True)))
+    assert "column dataset\n    value: Total\n" in text
+
+
 def test_one_file_is_checked_where_it_is(tmp_path, folder):
     file = tmp_path / "export.csv"
     file.write_text(FILES["warned.csv"])

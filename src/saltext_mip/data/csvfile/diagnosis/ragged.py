@@ -78,8 +78,10 @@ def _all_off(fields: int, columns: int, sample: Sequence[Sequence[str]]) -> tupl
         )
     elif fields > columns:
         what = (
-            "a column name is missing in the header. Find the column that has none and insert its "
-            "name in its place; do not add a name at the end unless it is the last column."
+            "a column name is missing in the header, or every row has a comma inside a value. "
+            "A decimal comma (2,9)? Write a point. Another comma? Put the value in quotes. Else "
+            "find the column that has no name and insert its name in its place; at the end only "
+            "if it is the last column."
         )
     elif fields == 1 and sample and any(separator in sample[0][0] for separator in ";\t|"):
         what = (

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from saltext_mip.console.cli.commands import services
 from saltext_mip.console.cli.salt import CommandResult
 from saltext_mip.errors import MipError, Misuse, UnknownNode
+from saltext_mip.problems import Problem
+from saltext_mip.results import ReportedProblem
 from tests.support.returns import example
 from tests.unit.console.cli.commands.conditions import with_condition
 from tests.unit.console.cli.scripted import Scripted, context
@@ -32,6 +35,23 @@ def test_a_pipe_gets_a_watched_status_once_for_each_change(
     assert out.count("federation fed1") == 2
     assert out.count("Suspended: Why. Because.") == 1
     assert salt.calls == [("status", {"federation": "fed1"})] * 4
+
+
+def test_the_problems_of_a_status_name_the_files_whose_previous_version_is_in_use(
+    status: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    edsd, ppmi = (
+        Problem("TooManyFields", "fed1-wk-h2", "dementia", name, line=4)
+        for name in ("edsd.csv", "ppmi.csv")
+    )
+    kept = Problem("KeptAsItWas", "fed1-wk-h2", "dementia", "edsd.csv", about="since Monday")
+    problems = [to_builtins(ReportedProblem.of(each)) for each in (edsd, ppmi, kept)]
+    salt = Scripted({**status, "problems": problems})
+    services.status(context(salt), {"only_problems": True})
+    out = capsys.readouterr().out
+    assert "dementia/edsd.csv, line 4; previous version in use since Monday\n" in out
+    assert "dementia/ppmi.csv, line 4; left out\n" in out
+    assert "KeptAsItWas" not in out
 
 
 def test_a_program_gets_a_watched_status_as_a_document_a_line_also_of_an_error(

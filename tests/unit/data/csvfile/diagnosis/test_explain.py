@@ -132,6 +132,14 @@ def test_rows_that_all_are_off_by_the_same_number_are_one_problem(found):
     assert (rule, about) == ("RowsUnlikeHeader", "every row has 5 fields, the header 4")
 
 
+def test_a_decimal_comma_in_every_row_is_told_as_one(found):
+    """A reader who inserts the name of a column instead moves every later value."""
+    content = "dataset,age,volume\nedsd,61,1,5\nedsd,72,2,25\n"
+    ((rule, about, advice),) = found(content)
+    assert (rule, about) == ("RowsUnlikeHeader", "every row has 4 fields, the header 3")
+    assert "A decimal comma (2,9)? Write a point." in advice
+
+
 def test_rows_of_data_never_are_dataset_codes(found):
     many = "".join(f"patient {at}\n" for at in range(30))
     assert [rule for rule, *_ in found("dataset\n" + many)] == ["DatasetNotNames"]
