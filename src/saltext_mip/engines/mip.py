@@ -37,10 +37,13 @@ from saltext_mip.controller.requests import Declared, Requests
 from saltext_mip.errors import MipError
 from saltext_mip.generations.store import Store
 from saltext_mip.pusher import control, refresh, roles
+from saltext_mip.pusher.generations import history
 from saltext_mip.pusher.services import drain
 from saltext_mip.storage.lock import release_in_fork
 from saltext_mip.watch import channels, metrics, observation, outbox
 from saltext_mip.watch.observer import Observer
+from saltext_mip.watch.page import source
+from saltext_mip.watch.page.settings import PageSettings
 from saltext_mip.watch.settings import WatchSettings
 
 __virtualname__ = "mip"
@@ -263,6 +266,7 @@ def _observe(federation, failing, outcomes):
                 quiet.state, found, at=at, seconds=seconds, every=settings.every
             )
             _write_metrics(settings, quiet.state, status, outcomes)
+            _write_page(federation, quiet, status, outcomes)
             if settings.channels:
                 outbox.take_in(quiet.state, status, time.time(), settings)
             for change in changes:
@@ -288,3 +292,20 @@ def _write_metrics(settings, state, status, outcomes):
         metrics.write(settings.metrics, state, status, names, outcomes)
     except OSError as exc:
         log.warning("mip: the metrics of %s: %s", status.federation, os_error_text(exc))
+
+
+def _write_page(federation, pusher, status, outcomes):
+    """What the page shows beside the observation, where it is declared; as above."""
+    if PageSettings.of(federation) is None:
+        return
+    names = federation.settings.get("notify", {})
+    records = {name: outbox.record_of(pusher.state, name) for name in names}
+    try:
+        source.write(
+            pusher.state,
+            status,
+            lambda most: history.recent(pusher, most),
+            metrics.text(status, records, outcomes),
+        )
+    except OSError as exc:
+        log.warning("mip: the files of the page of %s: %s", status.federation, os_error_text(exc))

@@ -34,6 +34,8 @@ from saltext_mip.results.controller import (
     EventsResult,
     LastRefresh,
     NotifyResult,
+    PageLink,
+    PageResult,
     RefreshResult,
     RefusedItem,
     SetupResult,
@@ -167,6 +169,8 @@ __all__ = [
     "NotifyResult",
     "Observed",
     "Override",
+    "PageLink",
+    "PageResult",
     "PathologyResult",
     "PathologyStatus",
     "Planned",
@@ -247,6 +251,7 @@ COMMANDS: Mapping[str, Any] = {
     "logs": LogsResult,
     "events": EventsResult,
     "notify": NotifyResult,
+    "page": PageResult,
 }
 
 #: The type of what ``mip`` itself, or an execution function of a node, has a screen for.

@@ -254,6 +254,26 @@ class NotifyResult(Result, kw_only=True, frozen=True):
     notes: Absent[list[str]] = UNSET
 
 
+class PageLink(Facts, kw_only=True, frozen=True):
+    """A signed link to one node's part of the status page."""
+
+    node: str
+    url: str
+    until: Moment
+
+
+class PageResult(Result, kw_only=True, frozen=True):
+    """What ``mip.page`` returns."""
+
+    federation: str
+    url: Annotated[str, Meta(description="the federation's page, for the browser")]
+    tunnel: Annotated[
+        Absent[str],
+        Meta(description="the ssh command to type on your machine first; absent: none is needed"),
+    ] = UNSET
+    link: Absent[PageLink] = UNSET
+
+
 class EventsResult(Result, kw_only=True, frozen=True):
     """What ``mip.events`` returns: recent events, the oldest first."""
 

@@ -207,8 +207,14 @@ def setup(dry_run=False):
         salt-run mip.setup
     """
     readable = not any(pillar_file_problems(__opts__))
-    federations = tuple(declared(__opts__)) if readable else None
-    items = pusher_setup.plan(pusher_setup.inspect_master(__opts__, federations))
+    found = declared(__opts__) if readable else None
+    items = pusher_setup.plan(
+        pusher_setup.inspect_master(
+            __opts__,
+            None if found is None else tuple(found),
+            has_page=any("page" in each.settings for each in (found or {}).values()),
+        )
+    )
     applied = (
         pusher_setup.Applied()
         if dry_run

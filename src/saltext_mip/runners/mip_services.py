@@ -16,6 +16,7 @@ from saltext_mip.pusher import logs as pusher_logs
 from saltext_mip.pusher.nodes import list_nodes
 from saltext_mip.pusher.services import deploy as services_deploy
 from saltext_mip.pusher.services import lifecycle
+from saltext_mip.pusher.status import page as pusher_page
 from saltext_mip.pusher.status import report
 
 __virtualname__ = "mip"
@@ -215,6 +216,39 @@ def status(federation=None, check=False, timeout=120):
     """
     with open_pusher(__opts__, federation) as pusher:
         return report.status(pusher, check=check, timeout=timeout)
+
+
+@command
+def page(federation=None, node=None, duration="30d"):
+    """
+    How to reach the status page, or with ``node`` a signed link to that node's part of it.
+
+    A link shows the node's problems, datasets and services, and nothing of the others. The file
+    ``watch/page.key`` of the federation's state signs links: removing it ends all of them.
+
+    federation
+        The federation's name. Its pillar declares ``page``.
+
+    node
+        A node: its minion id, short name, hospital or address.
+
+    duration
+        With ``node``: how long the link is valid, such as ``12h`` or ``30d``.
+
+    Returns ``url`` (of the page, for the browser), ``tunnel`` (the ssh command to type on your
+    machine first; absent where none is needed) and with ``node`` the ``link`` ``{"node", "url",
+    "until"}``. An error if the pillar declares no page, if its settings are refused, or for a link
+    if the page is on loopback only.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-run mip.page federation=fed1
+        salt-run mip.page federation=fed1 node=wk2 duration=30d
+    """
+    with open_pusher(__opts__, federation) as pusher:
+        return pusher_page.page(pusher, node, duration)
 
 
 @command

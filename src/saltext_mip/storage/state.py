@@ -49,6 +49,9 @@ WATCH = "watch"  # a folder: what the observer writes
 OBSERVED = "watch/status.json"  # the last observation
 NOTICES = "watch/notices.json"  # what was notified, and the number of the next notice
 OUTBOX = "watch/outbox"  # a folder: notices that are to be sent
+PAGE_GENERATIONS = "watch/generations.json"  # the last ones, for the page
+PAGE_METRICS = "watch/metrics.prom"  # for the page
+PAGE_KEY = "watch/page.key"  # signs the links to parts of the page
 CHANNELS = "watch/channels"  # a folder: how sending to each channel went
 
 LATE_JOBS = "mip-late-jobs"  # in Salt's cache, a folder: our jobs that not all nodes answered

@@ -291,3 +291,11 @@ def test_the_settings_for_minions_are_offered_and_are_no_step_that_is_left(pushe
     (offer,) = result["offers"]
     assert offer.startswith("salt '*' state.apply mip.connection\n")
     assert not any("mip.connection" in step for step in result["todo"])
+
+
+def test_the_engine_of_the_page_is_there_where_a_page_is_declared(pusher: Pusher) -> None:
+    items = setup.plan(setup.inspect_master(pusher.opts, ("fed1",), has_page=True))
+    setup.apply(items, pusher.folder / "staging")
+    assert pusher.opts["engines"] == [{"mip": {}}, {"mip_page": {}}]
+    pusher.run("fed1")
+    assert pusher.opts["engines"] == [{"mip": {}}]

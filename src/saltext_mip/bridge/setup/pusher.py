@@ -63,7 +63,7 @@ class Facts:
     now; ``main`` and ``others`` are the operator's files. ``federations`` are the names that the
     pillar declares, ``None`` where it cannot be read; ``pillar`` its files that have a name of the
     example's; ``has_pillar``: it has any file. ``example`` and ``reactors`` are files of the
-    package, by name.
+    package, by name. ``has_page``: a federation declares a status page.
     """
 
     conf_file: Path
@@ -80,6 +80,7 @@ class Facts:
     example: Mapping[str, bytes]
     reactors: Mapping[str, str]
     problems: tuple[MasterProblem, ...] = ()
+    has_page: bool = False
 
 
 class SetupItem(PlanItem, frozen=True, kw_only=True):
@@ -95,8 +96,8 @@ def _fileserver(_: Facts) -> list[Any]:
     return ["mip"]
 
 
-def _engines(_: Facts) -> list[Any]:
-    return [{"mip": {}}]
+def _engines(facts: Facts) -> list[Any]:
+    return [{"mip": {}}, *([{"mip_page": {}}] if facts.has_page else [])]
 
 
 def _reactions(facts: Facts) -> list[Any]:
@@ -129,7 +130,9 @@ NEEDED = (
 )
 
 
-def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] | None = ()) -> Facts:
+def inspect_master(
+    opts: Mapping[str, Any], federations: Sequence[str] | None = (), *, has_page: bool = False
+) -> Facts:
     """Observe the pusher of these master ``opts``, whose pillar declares ``federations``.
 
     ``None``: that is not known, for it has files that the master's user cannot read.
@@ -162,6 +165,7 @@ def inspect_master(opts: Mapping[str, Any], federations: Sequence[str] | None = 
             name: content.decode() for name, content in _contents(sls.root() / "reactor").items()
         },
         problems=(*master_problems(opts), *state_problems(opts), *recommendations(opts)),
+        has_page=has_page,
     )
 
 

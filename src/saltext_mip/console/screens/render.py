@@ -18,6 +18,7 @@ from saltext_mip.console.screens.fallback import key_values
 from saltext_mip.console.screens.generations import clean, diff, history, rollback, show
 from saltext_mip.console.screens.nodes import compiled, membership, nodes
 from saltext_mip.console.screens.notify import notify
+from saltext_mip.console.screens.page import page
 from saltext_mip.console.screens.plan import setup
 from saltext_mip.console.screens.problems import problem_list
 from saltext_mip.console.screens.refresh import controlled, decided, refresh
@@ -50,6 +51,7 @@ SCREENS: Mapping[str, Callable[[Screen, Any], None]] = {
     "history": history,
     "events": events,
     "notify": notify,
+    "page": page,
     "diff": diff,
     "rollback": rollback,
     "show": show,

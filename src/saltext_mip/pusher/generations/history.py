@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from msgspec import convert
@@ -14,6 +15,7 @@ from saltext_mip.errors import Misuse, Refused
 from saltext_mip.generations import diff as difference
 from saltext_mip.generations import listing
 from saltext_mip.generations.generation import Generation
+from saltext_mip.generations.store import NoGeneration
 from saltext_mip.pusher.context import Pusher
 from saltext_mip.pusher.events import listed_labels
 from saltext_mip.pusher.gather import Gathered
@@ -22,6 +24,7 @@ from saltext_mip.results import (
     CodebookResult,
     DiffResult,
     ExportedPathology,
+    GenerationSummary,
     HistoryResult,
     ReportedChange,
 )
@@ -53,6 +56,17 @@ def codebook(pusher: Pusher, pathology: str, separator: str) -> CodebookResult:
 def history(pusher: Pusher, dataset: str | None, limit: int) -> HistoryResult:
     """Generations, the newest first; with ``dataset`` only those known to have changed it."""
     return listing.history(pusher.store, pusher.federation.name, dataset, limit)
+
+
+def recent(pusher: Pusher, most: int) -> list[GenerationSummary]:
+    """The last generations, the newest first; of a long history only these are read."""
+    numbers = pusher.store.numbers()[-most - 1 :]
+    loaded = []
+    for number in numbers:
+        with suppress(NoGeneration):  # removed meanwhile
+            loaded.append(pusher.store.load(number))
+    lines = [difference.summary(*pair) for pair in difference.with_previous(loaded)]
+    return lines[::-1][:most]
 
 
 def diff(pusher: Pusher, a: int | None, b: int | None) -> DiffResult:

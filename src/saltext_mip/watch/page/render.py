@@ -45,6 +45,21 @@ def index(pages: Sequence[tuple[str, PageView | None]]) -> bytes:
     )
 
 
+def not_observed(federation: str) -> bytes:
+    """The page of a federation of which there is no observation yet."""
+    values = {"title": federation, "federation": federation, "live": True, "standalone": False}
+    return _render("not_observed.html", values)
+
+
+def prepare() -> None:
+    """Read all that the served pages are made of: later this process may not be allowed to."""
+    for name in ("page.css", "page.js", "icon.svg"):
+        static(name)
+    for most in (LONGEST, Limits().text):
+        for path in sorted((HERE / "templates").glob("*.html")):
+            _environment(most).get_template(path.name)
+
+
 def snapshot(
     status: StatusResult,
     generations: Sequence[GenerationSummary],
@@ -112,6 +127,7 @@ def _environment(most: int) -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         finalize=finalize,
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

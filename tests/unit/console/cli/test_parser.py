@@ -121,7 +121,7 @@ def test_wherever_a_node_is_an_option_it_may_stand_alone(name: str) -> None:
 # what changes nothing on any node and in no record, or is itself no more than a request
 LOOKS = {
     *("nodes", "status", "history", "show", "diff", "export", "events", "logs", "codebook"),
-    *("wake", "check_nodes", "tmux", "notify"),
+    *("wake", "check_nodes", "tmux", "notify", "page"),
 }
 
 

@@ -71,7 +71,8 @@ def _write_page(context: Context, given: Arguments, path: Path) -> int:
         atomic.replace(path, made, mode=0o600)
     except OSError as error:
         raise MipError(f"{path} cannot be written: {error.strerror or error}.") from None
-    context.display.line(f"{shown(str(path))}: {size(len(made))}")
+    name = shown(result.value.federation)
+    context.display.line(f"{shown(str(path))}: federation {name}, {size(len(made))}")
     return result.code
 
 

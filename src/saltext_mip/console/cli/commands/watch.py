@@ -16,6 +16,7 @@ from saltext_mip.console.cli.action import (
     FORCE,
     LOG_OPTIONS,
     NODE,
+    ONE_NODE,
     Arguments,
     action,
     flag,
@@ -182,6 +183,27 @@ ACTIONS = (
         group=GROUP,
         options=(text("--channel", name="channel", help="only to this channel", metavar="NAME"),),
         handler=notify_test,
+    ),
+    *action(
+        "page",
+        function="page",
+        help="show how to reach the status page",
+        group=GROUP,
+    ),
+    *action(
+        "page link",
+        function="page",
+        help="make a signed link to one hospital's part of the status page",
+        group=GROUP,
+        takes=ONE_NODE,
+        options=(
+            text(
+                "--for",
+                name="duration",
+                help="how long it is valid, such as 12h (30d)",
+                metavar="DURATION",
+            ),
+        ),
     ),
     *action(
         "tasks",
