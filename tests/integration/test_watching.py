@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import salt.version
 from aiosmtpd.controller import Controller
 
-import saltext_mip
 from tests.support import salthost
 from tests.support.following import Following
 from tests.support.local import PUSHER, LocalFederation
+from tests.support.person import Person
 from tests.support.waiting import until
 from tests.unit.pusher.conftest import cde, rows
 
@@ -100,12 +99,7 @@ def test_it_observes_again_and_again_without_the_lock(watched: Following) -> Non
     first = observed(watched)["observed"]
     assert first["at"] < first["next"]
     until(lambda: observed(watched)["observed"]["at"] > first["next"])
-    nodes = observed(watched)["nodes"]
-    assert nodes.keys() == set(watched.fed.nodes())
-    for node in ("fed1-ms", WORKER):
-        assert nodes[node]["versions"]["salt"] == salt.version.__version__
-        assert nodes[node]["versions"]["mip"] == saltext_mip.__version__
-        assert nodes[node]["free"] > 0
+    assert observed(watched)["nodes"].keys() == set(watched.fed.nodes())
     # what runs now, and late answers, are removed by later observations
     there = own_jobs(watched)
     until(lambda: not there & own_jobs(watched))
@@ -149,6 +143,27 @@ def test_a_minion_that_stops_is_one_change_and_one_notice_and_so_is_its_return(
     tested = fed.run("mip.notify", FED, "test=True", "channel=oncall")
     assert tested.json["channels"]["oncall"]["sent"] is True
     assert inbox.mails[-1][1] == "fed1-0"
+
+
+def test_mip_status_is_the_last_observation_until_an_operator_acts(
+    watched: Following, tmp_path: Path
+) -> None:
+    person = Person(watched.fed, tmp_path)
+
+    def status() -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(person.types("--json", "status").out)
+        return value
+
+    until(lambda: "observed" in status())
+    assert ", observed " in person.types("status").out.splitlines()[0]
+    assert "observed" not in json.loads(person.types("--json", "status", "--now").out)
+    assert person.types("suspend", "--reason", "a test").code == 0
+    # at once, whether or not an observation has seen it yet
+    assert "Suspended" in [each["type"] for each in status()["conditions"]]
+    assert person.types("resume").code == 0
+    assert "Suspended" not in [each["type"] for each in status()["conditions"]]
+    assert [each["what"] for each in json.loads(person.types("--json", "events").out)["events"]]
+    assert person.types("history").out.startswith("history")
 
 
 def test_it_goes_on_after_its_master_was_killed(watched: Following) -> None:
