@@ -84,6 +84,8 @@ class NodeRow:
     state: State
     since: Moment | None
     swarm: str
+    versions: str
+    free: str
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from saltext_mip.results import (
     StatusResult,
     value_or,
 )
-from saltext_mip.text import duration, first_of, when
+from saltext_mip.text import duration, first_of, size, when
 from saltext_mip.watch.page.model import (
     ConditionRow,
     DatasetRow,
@@ -294,6 +294,8 @@ class _View:
                 self._node_state(facts),
                 self.moment(facts.since) if facts.since else None,
                 facts.swarm or "not a member",
+                _versions(facts),
+                "" if (free := value_or(facts.free, None)) is None else size(free),
             )
             for node, facts in self._status.nodes.items()
         )
@@ -354,3 +356,8 @@ class _View:
 
 def _names(pairs: Iterable[Sequence[str]]) -> str:
     return first_of([f"{pathology}: {dataset}" for pathology, dataset in pairs], NAMED)
+
+
+def _versions(facts: MemberInfo) -> str:
+    found = value_or(facts.versions, None)
+    return f"mip {found.mip}, Salt {found.salt}, Docker {found.docker}" if found else ""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from msgspec import structs
 
-from saltext_mip.results import PathologyStatus
+from saltext_mip.results import PathologyStatus, Versions
 from saltext_mip.watch.page import render
 from saltext_mip.watch.page.view import LATE, is_stale, view
 from tests.support import pages
@@ -62,6 +62,15 @@ def test_the_matrix_names_the_state_of_each_dataset_at_each_hospital() -> None:
     assert page.column("Datasets", "wk1hospital-1") == ["✔available", "", "✔available", ""]
     gone = "✖not available: the node does not respond"
     assert page.column("Datasets", "wk2hospital-2") == ["", gone, "", gone]
+
+
+def test_nodes_have_their_versions_and_free_disk_space() -> None:
+    base = pages.healthy()
+    versions = Versions(mip="1.2.3", salt="3008.4", docker="29.1.0")
+    reported = structs.replace(pages.worker(1), versions=versions, free=3_400_000)
+    page = made(structs.replace(base, nodes={**base.nodes, "fed1-wk-h1": reported}))
+    assert page.column("Nodes", "Free disk space") == ["3.4 MB", "", ""]
+    assert page.column("Nodes", "Versions")[0] == "mip 1.2.3, Salt 3008.4, Docker 29.1.0"
 
 
 def test_what_changed_is_a_line_of_its_generation() -> None:
