@@ -95,6 +95,8 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
     "mip --json history": (0, '"command": "history"'),
     "mip data consolidate --help": (0, "--review-dataset-labels"),
     "mip status --problems": (0, "federation fed1: "),
+    "mip status --html /tmp/fed1.html": (0, "fed1.html: "),
+    "mip status wk2 --html /tmp/wk2.html": (0, "wk2.html: "),
     "mip notify test": (1, "no channel is declared"),
     "mip page": (1, "no page is declared"),
     "mip page link --node wk2 --for 30d": (1, "no page is declared"),
