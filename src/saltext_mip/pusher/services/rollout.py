@@ -221,23 +221,16 @@ def _deployed(pusher: Pusher) -> ServicesView | None:
 
 
 def remember(pusher: Pusher, generation: Generation, *, absent: Collection[str] = ()) -> None:
-    """The engines have started with what that generation has; not those that are absent.
-
-    Of a disabled node, what the generation does not list was removed from the keystore.
-    """
+    """The engines have started with what that generation has; not those that are absent or
+    disabled."""
     after = _sources(pusher, generation)
     before = _seen(pusher)
-    seen = {} if before is None else before.datasets
-    kept = {node: below for node, below in seen.items() if node in absent}
-    for node in pusher.store.disabled():
-        listed = after.datasets.get(node, {})
-        kept[node] = {name: of for name, of in seen.get(node, {}).items() if name in listed}
-    rest = {
-        node: below
-        for node, below in after.datasets.items()
-        if before is None or node not in absent
-    }
-    write_state(pusher.state / SERVED, replace(after, datasets={**rest, **kept}).value())
+    if before is not None:
+        out = {*absent, *pusher.store.disabled()}
+        kept = {node: below for node, below in before.datasets.items() if node in out}
+        rest = {node: below for node, below in after.datasets.items() if node not in out}
+        after = replace(after, datasets={**rest, **kept})
+    write_state(pusher.state / SERVED, after.value())
 
 
 def _items(
@@ -245,9 +238,13 @@ def _items(
 ) -> tuple[RestartItem, ...]:
     """What restarts for that generation. Absent and disabled nodes are left as they are: their
     databases do not follow it."""
-    items = restarts(ENGINE, pusher.federation, _seen(pusher), _sources(pusher, generation))
-    out = {*absent, *pusher.store.disabled()}
-    return tuple(item for item in items if item.node not in out)
+    before, after = _seen(pusher), _sources(pusher, generation)
+    disabled = pusher.store.disabled()
+    if before is not None:  # nor do keys of the keystore go
+        kept = {node: of for node, of in before.datasets.items() if node in disabled}
+        after = replace(after, datasets={**after.datasets, **kept})
+    items = restarts(ENGINE, pusher.federation, before, after)
+    return tuple(item for item in items if item.node not in {*absent, *disabled})
 
 
 def _seen(pusher: Pusher) -> Sources | None:
