@@ -28,6 +28,7 @@ from saltext_mip.storage.state import SPOOL
 from saltext_mip.swarm.components import COMPONENTS
 from saltext_mip.transaction import participant, payload
 
+FREE_STEP = 1 << 24  # bytes
 SPOOL_AGE = 3600.0  # seconds that the later pages of an answer are kept
 
 # What steps import; nothing that starts threads, with which a process must not fork.
@@ -281,10 +282,13 @@ def node_status(context: NodeContext, secrets: Mapping[str, Any]) -> Any:
 
 
 def _free_space(context: NodeContext) -> int | None:
-    """The bytes that are free at the data path, or at the ui's path; ``None``: it is not there."""
+    """The bytes that are free at the data path, or at the ui's path; ``None``: it is not there.
+
+    In whole steps of :data:`FREE_STEP`: the exact number tells how large a file is that was added.
+    """
     path = context.data_path if context.has_data else context.federation.ui_path
     try:
-        return shutil.disk_usage(path).free
+        return shutil.disk_usage(path).free // FREE_STEP * FREE_STEP
     except OSError:
         return None
 

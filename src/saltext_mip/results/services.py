@@ -83,7 +83,9 @@ class MemberInfo(NodeInfo, kw_only=True, frozen=True):
     versions: Annotated[Absent[Versions], Meta(description="where it answered")] = UNSET
     free: Annotated[
         Absent[Natural],
-        Meta(description="bytes that are free at its data path, or at the ui's `ui_path`"),
+        Meta(
+            description="bytes free at its data path, or at the ui's `ui_path`, in steps of 16 MiB"
+        ),
     ] = UNSET
 
 
