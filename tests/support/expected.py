@@ -100,6 +100,7 @@ LOOPBACK: Mapping[str, tuple[int, str]] = {
     "mip notify test": (1, "no channel is declared"),
     "mip page": (1, "no page is declared"),
     "mip page link --node wk2 --for 30d": (1, "no page is declared"),
+    "salt-run mip.page": (1, "no page is declared"),
     "mip data consolidate --export-data-structure": (0, '"name": "dementia"'),
     "salt-run mip.diff federation=fed1 a=3 b=7": (1, "not found; known"),
     "salt-run mip.rollback federation=fed1 generation=12": (1, "Generation 12 not found"),

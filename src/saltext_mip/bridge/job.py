@@ -29,6 +29,7 @@ REMEMBERED = 3  # rounds of questions to which late answers are looked for
 PROGRESS_INTERVAL = 2.0  # seconds between two calls of progress
 NAMED = 10  # nodes that progress names
 SMALL = 100  # bytes of an answer that is true or false
+INTERRUPTED = "salt/event/exit"  # not below the tag that is listened to: no minion can send it
 LISTENED = 0.5  # seconds at most that events are read before the job cache is looked at again
 
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,40}")
@@ -224,10 +225,15 @@ class Job:
             self._hear(wait=left)
 
     def _hear(self, **how: Any) -> bool:
-        """Take one event; whether there was one."""
-        event = self._bus.get_event(tag="salt/job/", auto_reconnect=True, **how)
-        self._heard(event)
-        return event is not None
+        """Take one event; whether there was one. :class:`KeyboardInterrupt`, of which Salt makes
+        an event."""
+        event = self._bus.get_event(tag="salt/job/", full=True, auto_reconnect=True, **how)
+        if event is None:
+            return False
+        if event["tag"] == INTERRUPTED:
+            raise KeyboardInterrupt
+        self._heard(event["data"])
+        return True
 
     def _heard(self, event: Any) -> None:
         if not isinstance(event, Mapping) or "return" not in event:

@@ -1,8 +1,6 @@
 """``python -m saltext_mip.console``: the command ``mip``, as panes of tmux start it."""
 
-import sys
-
-from saltext_mip.console.cli.main import main
+from saltext_mip.console.cli.main import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

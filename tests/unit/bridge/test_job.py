@@ -31,6 +31,7 @@ class Master:
         self.keys = keys
         self.sent: list[tuple[str, tuple[str, ...], str]] = []
         self.bus: deque[Any] = deque()
+        self.interrupted = False
         self.cache: dict[str, dict[str, Any]] = {}
 
     def publish(
@@ -63,8 +64,11 @@ class Master:
         return minion_key(node).public if node in self.keys else None
 
     def get_event(self, **how: Any) -> Any:
+        assert how["full"]
+        if self.interrupted:
+            return {"tag": "salt/event/exit", "data": {}}
         if self.bus:
-            return self.bus.popleft()
+            return {"tag": "salt/job/1/ret/x", "data": self.bus.popleft()}
         time.sleep(0 if how.get("no_block") else 0.005)
         return None
 
@@ -277,3 +281,10 @@ def test_events_of_other_nodes_other_jobs_and_other_kinds_are_nothing() -> None:
 
     master = Master(script)
     assert values(run(master)) == GENUINE
+
+
+def test_an_interrupt_that_salt_makes_an_event_of_ends_it_at_once() -> None:
+    master = Master(lambda function, node, keywords: [])
+    master.interrupted = True
+    with pytest.raises(KeyboardInterrupt):
+        run(master)

@@ -5,10 +5,28 @@ What the command imports takes some time, in which a person may press Ctrl-C too
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
 
-from saltext_mip.bridge.interrupts import INTERRUPTED, ended_by_signal, signals_raise
+from saltext_mip.bridge.interrupts import INTERRUPTED, TERMINATED, ended_by_signal, signals_raise
+
+
+def entry() -> NoReturn:
+    """The program: :func:`main`, and its end.
+
+    After a signal that is at once: Python waits for the threads that are left, and Salt leaves some
+    where its client was interrupted, which may wait for a response for minutes.
+    """
+    code = main()
+    if code not in (INTERRUPTED, TERMINATED):
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
