@@ -273,7 +273,17 @@ class Nemesis:
         if PUSHER in self.off or (node := self._worker()) is None:
             return None
         tag = f"salt/beacon/{MASTER}/mip_data/fed1"
-        argv = ("timeout", "10", "salt-call", "event.send", tag, "--out=quiet", "-l", "quiet")
+        argv = (
+            "timeout",
+            "--kill-after=5",
+            "10",
+            "salt-call",
+            "event.send",
+            tag,
+            "--out=quiet",
+            "-l",
+            "quiet",
+        )
         self.fed.bed.run(node, *argv, check=False)
         return f"{tag} by {node}"
 

@@ -40,7 +40,17 @@ def all_served(fed: Followed) -> Iterator[None]:
 @contextmanager
 def told(fed: Followed) -> Iterator[None]:
     """Meanwhile, the beacon says that something is down."""
-    argv = ("timeout", str(COMES_BACK), "salt-run", "-l", "quiet", "state.event", TAG, "count=1")
+    argv = (
+        "timeout",
+        "--kill-after=9",
+        str(COMES_BACK),
+        "salt-run",
+        "-l",
+        "quiet",
+        "state.event",
+        TAG,
+        "count=1",
+    )
     listener = subprocess.Popen(
         fed.bed.host(PUSHER).enter(*argv), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -33,7 +33,15 @@ def for_minions(pusher: Host, minions: Sequence[str], seconds: float = 90) -> No
     def answered() -> bool:
         # one that is silent would hold the command for more than 10 s; the others' answers stand
         result = pusher.run(
-            *("timeout", "8", "salt", "-L", ",".join(sorted(missing)), "test.ping"),
+            *(
+                "timeout",
+                "--kill-after=4",
+                "8",
+                "salt",
+                "-L",
+                ",".join(sorted(missing)),
+                "test.ping",
+            ),
             *("--out=json", "--out-indent=-1"),
             check=False,
         )
