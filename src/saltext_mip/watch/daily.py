@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 
 from saltext_mip import arguments
-from saltext_mip.results import MemberInfo, ReportedProblem, ServiceInfo, StatusResult, value_or
+from saltext_mip.results import MemberInfo, ReportedProblem, StatusResult, value_or
 from saltext_mip.text import shown, when
 from saltext_mip.watch.message import LINE, NAME, SUBJECT
+from saltext_mip.watch.page.view import service_state
 from saltext_mip.watch.settings import Contacts
 
 LISTED = 30  # problems, and those that are resolved
@@ -60,7 +61,7 @@ def _lines(status: StatusResult, node: str) -> Iterator[str]:
     yield f"Node: {_state(info)}"
     for name, service in sorted(status.services.items()):
         if service.node == node:
-            yield f"Service {shown(name, LINE)}: {_serving(service)}"
+            yield f"Service {shown(name, LINE)}: {service_state(service).text}"
     problems = _problems(status, node)
     yield ""
     yield "Problems:" if problems else "No problems."
@@ -101,11 +102,3 @@ def _state(info: MemberInfo) -> str:
     if info.up is None:
         return "not known yet"
     return "responds" if info.up else "does not respond"
-
-
-def _serving(service: ServiceInfo) -> str:
-    if value_or(service.completed, False):
-        return "completed"
-    if value_or(service.stopped, False):
-        return "stopped by an operator"
-    return {True: "serving", False: "not serving", None: "not known"}[service.serving]

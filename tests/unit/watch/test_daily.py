@@ -163,6 +163,12 @@ def test_it_has_the_node_s_own_part_and_nothing_of_another() -> None:
     assert not any(part in other for part in ("h1", "one.csv", "secret"))
 
 
+def test_a_service_that_the_pillar_switches_off_is_said_to_be() -> None:
+    off = structs.replace(service("fed1-wk-h1", serving=True), serving=None, switched_off=True)
+    found = structs.replace(observed(), services={"galaxy": off})
+    assert "Service galaxy: switched off in the pillar" in daily.text(found, "fed1-wk-h1")
+
+
 def test_a_good_day_says_so_and_what_is_resolved() -> None:
     gone = problem("UnknownColumn", "fed1-wk-h1", file="a.csv")
     other = problem("UnknownColumn", "fed1-wk-h2", file="b.csv")

@@ -23,7 +23,7 @@ def entry() -> NoReturn:
     code = main()
     if code not in (INTERRUPTED, TERMINATED):
         sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # none where it was closed
         with suppress(OSError, ValueError):  # nobody reads it any more
             stream.flush()
     os._exit(code)

@@ -21,7 +21,7 @@ def host_of(header: str) -> str:
 
 
 def token_of(header: str) -> str:
-    """The token of a request's ``Authorization``: a bearer's, or a password whoever sends it."""
+    """The token of a request's ``Authorization``: a bearer's, or the password of any user."""
     scheme, _, value = header.strip().partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()
@@ -37,6 +37,14 @@ def is_token(token: str, sha256: str) -> bool:
     """Whether it is the token of that digest; takes as long for each wrong one."""
     found = hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
     return hmac.compare_digest(found, sha256.lower())
+
+
+def key_of(text: str) -> bytes | None:
+    """The key that its file has; ``None``: the file is empty, or has something else."""
+    try:
+        return bytes.fromhex(text.strip()) or None
+    except ValueError:
+        return None
 
 
 def sign(key: bytes, federation: str, node: str, until: int) -> str:

@@ -21,7 +21,7 @@ from saltext_mip import results
 from saltext_mip.results import GenerationSummary, StatusResult, value_or
 from saltext_mip.storage.state import UNREADABLE
 from saltext_mip.watch.page import render
-from saltext_mip.watch.page.access import host_of, is_token, linked_node, token_of
+from saltext_mip.watch.page.access import host_of, is_token, key_of, linked_node, token_of
 from saltext_mip.watch.page.settings import PageSettings
 from saltext_mip.watch.page.source import Update, decode_generations, public_status
 from saltext_mip.watch.page.view import is_stale, view
@@ -68,7 +68,7 @@ class Observation:
             status,
             _decoded(update.generations, decode_generations) or (),
             update.metrics,
-            bytes.fromhex(update.key.strip()) or None,
+            key_of(update.key),
             public_status(status) if status else b"",
         )
 
@@ -99,7 +99,7 @@ class Site:
         self._made: dict[tuple[str, str], tuple[tuple[int, int], bytes]] = {}
 
     def update(self, update: Update) -> None:
-        """Show this from now on, and tell whoever waits."""
+        """Show this from now on, and tell the streams."""
         number = self.found[update.federation].number + 1
         self.found[update.federation] = Observation.of(update, number)
         for each in self.waiting:

@@ -27,7 +27,7 @@ from saltext_mip.storage.state import (
     read_state,
     write_state,
 )
-from saltext_mip.watch.page.access import KEY
+from saltext_mip.watch.page.access import KEY, key_of
 
 FILES = (OBSERVED, PAGE_GENERATIONS, PAGE_METRICS, PAGE_KEY)
 GENERATIONS = 20  # that the page shows
@@ -102,13 +102,18 @@ def write(
 
 
 def link_key(state: Path) -> bytes:
-    """The key that signs links; made where there is none. Removing its file ends all links."""
+    """The key that signs links; made where there is none. Removing its file ends all links.
+
+    :class:`StateBroken` where the file has something else.
+    """
     path = state / PAGE_KEY
     if not (text := _text(path).strip()):
         text = secrets.token_hex(KEY)
         private_folder(path.parent)
         atomic.replace(path, text.encode() + b"\n", mode=0o600)
-    return bytes.fromhex(text)
+    if (key := key_of(text)) is None:
+        raise StateBroken("it is no key", path=path)
+    return key
 
 
 def public_status(status: StatusResult) -> bytes:

@@ -119,6 +119,7 @@ def view(
     columns = made.columns()
     datasets = made.datasets(columns[: limits.hospitals])
     problems = made.problems(status.problems)
+    conditions = made.conditions()
     return PageView(
         federation=status.federation,
         node=node,
@@ -127,10 +128,10 @@ def view(
         observed=made.moment(at) if observed or live else None,
         seconds=observed.seconds if observed else 0.0,
         stale=stale,
-        decisions=tuple(each for each in made.conditions() if each.type in DECISIONS),
+        decisions=tuple(each for each in conditions if each.type in DECISIONS),
         problems=problems[: limits.problems],
         resolved=made.problems(value_or(status.resolved, []))[: limits.problems],
-        conditions=made.conditions(),
+        conditions=conditions,
         hospitals=tuple(made.hospital(each) for each in columns[: limits.hospitals]),
         datasets=datasets[: limits.datasets],
         nodes=made.nodes()[: limits.nodes],
@@ -329,15 +330,8 @@ class _View:
         )
 
     def _service_state(self, each: ServiceInfo) -> State:
-        if each.switched_off:
-            return State("plain", "switched off in the pillar")
-        if each.stopped:
-            return State("warn", "stopped by an operator")
-        if each.completed:
-            return self.state("good", "completed")
-        if each.serving is None:
-            return State("warn", "not known")
-        return self.state("good", "serving") if each.serving else State("bad", "not serving")
+        found = service_state(each)
+        return self.state(found.style, found.text)
 
     def generations(self, found: Iterable[GenerationSummary]) -> tuple[GenerationRow, ...]:
         return tuple(
@@ -352,6 +346,19 @@ class _View:
             )
             for each in found
         )
+
+
+def service_state(each: ServiceInfo) -> State:
+    """What a service does, as it was observed."""
+    if each.switched_off:
+        return State("plain", "switched off in the pillar")
+    if each.stopped:
+        return State("warn", "stopped by an operator")
+    if each.completed:
+        return State("good", "completed")
+    if each.serving is None:
+        return State("warn", "not known")
+    return State("good", "serving") if each.serving else State("bad", "not serving")
 
 
 def _names(pairs: Iterable[Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from saltext_mip.watch.page.access import host_of, is_token, linked_node, sign, token_of
+from saltext_mip.watch.page.access import host_of, is_token, key_of, linked_node, sign, token_of
 
 KEY = bytes(range(32))
 LINK = sign(KEY, "fed1", "fed1-wk-h2", 1000)
@@ -66,3 +66,10 @@ def test_no_changed_link_is_one() -> None:
     for index in range(len(LINK) - 1):  # the last character has bits that do not count
         changed = LINK[:index] + ("A" if LINK[index] != "A" else "B") + LINK[index + 1 :]
         assert linked_node(KEY, "fed1", changed, 0) is None
+
+
+@pytest.mark.parametrize("text", ["", "\n", "not a key", "0"])
+def test_what_is_no_key_signs_nothing(text: str) -> None:
+    assert key_of(text) is None
+    assert linked_node(key_of(text), "fed1", LINK, 0) is None
+    assert key_of(f"{KEY.hex()}\n") == KEY
