@@ -136,7 +136,7 @@ class Monitoring:
         found = structs.replace(
             status(conditions), observed=Observed(at=now, seconds=1.0, next=now)
         )
-        metrics.write(self.textfiles / "mip-fed1.prom", self.root / "state", found, [], {})
+        metrics.write(self.textfiles / "mip-fed1.prom", metrics.text(found, {}, {}))
 
     def alerts(self, state: str) -> set[tuple[str, str, str]]:
         """Those that were posted: name, federation and summary."""

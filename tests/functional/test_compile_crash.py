@@ -6,16 +6,14 @@ what the dead one left.
 
 from __future__ import annotations
 
-import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import compile_scenario as scenario
-from tests.support.crash import CannotTrace, Outcome, Victims
+from tests.support.crash import Outcome, Victims, or_skipped, scene
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -29,27 +27,19 @@ BEFORE = {
 
 @pytest.fixture
 def victims() -> Iterator[Victims]:
-    try:
-        with Victims("tests.support.compile_scenario:run") as victims:
-            yield victims
-    except CannotTrace as error:
-        pytest.skip(str(error))
+    with or_skipped(), Victims("tests.support.compile_scenario:run") as victims:
+        yield victims
 
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """In memory where that can be had: a kill loses nothing that a disk would keep."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="mip-crash-", dir=memory if memory.is_dir() else None))
-    yield folder / "run"
-    shutil.rmtree(folder)
+    with scene() as folder:
+        yield folder
 
 
 def calls(victims: Victims, root: Path) -> dict[str, int]:
-    try:
+    with or_skipped():
         return victims.calls(root)
-    except CannotTrace as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("before", BEFORE)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import scenario
-from tests.support.crash import CannotTrace, Victims
+from tests.support.crash import Victims, or_skipped, scene
 from tests.support.places import Places
 
 pytestmark = pytest.mark.timeout(1800)
@@ -24,20 +23,15 @@ pytestmark = pytest.mark.timeout(1800)
 @pytest.fixture
 def victims(request) -> Iterator[Victims]:
     """What runs is a function of the scenario: the consolidation, or what the test names."""
-    try:
-        with Victims(f"tests.support.scenario:{getattr(request, 'param', 'run')}") as victims:
-            yield victims
-    except CannotTrace as error:
-        pytest.skip(str(error))
+    function = f"tests.support.scenario:{getattr(request, 'param', 'run')}"
+    with or_skipped(), Victims(function) as victims:
+        yield victims
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In memory where that can be had: a kill loses nothing that a disk would keep."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="mip-crash-", dir=memory if memory.is_dir() else None))
-    yield folder
-    shutil.rmtree(folder)
+    with scene() as run:
+        yield run.parent
 
 
 class Runs:
@@ -48,10 +42,8 @@ class Runs:
         self._places = places
         self._saved = places.root.with_name("saved")
         shutil.copytree(places.root, self._saved)
-        try:
+        with or_skipped():
             self.calls = victims.calls(self.fresh().root)
-        except CannotTrace as error:
-            pytest.skip(str(error))
 
     def fresh(self) -> Places:
         """At the same path each time: what is staged is remembered by its path."""

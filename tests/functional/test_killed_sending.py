@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +18,7 @@ from saltext_mip.watch.outbox import RAREST
 from tests.functional.test_channels import Posted, https
 from tests.support import sending_scenario as scenario
 from tests.support.certificates import self_signed
-from tests.support.crash import CannotTrace, Victims
+from tests.support.crash import Victims, or_skipped, scene
 from tests.support.waiting import until
 
 NODES = {"fed1-ms": {"role": "master", "address": "10.0.0.1"}}
@@ -28,20 +26,14 @@ NODES = {"fed1-ms": {"role": "master", "address": "10.0.0.1"}}
 
 @pytest.fixture
 def root() -> Iterator[Path]:
-    """In memory where that can be had: a kill loses nothing that a disk would keep."""
-    memory = Path("/dev/shm")
-    folder = Path(tempfile.mkdtemp(prefix="mip-crash-", dir=memory if memory.is_dir() else None))
-    yield folder / "run"
-    shutil.rmtree(folder)
+    with scene() as folder:
+        yield folder
 
 
 @pytest.fixture
 def victims() -> Iterator[Victims]:
-    try:
-        with Victims("tests.support.sending_scenario:run") as victims:
-            yield victims
-    except CannotTrace as error:
-        pytest.skip(str(error))
+    with or_skipped(), Victims("tests.support.sending_scenario:run") as victims:
+        yield victims
 
 
 def ids(posted: Posted) -> list[str]:
@@ -55,10 +47,8 @@ def test_killed_at_every_call_that_changes_or_sends_something(
     received: dict[tuple[str, int], int] = {}
     with https(certificate) as posted:
         scenario.make(root, posted.url, certificate[1])
-        try:
+        with or_skipped():
             calls = victims.calls(root)
-        except CannotTrace as error:
-            pytest.skip(str(error))
         assert ids(posted) == ["fed1-1"]
         for point in [(call, 1 + at) for call, count in calls.items() for at in range(count)]:
             posted.requests.clear()

@@ -21,10 +21,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 #: The system calls that change what is on disk, or keep it there: between two of them, all is as it
 #: was, so killing at each of them is killing everywhere.
@@ -62,6 +67,25 @@ class Outcome:
 
 class CannotTrace(Exception):
     """There is no strace, or it may not attach here."""
+
+
+@contextmanager
+def or_skipped() -> Iterator[None]:
+    """A test that needs strace is left out where there is none."""
+    try:
+        yield
+    except CannotTrace as error:
+        pytest.skip(str(error))
+
+
+@contextmanager
+def scene() -> Iterator[Path]:
+    """A folder to make; in memory where that can be had: a kill loses nothing a disk would keep."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        prefix="mip-crash-", dir=memory if memory.is_dir() else None
+    ) as folder:
+        yield Path(folder) / "run"
 
 
 class Victims:

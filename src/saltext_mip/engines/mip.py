@@ -21,6 +21,7 @@ import random
 import resource
 import signal
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -265,8 +266,7 @@ def _observe(federation, failing, outcomes):
             status, changes = observation.record(
                 quiet.state, found, at=at, seconds=seconds, every=settings.every
             )
-            _write_metrics(settings, quiet.state, status, outcomes)
-            _write_page(federation, quiet, status, outcomes)
+            _write_files(federation, settings, quiet, status, outcomes)
             if settings.channels:
                 outbox.take_in(quiet.state, status, time.time(), settings)
             for change in changes:
@@ -283,29 +283,30 @@ def _observe(federation, failing, outcomes):
         raise SystemExit(1) from None
 
 
-def _write_metrics(settings, state, status, outcomes):
-    """The metrics' file, where it is configured. That it cannot be written stops nothing else."""
-    if settings.metrics is None:
+def _write_files(federation, settings, pusher, status, outcomes):
+    """The metrics and what the page shows, where they are declared.
+
+    That one of them cannot be written stops nothing else.
+    """
+    has_page = PageSettings.of(federation) is not None
+    if settings.metrics is None and not has_page:
         return
-    names = [each.name for each in settings.senders]
-    try:
-        metrics.write(settings.metrics, state, status, names, outcomes)
-    except OSError as exc:
-        log.warning("mip: the metrics of %s: %s", status.federation, os_error_text(exc))
+    text = b""
+    with _logged(f"the notices of {federation.name}"):
+        names = [each.name for each in settings.senders]
+        records = {name: outbox.record_of(pusher.state, name) for name in names}
+        text = metrics.text(status, records, outcomes)
+    if text and settings.metrics is not None:
+        with _logged(f"the metrics of {federation.name}"):
+            metrics.write(settings.metrics, text)
+    if text and has_page:
+        with _logged(f"the files of the page of {federation.name}"):
+            source.write(pusher.state, status, lambda most: history.recent(pusher, most), text)
 
 
-def _write_page(federation, pusher, status, outcomes):
-    """What the page shows beside the observation, where it is declared; as above."""
-    if PageSettings.of(federation) is None:
-        return
-    names = federation.settings.get("notify", {})
-    records = {name: outbox.record_of(pusher.state, name) for name in names}
+@contextmanager
+def _logged(what):
     try:
-        source.write(
-            pusher.state,
-            status,
-            lambda most: history.recent(pusher, most),
-            metrics.text(status, records, outcomes),
-        )
+        yield
     except OSError as exc:
-        log.warning("mip: the files of the page of %s: %s", status.federation, os_error_text(exc))
+        log.warning("mip: %s: %s", what, os_error_text(exc))

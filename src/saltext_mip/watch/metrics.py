@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from saltext_mip.results import StatusResult, value_or
 from saltext_mip.storage import atomic
-from saltext_mip.watch import outbox
 from saltext_mip.watch.outbox import ChannelRecord
 
 if TYPE_CHECKING:
@@ -44,12 +43,9 @@ SEVERITIES = ("error", "warning", "note")
 OUTCOMES = ("done", "held", "temporary", "permanent", "died")
 
 
-def write(
-    path: Path, state: Path, status: StatusResult, channels: list[str], refreshes: Mapping[str, int]
-) -> None:
+def write(path: Path, content: bytes) -> None:
     """Replace the file as a whole, readable for all; an ``OSError`` where that is not possible."""
-    records = {name: outbox.record_of(state, name) for name in channels}
-    atomic.replace(path, text(status, records, refreshes), mode=0o644)
+    atomic.replace(path, content, mode=0o644)
 
 
 def text(

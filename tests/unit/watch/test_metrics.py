@@ -125,11 +125,11 @@ def test_it_has_what_was_observed(text: bytes) -> None:
 
 def test_the_file_is_readable_for_all_and_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "mip-fed1.prom"
-    metrics.write(path, tmp_path / "state", observed(), ["oncall"], {})
+    metrics.write(path, metrics.text(observed(), {"oncall": ChannelRecord()}, {}))
     assert path.stat().st_mode & 0o777 == 0o644
     before = path.stat().st_ino
     later = structs.replace(observed(), generation=8)
-    metrics.write(path, tmp_path / "state", later, ["oncall"], {})
+    metrics.write(path, metrics.text(later, {"oncall": ChannelRecord()}, {}))
     assert path.stat().st_ino != before
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 

@@ -31,12 +31,11 @@ def page(pusher: Pusher, node: Any, valid: Any, *, host: str | None = None) -> P
         raise Misuse(f"the page is not served: {settings.refusal}.")
     name = pusher.federation.name
     link = UNSET if node is None else _link(pusher, settings, str(node), valid)
-    there = f"[{settings.address}]" if ":" in settings.address else settings.address
     tunnel = (
-        f"ssh -N -L {settings.port}:{there}:{settings.port} {pusher.actor}@"
+        f"ssh -N -L {settings.port}:{settings.host}:{settings.port} {pusher.actor}@"
         f"{host or socket.getfqdn()}"
     )
-    local = f"http{'s' if settings.certificate else ''}://127.0.0.1:{settings.port}"
+    local = f"{settings.scheme}://127.0.0.1:{settings.port}"
     return PageResult(
         federation=name,
         url=f"{settings.base if settings.public else local}/{name}/",

@@ -85,12 +85,20 @@ class PageSettings(Struct, frozen=True):
         return frozenset(each.lower() for each in found if each)
 
     @property
+    def host(self) -> str:
+        """The address as it stands before a port."""
+        return f"[{self.address}]" if ":" in self.address else self.address
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.certificate else "http"
+
+    @property
     def base(self) -> str:
         """The address of the list of federations, without a slash at its end."""
         if self.url:
             return self.url.rstrip("/")
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def test_no_page_is_served_unless_it_is_declared() -> None:
         ({"hosts": ["mip.example"]}, "token_sha256"),
     ],
 )
-def test_whoever_is_not_on_the_machine_needs_a_token_and_encryption(
+def test_readers_on_other_machines_need_a_token_and_encryption(
     page: dict[str, Any], refusal: str
 ) -> None:
     plans, refused = servers([federation(page)])

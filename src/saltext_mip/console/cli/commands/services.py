@@ -34,6 +34,7 @@ from saltext_mip.text import shown, size
 GROUP = "Services"
 INTERVAL = 10  # seconds between two observations of --watch
 GENERATIONS = 20  # that a file of --html shows
+OF_MIP = ("html", "interval", "node", "now", "only_problems", "watch")  # not the runner's
 CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 
 
@@ -59,7 +60,7 @@ def _write_page(context: Context, given: Arguments, path: Path) -> int:
 
     if given.get("watch") or given.get("only_problems") or context.display.json:
         raise Misuse("--html takes no --watch, --problems and --json.")
-    result = context.run("status", **without(given, "html", "interval", "node", "now"))
+    result = context.run("status", **without(given, *OF_MIP))
     if result.error is not None:
         return context.finish("status", result)
     node = context.find_node(result.value, given["node"]) if "node" in given else ""
@@ -99,7 +100,7 @@ def _watch(context: Context, given: Arguments, interval: int) -> None:
 
 
 def _status(context: Context, given: Arguments, *, bar: bool) -> CommandResult:
-    arguments = without(given, "watch", "interval", "only_problems", "node", "now")
+    arguments = without(given, *OF_MIP)
     if bar:
         result = recorded.status(context, given) or context.run("status", **arguments)
     else:
